@@ -1,0 +1,69 @@
+"""What the client hands out: values that hold Argo's state, parsed once, without Argo's JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+UNFINISHED_PHASES = frozenset({"", "Pending", "Running"})
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One node of a workflow. `phase`: Pending, Running, Succeeded, Skipped, Failed, Error, Omitted."""
+
+    id: str
+    name: str
+    display_name: str
+    type: str  # Pod, DAG, Retry, Skipped, …
+    template: str
+    phase: str
+    message: str
+    exit_code: int | None
+    started_at: datetime | None  # creation of the node, aware UTC
+    finished_at: datetime | None
+    outputs: Mapping[str, str]  # output parameters by name
+    children: tuple[str, ...] = ()
+
+    @property
+    def final(self) -> bool:
+        return self.phase not in UNFINISHED_PHASES
+
+
+@dataclass(frozen=True, slots=True)
+class Workflow:
+    """One workflow, live or archived. `phase` is "" until the controller has seen it."""
+
+    name: str
+    uid: str
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+    arguments: Mapping[str, str]  # empty where they were not asked for (lists, status)
+    created_at: datetime
+    phase: str
+    message: str
+    started_at: datetime | None
+    finished_at: datetime | None
+    shutdown: str  # "", "Stop", "Terminate"
+    nodes: tuple[Node, ...] = ()
+
+    @property
+    def finished(self) -> bool:
+        """The end is the phase: `finished_at` may be absent for an Error."""
+        return self.phase not in UNFINISHED_PHASES
+
+    def node(self, display_name: str) -> Node | None:
+        """The node with that display name; of several (never in our templates) the newest."""
+        found = [node for node in self.nodes if node.display_name == display_name]
+        return max(found, key=lambda n: (n.started_at is not None, n.started_at), default=None) if found else None
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """One WorkflowTemplate."""
+
+    name: str
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+    arguments: Mapping[str, str | None] = field(default_factory=dict)  # declared parameters and their defaults
