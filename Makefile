@@ -1,0 +1,43 @@
+# `make` alone lists what there is. Everything is installed inside the checkout by tools/setup.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo serve test lint format render bench lock clean
+C2D := .venv/bin/c2d
+
+help: ## list the commands
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+setup: ## install everything inside the checkout (done by the others when needed)
+	@./tools/setup
+
+demo: setup ## publish two datasets and an algorithm, order them, run a job, show its results
+	@$(C2D) demo
+
+serve: setup ## the whole service on this machine, with a development chain
+	@$(C2D) serve
+
+test: setup ## all tests
+	@.venv/bin/python -m pytest
+
+lint: setup ## style, types, layers, rendered files
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/mypy
+	@.venv/bin/lint-imports
+	@$(C2D) templates render --check
+
+format: setup ## put the code into shape
+	@.venv/bin/ruff check --fix .
+	@.venv/bin/ruff format .
+
+render: setup ## render the environments to argo/gitops
+	@$(C2D) templates render
+
+bench: setup ## measure, each figure beside what it is compared with
+	@.venv/bin/python -m benchmarks
+
+lock: setup ## resolve the dependencies anew
+	@.venv/bin/uv pip compile --universal --generate-hashes --all-extras --no-annotate --no-header \
+	  --python-version 3.11 --upgrade --quiet pyproject.toml -o requirements.lock
+
+clean: ## remove what was installed and all local data
+	@rm -rf .venv tools/node_modules data
