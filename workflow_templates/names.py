@@ -47,9 +47,7 @@ BOX_PUBLIC_KEY: Final = PREFIX + "box-public-key"  # base64 of the environment's
 
 # Labels of pods. Network: none | outgoing (configuration) | store (publishing) | public (algorithm, where allowed).
 STEP: Final = PREFIX + "step"  # configuration | algorithm | filtering | publishing
-NETWORK: Final = (
-    PREFIX + "network"
-)
+NETWORK: Final = PREFIX + "network"
 
 # Templates and tasks.
 COMPUTE: Final = "compute"  # entrypoint DAG: configuration -> algorithm

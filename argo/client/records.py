@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 
 UNFINISHED_PHASES = frozenset({"", "Pending", "Running"})
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +56,17 @@ class Workflow:
 
     def node(self, display_name: str) -> Node | None:
         """The node with that display name; of several (never in our templates) the newest."""
-        found = [node for node in self.nodes if node.display_name == display_name]
-        return max(found, key=lambda n: (n.started_at is not None, n.started_at), default=None) if found else None
+        found = (node for node in self.nodes if node.display_name == display_name)
+        return max(found, key=lambda node: node.started_at or _NEVER, default=None)
+
+    def last_attempt(self, display_name: str) -> Node | None:
+        """The pod node of that step: the last of its attempts where the step may be tried again, else the node itself."""
+        node = self.node(display_name)
+        if node is None or node.type != "Retry":
+            return node
+        by_id = {other.id: other for other in self.nodes}
+        attempts = [by_id[child] for child in node.children if child in by_id]
+        return attempts[-1] if attempts else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,109 @@
+"""What this machine has to run an image with. Nothing is pulled: an image is a name for programs that are here.
+
+Three kinds. `step`: our own pod programs, run by this project's interpreter. `machine`: the programs of this machine
+(/usr and its neighbours). `folder`: an unpacked image that the operator has registered. Machine images are the
+operator's word, not the registry's: no digest is verified, which is announced.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from argo.local.runtime import ImageUnavailable
+from workflow_templates.names import STEP_IMAGE
+
+MACHINE_NOTE = "runs with the programs of this machine; not verified by digest"
+_PATH = "/usr/local/bin:/usr/bin:/bin"
+_REFERENCE = re.compile(
+    r"(?P<repository>(?:[A-Za-z0-9.-]+(?::[0-9]+)?/)?[a-z0-9._-]+(?:/[a-z0-9._-]+)*)"
+    r"(?::(?P<tag>[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}))?(?:@(?P<digest>[a-z0-9]+:[0-9a-f]{32,128}))?"
+)
+_DOCKER_HUB = ("docker.io/", "index.docker.io/", "registry-1.docker.io/")
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """`name`: a repository (any tag and digest), `repository:tag` or `repository@digest` (only that)."""
+
+    name: str
+    kind: Literal["step", "machine", "folder"]
+    folder: Path | None = None  # kind folder: the image's root
+    python: bool = False  # kind machine: this project's Python (with numpy) comes first on PATH
+    without_sandbox: bool = False  # the operator trusts it to run as a plain process too
+
+    @property
+    def note(self) -> str:
+        """What an announcement of the image should say, or "" where there is nothing to add."""
+        return MACHINE_NOTE if self.kind == "machine" else ""
+
+
+class Images:
+    """A map from image references to what runs them."""
+
+    def __init__(self, images: Iterable[Image]) -> None:
+        self._images = {_key(image.name): image for image in images}
+
+    @classmethod
+    def default(
+        cls,
+        *,
+        step: str = STEP_IMAGE,
+        folders: Mapping[str, Path] | None = None,
+        machine: Iterable[str] = (),
+        without_sandbox: Iterable[str] = (),
+    ) -> Images:
+        """Our steps, the well-known names that this machine can serve, and what the operator adds.
+
+        `folders`: image name to unpacked root. `machine`: further names for this machine's programs.
+        `without_sandbox`: names (of any of these) that may run where there are no sandboxes; our steps always may.
+        """
+        images = [Image(step, "step", without_sandbox=True), Image("python", "machine", python=True)]
+        images += [Image(name, "machine") for name in ("debian", "ubuntu", "busybox", *machine)]
+        if shutil.which("node", path=_PATH):
+            images.append(Image("node", "machine"))
+        images += [Image(name, "folder", folder=root.resolve()) for name, root in (folders or {}).items()]
+        trusted = {_key(name) for name in without_sandbox}
+        return cls(
+            Image(i.name, i.kind, i.folder, i.python, i.without_sandbox or _key(i.name) in trusted) for i in images
+        )
+
+    def find(self, reference: str) -> Image:
+        """The image for a reference as it stands in a manifest. Raises ImageUnavailable."""
+        match = _REFERENCE.fullmatch(reference)
+        if not match:
+            raise ImageUnavailable(reference, "invalid reference format")
+        repository, tag, digest = _plain(match["repository"]), match["tag"], match["digest"]
+        keys = [f"{repository}@{digest}"] if digest else []
+        keys += [f"{repository}:{tag or 'latest'}", repository]
+        for key in keys:
+            if (image := self._images.get(key)) is not None:
+                if image.kind == "folder" and not (image.folder and image.folder.is_dir()):
+                    raise ImageUnavailable(reference, "the folder registered for this image does not exist")
+                return image
+        raise ImageUnavailable(reference, "this machine has nothing to run it with, and images are not pulled here")
+
+    def known(self) -> tuple[Image, ...]:
+        """All images, for announcements."""
+        return tuple(self._images.values())
+
+
+def _plain(repository: str) -> str:
+    """`docker.io/library/python` and `python` are the same repository; other registries stay what they are."""
+    for prefix in _DOCKER_HUB:
+        repository = repository.removeprefix(prefix)
+    return repository.removeprefix("library/")
+
+
+def _key(name: str) -> str:
+    match = _REFERENCE.fullmatch(name)
+    if not match:
+        raise ValueError(f"not an image reference: {name!r}")
+    plain = _plain(match["repository"])
+    if match["digest"]:
+        return f"{plain}@{match['digest']}"
+    return f"{plain}:{match['tag']}" if match["tag"] else plain

@@ -1,0 +1,92 @@
+"""Label selectors as Kubernetes reads them: `a=b`, `a==b`, `a!=b`, `a in (b,c)`, `a notin (b)`, `a`, `!a`, `a>1`, `a<1`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from argo.local.errors import invalid
+
+_TOKEN = re.compile(r"\s*(==|!=|=|!|<|>|\(|\)|,|[^\s=!<>(),]+)")
+Operator = Literal["in", "notin", "exists", "absent", ">", "<"]
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """`notin` also holds where the label is absent."""
+
+    key: str
+    operator: Operator
+    values: tuple[str, ...] = ()
+
+    def matches(self, labels: Mapping[str, str]) -> bool:
+        value = labels.get(self.key)
+        if self.operator == "absent":
+            return value is None
+        if self.operator == "notin":
+            return value not in self.values
+        if value is None or self.operator == "exists":
+            return value is not None
+        if self.operator == "in":
+            return value in self.values
+        if not value.lstrip("-").isdigit():
+            return False
+        return int(value) > int(self.values[0]) if self.operator == ">" else int(value) < int(self.values[0])
+
+
+def parse_labels(text: str) -> tuple[Requirement, ...]:
+    """Raises ApiError 400."""
+    tokens = _TOKEN.findall(text)
+    found: list[Requirement] = []
+    while tokens:
+        found.append(_requirement(tokens))
+        if tokens and _take(tokens, {","}) and not tokens:
+            raise _expected("", "identifier")
+    return tuple(found)
+
+
+def _requirement(tokens: list[str]) -> Requirement:
+    if tokens[0] == "!":
+        tokens.pop(0)
+        return Requirement(_word(tokens), "absent")
+    key = _word(tokens)
+    if not tokens or tokens[0] == ",":
+        return Requirement(key, "exists")
+    operator = tokens.pop(0)
+    if operator in ("=", "==", "!="):
+        value = "" if not tokens or tokens[0] == "," else _word(tokens)
+        return Requirement(key, "notin" if operator == "!=" else "in", (value,))
+    if operator == "in" or operator == "notin":
+        return Requirement(key, operator, _values(tokens))
+    if operator == "<" or operator == ">":
+        number = _word(tokens)
+        if not number.lstrip("-").isdigit():
+            raise invalid(f'for \'Gt\', \'Lt\' operators, the value must be an integer: "{number}"')
+        return Requirement(key, operator, (number,))
+    raise invalid(f"unable to parse requirement: found '{operator}', expected: in, notin, =, ==, !=, gt, lt")
+
+
+def _values(tokens: list[str]) -> tuple[str, ...]:
+    _take(tokens, {"("})
+    values = [_word(tokens)]
+    while _take(tokens, {",", ")"}) == ",":
+        values.append(_word(tokens))
+    return tuple(values)
+
+
+def _take(tokens: list[str], wanted: set[str]) -> str:
+    if not tokens or tokens[0] not in wanted:
+        raise _expected(tokens[0] if tokens else "", " or ".join(sorted(wanted)))
+    return tokens.pop(0)
+
+
+def _word(tokens: list[str]) -> str:
+    if not tokens or tokens[0] in ("==", "!=", "=", "!", "<", ">", "(", ")", ","):
+        raise _expected(tokens[0] if tokens else "", "identifier")
+    return tokens.pop(0)
+
+
+def _expected(found: str, wanted: str) -> Exception:
+    return invalid(f"unable to parse requirement: found '{found}', expected: {wanted}")

@@ -1,0 +1,216 @@
+"""Reading a WorkflowTemplate strictly: shape, references, tags and expressions, before anything runs.
+
+Whatever this server does not do is named in the error, with its path in the manifest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_camel
+
+from argo.local.spec import expressions, quantities
+from argo.local.spec.model import DagTask, Spec, Template
+from argo.local.spec.substitution import tags
+
+RESULTS: Final = ("Succeeded", "Failed", "Errored", "Skipped", "Omitted")
+_RETRY_NAMES: Final = {"lastRetry.exitCode", "lastRetry.status", "lastRetry.message"}
+_RESOURCES: Final = {"cpu", "memory", "ephemeral-storage"}
+_WORKFLOW_TAGS: Final = {"workflow.name", "workflow.namespace", "workflow.uid", "workflow.status"}
+MAX_GRACE_SECONDS: Final = 300
+
+
+class TemplateInvalid(ValueError):
+    """What is wrong with a template, one line each."""
+
+    def __init__(self, name: str, problems: Iterable[str]) -> None:
+        self.name, self.problems = name, tuple(problems)
+        super().__init__(f"workflow template {name}: " + "; ".join(self.problems))
+
+
+class PodPatch(BaseModel):
+    """The part of a pod spec that `podSpecPatch` may set."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel)
+    termination_grace_period_seconds: int = Field(default=30, ge=0, le=MAX_GRACE_SECONDS)
+    enable_service_links: bool | None = None
+
+
+def problems_of(error: ValidationError, root: str = "spec") -> list[str]:
+    """pydantic's findings as paths in the manifest."""
+    found = []
+    for item in error.errors(include_url=False, include_input=False):
+        path = root + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in item["loc"])
+        refused = item["type"] in ("extra_forbidden", "literal_error")
+        found.append(f"{path} is not supported by this server" if refused else f"{path}: {item['msg']}")
+    return found
+
+
+def read_spec(name: str, document: Mapping[str, Any]) -> Spec:
+    """The checked `spec` of a template document. Raises TemplateInvalid."""
+    try:
+        spec = Spec.model_validate(document)
+    except ValidationError as exc:
+        raise TemplateInvalid(name, problems_of(exc)) from exc
+    if problems := list(_problems(spec)):
+        raise TemplateInvalid(name, problems)
+    return spec
+
+
+def pod_patch(text: str | None) -> PodPatch:
+    """Raises ValueError (also pydantic's ValidationError, yaml's error)."""
+    return PodPatch.model_validate(yaml.safe_load(text) if text else {})
+
+
+def task_order(tasks: tuple[DagTask, ...]) -> tuple[DagTask, ...]:
+    """Tasks so that each stands after those it depends on. Raises ValueError on a circle."""
+    waiting, done, ordered = list(tasks), set[str](), list[DagTask]()
+    while waiting:
+        ready = [task for task in waiting if dependencies(task) <= done]
+        if not ready:
+            raise ValueError("the tasks depend on each other in a circle")
+        ordered += ready
+        done |= {task.name for task in ready}
+        waiting = [task for task in waiting if task.name not in done]
+    return tuple(ordered)
+
+
+def dependencies(task: DagTask) -> set[str]:
+    """Names of the tasks that `depends` mentions. Raises ExpressionInvalid."""
+    if not task.depends:
+        return set()
+    return {name.split(".")[0] for name in expressions.parse(task.depends).names()}
+
+
+def _problems(spec: Spec) -> Iterable[str]:
+    names = [template.name for template in spec.templates]
+    yield from (f"spec.templates: {name} is there twice" for name in {n for n in names if names.count(n) > 1})
+    for field, wanted in (("entrypoint", spec.entrypoint), ("onExit", spec.on_exit)):
+        if wanted is not None and wanted not in names:
+            yield f"spec.{field}: template {wanted} is not defined"
+        elif wanted is not None and spec.template(wanted).dag is None:
+            yield f"spec.{field}: a template without dag is not supported by this server"
+    volumes = {claim.metadata.get("name", "") for claim in spec.volume_claim_templates}
+    volumes |= {volume.name for volume in spec.volumes}
+    yield from _patch_problems("spec.podSpecPatch", spec.pod_spec_patch)
+    if spec.pod_gc:
+        yield from _number_problems("spec.podGC.deleteDelayDuration", spec.pod_gc.delete_delay_duration)
+    known = {f"workflow.parameters.{parameter.name}" for parameter in spec.arguments.parameters} | _WORKFLOW_TAGS
+    for parameter in spec.arguments.parameters:
+        if parameter.enum:
+            yield f"spec.arguments.{parameter.name}.enum is not supported by this server"
+    unsubstituted = spec.model_dump(by_alias=True, exclude={"templates"})
+    yield from (f"spec: {{{{{tag}}}}} is not supported by this server here" for tag in tags(unsubstituted))
+    for index, template in enumerate(spec.templates):
+        path = f"spec.templates[{index}]"
+        if (template.dag is None) == (template.container is None):
+            yield f"{path} needs either dag or container"
+        elif template.dag is not None:
+            yield from _dag_problems(path, template, names, known, entry=template.name == spec.entrypoint)
+        else:
+            yield from _pod_problems(path, template, volumes, known)
+
+
+def _dag_problems(path: str, template: Template, names: list[str], known: set[str], *, entry: bool) -> Iterable[str]:
+    dag = template.dag
+    assert dag is not None  # noqa: S101  (the caller looked)
+    set_fields = template.model_fields_set - {"name", "dag", "synchronization", "inputs", "outputs", "metadata"}
+    if set_fields or template.inputs.parameters or template.inputs.artifacts or template.outputs.parameters:
+        yield f"{path}: only tasks and synchronization are supported by this server in a dag"
+    if template.synchronization and not entry:
+        yield f"{path}.synchronization is supported by this server on the entrypoint only"
+    yield from _unknown_tags(path, template.model_dump(exclude={"dag"}), set())
+    tasks = [task.name for task in dag.tasks]
+    yield from (f"{path}: task {name} is there twice" for name in {n for n in tasks if tasks.count(n) > 1})
+    for index, task in enumerate(dag.tasks):
+        here = f"{path}.dag.tasks[{index}]"
+        if task.template not in names:
+            yield f"{here}: template {task.template} is not defined"
+        try:
+            needed = list(expressions.parse(task.depends).names()) if task.depends else []
+            if task.when:
+                expressions.parse(task.when if "{{" not in task.when else "true")
+        except expressions.ExpressionInvalid as exc:
+            yield f"{here}: {exc}"
+            continue
+        for name in needed:
+            other, _, result = name.partition(".")
+            if other not in tasks or (result and result not in RESULTS):
+                yield f"{here}.depends: {name} is not known"
+        before = {name.partition(".")[0] for name in needed}
+        inside = known | {f"tasks.{name}.status" for name in before}
+        yield from _unknown_tags(here, task.model_dump(), inside)
+    try:
+        task_order(dag.tasks)
+    except ValueError as exc:
+        yield f"{path}: {exc}"
+
+
+def _pod_problems(path: str, template: Template, volumes: set[str], known: set[str]) -> Iterable[str]:
+    container = template.container
+    assert container is not None  # noqa: S101  (the caller looked)
+    if template.synchronization:
+        yield f"{path}.synchronization is supported by this server on the entrypoint only"
+    volumes = volumes | {volume.name for volume in template.volumes}
+    for each in (container, *template.init_containers):
+        for mount in each.volume_mounts:
+            if mount.name not in volumes:
+                yield f"{path}: volume {mount.name} is not defined"
+            if not mount.mount_path.startswith("/") or ".." in mount.sub_path.split("/"):
+                yield f"{path}: the mount of volume {mount.name} is not allowed"
+        for amounts in (each.resources.requests, each.resources.limits):
+            for what, amount in amounts.items():
+                if what not in _RESOURCES:
+                    yield f"{path}.container.resources: {what} is not supported by this server"
+                yield from _number_problems(f"{path}.container.resources.{what}", amount, quantity=True)
+    yield from _patch_problems(f"{path}.podSpecPatch", template.pod_spec_patch)
+    if template.pending_timeout is not None:
+        yield from _number_problems(f"{path}.pendingTimeout", template.pending_timeout)
+    if strategy := template.retry_strategy:
+        yield from _retry_problems(f"{path}.retryStrategy", template)
+        if strategy.limit is not None and not str(strategy.limit).isdigit():
+            yield f"{path}.retryStrategy.limit: not a number"
+    inside = known | {f"inputs.parameters.{parameter.name}" for parameter in template.inputs.parameters}
+    for parameter in template.inputs.parameters:
+        if parameter.enum:
+            yield f"{path}.inputs.parameters.{parameter.name}.enum is not supported by this server"
+    yield from _unknown_tags(path, template.model_dump(), inside | {"pod.name", "node.name"})
+
+
+def _retry_problems(path: str, template: Template) -> Iterable[str]:
+    strategy = template.retry_strategy
+    if strategy and strategy.expression:
+        try:
+            unknown = set(expressions.parse(strategy.expression).names()) - _RETRY_NAMES
+            yield from (f"{path}.expression: {name} is not supported by this server" for name in sorted(unknown))
+        except expressions.ExpressionInvalid as exc:
+            yield f"{path}.expression: {exc}"
+    if strategy and strategy.backoff:
+        yield from _number_problems(f"{path}.backoff.duration", strategy.backoff.duration)
+        if not str(strategy.backoff.factor).isdigit():
+            yield f"{path}.backoff.factor: not a number"
+        if strategy.backoff.max_duration is not None:
+            yield from _number_problems(f"{path}.backoff.maxDuration", strategy.backoff.max_duration)
+
+
+def _patch_problems(path: str, text: str | None) -> Iterable[str]:
+    try:
+        pod_patch(text)
+    except ValidationError as exc:
+        yield from problems_of(exc, path)
+    except (ValueError, yaml.YAMLError):
+        yield f"{path}: not a JSON or YAML object"
+
+
+def _number_problems(path: str, text: str | int, *, quantity: bool = False) -> Iterable[str]:
+    try:
+        quantities.quantity(text) if quantity else quantities.seconds(text)
+    except ValueError as exc:
+        yield f"{path}: {exc}"
+
+
+def _unknown_tags(path: str, value: Any, known: set[str]) -> Iterable[str]:
+    yield from (f"{path}: {{{{{tag}}}}} is not supported by this server" for tag in tags(value) if tag not in known)

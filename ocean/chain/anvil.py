@@ -1,0 +1,134 @@
+"""anvil, the development chain, as a child process whose state file survives a kill and a restart."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import platform
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+_PR_SET_PDEATHSIG = 1
+STOP_SECONDS = 5.0
+
+
+class AnvilMissing(RuntimeError):
+    """No anvil on this machine."""
+
+    def __init__(self) -> None:
+        super().__init__("anvil was not found; run tools/setup, or put it on PATH (npm package @foundry-rs/anvil)")
+
+
+class AnvilFailed(RuntimeError):
+    """anvil ended by itself or does not answer; `output` are its last words."""
+
+    def __init__(self, output: str) -> None:
+        super().__init__(f"anvil does not run: {output or 'no output'}")
+        self.output = output
+
+
+def find_anvil(binary: Path | str | None = None) -> Path:
+    """`binary` if given, else from PATH, else the npm package under tools/ of the checkout. Raises AnvilMissing."""
+    if binary is not None:
+        return Path(binary)
+    if found := shutil.which("anvil"):
+        return Path(found)
+    system = {"linux": "linux", "darwin": "darwin"}.get(sys.platform, sys.platform)
+    machine = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
+    for folder in Path(__file__).resolve().parents:
+        candidate = folder / f"tools/node_modules/@foundry-rs/anvil-{system}-{machine}/bin/anvil"
+        if candidate.is_file():
+            return candidate
+    raise AnvilMissing
+
+
+class AnvilProcess:
+    """A running anvil. On Linux it dies with the thread that started it, so start it from one that lives long."""
+
+    def __init__(self, process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+        self._process = process
+        self._log = log
+        self.port = port
+        self.url = f"http://127.0.0.1:{port}"
+
+    @classmethod
+    def start(cls, folder: Path, port: int, chain_id: int, binary: Path | str | None = None) -> AnvilProcess:
+        """State in `folder`/chain.json, written each second and at the end; output in `folder`/anvil.log."""
+        _require_free(port)  # else whoever listens there would be taken for our chain
+        folder.mkdir(parents=True, exist_ok=True)
+        log = folder / "anvil.log"
+        options = {
+            "--host": "127.0.0.1",
+            "--port": str(port),
+            "--chain-id": str(chain_id),
+            "--hardfork": "prague",
+            "--state": str(folder / "chain.json"),
+            "--state-interval": "1",
+        }
+        command = [str(find_anvil(binary)), "--silent", *(word for pair in options.items() for word in pair)]
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # a Ctrl-C is for us, who stop it after the services
+                preexec_fn=_die_with_parent(),  # noqa: PLW1509 - nothing but one system call
+            )
+        return cls(process, port, log)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def running(self) -> bool:
+        return self._process.poll() is None
+
+    def output(self) -> str:
+        return self._log.read_text(encoding="utf-8", errors="replace")[-2000:].strip()
+
+    def stop(self) -> None:
+        """End it; it writes its state before. Blocks for some milliseconds, at most five seconds."""
+        self._end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End it as a crash would: the last second may be lost."""
+        self._end(signal.SIGKILL)
+
+    def _end(self, number: signal.Signals) -> None:
+        if self.running:
+            self._process.send_signal(number)
+        try:
+            self._process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait(STOP_SECONDS)
+
+
+def _require_free(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as exc:
+            raise AnvilFailed(f"port {port} is in use") from exc
+
+
+def _die_with_parent() -> Callable[[], None] | None:
+    """For Linux: the kernel ends the child when its parent is gone, even by SIGKILL."""
+    if sys.platform != "linux":
+        return None
+    prctl, parent = ctypes.CDLL(None, use_errno=True).prctl, os.getpid()
+
+    def before_exec() -> None:
+        prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+        if os.getppid() != parent:  # it died meanwhile
+            os._exit(1)
+
+    return before_exec

@@ -1,0 +1,171 @@
+"""The development chain: anvil with Ocean's contracts, funded accounts and an address file, kept in one folder.
+
+The contracts, constructor arguments and the order of the calls after them were tried on fresh chains with every release
+of `ocean-contracts` since 2.0.0. All transactions of the deployment are sent at once, which works because the address
+of a contract follows from the sender and its nonce.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import time
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from eth_account import Account
+from eth_account.signers.local import LocalAccount
+
+from ocean.chain.anvil import AnvilFailed, AnvilProcess
+from ocean.chain.contracts import creation_code, function
+from ocean.chain.network import read_address_file
+from ocean.chain.rpc import ChainUnavailable, Rpc
+from ocean.chain.transactions import Step, created_address, send_all
+
+CHAIN_ID = 8996  # the only local chain id that ocean.py knows, under the name "development"
+NETWORK_NAME = "development"
+MNEMONIC = "test test test test test test test test test test test junk"
+START_SECONDS = 15.0
+DEAD = "0x000000000000000000000000000000000000dEaD"
+ONE_TOKEN = 10**18
+
+# Role → index below the public mnemonic. Everybody knows these keys: never send anything of value to them.
+OWNER, PUBLISHER, CONSUMER, PROVIDER, ENVIRONMENT, STRANGER = range(6)
+
+
+@cache
+def account(index: int) -> LocalAccount:
+    """One of the ten accounts that anvil funds with 10,000 ether each, from the mnemonic known to everybody."""
+    Account.enable_unaudited_hdwallet_features()
+    derived: LocalAccount = Account.from_mnemonic(MNEMONIC, account_path=f"m/44'/60'/0'/0/{index}")
+    return derived
+
+
+@dataclass(frozen=True)
+class DevelopmentChain:
+    """A running development chain. `addresses` is its entry of the address file."""
+
+    process: AnvilProcess
+    addresses: dict[str, Any]
+    address_file: Path
+
+    @property
+    def url(self) -> str:
+        return self.process.url
+
+    async def stop(self) -> None:
+        await asyncio.to_thread(self.process.stop)
+
+
+async def start_anvil(
+    folder: Path, port: int, chain_id: int = CHAIN_ID, *, binary: Path | str | None = None
+) -> DevelopmentChain:
+    """Start or restart the chain of `folder`, with Ocean's contracts on it; about half a second.
+
+    State, receipts and logs survive a restart (a kill may cost the last second). A state that anvil cannot read any more
+    is put aside as chain.json.unreadable and a fresh chain begins. Raises AnvilMissing, AnvilFailed.
+    """
+    process = AnvilProcess.start(folder, port, chain_id, binary)
+    try:
+        try:
+            rpc = await _answering(process, chain_id)
+        except AnvilFailed:
+            state = folder / "chain.json"
+            if process.running or not state.exists():
+                raise
+            state.replace(folder / "chain.json.unreadable")
+            process = AnvilProcess.start(folder, port, chain_id, binary)
+            rpc = await _answering(process, chain_id)
+        try:
+            path = folder / "address.json"
+            entry = await _known_stack(rpc, path, chain_id)
+            if entry is None:
+                entry = await deploy_stack(rpc, account(OWNER))
+                _write(path, {NETWORK_NAME: entry})
+        finally:
+            await rpc.close()
+    except BaseException:
+        await asyncio.to_thread(process.stop)
+        raise
+    return DevelopmentChain(process, entry, path)
+
+
+async def deploy_stack(rpc: Rpc, owner: LocalAccount) -> dict[str, Any]:
+    """Deploy the contracts and give each development account 10,000 OCEAN and 10,000 of a six-decimals mock token.
+
+    Answers the entry of an address file (`MockUSDC` is ours). Raises TransactionFailed, ChainUnavailable.
+    """
+    nonce = int(await rpc.call("eth_getTransactionCount", owner.address, "pending"), 16)
+    start_block = int(await rpc.call("eth_blockNumber"), 16)
+    steps: list[Step] = []
+
+    def deploy(contract: str, *args: Any) -> str:
+        steps.append(Step(creation_code(contract, *args), gas=6_000_000))
+        return created_address(owner.address, nonce + len(steps) - 1)
+
+    def call(to: str, contract: str, name: str, *args: Any) -> None:
+        steps.append(Step(function(contract, name).encode(*args), gas=200_000, to=to))
+
+    ocean = deploy("OceanToken", owner.address)
+    usdc = deploy("MockERC20Decimals", "USDC", "USDC", 6)
+    collector = deploy("OPFCommunityFeeCollector", owner.address, owner.address)
+    router = deploy("FactoryRouter", owner.address, ocean, DEAD, collector, [])
+    fixed_price = deploy("FixedRateExchange", router)
+    templates = [deploy("ERC20Template"), deploy("ERC20TemplateEnterprise")]
+    nft = deploy("ERC721Template")
+    dispenser = deploy("Dispenser", router)
+    factory = deploy("ERC721Factory", nft, templates[0], router)
+    call(factory, "ERC721Factory", "addTokenTemplate", templates[1])
+    call(router, "FactoryRouter", "addFactory", factory)
+    call(router, "FactoryRouter", "addFixedRateContract", fixed_price)
+    call(router, "FactoryRouter", "addDispenserContract", dispenser)
+    for index in range(10):
+        call(ocean, "OceanToken", "mint", account(index).address, 10_000 * ONE_TOKEN)
+        call(usdc, "ERC20Template", "transfer", account(index).address, 10_000 * 10**6)
+    await send_all(rpc, owner, steps)
+    return {
+        "chainId": rpc.chain_id,
+        "startBlock": start_block,
+        "Ocean": ocean,
+        "Router": router,
+        "FixedPrice": fixed_price,
+        "Dispenser": dispenser,
+        "ERC721Factory": factory,
+        "OPFCommunityFeeCollector": collector,
+        "ERC721Template": {"1": nft},
+        "ERC20Template": {"1": templates[0], "2": templates[1]},
+        "MockUSDC": usdc,
+    }
+
+
+async def _answering(process: AnvilProcess, chain_id: int) -> Rpc:
+    """Wait until it serves the chain; a stranger on the port has another chain id or our process has ended."""
+    rpc, deadline = Rpc(process.url, chain_id=chain_id), time.monotonic() + START_SECONDS
+    try:
+        while process.running and time.monotonic() < deadline:
+            try:
+                if int(await rpc.call("eth_chainId"), 16) == chain_id and process.running:
+                    return rpc
+            except ChainUnavailable:
+                await asyncio.sleep(0.005)
+        raise AnvilFailed(process.output())
+    except BaseException:
+        await rpc.close()
+        raise
+
+
+async def _known_stack(rpc: Rpc, path: Path, chain_id: int) -> dict[str, Any] | None:
+    if not path.exists():
+        return None
+    entry = read_address_file(path, chain_id)
+    codes = await rpc.batch([("eth_getCode", [entry[name], "latest"]) for name in ("ERC721Factory", "Ocean")])
+    return entry if all(isinstance(code, str) and len(code) > 2 for code in codes) else None
+
+
+def _write(path: Path, document: dict[str, Any]) -> None:
+    draft = path.with_suffix(".new")
+    draft.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    os.replace(draft, path)

@@ -1,0 +1,155 @@
+"""What the metadata index remembers between restarts: one SQLite file, or memory. It can always be rebuilt from the chain.
+
+The file belongs to one chain: the hash of its block 0 and the hashes of scanned blocks (`checkpoint`) tell whether the
+chain at the other end is still the one that was scanned.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ocean.chain.metadata import PackedDocument
+
+VERSION = 1
+KEPT_CHECKPOINTS = 128
+_TABLES = """
+CREATE TABLE about (version INTEGER, chain_id INTEGER, genesis TEXT);
+CREATE TABLE nft (did TEXT PRIMARY KEY, address TEXT NOT NULL UNIQUE, block INTEGER NOT NULL);
+CREATE TABLE metadata (address TEXT NOT NULL, block INTEGER NOT NULL, log_index INTEGER NOT NULL, tx TEXT NOT NULL,
+  sender TEXT NOT NULL, url TEXT NOT NULL, flags BLOB NOT NULL, data BLOB NOT NULL, digest BLOB NOT NULL,
+  timestamp INTEGER NOT NULL, PRIMARY KEY (address, block, log_index)) WITHOUT ROWID;
+CREATE TABLE checkpoint (block INTEGER PRIMARY KEY, hash TEXT NOT NULL);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class MetadataEvent:
+    """One MetadataCreated or MetadataUpdated of a known data NFT. Addresses are lower-case."""
+
+    address: str
+    block: int
+    log_index: int
+    tx: str
+    sender: str
+    decryptor_url: str
+    document: PackedDocument
+    timestamp: int
+
+
+class IndexStore:
+    """Synchronous on purpose: each call is some microseconds of SQLite without waiting for the disk."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._db = self._open()
+
+    def close(self) -> None:
+        self._db.close()
+
+    def belongs_to(self, chain_id: int, genesis: str) -> bool:
+        row = self._db.execute("SELECT version, chain_id, genesis FROM about").fetchone()
+        return row == (VERSION, chain_id, genesis)
+
+    def begin(self, chain_id: int, genesis: str) -> None:
+        """Forget everything and belong to this chain."""
+        with self._db:
+            for table in ("about", "nft", "metadata", "checkpoint"):
+                self._db.execute(f"DELETE FROM {table}")  # noqa: S608 - constant names
+            self._db.execute("INSERT INTO about VALUES (?, ?, ?)", (VERSION, chain_id, genesis))
+
+    def checkpoints(self) -> list[tuple[int, str]]:
+        """(block, hash) of scanned blocks, newest first; the newest is where scanning goes on."""
+        return list(self._db.execute("SELECT block, hash FROM checkpoint ORDER BY block DESC"))
+
+    def add(
+        self, nfts: Iterable[tuple[str, str, int]], events: Iterable[MetadataEvent], scanned: tuple[int, str]
+    ) -> None:
+        """Add (did, address, block) and events of one scanned range that ends with block `scanned`, all or nothing.
+
+        Events of addresses that are no known NFT are left out: whoever likes may emit such logs.
+        """
+        with self._db:
+            self._db.executemany("INSERT OR REPLACE INTO nft VALUES (?, ?, ?)", nfts)
+            self._db.executemany(
+                "INSERT OR REPLACE INTO metadata SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ? "
+                "WHERE EXISTS (SELECT 1 FROM nft WHERE address = ?)",
+                [_row(event) for event in events],
+            )
+            self._db.execute("INSERT OR REPLACE INTO checkpoint VALUES (?, ?)", scanned)
+            self._db.execute(
+                "DELETE FROM checkpoint WHERE block NOT IN (SELECT block FROM checkpoint ORDER BY block DESC LIMIT ?)",
+                (KEPT_CHECKPOINTS,),
+            )
+
+    def roll_back(self, block: int) -> None:
+        """Forget all that lies above `block`."""
+        with self._db:
+            for table in ("nft", "metadata", "checkpoint"):
+                self._db.execute(f"DELETE FROM {table} WHERE block > ?", (block,))  # noqa: S608 - constant names
+
+    def nft_of(self, did: str) -> str | None:
+        row = self._db.execute("SELECT address FROM nft WHERE did = ?", (did,)).fetchone()
+        return str(row[0]) if row else None
+
+    def dids(self) -> list[str]:
+        """All known DIDs in the order of their creation."""
+        return [did for (did,) in self._db.execute("SELECT did FROM nft ORDER BY block")]
+
+    def newest_event(self, address: str) -> MetadataEvent | None:
+        row = self._db.execute(
+            "SELECT * FROM metadata WHERE address = ? ORDER BY block DESC, log_index DESC LIMIT 1", (address,)
+        ).fetchone()
+        if row is None:
+            return None
+        return MetadataEvent(*row[:6], document=PackedDocument(*row[6:9]), timestamp=row[9])
+
+    def created(self, address: str) -> int | None:
+        """Seconds of the first metadata event."""
+        row = self._db.execute("SELECT min(timestamp) FROM metadata WHERE address = ?", (address,)).fetchone()
+        return None if row[0] is None else int(row[0])
+
+    def _open(self) -> sqlite3.Connection:
+        """Open, or start anew when the file is broken or of another version."""
+        if self._path is not None:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+        db: sqlite3.Connection | None = None
+        try:
+            db = self._connect()
+            tables = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+            if tables and db.execute("PRAGMA user_version").fetchone()[0] != VERSION:
+                raise sqlite3.DatabaseError("another version")
+        except sqlite3.DatabaseError:
+            if self._path is None:
+                raise
+            if db is not None:
+                db.close()
+            for suffix in ("", "-wal", "-shm"):
+                with contextlib.suppress(FileNotFoundError):
+                    self._path.with_name(self._path.name + suffix).unlink()
+            db = self._connect()
+            tables = 0
+        if not tables:
+            db.executescript(_TABLES + f"PRAGMA user_version = {VERSION};")
+        return db
+
+    def _connect(self) -> sqlite3.Connection:
+        db = sqlite3.connect(self._path or ":memory:", check_same_thread=False)
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+            db.execute("PRAGMA synchronous = NORMAL")
+        except sqlite3.DatabaseError:
+            db.close()
+            raise
+        return db
+
+
+def _row(event: MetadataEvent) -> tuple[object, ...]:
+    document = event.document
+    return (
+        *(event.address, event.block, event.log_index, event.tx, event.sender, event.decryptor_url),
+        *(document.flags, document.data, document.digest, event.timestamp, event.address),
+    )

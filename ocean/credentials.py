@@ -1,0 +1,88 @@
+"""Who may use an asset: the allow and deny lists of a DDO.
+
+    {"allow": [{"type": "address", "values": ["0x…"]}], "deny": [...]}
+
+All address entries of a list count together, and the deny list always wins. (The peer reads the first address entry
+only, and no deny list beside an allow list.) An allow list that names only credentials which we cannot check admits
+nobody; entries without any address say nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any, Literal
+
+from ocean.addresses import canonical
+
+Denial = Literal["CREDENTIAL_NOT_IN_ALLOW_LIST", "CREDENTIAL_IN_DENY_LIST"]
+
+
+class CredentialsMalformed(ValueError):
+    """The credentials cannot be read, so nobody is admitted. `place` is `credentials`, `allow` or `deny`."""
+
+    def __init__(self, place: str) -> None:
+        super().__init__(f"malformed credentials: {place}")
+        self.place = place
+
+
+def denial(credentials: Any, address: str) -> Denial | None:
+    """Why the account may not use the asset, None if it may.
+
+    `credentials` is the DDO's section: an object, its JSON text, or nothing. Raises CredentialsMalformed and
+    AddressInvalid.
+    """
+    account = canonical(address)
+    section = _section(credentials)
+    denied, _ = _read(section, "deny")
+    allowed, unknown_types = _read(section, "allow")
+    if account in denied:
+        return "CREDENTIAL_IN_DENY_LIST"
+    if (allowed or unknown_types) and account not in allowed:
+        return "CREDENTIAL_NOT_IN_ALLOW_LIST"
+    return None
+
+
+def _section(credentials: Any) -> dict[str, Any]:
+    if isinstance(credentials, str) and credentials:
+        try:
+            credentials = json.loads(credentials)
+        except (ValueError, RecursionError):
+            raise CredentialsMalformed("credentials") from None
+    if credentials is None or credentials == "":
+        return {}
+    if not isinstance(credentials, dict):
+        raise CredentialsMalformed("credentials")
+    return credentials
+
+
+def _read(section: dict[str, Any], place: str) -> tuple[set[str], bool]:
+    """(addresses of a list, whether it has entries of a type that we cannot check)."""
+    addresses: set[str] = set()
+    unknown_types = False
+    for entry in _entries(section, place):
+        if entry["type"].lower() != "address":
+            unknown_types = True
+            continue
+        values = entry.get("values")
+        if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+            raise CredentialsMalformed(place)
+        addresses.update(_spelled(value) for value in values)
+    return addresses, unknown_types
+
+
+def _entries(section: dict[str, Any], place: str) -> Iterator[dict[str, Any]]:
+    entries = section.get(place)
+    if entries is None:
+        return
+    if not isinstance(entries, list):
+        raise CredentialsMalformed(place)
+    for entry in entries:
+        if not isinstance(entry, dict) or not isinstance(entry.get("type"), str):
+            raise CredentialsMalformed(place)
+        yield entry
+
+
+def _spelled(value: str) -> str:
+    text = value.strip().lower()
+    return text if text.startswith("0x") else "0x" + text

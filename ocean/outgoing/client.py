@@ -1,0 +1,138 @@
+"""A client for strangers' URLs: redirects checked hop by hop, downloads that can be resumed, digests."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+
+import httpx
+
+from ocean.files import UrlFile
+from ocean.outgoing.download import Download, opened
+from ocean.outgoing.errors import OutgoingFailed, OutgoingRefused
+from ocean.outgoing.requests import Hop, first_hop, next_hop
+from ocean.outgoing.transport import GuardedTransport
+
+MAX_REDIRECTS = 5
+
+__all__ = ["Download", "FileDigest", "OutgoingClient"]
+
+
+class FileDigest(NamedTuple):
+    """SHA-256 (lower-case hex) and size of a file, and the validator by which its server tells versions apart."""
+
+    digest: str
+    size: int
+    etag: str | None
+
+
+class OutgoingClient:
+    """Made by `OutgoingGuard.client`. Its connections may serve several files; cookies are never kept."""
+
+    def __init__(self, transport: GuardedTransport, timeouts: Mapping[str, float], open_seconds: float) -> None:
+        self._transport = transport
+        self._timeouts = dict(timeouts)
+        self._open_seconds = open_seconds
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        await self._transport.aclose()
+
+    @asynccontextmanager
+    async def open(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        content: bytes | None = None,
+    ) -> AsyncIterator[httpx.Response]:
+        """The last hop's response with any status, its body not read (`aiter_raw`). Headers are not repeated to
+        another origin. Raises OutgoingRefused, OutgoingFailed."""
+        response = await self._followed(first_hop(method, url, headers or {}, content))
+        try:
+            yield response
+        finally:
+            with suppress(OutgoingFailed):
+                await response.aclose()
+
+    @asynccontextmanager
+    async def stream(
+        self,
+        file: UrlFile,
+        *,
+        userdata: Any = None,
+        offset: int = 0,
+        validator: str | None = None,
+        max_bytes: int | None = None,
+    ) -> AsyncIterator[Download]:
+        """Open a file for download.
+
+        To resume, pass how many bytes are there and the validator of the download they came from: if the server
+        still has the same version, the download's `start` is the offset, otherwise it is 0 and the bytes that are
+        there must be thrown away. Without a validator, and for POST, a download always begins at 0.
+        `userdata` (object or its JSON text) goes into the query for GET, and is the JSON body for POST. `max_bytes`
+        bounds the whole file. Raises OutgoingRefused, OutgoingFailed.
+        """
+        hop = first_hop(file.method, file.url, file.headers, None, userdata=userdata)
+        if not (offset and validator and file.method == "GET"):
+            offset = 0
+        elif validator:
+            hop = hop.with_range(offset, validator)
+        response = await self._followed(hop)
+        try:
+            yield opened(response, offset, max_bytes)
+        finally:
+            with suppress(OutgoingFailed):
+                await response.aclose()
+
+    async def sha256_of(
+        self, file: UrlFile, max_bytes: int, *, userdata: Any = None, total_seconds: float = 60.0
+    ) -> FileDigest:
+        """Digest of a file's bytes. Raises OutgoingRefused, OutgoingFailed (`too_large`, `timeout`, …)."""
+        digest, size = hashlib.sha256(), 0
+        try:
+            async with asyncio.timeout(total_seconds):
+                async with self.stream(file, userdata=userdata, max_bytes=max_bytes) as download:
+                    async for chunk in download.chunks():
+                        digest.update(chunk)
+                        size += len(chunk)
+        except TimeoutError:
+            raise OutgoingFailed("timeout", retriable=True) from None
+        return FileDigest(digest.hexdigest(), size, download.validator)
+
+    async def _followed(self, hop: Hop) -> httpx.Response:
+        try:
+            async with asyncio.timeout(self._open_seconds):
+                for _ in range(MAX_REDIRECTS + 1):
+                    response = await self._transport.handle_async_request(self._request(hop))
+                    if not response.has_redirect_location:
+                        return response
+                    await response.aclose()
+                    hop = next_hop(hop, response)
+        except TimeoutError:
+            raise OutgoingFailed("timeout", retriable=True) from None
+        raise OutgoingFailed("redirects", retriable=False)
+
+    def _request(self, hop: Hop) -> httpx.Request:
+        try:
+            return httpx.Request(
+                hop.method,
+                hop.url,
+                headers=dict(hop.headers),
+                content=hop.content,
+                extensions={"timeout": self._timeouts},
+            )
+        except (httpx.InvalidURL, UnicodeError, ValueError, TypeError):
+            raise OutgoingRefused("headers") from None

@@ -1,0 +1,122 @@
+"""A file's response: which part of which version it is, and its bytes with their number checked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+
+import httpx
+
+from ocean.outgoing.errors import OutgoingFailed
+
+_CONTENT_RANGE = re.compile(r"bytes (?:(\d{1,18})-(\d{1,18})|\*)/(\d{1,18}|\*)", re.ASCII)
+_RETRIABLE = {408, 425, 429, 500, 502, 503, 504}
+_DECODED = {"gzip", "x-gzip", "deflate"}
+
+
+class Download:
+    """An opened file.
+
+    `start`: position of the first byte of `chunks`, 0 or the offset that was asked for; `size`: of the whole file,
+    None if the server does not say; `validator`: what a resumption must present, None if it cannot be resumed.
+    """
+
+    def __init__(
+        self,
+        response: httpx.Response,
+        *,
+        start: int,
+        size: int | None,
+        validator: str | None,
+        max_bytes: int | None,
+        empty: bool = False,
+    ) -> None:
+        self._response = response
+        self._max_bytes = max_bytes
+        self._empty = empty
+        self.start = start
+        self.size = size
+        self.validator = validator
+        self.content_type: str | None = response.headers.get("content-type")
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """The bytes from `start` on, once. Raises OutgoingFailed; what came before is good and can be kept."""
+        position = self.start
+        if not self._empty:
+            try:
+                async for chunk in self._parts():
+                    position += len(chunk)
+                    self._require_within(position)
+                    yield chunk
+            except httpx.DecodingError:
+                raise OutgoingFailed("encoding", retriable=False) from None
+        if self.size is not None and position != self.size:
+            raise OutgoingFailed("incomplete", retriable=True)
+
+    def _parts(self) -> AsyncIterator[bytes]:
+        return self._response.aiter_bytes() if _encoding(self._response) else self._response.aiter_raw()
+
+    def _require_within(self, position: int) -> None:
+        if self._max_bytes is not None and position > self._max_bytes:
+            raise OutgoingFailed("too_large", retriable=False)
+        if self.size is not None and position > self.size:
+            raise OutgoingFailed("incomplete", retriable=True)
+
+
+def opened(response: httpx.Response, offset: int, max_bytes: int | None) -> Download:
+    """Read the header of a response to a request from `offset` on (0: of the whole). Raises OutgoingFailed."""
+    status, encoding = response.status_code, _encoding(response)
+    start, size, empty = 0, None, False
+    if status == 206 and offset:
+        first, size = _content_range(response)
+        if first != offset or encoding:
+            raise OutgoingFailed("range", retriable=True, status=status)
+        start = offset
+    elif status == 416 and offset:
+        _, size = _content_range(response)
+        if size != offset:
+            raise OutgoingFailed("range", retriable=True, status=status)
+        start, empty = offset, True
+    elif status != 200:
+        raise OutgoingFailed(
+            "status",
+            retriable=status in _RETRIABLE,
+            status=status,
+            retry_after_seconds=_retry_after(response),
+        )
+    elif encoding and encoding not in _DECODED:
+        raise OutgoingFailed("encoding", retriable=False, status=status)
+    elif not encoding:
+        size = _number(response.headers.get("content-length"))
+    if size is not None and max_bytes is not None and size > max_bytes:
+        raise OutgoingFailed("too_large", retriable=False)
+    validator = None if encoding else _validator(response)
+    return Download(response, start=start, size=size, validator=validator, max_bytes=max_bytes, empty=empty)
+
+
+def _encoding(response: httpx.Response) -> str:
+    encoding = str(response.headers.get("content-encoding", "")).strip().lower()
+    return "" if encoding == "identity" else encoding
+
+
+def _validator(response: httpx.Response) -> str | None:
+    """A strong entity tag, else the date of the last change; a weak tag does not promise equal bytes."""
+    etag: str = response.headers.get("etag", "")
+    if etag:
+        return etag if etag.startswith('"') else None
+    return response.headers.get("last-modified") or None
+
+
+def _content_range(response: httpx.Response) -> tuple[int | None, int | None]:
+    match = _CONTENT_RANGE.fullmatch(response.headers.get("content-range", "").strip())
+    if match is None:
+        return None, None
+    return _number(match[1]), _number(match[3])
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) <= 18 else None
+
+
+def _retry_after(response: httpx.Response) -> int | None:
+    return _number(response.headers.get("retry-after"))

@@ -1,0 +1,155 @@
+"""The guard: which (host, port) may be connected to, and at which addresses.
+
+A name is resolved once, by the one who then connects; all of its addresses must be public. An operator may allow
+single private services by exact `host:port`, as they stand in URLs. Ports of our own are forbidden whatever else is
+allowed: `127.0.0.1:8030` forbids that port on every loopback address, `0.0.0.0:8030` on every address that is not
+public.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import re
+import socket
+import ssl
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
+
+import httpcore
+import httpx
+
+from ocean.outgoing.errors import OutgoingFailed, OutgoingRefused
+from ocean.outgoing.public import IPAddress, is_public, unwrapped
+
+if TYPE_CHECKING:
+    from ocean.outgoing.client import OutgoingClient
+
+# (host, port) -> addresses as text, in the order to try. Raises OSError.
+Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
+
+_NAME = re.compile(r"(?=.{1,253}\.?$)[a-z0-9_](?:[a-z0-9_-]{0,62})(?:\.[a-z0-9_][a-z0-9_-]{0,62})*\.?")
+_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
+_LOCALHOST = ("localhost", "localhost.")
+
+
+async def system_resolver(host: str, port: int) -> Sequence[str]:
+    """The addresses that this machine's resolver knows for a name."""
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+class OutgoingGuard:
+    """Decides on addresses and makes clients that obey.
+
+    `resolve` and `dial` are what the guard is built on: the name service, and what opens TCP connections to checked
+    addresses. `ssl_context` replaces the usual certificate authorities. Raises ValueError for a list entry that is
+    no `host:port`.
+    """
+
+    def __init__(
+        self,
+        allow_private: Iterable[str] = (),
+        forbid: Iterable[str] = (),
+        *,
+        resolve: Resolver = system_resolver,
+        dial: httpcore.AsyncNetworkBackend | None = None,
+        ssl_context: ssl.SSLContext | None = None,
+    ) -> None:
+        self._allowed = frozenset(_host_and_port(text) for text in allow_private)
+        self._forbidden = frozenset(_host_and_port(text) for text in forbid)
+        self._resolve = resolve
+        self.dial = dial or httpcore.AnyIOBackend()
+        self.ssl_context = ssl_context or httpx.create_ssl_context(trust_env=False)
+
+    async def addresses(self, host: str, port: int, timeout_seconds: float | None = 10.0) -> tuple[str, ...]:
+        """Where a connection to the host may go, in the order to try; resolved once, each address checked.
+
+        Raises OutgoingRefused (host, address, forbidden) and OutgoingFailed (name, timeout).
+        """
+        host = host.lower()
+        literal = _literal(host)
+        if literal is None and not _is_name(host):
+            raise OutgoingRefused("host")
+        found = (literal,) if literal else await self._resolved(host, port, timeout_seconds)
+        if any(self._is_forbidden(host, address, port) for address in found):
+            raise OutgoingRefused("forbidden")
+        if (host, port) not in self._allowed and not all(is_public(address) for address in found):
+            raise OutgoingRefused("address")
+        return tuple(str(address) for address in found)
+
+    def client(
+        self,
+        *,
+        connect_seconds: float = 10.0,
+        read_seconds: float = 30.0,
+        open_seconds: float = 60.0,
+        max_connections: int = 16,
+    ) -> OutgoingClient:
+        """A client, to be used in `async with`. `connect_seconds` covers name and connection, `read_seconds` each wait
+        for data, `open_seconds` everything up to the last hop's header."""
+        from ocean.outgoing.client import OutgoingClient  # noqa: PLC0415  the client needs the guard
+        from ocean.outgoing.transport import GuardedTransport  # noqa: PLC0415
+
+        timeouts = {
+            "connect": connect_seconds,
+            "read": read_seconds,
+            "write": read_seconds,
+            "pool": open_seconds,
+        }
+        return OutgoingClient(GuardedTransport(self, max_connections), timeouts, open_seconds)
+
+    async def _resolved(self, host: str, port: int, timeout_seconds: float | None) -> tuple[IPAddress, ...]:
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                texts = await self._resolve(host, port)
+            found = tuple(ipaddress.ip_address(text) for text in texts)
+        except TimeoutError:
+            raise OutgoingFailed("timeout", retriable=True) from None
+        except socket.gaierror as error:
+            raise OutgoingFailed("name", retriable=error.errno == socket.EAI_AGAIN) from None
+        except (OSError, UnicodeError, ValueError):
+            raise OutgoingFailed("name", retriable=False) from None
+        if not found:
+            raise OutgoingFailed("name", retriable=False)
+        return found
+
+    def _is_forbidden(self, host: str, address: IPAddress, port: int) -> bool:
+        inner = unwrapped(address)
+        here = inner.is_loopback or inner.is_unspecified
+        for name, forbidden_port in self._forbidden:
+            if port != forbidden_port:
+                continue
+            entry = _literal(name)
+            if entry is None:
+                if host.rstrip(".") == name.rstrip(".") or (name in _LOCALHOST and here):
+                    return True
+            elif inner == unwrapped(entry) or (here and entry.is_loopback):
+                return True
+            elif entry.is_unspecified and not is_public(inner):
+                return True
+        return False
+
+
+def _literal(host: str) -> IPAddress | None:
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        return None
+
+
+def _is_name(host: str) -> bool:
+    """A host name, and not one of the ways to write an IPv4 address as numbers that C libraries understand."""
+    return bool(_NAME.fullmatch(host)) and not _NUMBER.fullmatch(host.rstrip(".").rpartition(".")[2])
+
+
+def _host_and_port(text: str) -> tuple[str, int]:
+    host, _, port = text.strip().lower().rpartition(":")
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
+    elif ":" in host:
+        raise ValueError(f"an IPv6 address is written in brackets, [address]:port, not {text!r}")
+    valid_port = port.isascii() and port.isdigit() and 0 < int(port) < 65536
+    if not valid_port or (_literal(host) is None and not _is_name(host)):
+        raise ValueError(f"not host:port: {text!r}")
+    return host, int(port)

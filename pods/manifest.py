@@ -1,0 +1,118 @@
+"""The manifest of a job's results: what was published, in which order, and what was left out.
+
+It lies in the result store beside the files, as `{job id}/manifest.json`, and is written after all of them. The
+publishing step's output parameter has its digest (`Summary`), so a reader trusts the workflow, not the store.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any, Literal, TypedDict
+
+from pydantic import BaseModel, ConfigDict, Field
+
+MANIFEST_NAME = "manifest.json"
+MAX_SUMMARY_FILES_BYTES = 16 * 1024  # of the list in the output parameter; a longer list stands only in the manifest
+MAX_MANIFEST_BYTES = 64 * 1024 * 1024  # read at most
+
+# The third one is spelled as Ocean's clients spell it.
+ResultType = Literal["output", "algorithmLog", "configrationLog", "filteringLog", "publishLog"]
+
+
+class _Value(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ResultFile(_Value):
+    """One published file. Its place in the list is the index by which a consumer asks for it."""
+
+    index: int
+    path: str  # below /data: outputs/…, logs/…, adminlogs/…; odd bytes of names are written as \xNN
+    filename: str  # last part of the path
+    filesize: int  # bytes
+    sha256: str  # lower-case hex
+    type: ResultType
+    content_type: str
+    key: str  # where the store has it
+
+
+class LeftOut(_Value):
+    """Something in outputs or logs that was not published. `path` as above, "" for "and further ones"."""
+
+    path: str
+    reason: str  # link, special_file, unreadable, hard_link, too_deep, too_large, too_many, changed, upload_failed, …
+
+
+class RunNote(_Value):
+    """When the start script saw the algorithm start and end. The algorithm can rewrite it: informative only."""
+
+    started: int | None = None  # Unix seconds
+    finished: int | None = None
+    exit_code: int | None = None
+
+
+class Manifest(_Value):
+    version: Literal[1] = 1
+    job_id: str
+    created: int  # Unix seconds
+    complete: bool  # False: a file that should be here did not reach the store
+    files: tuple[ResultFile, ...]
+    left_out: tuple[LeftOut, ...] = ()
+    run: RunNote | None = Field(default=None)
+
+    def encoded(self) -> bytes:
+        return self.model_dump_json().encode()
+
+
+class ManifestInvalid(ValueError):
+    """The bytes in the store are not the manifest that the publishing step wrote."""
+
+
+class FileSummary(TypedDict):
+    index: int
+    filename: str
+    filesize: int
+    type: str
+
+
+class Summary(BaseModel):
+    """The output parameter. `digest`: SHA-256 of the manifest's bytes. `files`: None where the list is too long."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    digest: str
+    count: int
+    files: tuple[FileSummary, ...] | None = None
+
+
+def summary_text(manifest: Manifest, encoded: bytes) -> str:
+    """The output parameter's text: JSON `{"digest", "count", "files"}`, `files` only while it is under 16 kB."""
+    files: list[FileSummary] = [
+        {"index": file.index, "filename": file.filename, "filesize": file.filesize, "type": file.type}
+        for file in manifest.files
+    ]
+    summary: dict[str, Any] = {"digest": digest_of(encoded), "count": len(files)}
+    if len(json.dumps(files)) < MAX_SUMMARY_FILES_BYTES:  # ASCII text, so characters are bytes
+        summary["files"] = files
+    return json.dumps(summary, separators=(",", ":"))
+
+
+def digest_of(encoded: bytes) -> str:
+    return hashlib.sha256(encoded).hexdigest()
+
+
+def parse_manifest(encoded: bytes, *, job_id: str, digest: str | None) -> Manifest:
+    """Raises ManifestInvalid. `digest` None: not compared (no summary is known)."""
+    if digest is not None and digest_of(encoded) != digest:
+        raise ManifestInvalid("the manifest in the result store is not the one that was published")
+    try:
+        manifest = Manifest.model_validate_json(encoded)
+    except ValueError:
+        raise ManifestInvalid("the manifest has a form that this version does not know") from None
+    if manifest.job_id != job_id or any(file.index != place for place, file in enumerate(manifest.files)):
+        raise ManifestInvalid("the manifest is of another job, or its list has gaps")
+    prefix = job_id + "/"
+    if not all(file.key.startswith(prefix) for file in manifest.files):
+        raise ManifestInvalid("the manifest names files of another job")
+    return manifest

@@ -1,0 +1,120 @@
+"""Errors that a consumer may see, and their one renderer.
+
+Ocean's clients tell four shapes apart by their keys, so each has its class here:
+
+(a) `InvalidRequest`   400 `{"errors": {field: [text…] or text}, "message": "Validation error", "success": false}`
+(b) `Refused`          4xx `{"error": "text"}` or `{"error": {"place": "code"}}`
+(c) `NotOffered`       404, 405, 413 `{"context": null, "error": "404 Not Found: …"}`
+(d) everything else    503 with Retry-After for a neighbour's fault, 500 for ours: `{"context": null, "error": "…"}`
+
+The peer puts the request's own values into `context`; ours stays null, because requests carry signatures.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from starlette.responses import Response
+
+from provider_api.responses import json_response
+
+FieldErrors = Mapping[str, Sequence[str] | str]
+_NAMES = {404: "Not Found", 405: "Method Not Allowed", 413: "Request Entity Too Large"}
+_TEXTS = {
+    404: "The requested URL was not found on the server. If you entered the URL manually please check your spelling"
+    " and try again.",
+    405: "The method is not allowed for the requested URL.",
+    413: "The data value transmitted exceeds the capacity limit.",
+}
+
+
+class ApiError(Exception):
+    """An answer that is not the wished one. Subclasses give status and body."""
+
+    status = 500
+
+    def body(self) -> Any:
+        return {"context": None, "error": clean(str(self))}
+
+    def headers(self) -> dict[str, str]:
+        return {}
+
+
+class InvalidRequest(ApiError):
+    """(a): parameters are missing or malformed, or the signature or nonce is not good."""
+
+    status = 400
+
+    def __init__(self, errors: FieldErrors) -> None:
+        super().__init__("Validation error")
+        self.errors = errors
+
+    def body(self) -> Any:
+        errors = {name: text if isinstance(text, str) else list(text) for name, text in self.errors.items()}
+        return {"errors": errors, "message": "Validation error", "success": False}
+
+
+class Refused(ApiError):
+    """(b): a check said no. `error` is a sentence, or {place: code} for compute rules."""
+
+    def __init__(self, error: str | Mapping[str, str], status: int = 400) -> None:
+        super().__init__(error if isinstance(error, str) else ", ".join(f"{k}: {v}" for k, v in error.items()))
+        self.error, self.status = error, status
+
+    def body(self) -> Any:
+        return {"error": clean(self.error) if isinstance(self.error, str) else dict(self.error)}
+
+
+class NotOffered(ApiError):
+    """(c): no such path or method, or a body beyond the limit."""
+
+    def __init__(self, status: int = 404) -> None:
+        super().__init__(f"{status} {_NAMES[status]}: {_TEXTS[status]}")
+        self.status = status
+
+
+class NeighbourAway(ApiError):
+    """(d): chain, Argo, or result store does not answer. Nothing was claimed or changed, or asking again is safe."""
+
+    status = 503
+
+    def __init__(self, text: str, retry_after_seconds: int = 5) -> None:
+        super().__init__(text)
+        self.retry_after_seconds = retry_after_seconds
+
+    def headers(self) -> dict[str, str]:
+        return {"Retry-After": str(self.retry_after_seconds)}
+
+
+class NeighbourFailed(ApiError):
+    """(d): a neighbour answered, but not what it should have: asking again will not help."""
+
+    status = 502
+
+
+def clean(text: str) -> str:
+    """Words that are URLs are replaced, white space becomes single blanks: what the peer does to error texts."""
+    return " ".join(_hide_url(word) for word in text.split())
+
+
+def _hide_url(word: str) -> str:
+    try:
+        parts = urlsplit(word)
+    except ValueError:
+        return "<URL stripped for security reasons>"
+    if (parts.scheme and parts.netloc) or re.search(r"[a-zA-Z][a-zA-Z0-9+.-]*://", word):
+        return "<URL stripped for security reasons>"
+    return word
+
+
+def render(error: ApiError) -> Response:
+    """The one place where an error becomes an answer."""
+    return json_response(error.body(), status=error.status, headers=error.headers())
+
+
+def render_unforeseen() -> Response:
+    """An error nobody foresaw: its text may hold anything, so it stays in the log."""
+    return json_response({"context": None, "error": "Internal error."}, status=500)

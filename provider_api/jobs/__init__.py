@@ -1,0 +1,1 @@
+"""Jobs: starting, reading, stopping, delivering. The one place that translates Argo's words into Ocean's."""

@@ -1,0 +1,225 @@
+"""From Argo's state of a workflow to a job's status: one pure function.
+
+The end is the workflow's phase. The verdict is made of the steps' own nodes, never of the phase: a workflow whose filter
+refused is "Succeeded", and so is one that was terminated while it published. A node that is not final in a finished
+workflow belongs to a step that never ran.
+
+| status | when |
+| --- | --- |
+| 1 | waiting for a free place (semaphore), or not yet seen by the controller |
+| 10 | has its place, configuration has not begun |
+| 20 | configuration runs: volumes and the whole download |
+| 30 | inputs and algorithm are in place |
+| 40 | the algorithm's container runs |
+| 50, 60 | filtering; publishing |
+| 31, 32 | an input, or the algorithm, could not be provided. Shown as soon as it is known; final when publishing is done |
+| 41 | every other failure; `reason` says which |
+| 62 | not every result reached the store |
+| 70 | done, stopped (`stopreq` 1), or out of time (`stopreq` 2) |
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final, Literal
+
+from argo.client.records import Node, Workflow
+from pods.exit_codes import ExitCode
+from workflow_templates.names import ALGORITHM, CONFIGURATION, FILTERING, PUBLISHING
+
+TEXTS: Final = {
+    1: "Warming up",
+    10: "Job started",
+    20: "Configuring volumes",
+    30: "Provisioning success",
+    31: "Data provisioning failed",
+    32: "Algorithm provisioning failed",
+    40: "Running algorithm",
+    41: "Algorithm failed",
+    50: "Filtering results",
+    60: "Publishing results",
+    62: "Publishing results failed",
+    70: "Job finished",
+}
+
+Reason = Literal[
+    "",
+    "completed",
+    "algorithm_failed",
+    "data_unavailable",
+    "algorithm_unavailable",
+    "filtered",
+    "image_unavailable",
+    "out_of_memory",
+    "paid_time_over",
+    "pod_lost",
+    "rejected_by_cluster",
+    "stopped",
+    "terminated",
+    "time_limit",
+    "upload_failed",
+]
+
+# Argo's constant texts.
+_DEADLINE = "longer than the specified deadline"
+_SHUTDOWN = ("workflow shutdown with strategy", "Stopped with strategy")
+_OUT_OF_MEMORY = "OOMKilled"
+_IMAGE = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ImageInspectError", "timeout")
+_KILLED = (None, 130, 137, 143)  # exit codes of a program that was told to end, or had to be killed
+
+
+@dataclass(frozen=True, slots=True)
+class JobStatus:
+    """`finished_at` is set exactly when nothing will change any more. `reason` is "" until there is a verdict."""
+
+    number: int
+    reason: Reason = ""
+    exit_code: int | None = None  # of the algorithm
+    stop_requested: int = 0  # 1: asked to stop; 2: out of time
+    removed: int = 0  # 1: terminated, nothing is published
+    started_at: datetime | None = None  # of the algorithm
+    finished_at: datetime | None = None
+    waiting: bool = False  # for a free place
+
+    @property
+    def text(self) -> str:
+        return TEXTS[self.number]
+
+    @property
+    def finished(self) -> bool:
+        return self.finished_at is not None
+
+
+def status_of(workflow: Workflow, *, failures_as_finished: bool = False) -> JobStatus:
+    """Status of a job. `failures_as_finished` reports the final 41 and 62 as 70, the rest unchanged."""
+    status = _verdict(workflow) if workflow.finished else _progress(workflow)
+    algorithm = workflow.node(ALGORITHM)
+    status = replace(
+        status,
+        started_at=algorithm.started_at if algorithm is not None and _has_run(algorithm) else None,
+        removed=1 if workflow.shutdown == "Terminate" else 0,
+    )
+    if not workflow.finished:
+        stopping = 1 if workflow.shutdown and status.number < 60 else status.stop_requested
+        return replace(status, stop_requested=stopping, finished_at=None)
+    if failures_as_finished and status.number in (41, 62):
+        status = replace(status, number=70)
+    return replace(status, finished_at=_end_of(workflow))
+
+
+def _progress(workflow: Workflow) -> JobStatus:
+    configuration, algorithm = workflow.node(CONFIGURATION), workflow.node(ALGORITHM)
+    failed = _provisioning_failure(configuration)
+    if failed is not None and failed.number in (31, 32):
+        return failed
+    if workflow.node(PUBLISHING) is not None:
+        return JobStatus(60, exit_code=_code(algorithm))
+    if workflow.node(FILTERING) is not None:
+        return JobStatus(50, exit_code=_code(algorithm))
+    if algorithm is not None and algorithm.phase == "Running":
+        return JobStatus(40)
+    if algorithm is not None and algorithm.final and algorithm.phase not in ("Omitted", "Skipped"):
+        return JobStatus(60, exit_code=_code(algorithm))
+    if configuration is not None:
+        return JobStatus(30 if configuration.phase == "Succeeded" else 20)
+    root = workflow.node(workflow.name)
+    waiting = root is None or root.phase == "Pending"
+    return JobStatus(1 if waiting else 10, waiting=waiting)
+
+
+def _verdict(workflow: Workflow) -> JobStatus:
+    configuration, algorithm = workflow.node(CONFIGURATION), workflow.node(ALGORITHM)
+    if workflow.shutdown == "Terminate":
+        # Nothing was published, whatever had been reached; see `removed`.
+        return JobStatus(70, "terminated", _code(algorithm), stop_requested=1)
+    failed = _provisioning_failure(configuration)
+    if failed is not None:
+        return failed
+    if configuration is None or configuration.phase != "Succeeded":
+        return _never_configured(workflow, configuration)
+    return _of_algorithm(workflow, algorithm) or _of_release(workflow, algorithm)
+
+
+def _provisioning_failure(configuration: Node | None) -> JobStatus | None:
+    """What configuration's own exit code says; None where it says nothing."""
+    if configuration is None or configuration.phase not in ("Failed", "Error"):
+        return None
+    match configuration.exit_code:
+        case ExitCode.INPUTS_NOT_PROVISIONED | ExitCode.TRY_AGAIN:
+            return JobStatus(31, "data_unavailable")
+        case ExitCode.ALGORITHM_NOT_PROVISIONED:
+            return JobStatus(32, "algorithm_unavailable")
+        case ExitCode.JOB_SPEC_REFUSED:
+            return JobStatus(41, "rejected_by_cluster")
+        case ExitCode.PAID_TIME_OVER:
+            return JobStatus(70, "paid_time_over", stop_requested=2)
+        case _:
+            return None
+
+
+def _never_configured(workflow: Workflow, configuration: Node | None) -> JobStatus:
+    """Configuration did not succeed, and not by a verdict of its own."""
+    if workflow.shutdown:
+        return JobStatus(70, "stopped", stop_requested=1)
+    if configuration is None:
+        return JobStatus(41, "rejected_by_cluster")
+    if _DEADLINE in configuration.message:
+        return JobStatus(31, "data_unavailable")
+    return JobStatus(41, "pod_lost")
+
+
+def _of_algorithm(workflow: Workflow, algorithm: Node | None) -> JobStatus | None:
+    """How the algorithm failed; None if it succeeded."""
+    code = _code(algorithm)
+    if algorithm is not None and algorithm.phase == "Succeeded":
+        return None
+    if workflow.shutdown and (algorithm is None or not algorithm.final or _was_stopped(algorithm)):
+        return JobStatus(70, "stopped", code, stop_requested=1)
+    if algorithm is None:
+        return JobStatus(41, "pod_lost")
+    if not algorithm.final or algorithm.phase in ("Omitted", "Skipped"):
+        return JobStatus(41, "image_unavailable")
+    if _DEADLINE in algorithm.message or code == ExitCode.TIME_LIMIT:
+        return JobStatus(70, "time_limit", code, stop_requested=2)
+    if code == ExitCode.PAID_TIME_OVER:
+        return JobStatus(70, "paid_time_over", stop_requested=2)
+    if _OUT_OF_MEMORY in algorithm.message:
+        return JobStatus(41, "out_of_memory", code)
+    if code is None and any(text in algorithm.message for text in _IMAGE):
+        return JobStatus(41, "image_unavailable")
+    if algorithm.phase == "Error" or code in (None, 143):
+        # A pod that is deleted behind Argo's back ends with 143, or with no code at all.
+        return JobStatus(41, "pod_lost", code)
+    return JobStatus(41, "algorithm_failed", code)
+
+
+def _of_release(workflow: Workflow, algorithm: Node | None) -> JobStatus:
+    code = _code(algorithm)
+    filtering, publishing = workflow.node(FILTERING), workflow.node(PUBLISHING)
+    if filtering is not None and filtering.phase != "Succeeded":
+        return JobStatus(41, "filtered", code)
+    if publishing is None or publishing.phase != "Succeeded":
+        return JobStatus(62, "upload_failed", code)
+    return JobStatus(70, "completed", code)
+
+
+def _was_stopped(algorithm: Node) -> bool:
+    """Whether a stop ended the algorithm; it may also have failed by itself shortly before."""
+    return algorithm.exit_code in _KILLED or any(text in algorithm.message for text in _SHUTDOWN)
+
+
+def _code(algorithm: Node | None) -> int | None:
+    return None if algorithm is None or not algorithm.final else algorithm.exit_code
+
+
+def _has_run(algorithm: Node) -> bool:
+    return algorithm.phase in ("Running", "Succeeded", "Failed", "Error") and algorithm.started_at is not None
+
+
+def _end_of(workflow: Workflow) -> datetime:
+    """When it ended. An Error may come without times: then the end of the last node, or the creation."""
+    if workflow.finished_at is not None:
+        return workflow.finished_at
+    ends = [node.finished_at for node in workflow.nodes if node.finished_at is not None]
+    return max(ends, default=workflow.created_at)

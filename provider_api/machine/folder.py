@@ -1,0 +1,127 @@
+"""The data folder of a single machine: where things lie, the keys made at the first start, the manifests made from both.
+
+provider.key                     Ethereum key of the provider; everything else of the service is derived from it
+argo/secrets/NAME/FILE           what pods may mount as Secrets: environments' keys, where results go
+argo/templates/*.yaml            the committed manifests plus the two annotations that belong to this deployment
+results/, chain/, argo/, logs/   results of jobs, the development chain's state, the embedded Argo server's, output
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from nacl.public import PublicKey
+
+from ocean.keys import address_of
+from pods.keys import encode_key, generate_keys
+from provider_api.keys import ProviderKeys, keys_of
+from workflow_templates import names
+
+ETHEREUM_KEY_FILE = "ethereum.key"
+RESULTS_IN_POD = "file:///results"  # where environments mount the claim with the results
+
+
+@dataclass(frozen=True, slots=True)
+class DataFolder:
+    root: Path
+
+    @property
+    def chain(self) -> Path:
+        return self.root / "chain"
+
+    @property
+    def argo(self) -> Path:
+        return self.root / "argo"
+
+    @property
+    def templates(self) -> Path:
+        return self.argo / "templates"
+
+    @property
+    def secrets(self) -> Path:
+        return self.argo / "secrets"
+
+    @property
+    def results(self) -> Path:
+        return self.root / "results"
+
+    @property
+    def logs(self) -> Path:
+        return self.root / "logs"
+
+    @property
+    def provider_key(self) -> Path:
+        return self.root / "provider.key"
+
+    def make(self) -> None:
+        """The folders, closed to other people of this machine except for passing through."""
+        self.root.mkdir(mode=0o711, parents=True, exist_ok=True)
+        for path in (self.chain, self.templates, self.logs):
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.secrets.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.results.mkdir(mode=0o711, parents=True, exist_ok=True)
+
+    def provider_keys(self) -> ProviderKeys:
+        """The provider's keys, made at the first call. Raises KeyMissing for a spoiled file."""
+        if not self.provider_key.exists():
+            write_secret(self.provider_key, "0x" + secrets.token_hex(32) + "\n")
+        return keys_of(self.provider_key.read_text())
+
+    def deploy(self, manifests: Path, service: PublicKey, store: dict[str, Any] | None = None) -> list[str]:
+        """Write templates and secrets for every environment of the rendered manifests. Returns the environments' ids.
+
+        `store` is what publishing pods read as store.json; None: files on the results volume.
+        """
+        write_secret(
+            self.secrets / names.RESULT_STORE_SECRET / "store.json", json.dumps(store or {"url": RESULTS_IN_POD}) + "\n"
+        )
+        environments = []
+        kept = set()
+        for path in sorted(manifests.rglob("*.yaml")):
+            documents = [document for document in yaml.safe_load_all(path.read_text()) if document]
+            for document in documents:
+                if document.get("kind") == "WorkflowTemplate":
+                    environment = str(document["metadata"]["name"])
+                    self._add_keys(document, environment, service)
+                    environments.append(environment)
+            target = self.templates / path.relative_to(manifests).as_posix().replace("/", "-")
+            _replace(target, yaml.safe_dump_all(documents, sort_keys=False))
+            kept.add(target.name)
+        for path in self.templates.glob("*.yaml"):
+            if path.name not in kept:
+                path.unlink()
+        return environments
+
+    def _add_keys(self, manifest: dict[str, Any], environment: str, service: PublicKey) -> None:
+        folder = self.secrets / names.environment_secret(environment)
+        key_file = folder / ETHEREUM_KEY_FILE
+        if not key_file.exists():
+            write_secret(key_file, "0x" + secrets.token_hex(32) + "\n")
+        annotations = manifest["metadata"].setdefault("annotations", {})
+        annotations[names.CONSUMER_ADDRESS] = address_of(key_file.read_text().strip())
+        annotations[names.BOX_PUBLIC_KEY] = encode_key(generate_keys(folder, service))
+
+
+def write_secret(path: Path, text: str) -> None:
+    """Write a file that only we may read; whoever reads it sees the old text or the new, never a part."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    scratch = path.with_name(f".{path.name}.{os.getpid()}")
+    with os.fdopen(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    scratch.replace(path)
+
+
+def _replace(path: Path, text: str) -> None:
+    """Leave the file alone where nothing changed: the server reads changed templates anew."""
+    if not path.exists() or path.read_text() != text:
+        scratch = path.with_name(f".{path.name}.{os.getpid()}")
+        scratch.write_text(text)
+        scratch.replace(path)

@@ -1,0 +1,193 @@
+"""All settings of the service: one tree, read from `C2D_` names of the environment, `__` between the levels.
+
+Every field has a default with which one machine runs complete; `c2d serve` fills in what it has started itself (chain,
+Argo Server, keys) and hands over a finished `Settings`. An unknown `C2D_` name stops the start.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX = "C2D_"
+
+
+class UnknownSetting(ValueError):
+    """The environment has a `C2D_` name that no setting answers to: probably a misspelling."""
+
+    def __init__(self, name: str, nearest: str | None) -> None:
+        hint = f"; did you mean {nearest}?" if nearest else ""
+        super().__init__(f"unknown setting {name}{hint}")
+        self.name, self.nearest = name, nearest
+
+
+class _Group(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ServerSettings(_Group):
+    host: str = "127.0.0.1"
+    """Address to listen on. Loopback, because a single machine is the default; `0.0.0.0` in a container."""
+    port: int = Field(default=8030, ge=0, le=65535)
+    """Port to listen on; 0 lets the system choose. 8030 is the port that Ocean's own tools expect."""
+    max_body_bytes: int = 4 * 1024 * 1024
+    """Largest request body. Raw algorithms are sent in the body; the sealed job spec is limited much earlier."""
+
+
+class ProviderSettings(_Group):
+    key: SecretStr | None = None
+    """Ethereum private key, 0x + 64 hex: signs fees, opens file lists. Give this or `key_file`."""
+    key_file: Path | None = None
+    """File with that key, one line."""
+
+
+class ChainSettings(_Group):
+    url: str
+    """RPC address of a node of the chain, http(s)."""
+    chain_id: int | None = None
+    """Expected chain id; empty: whatever the node says."""
+    address_file: Path | None = None
+    """Ocean's address file with the contracts of this chain; empty: the one that comes with ocean-contracts."""
+    fee_token: str | None = None
+    """Token of provider fees; empty: the chain's Ocean token; the zero address makes every environment free."""
+    confirmations: int = Field(default=1, ge=0)
+    """Blocks that must lie on top of an order's block. 0 for development chains, which mine on demand."""
+
+
+class ArgoSettings(_Group):
+    url: str = "http://127.0.0.1:2746"
+    """Argo Server's address: a cluster's, or that of the single-machine server."""
+    namespace: str = "jobs"
+    """Namespace of templates and workflows."""
+    token: SecretStr | None = None
+    """Bearer token; empty: from `token_file`."""
+    token_file: Path | None = None
+    """File with the bearer token, read again for every request (cluster tokens rotate); empty: no token."""
+    verify: bool | Path = True
+    """TLS check: true, false (only against a test server), or a file with the accepted authorities."""
+    timeout_seconds: float = Field(default=10.0, gt=0)
+    """Time limit of one request."""
+
+
+class ResultSettings(_Group):
+    url: str | None = None
+    """Result store, as in the publishing pod's store.json: file:///folder or s3://bucket/prefix. Empty: data folder."""
+    options: dict[str, SecretStr] = Field(default_factory=dict)
+    """Options of an S3 store (endpoint, region, keys), by obstore's names."""
+
+
+class StorageSettings(_Group):
+    url: SecretStr | None = None
+    """SQLAlchemy address, sqlite+aiosqlite:///… or postgresql+asyncpg://…. Empty: service.sqlite in the data folder."""
+
+
+class OutgoingSettings(_Group):
+    allow_private: tuple[str, ...] = ()
+    """`host:port` pairs that downloads may reach although the address is private. Exact, never a port of ours."""
+    forbid: tuple[str, ...] = ()
+    """`host:port` pairs that stay closed whatever else is allowed."""
+    timeout_seconds: float = Field(default=20.0, gt=0)
+    """Time limit for hashing one algorithm file."""
+    max_algorithm_bytes: int = 256 * 1024 * 1024
+    """A published algorithm whose file is larger cannot run: it must be hashed at every start."""
+    checksum_seconds: float = 30.0
+    """How long a checksum of an algorithm file is believed without asking again. The pod compares once more."""
+
+
+class LimitSettings(_Group):
+    minimum_paid_seconds: int = 10
+    """A start with less paid time left is refused."""
+    outer_margin_seconds: int = 60
+    """How much later than the start script Argo ends the algorithm's pod: image pull and saving outputs."""
+    claim_lease_seconds: float = 30.0
+    """How long an order stays taken after a submission whose outcome is unknown. Above ArgoSettings.timeout_seconds."""
+    retry_after_seconds: int = 5
+    """Value of Retry-After on 503."""
+    list_limit: int = 100
+    """Most jobs in one answer."""
+    datasets: int = 20
+    """Most datasets in one request: each costs reads of a chain."""
+
+
+class PolicySettings(_Group):
+    trusted_lists_empty: Literal["allow", "deny"] = "allow"
+    """Meaning of two empty lists of trusted algorithms: every published algorithm (as Ocean's Provider), or none."""
+    require_checksums: bool = False
+    """Refuse trusted algorithm entries that carry no checksums."""
+    allow_unbound_files: bool = False
+    """Accept file lists of version 4.0.0 documents, which are not bound to their asset and can be copied."""
+    allow_network: bool = False
+    """Let jobs have a network when every compute dataset says allowNetworkAccess. Off: such jobs run without."""
+    respect_purgatory: bool = True
+    """Treat assets in purgatory as disabled."""
+    failures_as_finished: bool = False
+    """Report failures 41 and 62 as 70, for callers that wait for a status above 60; reason and exit code still tell."""
+
+
+class LogSettings(_Group):
+    json_lines: bool = False
+    """One JSON object per line (in pods) instead of text for people."""
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True, nested_model_default_partial_update=True
+    )
+
+    data_folder: Path = Path("data")
+    """Everything that must survive a restart and has no place of its own."""
+    server: ServerSettings = ServerSettings()
+    provider: ProviderSettings = ProviderSettings()
+    chains: tuple[ChainSettings, ...] = ()
+    """JSON list. Empty: `c2d serve` starts a development chain; the service alone refuses to start."""
+    argo: ArgoSettings = ArgoSettings()
+    results: ResultSettings = ResultSettings()
+    storage: StorageSettings = StorageSettings()
+    outgoing: OutgoingSettings = OutgoingSettings()
+    limits: LimitSettings = LimitSettings()
+    policy: PolicySettings = PolicySettings()
+    log: LogSettings = LogSettings()
+
+    def storage_url(self) -> str:
+        """SQLAlchemy address, default filled in."""
+        if self.storage.url is not None:
+            return self.storage.url.get_secret_value()
+        return f"sqlite+aiosqlite:///{(self.data_folder / 'service.sqlite').absolute()}"
+
+    def results_url(self) -> str:
+        """Address of the result store, default filled in."""
+        return self.results.url or (self.data_folder / "results").absolute().as_uri()
+
+
+def known_names(model: type[BaseModel] = Settings, prefix: str = PREFIX) -> Iterator[str]:
+    """All names of the environment that mean something, upper case."""
+    for name, field in model.model_fields.items():
+        full = f"{prefix}{name}".upper()
+        yield full
+        kind: Any = field.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            yield from known_names(kind, full + "__")
+
+
+def require_known_names(environment: Iterable[str]) -> None:
+    """Raises UnknownSetting for the first `C2D_` name that is no setting. Entries of `results.options` are free."""
+    known = set(known_names())
+    free = f"{PREFIX}RESULTS__OPTIONS__"
+    for name in sorted(environment):
+        upper = name.upper()
+        if upper.startswith(PREFIX) and upper not in known and not upper.startswith(free):
+            nearest = difflib.get_close_matches(upper, known, n=1, cutoff=0.6)
+            raise UnknownSetting(name, nearest[0] if nearest else None)
+
+
+def load_settings(environment: Mapping[str, str] | None = None, **given: Any) -> Settings:
+    """Settings from the process environment; `given` values win. Raises UnknownSetting, pydantic.ValidationError."""
+    require_known_names(os.environ if environment is None else environment)
+    return Settings(**given)

@@ -1,0 +1,91 @@
+"""The operator's description of an environment: what it accepts, and that a wrong one is refused by field."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from workflow_templates.environment import (
+    KEEP_SECONDS,
+    Environment,
+    EnvironmentInvalid,
+    read_environment,
+    read_environments,
+)
+
+pytestmark = pytest.mark.unit
+
+SMALLEST = """
+id = "small"
+description = "A small one"
+cpu_number = 1
+ram_gb = 1
+disk_gb = 1
+price_per_minute = "0.25"
+max_job_duration = 60
+max_jobs = 1
+max_queued_jobs = 0
+storage_expiry = 0
+"""
+
+
+def described(folder: Path, text: str, name: str = "small") -> Environment:
+    path = folder / f"{name}.toml"
+    path.write_text(text)
+    return read_environment(path)
+
+
+def test_the_shipped_environments_are_one_free_and_one_paid() -> None:
+    prices = {environment.id: environment.price for environment in read_environments()}
+    assert prices == {"ocean-compute": Decimal(0), "ocean-compute-paid": Decimal("0.1")}
+
+
+def test_the_smallest_description_has_defaults(tmp_path: Path) -> None:
+    environment = described(tmp_path, SMALLEST)
+    assert environment.allowed_chains == ()
+    assert environment.results == "shared-volume"
+    assert environment.price == Decimal("0.25")
+    assert environment.record_seconds == KEEP_SECONDS  # results are kept for ever, so is their record
+
+
+def test_the_record_outlives_the_results(tmp_path: Path) -> None:
+    environment = described(tmp_path, SMALLEST.replace("storage_expiry = 0", "storage_expiry = 86400"))
+    assert environment.record_seconds > 86400
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "field"),
+    [
+        ("max_jobs = 1", "max_jobs = 1\nmaxjobs = 2", "maxjobs"),
+        ("max_jobs = 1", 'max_jobs = "1"', "max_jobs"),
+        ("max_jobs = 1", "max_jobs = 0", "max_jobs"),
+        ('"0.25"', "0.25", "price_per_minute"),
+        ('"0.25"', '"1e3"', "price_per_minute"),
+        ('"0.25"', '"-1"', "price_per_minute"),
+        ("ram_gb = 1", "ram_gb = 0", "ram_gb"),
+        ("A small one", "{{workflow.name}}", "description"),
+        ("storage_expiry = 0", "storage_expiry = 0\nallowed_chains = [0]", "allowed_chains"),
+        ("storage_expiry = 0", "storage_expiry = 0\ngpu_number = 1", "gpu_number"),
+        ("storage_expiry = 0", 'storage_expiry = 0\nresults = "ftp"', "results"),
+        ("storage_expiry = 0", 'storage_expiry = 0\n[steps]\nmemory = "512MB"', "steps.memory"),
+        ("storage_expiry = 0", "storage_expiry = 0\nconsumer_address = 'me'", "consumer_address"),
+        ("storage_expiry = 0", "storage_expiry = ", "Invalid value"),
+    ],
+)
+def test_a_wrong_description_is_refused_by_field(tmp_path: Path, old: str, new: str, field: str) -> None:
+    with pytest.raises(EnvironmentInvalid, match=field) as refused:
+        described(tmp_path, SMALLEST.replace(old, new))
+    assert len(refused.value.problems) == 1
+
+
+@pytest.mark.parametrize("name", ["Small", "small_one", "-small", "small-", "s" * 64, "a.b", "a/b", "a\nb", ""])
+def test_an_id_that_is_no_template_name_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="id"):
+        Environment.model_validate({"id": name})
+
+
+def test_the_file_is_named_as_the_environment(tmp_path: Path) -> None:
+    with pytest.raises(EnvironmentInvalid, match="named 'other'"):
+        described(tmp_path, SMALLEST, name="other")

@@ -1,0 +1,212 @@
+"""What the rendered pods may and may not do, read off the manifests that Argo is given."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+import yaml
+
+from workflow_templates import names
+from workflow_templates.environment import Environment, read_environments
+from workflow_templates.render import render
+
+pytestmark = pytest.mark.unit
+
+STEPS = (names.CONFIGURATION, names.ALGORITHM, names.PUBLISHING)
+ENVIRONMENTS = read_environments()
+
+
+def manifest_of(environment: Environment) -> dict[str, Any]:
+    text = render([environment])[f"base/environments/{environment.id}.yaml"]
+    found: dict[str, Any] = yaml.safe_load(text)
+    return found
+
+
+@pytest.fixture(params=ENVIRONMENTS, ids=lambda environment: environment.id)
+def manifest(request: pytest.FixtureRequest) -> dict[str, Any]:
+    return manifest_of(request.param)
+
+
+def template(manifest: dict[str, Any], name: str) -> dict[str, Any]:
+    (found,) = [t for t in manifest["spec"]["templates"] if t["name"] == name]
+    assert isinstance(found, dict)
+    return found
+
+
+def texts(value: Any) -> list[str]:
+    """Every text in a manifest, keys included."""
+    if isinstance(value, dict):
+        return [t for k, v in value.items() for t in (str(k), *texts(v))]
+    if isinstance(value, list):
+        return [t for v in value for t in texts(v)]
+    return [str(value)]
+
+
+def test_no_pod_gets_a_token(manifest: dict[str, Any]) -> None:
+    spec = manifest["spec"]
+    assert spec["automountServiceAccountToken"] is False
+    assert spec["executor"]["serviceAccountName"] != spec["serviceAccountName"]
+    for t in spec["templates"]:
+        assert not {"automountServiceAccountToken", "serviceAccountName", "executor"} & set(t)
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_containers_are_locked_down(manifest: dict[str, Any], step: str) -> None:
+    assert template(manifest, step)["container"]["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"]},
+        "readOnlyRootFilesystem": True,
+        "runAsNonRoot": True,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+    pod = manifest["spec"]["securityContext"]
+    assert (pod["runAsNonRoot"], pod["runAsUser"], pod["fsGroup"]) == (True, 1000, 1000)
+    assert pod["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert "securityContext" not in template(manifest, step)  # nothing overrides the pod's
+
+
+def test_nothing_reaches_the_machine(manifest: dict[str, Any]) -> None:
+    forbidden = {"hostPath", "hostNetwork", "hostPID", "hostIPC", "privileged", "sidecars", "initContainers", "ports"}
+    assert not forbidden & set(texts(manifest))
+
+
+def test_the_algorithm_sees_its_inputs_read_only_and_no_secret(manifest: dict[str, Any]) -> None:
+    algorithm = template(manifest, names.ALGORITHM)
+    mounts = {m["mountPath"]: (m["name"], m.get("subPath"), m.get("readOnly", False)) for m in _mounts(algorithm)}
+    assert mounts == {
+        "/data/inputs": ("data", "inputs", True),
+        "/data/ddos": ("data", "ddos", True),
+        "/data/transformations": ("data", "transformations", True),
+        "/data/outputs": ("data", "outputs", False),
+        "/data/logs": ("data", "logs", False),
+        "/c2d/start": ("data", "start", True),
+        "/tmp": ("tmp", None, False),
+    }
+    assert [list(volume) for volume in algorithm["volumes"]] == [["emptyDir", "name"]]
+    assert not {"inputs", "outputs", "retryStrategy"} & set(algorithm)
+    assert algorithm["container"]["env"] == [{"name": "HOME", "value": "/tmp"}]
+    assert algorithm["container"]["command"] == ["sh", "/c2d/start/run.sh"]
+
+
+def test_only_configuration_has_the_keys_and_the_job_spec(manifest: dict[str, Any]) -> None:
+    environment = manifest["metadata"]["name"]
+    secrets = {
+        t["name"]: sorted(v["secret"]["secretName"] for v in t.get("volumes", []) if "secret" in v)
+        for t in manifest["spec"]["templates"]
+    }
+    assert secrets == {
+        names.CONFIGURATION: [names.environment_secret(environment)],
+        names.ALGORITHM: [],
+        names.PUBLISHING: [names.RESULT_STORE_SECRET],
+        names.COMPUTE: [],
+        names.RELEASE: [],
+    }
+    spec = "{{workflow.parameters.job-spec}}"
+    assert texts(manifest).count(spec) == 1
+    (artifact,) = template(manifest, names.CONFIGURATION)["inputs"]["artifacts"]
+    assert artifact == {"name": "job-spec", "path": "/c2d/job-spec", "raw": {"data": spec}}
+    assert "volumes" not in manifest["spec"]
+    assert "secretKeyRef" not in texts(manifest)
+
+
+def test_every_expression_is_one_of_ours_and_stands_alone(manifest: dict[str, Any]) -> None:
+    """The controller evaluates what it finds in arguments: none is pasted into a longer text."""
+    allowed = {"{{workflow.name}}"} | {"{{workflow.parameters." + name + "}}" for name in names.ARGUMENTS}
+    assert {text for text in texts(manifest) if "{{" in text or "}}" in text} == allowed
+
+
+def test_arguments_are_declared_without_defaults(manifest: dict[str, Any]) -> None:
+    declared = manifest["spec"]["arguments"]["parameters"]
+    assert declared == [{"name": name} for name in names.ARGUMENTS]
+
+
+def test_only_our_programs_are_tried_again_and_only_when_it_may_help(manifest: dict[str, Any]) -> None:
+    for step in (names.CONFIGURATION, names.PUBLISHING):
+        retry = template(manifest, step)["retryStrategy"]
+        assert retry["limit"] == "2"
+        assert retry["expression"] == "lastRetry.status == 'Error' || asInt(lastRetry.exitCode) == 75"
+        assert (
+            "maxDuration" not in retry["backoff"]
+        )  # would count the attempt's own time: no retry after a long download
+        assert "retryPolicy" not in retry  # with an expression Argo's default is Always
+
+
+def test_every_pod_ends(manifest: dict[str, Any]) -> None:
+    for step in STEPS:
+        t = template(manifest, step)
+        assert t["activeDeadlineSeconds"]
+        assert re.fullmatch(r"[1-9][0-9]*s", t["pendingTimeout"])
+        patch = json.loads(t["podSpecPatch"])
+        assert patch == {"enableServiceLinks": False, "terminationGracePeriodSeconds": 5}
+        assert {"cpu", "memory"} <= set(t["container"]["resources"]["limits"])
+        assert t["container"]["resources"]["requests"] == t["container"]["resources"]["limits"]
+    assert template(manifest, names.ALGORITHM)["activeDeadlineSeconds"] == "{{workflow.parameters.seconds}}"
+
+
+def test_labels_say_which_network_a_pod_needs(manifest: dict[str, Any]) -> None:
+    labels = {step: template(manifest, step)["metadata"]["labels"] for step in STEPS}
+    assert {step: values[names.STEP] for step, values in labels.items()} == {step: step for step in STEPS}
+    assert {step: values[names.NETWORK] for step, values in labels.items()} == {
+        names.CONFIGURATION: "outgoing",
+        names.ALGORITHM: "{{workflow.parameters.network}}",
+        names.PUBLISHING: "store",
+    }
+
+
+def test_shape_places_and_clean_up(manifest: dict[str, Any]) -> None:
+    spec, environment = manifest["spec"], manifest["metadata"]["name"]
+    assert (spec["entrypoint"], spec["onExit"]) == (names.COMPUTE, names.RELEASE)
+    compute, release = template(manifest, names.COMPUTE), template(manifest, names.RELEASE)
+    assert compute["dag"]["tasks"] == [
+        {"name": "configuration", "template": "configuration"},
+        {"name": "algorithm", "template": "algorithm", "depends": "configuration.Succeeded"},
+    ]
+    assert release["dag"]["tasks"] == [{"name": "publishing", "template": "publishing"}]
+    limit = {"name": names.LIMITS_CONFIG_MAP, "key": environment}
+    assert compute["synchronization"] == {"semaphores": [{"configMapKeyRef": limit}]}
+    assert "synchronization" not in spec  # a waiting workflow could not be stopped
+    assert "synchronization" not in release  # publishing takes no place
+    assert spec["volumeClaimGC"] == {"strategy": "OnWorkflowCompletion"}
+    assert spec["podGC"] == {"strategy": "OnPodCompletion", "deleteDelayDuration": "30s"}
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS, ids=lambda environment: environment.id)
+def test_what_is_announced_is_what_was_described(environment: Environment) -> None:
+    manifest = manifest_of(environment)
+    announced = manifest["metadata"]["annotations"]
+    assert all(isinstance(value, str) for value in announced.values())
+    assert announced[names.PRICE_PER_MINUTE] == environment.price_per_minute
+    assert announced[names.MAX_JOB_DURATION] == str(environment.max_job_duration)
+    assert json.loads(announced[names.ALLOWED_CHAINS]) == list(environment.allowed_chains)
+    assert names.CONSUMER_ADDRESS not in announced  # belongs to a key that the deployment makes
+    assert manifest["metadata"]["labels"] == {names.ENVIRONMENT: environment.id}
+    assert manifest["spec"]["ttlStrategy"]["secondsAfterCompletion"] >= environment.storage_expiry
+    (claim,) = manifest["spec"]["volumeClaimTemplates"]
+    assert claim["spec"]["resources"]["requests"]["storage"] == f"{environment.disk_gb}Gi"
+
+
+def test_what_a_deployment_adds_is_rendered() -> None:
+    environment = ENVIRONMENTS[0].model_copy(
+        update={
+            "consumer_address": "0x70997970C51812dc3A010C7d01b50e0d17dc79C8",
+            "storage_class": "local",
+            "gpu_number": 2,
+            "gpu_type": "T4",
+            "allowed_chains": (1, 8996),
+        }
+    )
+    manifest = manifest_of(environment)
+    announced = manifest["metadata"]["annotations"]
+    assert announced[names.CONSUMER_ADDRESS] == environment.consumer_address
+    assert announced[names.ALLOWED_CHAINS] == "[1, 8996]"
+    assert manifest["spec"]["volumeClaimTemplates"][0]["spec"]["storageClassName"] == "local"
+    resources = template(manifest, names.ALGORITHM)["container"]["resources"]
+    assert resources["limits"]["nvidia.com/gpu"] == resources["requests"]["nvidia.com/gpu"] == "2"
+
+
+def _mounts(template: dict[str, Any]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = template["container"]["volumeMounts"]
+    return found

@@ -1,0 +1,123 @@
+"""Environment descriptions to manifests: the files under argo/gitops that nobody edits.
+
+Pure until `write`: no network, no settings, the same descriptions always give the same bytes. The rendered files are
+committed beside the programs that make them, and `check` tells whether the two still belong together.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from workflow_templates import names
+from workflow_templates.environment import Environment, read_environments
+
+GITOPS: Final = Path(__file__).parent.parent / "argo" / "gitops"
+
+_BASE: Final = "base"
+_HEADER: Final = "# Rendered by `c2d templates render` from {source}. Do not edit.\n"
+_SOURCE: Final = "workflow_templates/environments"
+
+# Of the volume that results lie on, where they lie on one. A deployment patches it to what it has.
+RESULTS_STORAGE: Final = "50Gi"
+
+
+def render(environments: Iterable[Environment]) -> dict[str, str]:
+    """All files: path relative to argo/gitops -> content. Raises ValueError for two environments of one id."""
+    from workflow_templates.template import workflow_template  # Hera takes a second to import; `check` may not need it
+
+    environments = sorted(environments, key=lambda environment: environment.id)
+    ids = [environment.id for environment in environments]
+    if len(set(ids)) != len(ids):
+        raise ValueError(f"two environments share an id: {', '.join(ids)}")
+    files = {
+        f"{_BASE}/environments/{environment.id}.yaml": _document(
+            f"{_SOURCE}/{environment.id}.toml", workflow_template(environment)
+        )
+        for environment in environments
+    }
+    files[f"{_BASE}/limits.yaml"] = _document(f"{_SOURCE}/*.toml", limits(environments))
+    if any(environment.results == "shared-volume" for environment in environments):
+        files[f"{_BASE}/results.yaml"] = _document("workflow_templates/render.py", results_claim())
+    files[f"{_BASE}/kustomization.yaml"] = _document("workflow_templates/render.py", _kustomization(files))
+    return dict(sorted(files.items()))
+
+
+def limits(environments: Iterable[Environment]) -> dict[str, Any]:
+    """The ConfigMap of the semaphores: how many jobs of each environment run at once."""
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": names.LIMITS_CONFIG_MAP},
+        "data": {environment.id: str(environment.max_jobs) for environment in environments},
+    }
+
+
+def results_claim() -> dict[str, Any]:
+    """The claim for results on a shared volume; written by publishing pods, read by the service."""
+    return {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": names.RESULTS_CLAIM},
+        "spec": {"accessModes": ["ReadWriteMany"], "resources": {"requests": {"storage": RESULTS_STORAGE}}},
+    }
+
+
+def write(folder: Path = GITOPS, environments: Iterable[Environment] | None = None) -> list[str]:
+    """Write what differs and remove environments that no longer exist. Returns the paths that changed."""
+    wanted = render(read_environments() if environments is None else environments)
+    changed = []
+    for path, text in wanted.items():
+        target = folder / path
+        if not target.is_file() or target.read_text("utf-8") != text:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(text, "utf-8")
+            changed.append(path)
+    for path in _strangers(folder, wanted):
+        (folder / path).unlink()
+        changed.append(path)
+    return sorted(changed)
+
+
+def check(folder: Path = GITOPS, environments: Iterable[Environment] | None = None) -> list[str]:
+    """What `write` would change in the folder, one unified diff per file; empty when nothing."""
+    wanted = render(read_environments() if environments is None else environments)
+    found = {path: (folder / path).read_text("utf-8") for path in wanted if (folder / path).is_file()}
+    found |= {path: (folder / path).read_text("utf-8") for path in _strangers(folder, wanted)}
+    differences = []
+    for path in sorted(set(wanted) | set(found)):
+        old, new = found.get(path, ""), wanted.get(path, "")
+        if old != new:
+            lines = difflib.unified_diff(old.splitlines(True), new.splitlines(True), path, f"{path} (rendered)")
+            differences.append("".join(lines))
+    return differences
+
+
+def _strangers(folder: Path, wanted: Mapping[str, str]) -> list[str]:
+    """Rendered files of environments that are described no more. Only this folder is wholly ours."""
+    present = (path.relative_to(folder).as_posix() for path in (folder / _BASE / "environments").glob("*.yaml"))
+    return sorted(path for path in present if path not in wanted)
+
+
+def _kustomization(files: Iterable[str]) -> dict[str, Any]:
+    return {
+        "apiVersion": "kustomize.config.k8s.io/v1beta1",
+        "kind": "Kustomization",
+        "resources": sorted(path.removeprefix(f"{_BASE}/") for path in files),
+    }
+
+
+def _document(source: str, manifest: Mapping[str, Any]) -> str:
+    body = yaml.dump(dict(manifest), Dumper=_Plain, sort_keys=False, default_flow_style=False, width=1000)
+    return _HEADER.format(source=source) + body
+
+
+class _Plain(yaml.SafeDumper):
+    """YAML without anchors: every pod of a manifest can be read on its own."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True

@@ -1,0 +1,187 @@
+"""The pods of a job, in Hera: configuration, the consumer's algorithm, publishing.
+
+What each may see is decided here and nowhere else. Only configuration mounts the environment's keys and is given the
+sealed job spec; only publishing mounts the store's credentials; the algorithm has neither, sees its inputs read-only
+and can write to nothing but `outputs`, `logs` and /tmp.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Final
+
+from hera.workflows import Container, EmptyDirVolume, ExistingVolume, Parameter, RawArtifact, SecretVolume
+from hera.workflows import models as m
+
+from workflow_templates import names
+from workflow_templates.environment import Environment, StepPods
+
+DATA: Final = "/data"  # the job's volume, as the algorithm knows it
+JOB_SPEC: Final = "/c2d/job-spec"
+KEYS: Final = "/c2d/keys"  # a Secret
+STORE: Final = "/c2d/store"  # a Secret
+START: Final = "/c2d/start"  # where the algorithm finds the start script that configuration wrote
+RESULTS: Final = "/results"  # where results on a shared volume lie
+OUTCOME: Final = "/tmp/results.json"  # noqa: S108  (in the pod) becomes the output parameter
+CLAIM: Final = "data"
+
+USER: Final = 1000  # of every pod: nobody's files but the job's
+
+# Between SIGTERM and SIGKILL. Short, because a stopped job's publishing starts while its algorithm may still be ending.
+GRACE_SECONDS: Final = 5
+
+READ_ONLY: Final = ("inputs", "ddos", "transformations")
+WRITABLE: Final = ("outputs", "logs")
+
+
+def _argument(name: str) -> str:
+    return "{{workflow.parameters." + name + "}}"
+
+
+def _labels(environment: Environment, step: str, network: str) -> dict[str, str]:
+    return {names.ENVIRONMENT: environment.id, names.STEP: step, names.NETWORK: network}
+
+
+def _locked_down() -> m.SecurityContext:
+    """A container that cannot gain a right nor write outside its volumes."""
+    return m.SecurityContext(
+        allow_privilege_escalation=False,
+        capabilities=m.Capabilities(drop=["ALL"]),
+        read_only_root_filesystem=True,
+        run_as_non_root=True,
+        seccomp_profile=m.SeccompProfile(type="RuntimeDefault"),
+    )
+
+
+def _pod_patch() -> str:
+    """Two fields of a pod that Argo's templates lack. Constant text: a value pasted in here could add any other."""
+    return json.dumps({"enableServiceLinks": False, "terminationGracePeriodSeconds": GRACE_SECONDS})
+
+
+def _tries() -> m.RetryStrategy:
+    """Again after "worth another try" and after a lost pod (Argo's Error), and after nothing else."""
+    return m.RetryStrategy(
+        limit="2",
+        expression="lastRetry.status == 'Error' || asInt(lastRetry.exitCode) == 75",
+        backoff=m.Backoff(duration="1s", factor="2"),
+    )
+
+
+def _resources(cpu: str, memory: str, extra: dict[str, str] | None = None) -> m.ResourceRequirements:
+    """Requests equal limits: a job gets what was announced, and no more."""
+    amounts = {"cpu": cpu, "memory": memory} | (extra or {})
+    return m.ResourceRequirements(requests=amounts, limits=amounts)
+
+
+def _step_resources(steps: StepPods) -> m.ResourceRequirements:
+    return _resources(steps.cpu, steps.memory)
+
+
+def _environment_variables(environment: Environment, more: dict[str, str]) -> list[m.EnvVar]:
+    """Step programs take every path from here: on a single machine without sandboxes they are other paths."""
+    values = {
+        "C2D_JOB_ID": "{{workflow.name}}",
+        "C2D_ENVIRONMENT": environment.id,
+        "C2D_DATA": DATA,
+        "HOME": "/tmp",  # noqa: S108  (in the pod) the one place where a home may be
+    } | more
+    return [m.EnvVar(name=name, value=value) for name, value in values.items()]
+
+
+def _tmp(size: str) -> EmptyDirVolume:
+    return EmptyDirVolume(name="tmp", mount_path="/tmp", size_limit=m.Quantity(root=size))  # noqa: S108  (in the pod)
+
+
+def configuration(environment: Environment) -> Container:
+    """Opens the job spec, downloads inputs and algorithm, writes the start script."""
+    return Container(
+        name=names.CONFIGURATION,
+        image=names.STEP_IMAGE,
+        image_pull_policy="IfNotPresent",
+        command=["python", "-m", "pods.configuration"],
+        inputs=[RawArtifact(name=names.ARG_JOB_SPEC, path=JOB_SPEC, data=_argument(names.ARG_JOB_SPEC))],
+        env=_environment_variables(
+            environment,
+            {
+                "C2D_JOB_SPEC": JOB_SPEC,
+                "C2D_KEYS": KEYS,
+                "C2D_IMAGE": _argument(names.ARG_IMAGE),
+                "C2D_SECONDS": _argument(names.ARG_SECONDS),
+                "C2D_NETWORK": _argument(names.ARG_NETWORK),
+            },
+        ),
+        volumes=[
+            SecretVolume(
+                name="keys",
+                secret_name=names.environment_secret(environment.id),
+                mount_path=KEYS,
+                read_only=True,
+                default_mode=0o440,
+            ),
+            _tmp(environment.steps.tmp),
+        ],
+        volume_mounts=[m.VolumeMount(name=CLAIM, mount_path=DATA)],
+        resources=_step_resources(environment.steps),
+        security_context=_locked_down(),
+        active_deadline_seconds=environment.steps.configuration_seconds,
+        retry_strategy=_tries(),
+        pod_spec_patch=_pod_patch(),
+        labels=_labels(environment, names.CONFIGURATION, "outgoing"),
+    )
+
+
+def algorithm(environment: Environment) -> Container:
+    """The consumer's image running the start script. Never tried again: a program that ran has used paid time.
+
+    Its mounts are folders of the job's volume that configuration has made. No user text is in here: the entrypoint
+    lies in the start script, because the controller evaluates every expression it finds in an argument.
+    """
+    gpus = {environment.gpu_resource: str(environment.gpu_number)} if environment.gpu_number else {}
+    inside = [m.VolumeMount(name=CLAIM, mount_path=f"{DATA}/{f}", sub_path=f, read_only=True) for f in READ_ONLY]
+    inside += [m.VolumeMount(name=CLAIM, mount_path=f"{DATA}/{f}", sub_path=f) for f in WRITABLE]
+    return Container(
+        name=names.ALGORITHM,
+        image=_argument(names.ARG_IMAGE),
+        image_pull_policy="IfNotPresent",
+        command=["sh", f"{START}/run.sh"],
+        env=[m.EnvVar(name="HOME", value="/tmp")],  # noqa: S108  (in the pod)
+        volumes=[_tmp(environment.tmp)],
+        volume_mounts=[*inside, m.VolumeMount(name=CLAIM, mount_path=START, sub_path="start", read_only=True)],
+        resources=_resources(str(environment.cpu_number), f"{environment.ram_gb}Gi", gpus),
+        security_context=_locked_down(),
+        active_deadline_seconds=_argument(names.ARG_SECONDS),
+        pod_spec_patch=_pod_patch(),
+        labels=_labels(environment, names.ALGORITHM, _argument(names.ARG_NETWORK)),
+    )
+
+
+def publishing(environment: Environment) -> Container:
+    """Uploads outputs and logs. Also runs for a job that was stopped before it had either."""
+    volumes = [
+        SecretVolume(
+            name="store",
+            secret_name=names.RESULT_STORE_SECRET,
+            mount_path=STORE,
+            read_only=True,
+            default_mode=0o440,
+        ),
+        _tmp(environment.steps.tmp),
+    ]
+    if environment.results == "shared-volume":
+        volumes.append(ExistingVolume(name="results", claim_name=names.RESULTS_CLAIM, mount_path=RESULTS))
+    return Container(
+        name=names.PUBLISHING,
+        image=names.STEP_IMAGE,
+        image_pull_policy="IfNotPresent",
+        command=["python", "-m", "pods.publishing"],
+        outputs=[Parameter(name=names.OUT_RESULTS, value_from=m.ValueFrom(path=OUTCOME, default="{}"))],
+        env=_environment_variables(environment, {"C2D_STORE": STORE, "C2D_RESULTS": OUTCOME}),
+        volumes=volumes,
+        volume_mounts=[m.VolumeMount(name=CLAIM, mount_path=DATA)],
+        resources=_step_resources(environment.steps),
+        security_context=_locked_down(),
+        active_deadline_seconds=environment.steps.publishing_seconds,
+        retry_strategy=_tries(),
+        pod_spec_patch=_pod_patch(),
+        labels=_labels(environment, names.PUBLISHING, "store"),
+    )

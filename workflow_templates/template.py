@@ -1,0 +1,111 @@
+"""One environment as a WorkflowTemplate, in Hera.
+
+The entrypoint is the DAG `compute`: configuration, then the algorithm. The exit handler is the DAG `release`:
+publishing. Argo runs an exit handler after success, failure, time limit and stop, so every way of ending a job delivers
+its logs; it does not run it after terminate, so a deleted job publishes nothing.
+
+`max_jobs` is a semaphore on the template `compute`, not on the workflow: measured on Argo 4.1, a waiting workflow could
+otherwise not be stopped, and publishing would go on holding the place that the next job waits for.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+from hera.workflows import DAG, Parameter, Task, WorkflowTemplate
+from hera.workflows import models as m
+
+from workflow_templates import names, steps
+from workflow_templates.environment import Environment
+
+RUNNER_ACCOUNT: Final = "job-runner"  # of the pods: no right at all, and its token is not mounted
+EXECUTOR_ACCOUNT: Final = "job-executor"  # of Argo's sidecar only: may report a pod's outcome
+
+# How long a finished pod stays, so that a consumer who follows its log reads it to the end. Deleting it is also what
+# ends a program that ignores SIGTERM.
+POD_KEPT_SECONDS: Final = 30
+
+
+def workflow_template(environment: Environment) -> dict[str, Any]:
+    """The manifest, in Argo's JSON."""
+    with WorkflowTemplate(
+        name=environment.id,
+        labels={names.ENVIRONMENT: environment.id},
+        annotations=_announced(environment),
+        entrypoint=names.COMPUTE,
+        on_exit=names.RELEASE,
+        arguments=[Parameter(name=name) for name in names.ARGUMENTS],  # no defaults: Argo refuses a job without one
+        service_account_name=RUNNER_ACCOUNT,
+        automount_service_account_token=False,
+        executor=m.ExecutorConfig(service_account_name=EXECUTOR_ACCOUNT),
+        security_context=m.PodSecurityContext(
+            run_as_non_root=True,
+            run_as_user=steps.USER,
+            run_as_group=steps.USER,
+            fs_group=steps.USER,
+            seccomp_profile=m.SeccompProfile(type="RuntimeDefault"),
+        ),
+        volume_claim_templates=[_volume(environment)],
+        volume_claim_gc=m.VolumeClaimGC(strategy="OnWorkflowCompletion"),  # the default keeps failed jobs' volumes
+        pod_gc=m.PodGC(strategy="OnPodCompletion", delete_delay_duration=f"{POD_KEPT_SECONDS}s"),
+        ttl_strategy=m.TTLStrategy(seconds_after_completion=environment.record_seconds),
+    ) as template:
+        configuration = steps.configuration(environment)
+        algorithm = steps.algorithm(environment)
+        publishing = steps.publishing(environment)
+        with DAG(name=names.COMPUTE, synchronization=_places(environment)):
+            first = Task(name=names.CONFIGURATION, template=configuration)
+            second = Task(name=names.ALGORITHM, template=algorithm)
+            second.depends = f"{first.name}.Succeeded"
+        with DAG(name=names.RELEASE):
+            Task(name=names.PUBLISHING, template=publishing)
+    manifest: dict[str, Any] = template.to_dict()
+    _add_pending_timeout(manifest, environment.pending_timeout)
+    return manifest
+
+
+def _volume(environment: Environment) -> m.PersistentVolumeClaim:
+    return m.PersistentVolumeClaim(
+        metadata=m.ObjectMeta(name=steps.CLAIM),
+        spec=m.PersistentVolumeClaimSpec(
+            access_modes=["ReadWriteOnce"],
+            storage_class_name=environment.storage_class,
+            resources=m.VolumeResourceRequirements(requests={"storage": f"{environment.disk_gb}Gi"}),
+        ),
+    )
+
+
+def _places(environment: Environment) -> m.Synchronization:
+    where = m.ConfigMapKeySelector(name=names.LIMITS_CONFIG_MAP, key=environment.id)
+    return m.Synchronization(semaphores=[m.SemaphoreRef(config_map_key_ref=where)])
+
+
+def _announced(environment: Environment) -> dict[str, str]:
+    values: dict[str, object] = {
+        names.DESCRIPTION: environment.description,
+        names.CPU_NUMBER: environment.cpu_number,
+        names.CPU_TYPE: environment.cpu_type,
+        names.GPU_NUMBER: environment.gpu_number,
+        names.GPU_TYPE: environment.gpu_type,
+        names.RAM_GB: environment.ram_gb,
+        names.DISK_GB: environment.disk_gb,
+        names.PRICE_PER_MINUTE: environment.price_per_minute,
+        names.MAX_JOB_DURATION: environment.max_job_duration,
+        names.MAX_JOBS: environment.max_jobs,
+        names.MAX_QUEUED_JOBS: environment.max_queued_jobs,
+        names.ALLOWED_CHAINS: json.dumps(environment.allowed_chains),
+        names.STORAGE_EXPIRY: environment.storage_expiry,
+    }
+    if environment.consumer_address is not None:
+        values[names.CONSUMER_ADDRESS] = environment.consumer_address
+    if environment.box_public_key is not None:
+        values[names.BOX_PUBLIC_KEY] = environment.box_public_key
+    return {name: str(value) for name, value in values.items()}
+
+
+def _add_pending_timeout(manifest: dict[str, Any], seconds: int) -> None:
+    """Argo 4.1's limit for a pod that never starts. Hera's models are of 4.0 and would drop it, so it comes last."""
+    for template in manifest["spec"]["templates"]:
+        if "container" in template:
+            template["pendingTimeout"] = f"{seconds}s"
