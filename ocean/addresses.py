@@ -10,7 +10,7 @@ import re
 from functools import lru_cache
 from typing import Final
 
-from eth_utils.crypto import keccak
+from ocean.keccak import keccak256
 
 ZERO: Final = "0x" + "0" * 40
 
@@ -47,5 +47,5 @@ def is_address(text: object) -> bool:
 @lru_cache(maxsize=8192)
 def _spelled(lower: str) -> str:
     digits = lower[2:]
-    marks = keccak(digits.encode()).hex()
+    marks = keccak256(digits.encode()).hex()
     return "0x" + "".join(digit.upper() if mark >= "8" else digit for digit, mark in zip(digits, marks, strict=False))

@@ -152,7 +152,7 @@ class DDO(_Section):
     def document(self) -> dict[str, Any]:
         """The document as it was received, a copy."""
         if self._document is None:
-            return self.model_dump(by_alias=True, exclude_none=True)
+            return self.model_dump(mode="json", by_alias=True, exclude_none=True)
         return copy.deepcopy(self._document)
 
     def service(self, service_id: str) -> Service | None:

@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final, NoReturn
 
-from eth_utils.crypto import keccak
-
 from ocean.addresses import ZERO, AddressInvalid, canonical, checksum
+from ocean.keccak import keccak256
 from ocean.keys import Key, NoSigner, Signature, address_of, ethereum_digest, recover_digest, sign_digest
 from ocean.signing import SignatureInvalid
 
@@ -120,7 +119,7 @@ def make_quote(
 def quote_digest(provider_data: bytes, fee_address: str, fee_token: str, amount: int, valid_until: int) -> bytes:
     """The 32 bytes that a provider signs for a fee; the contract computes the same."""
     return ethereum_digest(
-        keccak(
+        keccak256(
             provider_data
             + bytes.fromhex(canonical(fee_address)[2:])
             + bytes.fromhex(canonical(fee_token)[2:])

@@ -5,16 +5,23 @@ Straight on coincurve (libsecp256k1): recovering a signer costs some tens of mic
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from coincurve import PrivateKey, PublicKey
-from eth_account.signers.local import LocalAccount
-from eth_utils.crypto import keccak
 
 from ocean.addresses import checksum
+from ocean.keccak import keccak256
 
-# A private key: an eth_account account, hex text with or without `0x`, or 32 bytes.
-Key = LocalAccount | str | bytes
+
+class Account(Protocol):
+    """What an eth_account account is to us. (Importing that package takes half a second, which pods do not have.)"""
+
+    @property
+    def key(self) -> bytes: ...
+
+
+# A private key: an account, hex text with or without `0x`, or 32 bytes.
+Key = Account | str | bytes
 
 
 class KeyInvalid(ValueError):
@@ -80,8 +87,8 @@ def recover_digest(digest: bytes, signature: Signature) -> str:
 
 def ethereum_digest(inner: bytes) -> bytes:
     """What is signed for a 32-byte hash: `personal_sign` of its raw bytes, not of its hex text."""
-    return keccak(b"\x19Ethereum Signed Message:\n32" + inner)
+    return keccak256(b"\x19Ethereum Signed Message:\n32" + inner)
 
 
 def _address(public: bytes) -> str:
-    return checksum(keccak(public[1:])[-20:].hex())
+    return checksum(keccak256(public[1:])[-20:].hex())

@@ -15,8 +15,7 @@ import re
 from decimal import Decimal
 from typing import Literal
 
-from eth_utils.crypto import keccak
-
+from ocean.keccak import keccak256
 from ocean.keys import Key, NoSigner, Signature, ethereum_digest, recover_digest, sign_digest
 
 # A part of a message as received. Numbers appear as Python prints them; None is a missing part.
@@ -45,7 +44,7 @@ class SignatureInvalid(ValueError):
 
 def digest(message: str) -> bytes:
     """The 32 bytes that are signed for a message."""
-    return ethereum_digest(keccak(message.encode()))
+    return ethereum_digest(keccak256(message.encode()))
 
 
 def sign(message: str, key: Key) -> str:

@@ -57,7 +57,7 @@ class ChainSettings(_Group):
     fee_token: str | None = None
     """Token of provider fees; empty: the chain's Ocean token; the zero address makes every environment free."""
     confirmations: int = Field(default=1, ge=0)
-    """Blocks that must lie on top of an order's block. 0 for development chains, which mine on demand."""
+    """How many blocks deep an order must lie; 1: it is mined."""
 
 
 class ArgoSettings(_Group):

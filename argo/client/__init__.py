@@ -1,1 +1,36 @@
-"""Argo Server as the service sees it: submit with Hera, query with the argo-workflows client, typed results."""
+"""Everything the service asks of an Argo Server, real or embedded. Argo's words end here.
+
+Submission goes through Hera, queries through the argo-workflows client, logs over plain streaming HTTP; callers see
+`ArgoClient`, the values of `records` and the errors of `errors`.
+"""
+
+from argo.client.client import ArgoClient
+from argo.client.errors import (
+    ArgoError,
+    ArgoRefused,
+    ArgoUnavailable,
+    ArgumentsMismatch,
+    SubmissionRefused,
+    WorkflowExists,
+    WorkflowFinished,
+    WorkflowNotFound,
+)
+from argo.client.pod_names import node_id, pod_name
+from argo.client.records import Node, Template, Workflow
+
+__all__ = [
+    "ArgoClient",
+    "ArgoError",
+    "ArgoRefused",
+    "ArgoUnavailable",
+    "ArgumentsMismatch",
+    "Node",
+    "SubmissionRefused",
+    "Template",
+    "Workflow",
+    "WorkflowExists",
+    "WorkflowFinished",
+    "WorkflowNotFound",
+    "node_id",
+    "pod_name",
+]

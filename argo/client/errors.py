@@ -1,8 +1,8 @@
 """What can go wrong between us and Argo, as data. Nothing below carries a token, an argument or a manifest.
 
-Policy of the client: a definite answer of Argo becomes an error that says what it means; everything else (no connection,
-time over, a fault of the server) is `ArgoUnavailable`, which says whether the request may have had an effect. Reads are
-repeated once on a lost connection; nothing that changes state is ever repeated in here.
+Policy of the client: a definite answer of Argo becomes an error that says what it means; everything else (no
+connection, time over, a fault of the server) is `ArgoUnavailable`, which says whether the request may have had an
+effect. Reads are repeated once on a lost connection; nothing that may have changed state is ever repeated in here.
 """
 
 from __future__ import annotations

@@ -60,7 +60,7 @@ class Workflow:
         return max(found, key=lambda node: node.started_at or _NEVER, default=None)
 
     def last_attempt(self, display_name: str) -> Node | None:
-        """The pod node of that step: the last of its attempts where the step may be tried again, else the node itself."""
+        """The node of that step's newest pod: its last attempt where it may be tried again, else the node itself."""
         node = self.node(display_name)
         if node is None or node.type != "Retry":
             return node

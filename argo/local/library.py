@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
+import re
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -27,8 +28,12 @@ log = structlog.get_logger(__name__)
 
 # Kinds that a folder of manifests may hold besides; they mean something in a cluster only.
 _OTHER_KINDS: Final = frozenset(
-    """Namespace NetworkPolicy ServiceAccount Role RoleBinding Secret PersistentVolumeClaim ResourceQuota LimitRange
-    Kustomization Component ValidatingAdmissionPolicy ValidatingAdmissionPolicyBinding StorageClass""".split()
+    re.findall(
+        r"\w+",
+        "Namespace NetworkPolicy ServiceAccount Role RoleBinding Secret PersistentVolumeClaim ResourceQuota "
+        "LimitRange Kustomization Component ValidatingAdmissionPolicy ValidatingAdmissionPolicyBinding "
+        "StorageClass",
+    )
 )
 _Stamp = tuple[tuple[str, int, int], ...]
 

@@ -104,3 +104,6 @@ class PodRuntime(Protocol):
 
     def remove(self, folder: Path) -> None:
         """Kill what is left of the pod and remove its folder."""
+
+    def prepare_volume(self, path: Path, *, shared: bool = False) -> None:
+        """Make the folder of a volume and let pods write to it. `shared`: a volume that pods of several jobs mount."""

@@ -1,4 +1,4 @@
-"""Label selectors as Kubernetes reads them: `a=b`, `a==b`, `a!=b`, `a in (b,c)`, `a notin (b)`, `a`, `!a`, `a>1`, `a<1`."""
+"""Label selectors as Kubernetes reads them: `a=b`, `a!=b`, `a in (b,c)`, `a notin (b)`, `a`, `!a`, `a>1`, `a<1`."""
 
 from __future__ import annotations
 
@@ -58,13 +58,13 @@ def _requirement(tokens: list[str]) -> Requirement:
     if operator in ("=", "==", "!="):
         value = "" if not tokens or tokens[0] == "," else _word(tokens)
         return Requirement(key, "notin" if operator == "!=" else "in", (value,))
-    if operator == "in" or operator == "notin":
-        return Requirement(key, operator, _values(tokens))
-    if operator == "<" or operator == ">":
+    if operator in ("in", "notin"):
+        return Requirement(key, "in" if operator == "in" else "notin", _values(tokens))
+    if operator in ("<", ">"):
         number = _word(tokens)
         if not number.lstrip("-").isdigit():
-            raise invalid(f'for \'Gt\', \'Lt\' operators, the value must be an integer: "{number}"')
-        return Requirement(key, operator, (number,))
+            raise invalid(f"for 'Gt', 'Lt' operators, the value must be an integer: \"{number}\"")
+        return Requirement(key, ">" if operator == ">" else "<", (number,))
     raise invalid(f"unable to parse requirement: found '{operator}', expected: in, notin, =, ==, !=, gt, lt")
 
 

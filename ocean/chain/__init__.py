@@ -1,1 +1,1 @@
-"""Everything that talks to a chain: contracts, networks, the metadata index, orders, publishing, the development chain."""
+"""Everything that talks to a chain: contracts, networks, metadata index, orders, publishing, the development chain."""

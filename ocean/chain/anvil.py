@@ -78,7 +78,7 @@ class AnvilProcess:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # a Ctrl-C is for us, who stop it after the services
-                preexec_fn=_die_with_parent(),  # noqa: PLW1509 - nothing but one system call
+                preexec_fn=_die_with_parent(),  # nothing but one system call
             )
         return cls(process, port, log)
 

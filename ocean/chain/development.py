@@ -21,7 +21,7 @@ from eth_account.signers.local import LocalAccount
 
 from ocean.chain.anvil import AnvilFailed, AnvilProcess
 from ocean.chain.contracts import creation_code, function
-from ocean.chain.network import read_address_file
+from ocean.chain.network import NetworkMisconfigured, read_address_file
 from ocean.chain.rpc import ChainUnavailable, Rpc
 from ocean.chain.transactions import Step, created_address, send_all
 
@@ -65,8 +65,8 @@ async def start_anvil(
 ) -> DevelopmentChain:
     """Start or restart the chain of `folder`, with Ocean's contracts on it; about half a second.
 
-    State, receipts and logs survive a restart (a kill may cost the last second). A state that anvil cannot read any more
-    is put aside as chain.json.unreadable and a fresh chain begins. Raises AnvilMissing, AnvilFailed.
+    State, receipts and logs survive a restart (a kill may cost the last second). A state that anvil cannot read any
+    more is put aside as chain.json.unreadable and a fresh chain begins. Raises AnvilMissing, AnvilFailed.
     """
     process = AnvilProcess.start(folder, port, chain_id, binary)
     try:
@@ -142,25 +142,23 @@ async def deploy_stack(rpc: Rpc, owner: LocalAccount) -> dict[str, Any]:
 
 
 async def _answering(process: AnvilProcess, chain_id: int) -> Rpc:
-    """Wait until it serves the chain; a stranger on the port has another chain id or our process has ended."""
     rpc, deadline = Rpc(process.url, chain_id=chain_id), time.monotonic() + START_SECONDS
-    try:
-        while process.running and time.monotonic() < deadline:
-            try:
-                if int(await rpc.call("eth_chainId"), 16) == chain_id and process.running:
-                    return rpc
-            except ChainUnavailable:
-                await asyncio.sleep(0.005)
-        raise AnvilFailed(process.output())
-    except BaseException:
-        await rpc.close()
-        raise
+    while process.running and time.monotonic() < deadline:
+        try:
+            await rpc.call("eth_chainId")
+        except ChainUnavailable:
+            await asyncio.sleep(0.005)
+        else:
+            return rpc
+    await rpc.close()
+    raise AnvilFailed(process.output())
 
 
 async def _known_stack(rpc: Rpc, path: Path, chain_id: int) -> dict[str, Any] | None:
-    if not path.exists():
+    try:
+        entry = read_address_file(path, chain_id)
+    except NetworkMisconfigured:
         return None
-    entry = read_address_file(path, chain_id)
     codes = await rpc.batch([("eth_getCode", [entry[name], "latest"]) for name in ("ERC721Factory", "Ocean")])
     return entry if all(isinstance(code, str) and len(code) > 2 for code in codes) else None
 

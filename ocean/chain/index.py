@@ -9,52 +9,27 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import structlog
 
-from ocean import ecies
-from ocean.addresses import AddressInvalid, canonical, checksum, is_address
-from ocean.chain.contracts import function
-from ocean.chain.index_store import IndexStore, MetadataEvent
-from ocean.chain.metadata import DocumentUnreadable, PackedDocument, unpack
-from ocean.chain.network import Network, NftReading
+from ocean.chain.documents import AssetNotFound, DocumentReader, IndexedAsset, RemoteDecryption
+from ocean.chain.index_store import IndexStore
+from ocean.chain.network import Network
 from ocean.chain.rpc import ChainUnavailable
 from ocean.chain.scan import ChainScan
-from ocean.ddo import DDO, DDOMalformed
+from ocean.ddo import DDO
 from ocean.did import is_did
 from ocean.keys import Key
 
+__all__ = ["AssetNotFound", "MetadataIndex"]
+
 log = structlog.get_logger(__name__)
 
-STATES_WITH_DOCUMENT = frozenset({0, 1, 4, 5})  # with any other state only the added fields remain
 KEPT_DOCUMENTS = 512
+LARGEST_KEPT_BYTES = 256 * 1024  # a longer document is read again each time
 UNKNOWN_DID_SECONDS = 0.25  # at most one look at the chain in this time, however many unknown DIDs are asked for
-
-# Opens the document of an event that another provider encrypted: (provider's URL, NFT, transaction) → plain document.
-RemoteDecryption = Callable[[str, str, str], Awaitable[bytes]]
-
-
-class AssetNotFound(LookupError):
-    """The DID names no asset that this service can read. `reason` is a short code for logs, never for clients."""
-
-    def __init__(self, did: str, reason: str = "unknown") -> None:
-        super().__init__(f"asset {did} was not found")
-        self.did = did
-        self.reason = reason
-
-
-@dataclass(frozen=True, slots=True)
-class _Asset:
-    did: str
-    nft: str
-    reading: NftReading
-    state: int
-    event: MetadataEvent
 
 
 class MetadataIndex:
@@ -69,13 +44,12 @@ class MetadataIndex:
         remote_decryption: RemoteDecryption | None = None,
     ) -> None:
         self._network = network
-        self._key = provider_key
+        self._reader = DocumentReader(network, provider_key, remote_decryption)
         self._store = IndexStore(cache_path)
         self._scan = ChainScan(network, self._store)
-        self._remote = remote_decryption
         self._lock = asyncio.Lock()
         self._scanned = -1
-        self._documents: OrderedDict[tuple[Any, ...], DDO] = OrderedDict()
+        self._documents: OrderedDict[tuple[Any, ...], DDO | str] = OrderedDict()  # or why there is none
         self._search: asyncio.Task[None] | None = None
 
     async def sync(self) -> int:
@@ -124,7 +98,8 @@ class MetadataIndex:
             raise AssetNotFound(did, "not_of_factory")
         if not reading.state.has_metadata or newest is None:
             raise AssetNotFound(did, "no_metadata")
-        return await self._document(_Asset(did, nft, reading, reading.state.state, newest))
+        created = self._store.created(nft) or newest.timestamp
+        return await self._document(IndexedAsset(did, nft, reading.state.state, reading.owner, created, newest))
 
     async def _search_chain(self, did: str) -> str:
         """Look once more for an unknown DID. All who ask within a short time share one look."""
@@ -140,98 +115,25 @@ class MetadataIndex:
             await asyncio.sleep(UNKNOWN_DID_SECONDS)  # nothing new: whoever guesses DIDs waits
         await self.sync()
 
-    async def _document(self, asset: _Asset) -> DDO:
-        key = (asset.did, asset.event.tx, asset.event.log_index, asset.state, asset.reading.owner)
-        if (known := self._documents.get(key)) is not None:
-            self._documents.move_to_end(key)
-            return known
-        document: dict[str, Any] = {
-            "id": asset.did,
-            "chainId": self._network.chain_id,
-            "nftAddress": checksum(asset.nft),
-        }
-        if asset.state in STATES_WITH_DOCUMENT:
-            document = await self._checked(asset)
-        document |= await self._added(asset, document)
-        try:
-            ddo = DDO.parse(document)
-        except DDOMalformed as exc:
-            raise AssetNotFound(asset.did, f"malformed: {exc.where}") from exc
-        self._documents[key] = ddo
+    async def _document(self, asset: IndexedAsset) -> DDO:
+        key = (asset.did, asset.event.tx, asset.event.log_index, asset.state, asset.owner)
+        if key not in self._documents:
+            try:
+                ddo, size = await self._reader.read(asset)
+            except AssetNotFound as exc:
+                if not exc.passing:
+                    self._remember(key, exc.reason)
+                raise
+            if size <= LARGEST_KEPT_BYTES:
+                self._remember(key, ddo)
+            return ddo
+        self._documents.move_to_end(key)
+        known = self._documents[key]
+        if isinstance(known, str):
+            raise AssetNotFound(asset.did, known)
+        return known
+
+    def _remember(self, key: tuple[Any, ...], outcome: DDO | str) -> None:
+        self._documents[key] = outcome
         if len(self._documents) > KEPT_DOCUMENTS:
             self._documents.popitem(last=False)
-        return ddo
-
-    async def _checked(self, asset: _Asset) -> dict[str, Any]:
-        """The published document, which must say of itself what the chain says of it."""
-        try:
-            document = DDO.parse(await self._plain(asset)).document()
-        except DDOMalformed as exc:
-            raise AssetNotFound(asset.did, f"malformed: {exc.where}") from exc
-        except DocumentUnreadable as exc:
-            raise AssetNotFound(asset.did, exc.reason) from exc
-        if document.get("id") != asset.did:
-            raise AssetNotFound(asset.did, "other_did")
-        if document.get("chainId") != self._network.chain_id:
-            raise AssetNotFound(asset.did, "other_chain")
-        try:
-            if canonical(document.get("nftAddress", asset.nft)) != asset.nft:
-                raise AssetNotFound(asset.did, "other_nft")
-        except AddressInvalid as exc:
-            raise AssetNotFound(asset.did, "other_nft") from exc
-        return document
-
-    async def _plain(self, asset: _Asset) -> bytes:
-        packed = asset.event.document
-        try:
-            return unpack(packed, lambda blob: ecies.decrypt(self._key, blob))
-        except ecies.DecryptionFailed as exc:
-            if self._remote is None:
-                raise DocumentUnreadable("encrypted_for_another_provider") from exc
-        plain = await self._remote(asset.event.decryptor_url, asset.nft, asset.event.tx)
-        return unpack(PackedDocument(b"", plain, packed.digest), lambda blob: blob)
-
-    async def _added(self, asset: _Asset, document: dict[str, Any]) -> dict[str, Any]:
-        """What a metadata store adds. Names are read from the contracts, once per event."""
-        services = document.get("services") or []
-        tokens = [service["datatokenAddress"] for service in services if is_address(service.get("datatokenAddress"))]
-        answers = await self._network.read_many(
-            [
-                (asset.nft, function("ERC721Template", "name"), ()),
-                (asset.nft, function("ERC721Template", "symbol"), ()),
-                (asset.nft, function("ERC721Template", "tokenURI"), (1,)),
-                *((token, function("ERC20Template", call), ()) for token in tokens for call in ("name", "symbol")),
-            ]
-        )
-        texts = [str(answer[0]) if answer else "" for answer in answers]
-        names = {token: texts[3 + 2 * index : 5 + 2 * index] for index, token in enumerate(tokens)}
-        return {
-            "nft": {
-                "address": checksum(asset.nft),
-                "name": texts[0],
-                "symbol": texts[1],
-                "tokenURI": texts[2],
-                "state": asset.state,
-                "owner": asset.reading.owner,
-                "created": _date(self._store.created(asset.nft) or asset.event.timestamp),
-            },
-            "datatokens": [
-                {"address": token, "name": names[token][0], "symbol": names[token][1], "serviceId": service.get("id")}
-                for service in services
-                if (token := service.get("datatokenAddress")) in names
-            ],
-            "event": {
-                "tx": asset.event.tx,
-                "block": asset.event.block,
-                "from": checksum(asset.event.sender),
-                "contract": checksum(asset.nft),
-                "datetime": _date(asset.event.timestamp),
-            },
-            "stats": {},
-            "purgatory": {"state": False},
-        }
-
-
-def _date(seconds: int) -> str:
-    """ISO without zone, UTC, as metadata stores write it."""
-    return datetime.fromtimestamp(min(seconds, 253402300799), UTC).replace(tzinfo=None).isoformat()

@@ -1,4 +1,4 @@
-"""What the metadata index remembers between restarts: one SQLite file, or memory. It can always be rebuilt from the chain.
+"""What the metadata index remembers between restarts: one SQLite file, or memory. It can be rebuilt from the chain.
 
 The file belongs to one chain: the hash of its block 0 and the hashes of scanned blocks (`checkpoint`) tell whether the
 chain at the other end is still the one that was scanned.
@@ -11,6 +11,7 @@ import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from ocean.chain.metadata import PackedDocument
 
@@ -52,7 +53,7 @@ class IndexStore:
 
     def belongs_to(self, chain_id: int, genesis: str) -> bool:
         row = self._db.execute("SELECT version, chain_id, genesis FROM about").fetchone()
-        return row == (VERSION, chain_id, genesis)
+        return bool(row == (VERSION, chain_id, genesis))
 
     def begin(self, chain_id: int, genesis: str) -> None:
         """Forget everything and belong to this chain."""
@@ -105,7 +106,9 @@ class IndexStore:
         ).fetchone()
         if row is None:
             return None
-        return MetadataEvent(*row[:6], document=PackedDocument(*row[6:9]), timestamp=row[9])
+        address, block, log_index, tx, sender, url, flags, data, digest, timestamp = row
+        document = PackedDocument(flags, data, digest)
+        return MetadataEvent(address, block, log_index, tx, sender, url, document, timestamp)
 
     def created(self, address: str) -> int | None:
         """Seconds of the first metadata event."""
@@ -114,37 +117,33 @@ class IndexStore:
 
     def _open(self) -> sqlite3.Connection:
         """Open, or start anew when the file is broken or of another version."""
-        if self._path is not None:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-        db: sqlite3.Connection | None = None
+        if self._path is None:
+            return _prepared(":memory:")
+        self._path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            db = self._connect()
-            tables = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-            if tables and db.execute("PRAGMA user_version").fetchone()[0] != VERSION:
-                raise sqlite3.DatabaseError("another version")
+            return _prepared(self._path)
         except sqlite3.DatabaseError:
-            if self._path is None:
-                raise
-            if db is not None:
-                db.close()
             for suffix in ("", "-wal", "-shm"):
                 with contextlib.suppress(FileNotFoundError):
                     self._path.with_name(self._path.name + suffix).unlink()
-            db = self._connect()
-            tables = 0
-        if not tables:
-            db.executescript(_TABLES + f"PRAGMA user_version = {VERSION};")
-        return db
+            return _prepared(self._path)
 
-    def _connect(self) -> sqlite3.Connection:
-        db = sqlite3.connect(self._path or ":memory:", check_same_thread=False)
-        try:
-            db.execute("PRAGMA journal_mode = WAL")
-            db.execute("PRAGMA synchronous = NORMAL")
-        except sqlite3.DatabaseError:
-            db.close()
-            raise
-        return db
+
+def _prepared(path: Path | str) -> sqlite3.Connection:
+    """A connection with our tables. Raises sqlite3.DatabaseError."""
+    db = sqlite3.connect(path, check_same_thread=False)
+    try:
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = NORMAL")
+        version = db.execute("PRAGMA user_version").fetchone()[0]
+        if version == 0:
+            db.executescript(f"BEGIN; {_TABLES} PRAGMA user_version = {VERSION}; COMMIT;")
+        elif version != VERSION:
+            _refuse_version()
+    except sqlite3.DatabaseError:
+        db.close()
+        raise
+    return db
 
 
 def _row(event: MetadataEvent) -> tuple[object, ...]:
@@ -153,3 +152,7 @@ def _row(event: MetadataEvent) -> tuple[object, ...]:
         *(event.address, event.block, event.log_index, event.tx, event.sender, event.decryptor_url),
         *(document.flags, document.data, document.digest, event.timestamp, event.address),
     )
+
+
+def _refuse_version() -> NoReturn:
+    raise sqlite3.DatabaseError("the tables are of another version")

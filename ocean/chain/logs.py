@@ -1,4 +1,4 @@
-"""Logs, receipts and blocks as plain frozen values, parsed from a node's JSON. Addresses and hashes are lower-case hex."""
+"""Logs and receipts as plain frozen values, parsed from a node's JSON. Addresses and hashes are lower-case hex."""
 
 from __future__ import annotations
 

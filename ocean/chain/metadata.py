@@ -48,8 +48,10 @@ def pack(document: bytes, flags: int, encrypt: Callable[[bytes], bytes] | None =
 
 
 def unpack(packed: PackedDocument, decrypt: Callable[[bytes], bytes]) -> bytes:
-    """The plain document. What `decrypt` raises passes through. Raises DocumentUnreadable with the reasons flags_unknown,
-    compression_broken, document_too_large, hash_mismatch."""
+    """The plain document. What `decrypt` raises passes through.
+
+    Raises DocumentUnreadable: flags_unknown, compression_broken, document_too_large, hash_mismatch.
+    """
     flags = packed.flags[0] if packed.flags else 0
     if len(packed.flags) > 1 or flags & ~(COMPRESSED | ENCRYPTED):
         raise DocumentUnreadable("flags_unknown")

@@ -43,7 +43,7 @@ class NetworkMisconfigured(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class NftState:
-    """`getMetaData()` of a data NFT. States: 0 active, 1 end of life, 2 deprecated, 3 revoked, 4 disabled, 5 unlisted."""
+    """`getMetaData()` of a data NFT. 0 active, 1 end of life, 2 deprecated, 3 revoked, 4 disabled, 5 unlisted."""
 
     decryptor_url: str
     decryptor_address: str
@@ -101,18 +101,12 @@ class Network:
         Raises ChainUnavailable, NetworkMisconfigured."""
         rpc = Rpc(url, chain_id=chain_id or 0, timeout_seconds=timeout_seconds)
         try:
-            found = int(await rpc.call("eth_chainId"), 16)
-            if chain_id not in (None, found):
-                raise NetworkMisconfigured(f"the node serves chain {found}, not {chain_id}")
-            rpc.chain_id = found
-            entry = addresses if isinstance(addresses, Mapping) else read_address_file(Path(addresses), found)
-            missing = {"Ocean", "ERC721Factory"} - entry.keys()
-            if missing:
-                raise NetworkMisconfigured(f"no address of {', '.join(sorted(missing))} for chain {found}")
+            rpc.chain_id = int(await rpc.call("eth_chainId"), 16)
+            entry = _entry_of(addresses, rpc.chain_id, chain_id)
         except BaseException:
             await rpc.close()
             raise
-        return cls(rpc, found, entry, confirmations)
+        return cls(rpc, rpc.chain_id, entry, confirmations)
 
     @property
     def name(self) -> str:
@@ -245,6 +239,15 @@ def read_address_file(path: Path, chain_id: int) -> dict[str, Any]:
         if isinstance(entry, dict) and entry.get("chainId") == chain_id:
             return entry
     raise NetworkMisconfigured(f"the address file {path} has no entry for chain {chain_id}")
+
+
+def _entry_of(addresses: Mapping[str, Any] | Path | str, found: int, expected: int | None) -> Mapping[str, Any]:
+    if expected not in (None, found):
+        raise NetworkMisconfigured(f"the node serves chain {found}, not {expected}")
+    entry = addresses if isinstance(addresses, Mapping) else read_address_file(Path(addresses), found)
+    if missing := {"Ocean", "ERC721Factory"} - entry.keys():
+        raise NetworkMisconfigured(f"no address of {', '.join(sorted(missing))} for chain {found}")
+    return entry
 
 
 def _call(contract: str, call: Function, *args: Any) -> Request:

@@ -1,4 +1,4 @@
-"""Sending transactions of our own: sign here, send, wait for the receipt. For publishing, ordering and the development chain."""
+"""Transactions of our own: sign here, send, wait for the receipt. For publishing, ordering, the development chain."""
 
 from __future__ import annotations
 

@@ -86,10 +86,10 @@ class OutgoingClient:
         bounds the whole file. Raises OutgoingRefused, OutgoingFailed.
         """
         hop = first_hop(file.method, file.url, file.headers, None, userdata=userdata)
-        if not (offset and validator and file.method == "GET"):
-            offset = 0
-        elif validator:
+        if offset and validator and file.method == "GET":
             hop = hop.with_range(offset, validator)
+        else:
+            offset = 0
         response = await self._followed(hop)
         try:
             yield opened(response, offset, max_bytes)

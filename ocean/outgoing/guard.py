@@ -14,16 +14,14 @@ import re
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import TYPE_CHECKING
 
 import httpcore
 import httpx
 
+from ocean.outgoing.client import OutgoingClient
 from ocean.outgoing.errors import OutgoingFailed, OutgoingRefused
 from ocean.outgoing.public import IPAddress, is_public, unwrapped
-
-if TYPE_CHECKING:
-    from ocean.outgoing.client import OutgoingClient
+from ocean.outgoing.transport import GuardedTransport
 
 # (host, port) -> addresses as text, in the order to try. Raises OSError.
 Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
@@ -88,9 +86,6 @@ class OutgoingGuard:
     ) -> OutgoingClient:
         """A client, to be used in `async with`. `connect_seconds` covers name and connection, `read_seconds` each wait
         for data, `open_seconds` everything up to the last hop's header."""
-        from ocean.outgoing.client import OutgoingClient  # noqa: PLC0415  the client needs the guard
-        from ocean.outgoing.transport import GuardedTransport  # noqa: PLC0415
-
         timeouts = {
             "connect": connect_seconds,
             "read": read_seconds,
@@ -115,20 +110,18 @@ class OutgoingGuard:
         return found
 
     def _is_forbidden(self, host: str, address: IPAddress, port: int) -> bool:
-        inner = unwrapped(address)
-        here = inner.is_loopback or inner.is_unspecified
-        for name, forbidden_port in self._forbidden:
-            if port != forbidden_port:
-                continue
-            entry = _literal(name)
-            if entry is None:
-                if host.rstrip(".") == name.rstrip(".") or (name in _LOCALHOST and here):
-                    return True
-            elif inner == unwrapped(entry) or (here and entry.is_loopback):
-                return True
-            elif entry.is_unspecified and not is_public(inner):
-                return True
-        return False
+        return any(port == forbidden_port and _covers(name, host, address) for name, forbidden_port in self._forbidden)
+
+
+def _covers(forbidden: str, host: str, address: IPAddress) -> bool:
+    """Whether an entry of the forbid list means this host, or the address that it has."""
+    inner, entry = unwrapped(address), _literal(forbidden)
+    here = inner.is_loopback or inner.is_unspecified
+    if entry is None:
+        return host.rstrip(".") == forbidden.rstrip(".") or (here and forbidden in _LOCALHOST)
+    if entry.is_unspecified:
+        return not is_public(inner)
+    return inner == unwrapped(entry) or (here and entry.is_loopback)
 
 
 def _literal(host: str) -> IPAddress | None:

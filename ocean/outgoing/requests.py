@@ -85,7 +85,7 @@ def _target(url: str) -> httpx.URL:
         raise OutgoingRefused("url") from None
     if target.scheme not in ("http", "https"):
         raise OutgoingRefused("scheme")
-    if not target.host or target.port == 0:
+    if not target.host or not (target.port is None or 0 < target.port < 65536):
         raise OutgoingRefused("host")
     return target.copy_with(fragment=None)
 

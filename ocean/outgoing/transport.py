@@ -11,13 +11,15 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import httpcore
 import httpx
 
 from ocean.outgoing.errors import OutgoingFailed, OutgoingRefused
-from ocean.outgoing.guard import OutgoingGuard
+
+if TYPE_CHECKING:
+    from ocean.outgoing.guard import OutgoingGuard
 
 
 class _GuardedBackend(httpcore.AsyncNetworkBackend):

@@ -49,6 +49,7 @@ Reason = Literal[
     "algorithm_failed",
     "data_unavailable",
     "algorithm_unavailable",
+    "configuration_failed",
     "filtered",
     "image_unavailable",
     "out_of_memory",
@@ -166,7 +167,9 @@ def _never_configured(workflow: Workflow, configuration: Node | None) -> JobStat
         return JobStatus(41, "rejected_by_cluster")
     if _DEADLINE in configuration.message:
         return JobStatus(31, "data_unavailable")
-    return JobStatus(41, "pod_lost")
+    if configuration.phase == "Error" or configuration.exit_code in _KILLED:
+        return JobStatus(41, "pod_lost")
+    return JobStatus(41, "configuration_failed")
 
 
 def _of_algorithm(workflow: Workflow, algorithm: Node | None) -> JobStatus | None:

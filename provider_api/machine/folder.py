@@ -1,4 +1,4 @@
-"""The data folder of a single machine: where things lie, the keys made at the first start, the manifests made from both.
+"""The data folder of one machine: where things lie, the keys made at the first start, the manifests made from both.
 
 provider.key                     Ethereum key of the provider; everything else of the service is derived from it
 argo/secrets/NAME/FILE           what pods may mount as Secrets: environments' keys, where results go

@@ -104,13 +104,12 @@ def _machine(binds: list[list[Any]], links: list[list[str]], *, network: bool) -
             links.append([os.readlink(path), path])
         elif os.path.isdir(path):
             binds.append([path, path, True])
+    links.append(["/tmp", "/var/tmp"])  # noqa: S108
     names = [*_ETC, "ssl/certs", "ssl/openssl.cnf", *(_ETC_NETWORK if network else ())]
     binds += [[f"/etc/{name}", f"/etc/{name}", True] for name in names if os.path.exists(f"/etc/{name}")]
 
 
-def _expose(
-    folder: Path, inside: str, targets: list[str], binds: list[list[Any]], links: list[list[str]]
-) -> None:
+def _expose(folder: Path, inside: str, targets: list[str], binds: list[list[Any]], links: list[list[str]]) -> None:
     """Bind an image folder entry by entry, opening up those in which mount points must be made.
 
     A read-only bound folder cannot get new entries, so a folder that leads to a missing target is bound by its children.

@@ -177,8 +177,19 @@ class SandboxRuntime:
         null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
         err = os.open(folder / "watcher.err", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
-            argv = [sys.executable, "-I", "-S", "-c", _START, os.path.dirname(__file__), str(folder), str(_WATCHER_LOCK)]
-            dups = [(os.POSIX_SPAWN_DUP2, old, new) for old, new in ((null, 0), (null, 1), (err, 2), (high, _WATCHER_LOCK))]
+            argv = [
+                sys.executable,
+                "-I",
+                "-S",
+                "-c",
+                _START,
+                os.path.dirname(__file__),
+                str(folder),
+                str(_WATCHER_LOCK),
+            ]
+            dups = [
+                (os.POSIX_SPAWN_DUP2, old, new) for old, new in ((null, 0), (null, 1), (err, 2), (high, _WATCHER_LOCK))
+            ]
             default = [signal.SIGPIPE, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD]
             pid = os.posix_spawn(
                 sys.executable, argv, {}, file_actions=dups, setsid=True, setsigdef=default, setsigmask=[]

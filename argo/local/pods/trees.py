@@ -7,6 +7,7 @@ Measured of such folders: links to /etc, fifos that block an open for ever, fold
 from __future__ import annotations
 
 import os
+import secrets
 import stat
 from pathlib import Path
 
@@ -88,7 +89,7 @@ def remove_tree(path: Path) -> None:
         return
     try:
         device = os.fstat(top).st_dev
-        moved = 0
+        moved, prefix = 0, b".removing-%s-" % secrets.token_hex(8).encode()
         while names := os.listdir(b"/proc/self/fd/%d" % top):
             for name in names:
                 if _unlinked(top, name):
@@ -99,7 +100,7 @@ def remove_tree(path: Path) -> None:
                         if not _unlinked(below, inner):
                             moved += 1
                             _make_usable(below, inner)
-                            os.rename(inner, b".c2d-removing-%d" % moved, src_dir_fd=below, dst_dir_fd=top)
+                            os.rename(inner, prefix + b"%d" % moved, src_dir_fd=below, dst_dir_fd=top)
                 finally:
                     os.close(below)
                 os.rmdir(name, dir_fd=top)

@@ -24,12 +24,15 @@ MAX_ARGUMENT_BYTES: Final = 512 * 1024  # of one value; a real server gets into 
 _OWN: Final = "workflows.argoproj.io/"
 
 _NOT_DONE = "shutdown suspend activeDeadlineSeconds priority ttlStrategy podGC volumeClaimGC archiveLogs"
-_ALLOWED_NOT_DONE: Final = frozenset([*_NOT_DONE.split(), "workflowMetadata", "metrics", "artifactGC"])
+_ALLOWED_NOT_DONE: Final = frozenset([*re.findall(r"\w+", _NOT_DONE), "workflowMetadata", "metrics", "artifactGC"])
 _STRICT: Final = frozenset(
-    """templates serviceAccountName automountServiceAccountToken executor volumes volumeClaimTemplates parallelism
-    artifactRepositoryRef nodeSelector affinity tolerations imagePullSecrets hostNetwork dnsPolicy dnsConfig onExit
-    schedulerName podPriorityClassName hostAliases securityContext podSpecPatch podDisruptionBudget retryStrategy
-    podMetadata templateDefaults hooks synchronization""".split()
+    re.findall(
+        r"\w+",
+        "templates serviceAccountName automountServiceAccountToken executor volumes volumeClaimTemplates "
+        "parallelism artifactRepositoryRef nodeSelector affinity tolerations imagePullSecrets hostNetwork "
+        "dnsPolicy dnsConfig onExit schedulerName podPriorityClassName hostAliases securityContext podSpecPatch "
+        "podDisruptionBudget retryStrategy podMetadata templateDefaults hooks synchronization",
+    )
 )
 
 

@@ -15,7 +15,10 @@ from __future__ import annotations
 
 import json
 import os
-from typing import Any
+
+TYPE_CHECKING = False  # `typing` costs more time than all the rest of the watcher
+if TYPE_CHECKING:
+    from typing import Any
 
 PLAN, LOCK, STOP, KILL = "plan.json", "lock", "stop", "kill"
 WATCHER, GATE, LOG, END = "watcher.json", "gate.json", "log", "end.json"

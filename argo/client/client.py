@@ -1,0 +1,240 @@
+"""The client: what the service asks of Argo, whichever Argo Server answers.
+
+All methods are async; the libraries below block, so they run in a few threads of the client's own. Errors and the
+policy about them are in `errors`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Self, TypeVar
+
+from argo.client.connection import Connection, Token
+from argo.client.errors import ArgumentsMismatch, WorkflowFinished, WorkflowNotFound
+from argo.client.logs import LogStream
+from argo.client.parsing import nodes_left_out, parse_template, parse_workflow
+from argo.client.pod_names import pod_name
+from argo.client.records import Template, Workflow
+from workflow_templates import names
+
+if TYPE_CHECKING:
+    from argo.client.queries import Queries
+    from argo.client.submission import Submission
+
+_NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_LABEL_KEY: Final = re.compile(r"([a-z0-9.-]{1,253}/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
+_LABEL_VALUE: Final = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
+
+_UNFINISHED: Final = "workflows.argoproj.io/completed!=true"
+_ARCHIVING: Final = "workflows.argoproj.io/workflow-archiving-status"  # on a workflow when there is an archive
+
+T = TypeVar("T")
+Templates = list[Template]  # (inside the class, `list` is a method)
+
+
+class ArgoClient:
+    """One Argo Server and one namespace. Open it once; `async with` closes it."""
+
+    def __init__(
+        self,
+        url: str,
+        namespace: str,
+        token: Token = None,
+        *,
+        verify: bool | Path = True,
+        timeout_seconds: float = 10.0,
+        calls_at_once: int = 16,
+    ) -> None:
+        """Nothing is sent and no library is loaded yet. A token file is read again for each request."""
+        self._connection = Connection(url, namespace, token, verify, timeout_seconds, calls_at_once)
+        self._threads = ThreadPoolExecutor(max_workers=calls_at_once, thread_name_prefix="argo")
+        self._logs = LogStream(self._connection)
+        self._loading = asyncio.Lock()
+        self._submission: Submission | None = None
+        self._queries: Queries | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.close()
+
+    async def warm_up(self) -> None:
+        """Load the libraries, about a second of imports, so that the first job need not wait for it."""
+        await self._submitting()
+        await self._querying()
+
+    async def close(self) -> None:
+        await self._logs.close()
+        if self._submission is not None:
+            self._submission.close()
+        if self._queries is not None:
+            self._queries.close()
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def submit(
+        self,
+        name: str,
+        template: str,
+        *,
+        arguments: Mapping[str, str],
+        labels: Mapping[str, str],
+        annotations: Mapping[str, str],
+        declared: Collection[str] = names.ARGUMENTS,
+    ) -> Workflow:
+        """Create the workflow `name` from a template.
+
+        `declared`: the template's arguments; others than these, or fewer, raise ArgumentsMismatch, as Argo would not.
+        Raises WorkflowExists, SubmissionRefused (both definite), ArgoUnavailable (see its `definite`), and ValueError
+        for a name or label that Kubernetes forbids or an argument that the controller would evaluate.
+        """
+        missing, unknown = set(declared) - set(arguments), set(arguments) - set(declared)
+        if missing or unknown:
+            raise ArgumentsMismatch(missing, unknown)
+        if any("{{" in value for value in arguments.values()):
+            raise ValueError("an argument contains {{, which the controller would evaluate")
+        if not _NAME.fullmatch(name) or not _NAME.fullmatch(template):
+            raise ValueError("not a name of a workflow or template")
+        selector_of(labels)
+        submission = await self._submitting()
+        created = await self._run(submission.create, name, template, arguments, labels, annotations)
+        return created if created is not None else await self.get(name)
+
+    async def get(self, name: str, *, arguments: bool = False) -> Workflow:
+        """The workflow as it is now, live or archived; with its arguments if asked. Raises WorkflowNotFound."""
+        if not _NAME.fullmatch(name):  # Argo would read "@latest" as something else
+            raise WorkflowNotFound(name)
+        queries = await self._querying()
+        return parse_workflow(await self._run(partial(queries.get, name, arguments=arguments)))
+
+    async def list(
+        self, labels: Mapping[str, str], *, limit: int | None = 100, unfinished_only: bool = False
+    ) -> list[Workflow]:
+        """Workflows with these labels (at least one), live and archived, newest first; None: all of them.
+
+        Argo answers from a cache that lags a little; which ones a limit leaves out is up to Argo.
+        """
+        selector = selector_of(labels, unfinished_only=unfinished_only)
+        queries = await self._querying()
+        documents = await self._run(lambda: list(queries.find(selector, limit=limit)))
+        found: dict[str, Workflow] = {}
+        for document in documents:  # pages shift when workflows come and go meanwhile, so one may appear twice
+            workflow = parse_workflow(document)
+            if nodes_left_out(document):
+                try:
+                    workflow = await self.get(workflow.name)
+                except WorkflowNotFound:
+                    continue
+            found[workflow.uid or workflow.name] = workflow
+        return sorted(found.values(), key=lambda workflow: (workflow.created_at, workflow.name), reverse=True)
+
+    async def count(self, labels: Mapping[str, str], *, unfinished_only: bool = False) -> int:
+        """How many workflows have these labels (at least one). Lags a little."""
+        selector = selector_of(labels, unfinished_only=unfinished_only)
+        queries = await self._querying()
+        return await self._run(queries.count, selector)
+
+    async def stop(self, name: str) -> None:
+        """Ask for the end; exit handlers run. Watch for the outcome. Raises WorkflowFinished, WorkflowNotFound."""
+        queries = await self._querying()
+        await self._end(name, queries.stop)
+
+    async def terminate(self, name: str) -> None:
+        """Ask for the end without exit handlers. Raises WorkflowFinished, WorkflowNotFound."""
+        queries = await self._querying()
+        await self._end(name, queries.terminate)
+
+    async def delete(self, name: str) -> None:
+        """Remove the workflow, its pods and volume, and its record in the archive. Raises WorkflowNotFound."""
+        workflow = await self.get(name)
+        queries = await self._querying()
+        try:
+            await self._run(queries.delete, name)
+        except WorkflowNotFound:
+            if _ARCHIVING not in workflow.labels:
+                raise
+        if _ARCHIVING in workflow.labels:
+            try:
+                await self._run(queries.delete_archived, name, workflow.uid)
+            except WorkflowNotFound:
+                return  # not yet archived, and with the object gone it will not be
+
+    async def templates(self) -> Templates:
+        """All environments: the templates that bear the environment label, by name."""
+        queries = await self._querying()
+        documents = await self._run(queries.templates, names.ENVIRONMENT)
+        return sorted((parse_template(document) for document in documents), key=lambda template: template.name)
+
+    async def follow_log(
+        self, name: str, pod_template: str = names.ALGORITHM, *, follow: bool = True
+    ) -> AsyncIterator[str]:
+        """The lines of a step's newest pod, without Argo's own; until the pod ends if `follow`.
+
+        Nothing when the step has no pod yet, or its pod is gone. Raises WorkflowNotFound, ArgoUnavailable.
+        """
+        workflow = await self.get(name)
+        node = workflow.last_attempt(pod_template)
+        if node is None or node.type != "Pod":
+            return
+        async for line in self._logs.lines(name, pod_name(name, node.template, node.name), follow=follow):
+            yield line
+
+    async def version(self) -> str:
+        """Argo Server's version. Says nothing about our token: Argo answers this to everybody."""
+        queries = await self._querying()
+        return await self._run(queries.version)
+
+    async def _end(self, name: str, verb: Callable[[str], None]) -> None:
+        if not _NAME.fullmatch(name):
+            raise WorkflowNotFound(name)
+        try:
+            await self._run(verb, name)
+        except WorkflowNotFound:
+            if (await self.get(name)).finished:  # only its archived record is left
+                raise WorkflowFinished(name) from None
+            raise
+
+    async def _submitting(self) -> Submission:
+        if self._submission is None:
+            async with self._loading:
+                if self._submission is None:
+                    self._submission = await self._run(_load_submission, self._connection)
+        return self._submission
+
+    async def _querying(self) -> Queries:
+        if self._queries is None:
+            async with self._loading:
+                if self._queries is None:
+                    self._queries = await self._run(_load_queries, self._connection)
+        return self._queries
+
+    async def _run(self, function: Callable[..., T], *args: object) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, partial(function, *args))
+
+
+def selector_of(labels: Mapping[str, str], *, unfinished_only: bool = False) -> str:
+    """A label selector. Raises ValueError without any label (that would be everybody's) or for one that is none."""
+    if not labels:
+        raise ValueError("a query needs at least one label")
+    for key, value in labels.items():
+        if not _LABEL_KEY.fullmatch(key) or not _LABEL_VALUE.fullmatch(value):
+            raise ValueError(f"not a label: {key}")
+    parts = [f"{key}={value}" for key, value in sorted(labels.items())]
+    return ",".join([*parts, _UNFINISHED] if unfinished_only else parts)
+
+
+def _load_submission(connection: Connection) -> Submission:
+    from argo.client.submission import Submission  # Hera takes most of a second
+
+    return Submission(connection)
+
+
+def _load_queries(connection: Connection) -> Queries:
+    from argo.client.queries import Queries
+
+    return Queries(connection)

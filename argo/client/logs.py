@@ -1,0 +1,104 @@
+"""Following the log of a pod that is running, line by line.
+
+Argo streams JSON records, one per line, either bare or as server-sent events; the latter come with a sign of life every
+15 seconds, so they are asked for, and both are read. The container is always named: a request without one can bring a
+whole Argo Server down. Logs of pods that are gone are an empty success: only the published log lasts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator
+from typing import Final
+
+import httpx
+
+from argo.client.answers import Refusal, query_error
+from argo.client.connection import CONNECT_SECONDS, Connection
+from argo.client.errors import ArgoUnavailable
+
+# Argo's wrapper writes into the same stream: structured lines, and a last word when the program failed.
+_ARGO_LINE: Final = re.compile(r"^time=\S+ level=\w+ msg=.* argo=true( |$)")
+_ARGO_EXIT: Final = re.compile(r'^time=\S+ level=\w+ msg="sub-process exited" argo=true')
+_LAST_WORD: Final = re.compile(r"^Error: exit status \d+$")
+
+_SILENCE_SECONDS: Final = 45.0  # of a stream that sends signs of life
+
+
+class LogStream:
+    """One HTTP client for all followed logs."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        limits = httpx.Limits(max_connections=None, max_keepalive_connections=4)
+        self._http = httpx.AsyncClient(
+            base_url=connection.base,
+            verify=connection.ssl_context(),
+            trust_env=False,
+            limits=limits,
+            timeout=httpx.Timeout(connection.timeout_seconds, connect=CONNECT_SECONDS, read=None),
+        )
+
+    async def lines(self, workflow: str, pod: str, *, follow: bool) -> AsyncIterator[str]:
+        """What the program wrote, without Argo's own lines. Raises WorkflowNotFound, ArgoUnavailable, ArgoRefused."""
+        path = f"api/v1/workflows/{self._connection.namespace}/{workflow}/log"
+        query = {"podName": pod, "logOptions.container": "main", "logOptions.follow": "true" if follow else "false"}
+        headers = {"Accept": "text/event-stream"}
+        if (authorization := self._connection.authorization()) is not None:
+            headers["Authorization"] = authorization
+        strip = Stripper()
+        try:
+            async with self._http.stream("GET", path, params=query, headers=headers) as response:
+                if response.status_code != httpx.codes.OK:
+                    body = await response.aread()
+                    raise query_error(workflow, Refusal.read(response.status_code, body))
+                events = response.headers.get("content-type", "").startswith("text/event-stream")
+                async for raw in _timed(response.aiter_lines(), _SILENCE_SECONDS if events else None):
+                    line = _content(workflow, raw)
+                    if line is not None and strip.keep(line):
+                        yield line
+        except (httpx.HTTPError, TimeoutError) as exc:
+            raise ArgoUnavailable(type(exc).__name__, definite=True) from exc
+
+    async def close(self) -> None:
+        await self._http.aclose()
+
+
+class Stripper:
+    """Tells the program's lines from Argo's. "Error: exit status N" is Argo's only after Argo saw the program end."""
+
+    def __init__(self) -> None:
+        self._ended = False
+
+    def keep(self, line: str) -> bool:
+        if _ARGO_LINE.match(line):
+            self._ended = self._ended or bool(_ARGO_EXIT.match(line))
+            return False
+        return not (self._ended and _LAST_WORD.match(line))
+
+
+def _content(workflow: str, raw: str) -> str | None:
+    """One record's line; None for what is no record. An empty line of the program is a record without content."""
+    raw = raw.removeprefix("data: ").strip()
+    if not raw or raw.startswith(":"):
+        return None
+    try:
+        record = json.loads(raw)
+    except ValueError as exc:
+        raise ArgoUnavailable("its log stream cannot be read", definite=True) from exc
+    if "error" in record:
+        error = record["error"]
+        raise query_error(workflow, Refusal.read(int(error.get("http_code") or 500), raw))
+    return str(record.get("result", {}).get("content", ""))
+
+
+async def _timed(lines: AsyncIterator[str], seconds: float | None) -> AsyncIterator[str]:
+    while True:
+        try:
+            async with asyncio.timeout(seconds):
+                line = await anext(lines)
+        except StopAsyncIteration:
+            return
+        yield line

@@ -1,0 +1,183 @@
+"""One look at one workflow: take in what its pods did, obey a stop, go on with the DAGs, finish.
+
+`Advance` changes the workflow's state and collects what has to be done outside (`start`, `stop`, `wake_at`). It can be
+repeated at any time: with the same facts it changes nothing. Rules and messages as recorded from Argo v4.1.2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, Protocol
+
+from argo.local.engine import dag, pods, retry
+from argo.local.engine.pods import Observation
+from argo.local.engine.state import Lock, Node, Run
+from argo.local.names import node_id
+from argo.local.spec.model import Template
+
+KILLED: Final = "workflow shutdown with strategy:  {}"
+STOPPED: Final = "Stopped with strategy '{}'"
+
+
+class Locks(Protocol):
+    """The semaphores of all workflows."""
+
+    def limit(self, key: str) -> int | None: ...
+    def acquire(self, key: str, run: Run) -> bool: ...
+    def holders(self, key: str) -> list[str]: ...
+
+
+class Advance:
+    def __init__(self, run: Run, observations: Mapping[str, Observation], locks: Locks, now: float) -> None:
+        self.run, self.observations, self.locks, self.now = run, observations, locks, now
+        self.start: list[Node] = []  # pods to start: their nodes are new, or their start is to be tried again
+        self.stop: list[Node] = []
+        self.wake_at: float | None = None  # look again then
+
+    def perform(self) -> None:
+        run = self.run
+        if run.finished:
+            return
+        if not run.phase:
+            run.phase, run.started_at = "Running", self.now
+            run.claims = {
+                claim.metadata["name"]: f"{run.name}-{claim.metadata['name']}"
+                for claim in run.spec.volume_claim_templates
+            }
+        for node in list(run.nodes.values()):
+            if node.type == "Pod":
+                pods.observe(self, node)
+        self._obey_shutdown()
+        root = self._execute_root()
+        if not root.final:
+            return
+        if run.lock and run.lock.held:
+            run.lock.held = False
+        self._finish(root)
+
+    def wake(self, at: float) -> None:
+        self.wake_at = at if self.wake_at is None else min(self.wake_at, at)
+
+    # -- shutdown
+
+    def forbids(self, node_name: str) -> bool:
+        """Does a stop or terminate forbid that this node goes on?"""
+        strategy = self.run.shutdown
+        in_exit = node_name.startswith(self.run.exit_name)
+        return strategy == "Terminate" or (strategy == "Stop" and not in_exit)
+
+    def _obey_shutdown(self) -> None:
+        for node in self.run.nodes.values():
+            if node.type == "Pod" and not node.final and self.forbids(node.name):
+                node.phase, node.message, node.finished_at = "Failed", KILLED.format(self.run.shutdown), self.now
+                self.stop.append(node)
+
+    # -- templates
+
+    def execute(
+        self,
+        template: Template,
+        name: str,
+        display_name: str,
+        *,
+        boundary: str = "",
+        inputs: Mapping[str, str] | None = None,
+        hooked: bool = False,
+    ) -> Node:
+        """The node of one use of a template, made or carried on."""
+        node = self.run.node(name)
+        if node is not None and node.final:
+            return node
+        if node is None:
+            kind = "DAG" if template.dag else "Retry" if template.retry_strategy else "Pod"
+            node = self.add(kind, name, display_name, template.name, boundary=boundary, hooked=hooked)
+            node.inputs = dict(inputs or {})
+            node.artifacts = [item.model_dump(by_alias=True, exclude_none=True) for item in template.inputs.artifacts]
+            if kind == "Pod" and not self.forbids(name):
+                self.start.append(node)
+        if node.type == "Pod" and self.forbids(name):
+            self.end(node, "Failed", STOPPED.format(self.run.shutdown))
+            return node
+        if template.dag:
+            dag.carry_on(self, node, template)
+        elif template.retry_strategy and node.type == "Retry":
+            retry.carry_on(self, node, template)
+        return node
+
+    def add(
+        self, kind: str, name: str, display_name: str, template: str, *, boundary: str = "", hooked: bool = False
+    ) -> Node:
+        node = Node(
+            id=node_id(self.run.name, name),
+            name=name,
+            display_name=display_name,
+            type=kind,
+            template=template,
+            phase="Pending" if kind == "Pod" else "Running",
+            started_at=self.now,
+            boundary=boundary,
+            flag={"hooked": True} if hooked else None,
+        )
+        self.run.nodes[node.id] = node
+        return node
+
+    def end(self, node: Node, phase: str, message: str = "") -> None:
+        node.phase, node.message, node.finished_at, node.waiting = phase, message, self.now, ""
+
+    def _execute_root(self) -> Node:
+        run = self.run
+        template = run.spec.template(run.spec.entrypoint)
+        root = run.root
+        if root is not None and root.final:
+            return root
+        if template.synchronization and (run.lock is None or run.lock.held is None):
+            root = root or self.add("DAG", run.name, run.name, template.name)
+            if not self._acquire(root, template):
+                return root
+        return self.execute(template, run.name, run.name)
+
+    def _acquire(self, root: Node, template: Template) -> bool:
+        run = self.run
+        assert template.synchronization is not None  # noqa: S101  (the caller looked)
+        if run.shutdown:
+            self.end(root, "Failed", STOPPED.format(run.shutdown))
+            return False
+        reference = template.synchronization.semaphores[0].config_map_key_ref
+        key = f"{run.namespace}/ConfigMap/{reference.name}/{reference.key}"
+        run.lock = run.lock or Lock(key)
+        limit = self.locks.limit(key)
+        if limit is None:
+            self.end(root, "Error", f"failed to get the limit of semaphore {key}: it is not defined")
+            return False
+        if self.locks.acquire(key, run):
+            run.lock.held, root.waiting, root.message = True, "", ""
+            return True  # a root that has waited stays Pending until its end, as recorded
+        holders = self.locks.holders(key)
+        free = max(0, limit - len(holders))
+        root.phase, root.waiting, run.lock.blockers = "Pending", key, holders[:1]
+        root.message = f"Waiting for {key} lock. Lock status: {free}/{limit}"
+        return False
+
+    # -- the end
+
+    def _finish(self, root: Node) -> None:
+        run = self.run
+        phase, message = root.phase, root.message
+        if run.spec.on_exit and run.shutdown != "Terminate":
+            hook = self.execute(run.spec.template(run.spec.on_exit), run.exit_name, run.exit_name, hooked=True)
+            if not hook.final:
+                return
+            if phase == "Succeeded" and hook.phase != "Succeeded":
+                phase, message = hook.phase, hook.message
+        elif run.spec.on_exit:
+            for node in run.nodes.values():  # their DAG stays Running for ever, as recorded
+                if node.type == "Retry" and not node.final:
+                    self.end(node, "Failed", STOPPED.format(run.shutdown))
+        if phase in ("Omitted", "Skipped"):
+            phase = "Succeeded"
+        if run.shutdown and phase != "Succeeded":
+            message = STOPPED.format(run.shutdown)
+        run.phase, run.message, run.finished_at = phase, message, self.now
+        gc = run.spec.volume_claim_gc.strategy
+        if gc == "OnWorkflowCompletion" or phase == "Succeeded":
+            run.claims = {}

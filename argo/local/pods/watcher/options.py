@@ -1,0 +1,54 @@
+"""bubblewrap's options for one container, from the plan. The command is not among them: it alone is visible inside."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False  # `typing` costs more time than all the rest of the watcher
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+
+SHARED_MEMORY_BYTES = 64 << 20
+_ROOT_BYTES = 1 << 20  # mount points and nothing else
+
+# Runs inside as the first program: nothing starts before the watcher has noted the pod and answered. It says "ready",
+# waits for the word, and becomes the program. 64 and the text are those of Argo's own wrapper.
+GATE = (
+    'echo r >&0; read -r go || exit 125; command -v -- "$1" >/dev/null 2>&1 || { '
+    'echo "failed to find name in PATH: exec: \\"$1\\": executable file not found in \\$PATH" >&2; exit 64; }; '
+    'exec "$@" </dev/null'
+)
+
+
+def options(
+    plan: dict[str, Any],
+    container: dict[str, Any],
+    *,
+    source: Callable[[str], str],
+    data: Callable[[str], int],
+    seccomp: int,
+    status: int,
+) -> list[str]:
+    """`source`: where bubblewrap finds a source path. `data`: a descriptor that holds the given text."""
+    limits, inside = plan["limits"], container["inside"]
+    words = ["--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-uts", "--unshare-cgroup-try"]
+    if not plan["network"]:
+        words.append("--unshare-net")
+    words += ["--disable-userns", "--uid", "1000", "--gid", "1000", "--hostname", "pod", "--new-session"]
+    words += ["--die-with-parent", "--cap-drop", "ALL", "--clearenv"]
+    for name, value in container["env"].items():
+        words += ["--setenv", name, value]
+    words += ["--size", str(_ROOT_BYTES), "--tmpfs", "/", "--perms", "0755", "--dir", "/etc"]
+    for origin, target, _trusted in inside["binds"]:
+        words += ["--ro-bind", source(origin), target]
+    for text, target in inside["links"]:
+        words += ["--symlink", text, target]
+    for target, text in inside["files"].items():
+        words += ["--perms", "0444", "--ro-bind-data", str(data(text)), target]
+    words += ["--size", str(limits["tmp_bytes"]), "--perms", "1777", "--tmpfs", "/tmp"]
+    words += ["--proc", "/proc", "--dev", "/dev"]
+    words += ["--size", str(SHARED_MEMORY_BYTES), "--perms", "1777", "--tmpfs", "/dev/shm"]
+    for origin, target, read_only in inside["mounts"]:
+        words += ["--ro-bind" if read_only else "--bind", source(origin), target]
+    words += ["--seccomp", str(seccomp), "--json-status-fd", str(status)]
+    return [*words, "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", container["cwd"]]

@@ -1,0 +1,302 @@
+"""All workflows in one SQLite file: the only thing, beside the pods' own folders, that survives a kill of the server.
+
+Written by one process (a lock file says so), synchronously, before an effect becomes visible. What never changes (the
+arguments and the frozen template of a workflow, up to some 100 kB) lies in a table of its own, so that a change of
+status writes a few kB. Labels are rows, so that lists are answered by indices.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final
+
+from argo.local.engine.state import OWN
+from argo.local.selectors import Requirement
+
+_COMPLETED: Final = OWN + "completed"
+_SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS workflow (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  name TEXT NOT NULL UNIQUE,
+  uid TEXT NOT NULL,
+  created REAL NOT NULL,
+  position REAL NOT NULL,      -- unfinished before finished, newest first
+  finished INTEGER NOT NULL,   -- 0, 1
+  expires REAL,                -- when a finished workflow is forgotten
+  version INTEGER NOT NULL,    -- resourceVersion
+  generation INTEGER NOT NULL,
+  labels TEXT NOT NULL,
+  annotations TEXT NOT NULL,
+  spec TEXT NOT NULL,          -- without arguments
+  status TEXT NOT NULL         -- without the stored template
+);
+CREATE INDEX IF NOT EXISTS workflow_position ON workflow (position DESC);
+CREATE INDEX IF NOT EXISTS workflow_unfinished ON workflow (position DESC) WHERE finished = 0;
+CREATE INDEX IF NOT EXISTS workflow_expires ON workflow (expires) WHERE expires IS NOT NULL;
+CREATE TABLE IF NOT EXISTS content (
+  id INTEGER PRIMARY KEY REFERENCES workflow (id) ON DELETE CASCADE,
+  arguments TEXT NOT NULL,     -- spec.arguments as sent
+  template TEXT NOT NULL       -- the template as it was then: {"name", "spec"}
+);
+CREATE TABLE IF NOT EXISTS label (
+  id INTEGER NOT NULL REFERENCES workflow (id) ON DELETE CASCADE,
+  key TEXT NOT NULL,
+  value TEXT NOT NULL,
+  PRIMARY KEY (id, key)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS label_value ON label (key, value, id);
+"""
+_COLUMNS: Final = (
+    "id, name, uid, created, position, finished, expires, version, generation, labels, annotations, spec, status"
+)
+_UNFINISHED_FIRST: Final = 1e12
+
+
+class NameTaken(Exception):
+    """A workflow of that name exists."""
+
+
+class DataFolderInUse(Exception):
+    """Another server works with this data folder."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(f"another Argo server uses {folder}")
+        self.folder = folder
+
+
+@dataclass(slots=True)
+class Row:
+    """One workflow as it is stored. `labels` … `status` are JSON values."""
+
+    name: str
+    uid: str
+    created: float
+    labels: dict[str, str]
+    annotations: dict[str, str]
+    spec: dict[str, Any]
+    status: dict[str, Any]
+    finished: float | None = None
+    expires: float | None = None
+    version: int = 0
+    generation: int = 1
+    id: int = 0
+
+
+class Store:
+    """Use it from one thread; `reader` gives a second connection for slow questions in another thread."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._path = folder / "argo.db"
+        self._lock = os.open(folder / "argo.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as exc:
+            os.close(self._lock)
+            raise DataFolderInUse(folder) from exc
+        os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        self._db = self._connect()
+        self._db.executescript(_SCHEMA)
+        self.version = self._db.execute("SELECT COALESCE(MAX(version), 0) FROM workflow").fetchone()[0]
+
+    def _connect(self) -> sqlite3.Connection:
+        db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
+        for setting in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "busy_timeout = 5000"):
+            db.execute(f"PRAGMA {setting}")
+        return db
+
+    def close(self) -> None:
+        self._db.close()
+        os.close(self._lock)
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def reader(self) -> Reader:
+        """To be closed by the caller."""
+        return Reader(self._connect())
+
+    # -- writing
+
+    def insert(self, row: Row, arguments: Mapping[str, Any], template: Mapping[str, Any]) -> None:
+        """Durable when it returns. Raises NameTaken."""
+        self.version += 1
+        row.version = self.version
+        with _transaction(self._db):
+            try:
+                row.id = int(
+                    self._db.execute(
+                        "INSERT INTO workflow (name, uid, created, position, finished, expires, version, generation,"
+                        " labels, annotations, spec, status) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                        (row.name, row.uid, row.created, *_changing(row)),
+                    ).lastrowid
+                    or 0
+                )
+            except sqlite3.IntegrityError as exc:
+                raise NameTaken(row.name) from exc
+            self._db.execute(
+                "INSERT INTO content (id, arguments, template) VALUES (?, ?, ?)",
+                (row.id, json.dumps(arguments), json.dumps(template)),
+            )
+            self._write_labels(row)
+
+    def save(self, row: Row, *, labels_changed: bool) -> None:
+        """Durable when it returns. The workflow's version and generation are counted up."""
+        self.version += 1
+        row.version, row.generation = self.version, row.generation + 1
+        with _transaction(self._db):
+            self._db.execute(
+                "UPDATE workflow SET position = ?, finished = ?, expires = ?, version = ?, generation = ?, labels = ?,"
+                " annotations = ?, spec = ?, status = ? WHERE id = ?",
+                (*_changing(row), row.id),
+            )
+            if labels_changed:
+                self._db.execute("DELETE FROM label WHERE id = ?", (row.id,))
+                self._write_labels(row)
+
+    def _write_labels(self, row: Row) -> None:
+        self._db.executemany(
+            "INSERT INTO label (id, key, value) VALUES (?, ?, ?)", [(row.id, k, v) for k, v in row.labels.items()]
+        )
+
+    def delete(self, name: str) -> bool:
+        """Durable when it returns; False: there was none."""
+        self.version += 1
+        return self._db.execute("DELETE FROM workflow WHERE name = ?", (name,)).rowcount > 0
+
+    # -- reading what the server's own thread needs at once
+
+    def get(self, name: str) -> Row | None:
+        found = self._db.execute(f"SELECT {_COLUMNS} FROM workflow WHERE name = ?", (name,)).fetchone()  # noqa: S608
+        return _row(found) if found else None
+
+    def content(self, row: Row) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Arguments as sent, and the stored template {"name", "spec"}."""
+        return _content(self._db, row)
+
+    def unfinished(self) -> list[Row]:
+        """Oldest first."""
+        found = self._db.execute(f"SELECT {_COLUMNS} FROM workflow WHERE finished = 0 ORDER BY id")  # noqa: S608
+        return [_row(item) for item in found.fetchall()]
+
+    def expired(self, now: float) -> list[str]:
+        found = self._db.execute("SELECT name FROM workflow WHERE expires <= ? ORDER BY expires LIMIT 500", (now,))
+        return [item[0] for item in found.fetchall()]
+
+    def keeps_claim(self, claim: str) -> bool:
+        """Does a finished workflow still own a volume of that name? (Those whose template does not give it up.)"""
+        found = self._db.execute(
+            "SELECT 1 FROM workflow WHERE finished = 1 AND ? LIKE name || '-%' AND status LIKE ?",
+            (claim, f'%"claimName": "{claim}"%'),
+        )
+        return found.fetchone() is not None
+
+    def collects_pods(self, row: Row) -> bool:
+        """Does the template of a finished workflow say that its pods go?"""
+        gc = self.content(row)[1]["spec"].get("podGC", {}).get("strategy", "")
+        return gc in ("OnPodCompletion", "OnWorkflowCompletion") or (bool(gc) and row.status["phase"] == "Succeeded")
+
+    def uid(self, name: str) -> str | None:
+        found = self._db.execute("SELECT uid FROM workflow WHERE name = ?", (name,)).fetchone()
+        return found[0] if found else None
+
+
+class Reader:
+    """Lists, in a thread of the caller's choice."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+
+    def close(self) -> None:
+        self._db.close()
+
+    def select(
+        self, labels: Sequence[Requirement], names: Sequence[Requirement], *, limit: int, offset: int
+    ) -> tuple[list[Row], int]:
+        """One page, unfinished before finished, newest first; and how many come after it. `limit` 0: all."""
+        where, values = _where([*labels], [*names])
+        found = self._db.execute(
+            f"SELECT {_COLUMNS} FROM workflow WHERE {where} ORDER BY position DESC, id DESC LIMIT ? OFFSET ?",  # noqa: S608
+            (*values, limit or -1, offset),
+        ).fetchall()
+        if not limit or len(found) < limit:
+            return [_row(item) for item in found], 0
+        total = self._db.execute(f"SELECT COUNT(*) FROM workflow WHERE {where}", values).fetchone()[0]  # noqa: S608
+        return [_row(item) for item in found], max(0, total - offset - len(found))
+
+    def content(self, row: Row) -> tuple[dict[str, Any], dict[str, Any]]:
+        return _content(self._db, row)
+
+
+class _transaction:  # noqa: N801  (reads as a statement)
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+
+    def __enter__(self) -> None:
+        self._db.execute("BEGIN IMMEDIATE")
+
+    def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None) -> None:
+        self._db.execute("COMMIT" if kind is None else "ROLLBACK")
+
+
+def _changing(row: Row) -> tuple[Any, ...]:
+    position = row.created + _UNFINISHED_FIRST if row.finished is None else row.finished
+    texts = (json.dumps(value) for value in (row.labels, row.annotations, row.spec, row.status))
+    return (position, int(row.finished is not None), row.expires, row.version, row.generation, *texts)
+
+
+def _row(found: Sequence[Any]) -> Row:
+    (key, name, uid, created, position, finished, expires, version, generation, *texts) = found
+    labels, annotations, spec, status = (json.loads(text) for text in texts)
+    end = position if finished else None
+    return Row(name, uid, created, labels, annotations, spec, status, end, expires, version, generation, key)
+
+
+def _content(db: sqlite3.Connection, row: Row) -> tuple[dict[str, Any], dict[str, Any]]:
+    found = db.execute("SELECT arguments, template FROM content WHERE id = ?", (row.id,)).fetchone()
+    return (json.loads(found[0]), json.loads(found[1])) if found else ({}, {"name": "", "spec": {}})
+
+
+def _where(labels: Iterable[Requirement], names: Iterable[Requirement]) -> tuple[str, tuple[str, ...]]:
+    parts, values = ["1"], list[str]()
+    for requirement in labels:
+        for part, part_values in _label_condition(requirement):
+            parts.append(part)
+            values += part_values
+    for requirement in names:
+        negated = "NOT " if requirement.operator == "notin" else ""
+        parts.append(f"name {negated}IN ({_marks(requirement.values)})")
+        values += requirement.values
+    return " AND ".join(parts), tuple(values)
+
+
+def _label_condition(requirement: Requirement) -> Iterator[tuple[str, list[str]]]:
+    key, operator, values = requirement.key, requirement.operator, requirement.values
+    if key == _COMPLETED and operator in ("in", "notin") and values == ("true",):
+        yield ("finished = 1" if operator == "in" else "finished = 0"), []
+        return
+    below = "id {}IN (SELECT id FROM label WHERE key = ?{})"
+    if operator == "exists":
+        yield below.format("", ""), [key]
+    elif operator == "absent":
+        yield below.format("NOT ", ""), [key]
+    elif operator in ("in", "notin"):
+        negated = "NOT " if operator == "notin" else ""
+        yield below.format(negated, f" AND value IN ({_marks(values)})"), [key, *values]
+    else:
+        number = " AND value GLOB '[-0-9]*' AND CAST(value AS INTEGER) " + operator + " CAST(? AS INTEGER)"
+        yield below.format("", number), [key, *values]
+
+
+def _marks(values: Sequence[str]) -> str:
+    return ", ".join("?" for _ in values)

@@ -1,0 +1,205 @@
+"""A publisher's transactions: two publish an asset (NFT with datatoken, then its metadata), a third mints."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from eth_account.signers.local import LocalAccount
+
+from ocean import ecies
+from ocean.addresses import ZERO, checksum
+from ocean.chain.contracts import Event, event, function
+from ocean.chain.logs import Receipt
+from ocean.chain.metadata import COMPRESSED, ENCRYPTED, PackedDocument, pack
+from ocean.chain.network import Network
+from ocean.chain.transactions import account_of, send
+from ocean.ddo import DDO, UNBOUND_VERSION
+from ocean.did import did_of
+from ocean.files import UrlFile
+
+UNLIMITED = 2**256 - 1
+
+# Encrypts bytes for the provider that will serve the asset: its `encrypt` endpoint, or `for_key`.
+Encryption = Callable[[bytes], Awaitable[bytes]]
+
+_CREATE = function("ERC721Factory", "createNftWithErc20")
+_SET_META_DATA = function("ERC721Template", "setMetaData")
+_SET_STATE = function("ERC721Template", "setMetaDataState")
+_MINT = function("ERC20Template", "mint")
+_NFT_CREATED = event("ERC721Factory", "NFTCreated")
+_TOKEN_CREATED = event("ERC721Factory", "TokenCreated")
+
+
+@dataclass(frozen=True)
+class AssetDraft:
+    """What a publisher says of a new asset with one service.
+
+    service: `access` or `compute`. timeout: seconds an order stays valid, 0 for ever. compute: the section of a compute
+    service, what is missing becomes the strictest value. algorithm: `metadata.algorithm` of an algorithm. version: of
+    the document; with 4.0.0 the files are not bound to the asset. template: 1, or 2 (enterprise, burns datatokens).
+    """
+
+    name: str
+    files: Sequence[UrlFile]
+    type: Literal["dataset", "algorithm"] = "dataset"
+    service: Literal["access", "compute"] = "compute"
+    description: str = "Published for compute to data"
+    author: str = "unknown"
+    license: str = "CC0-1.0"
+    timeout: int = 86_400
+    compute: Mapping[str, Any] = field(default_factory=dict)
+    algorithm: Mapping[str, Any] | None = None
+    credentials: Mapping[str, Any] = field(default_factory=lambda: {"allow": [], "deny": []})
+    consumer_parameters: Sequence[Mapping[str, Any]] = ()
+    service_id: str = "main"
+    version: str = "4.1.0"
+    template: Literal[1, 2] = 1
+    additional_information: Mapping[str, Any] = field(default_factory=dict)
+
+
+def for_key(public_key: bytes | str) -> Encryption:
+    """Encryption on the spot with a provider's public key."""
+
+    async def encrypt(plain: bytes) -> bytes:
+        return ecies.encrypt(public_key, plain)
+
+    return encrypt
+
+
+async def publish_asset(
+    network: Network,
+    key: LocalAccount | str,
+    draft: AssetDraft,
+    *,
+    provider_url: str,
+    encrypt: Encryption,
+    flags: int = COMPRESSED | ENCRYPTED,
+) -> DDO:
+    """Publish a draft and answer its document as it lies on chain. `flags` as in `metadata`: 0 plain … 3 both.
+
+    Raises TransactionFailed, ChainUnavailable, and what `encrypt` raises.
+    """
+    nft, datatoken = await create_nft(network, key, draft.name, template=draft.template)
+    files = await encrypt(_compact(_file_list(draft, nft, datatoken)))
+    document = _document(draft, network.chain_id, nft, datatoken, provider_url, "0x" + files.hex())
+    await set_metadata(network, key, nft, document, provider_url=provider_url, encrypt=encrypt, flags=flags)
+    return DDO.parse(document)
+
+
+async def create_nft(
+    network: Network, key: LocalAccount | str, name: str, *, symbol: str = "C2D", template: int = 1
+) -> tuple[str, str]:
+    """A data NFT with one datatoken, both owned by `key`: their checksum addresses."""
+    owner = account_of(key).address
+    nft = (name, symbol, 1, "", True, owner)
+    token: tuple[Any, ...] = (template, [name, symbol], [owner, owner, ZERO, network.ocean], [UNLIMITED, 0], [])
+    receipt = await send(network, key, network.factory, _CREATE.encode(nft, token))
+    return _created(receipt, _NFT_CREATED), _created(receipt, _TOKEN_CREATED)
+
+
+async def set_metadata(
+    network: Network,
+    key: LocalAccount | str,
+    nft: str,
+    document: Mapping[str, Any],
+    *,
+    provider_url: str,
+    encrypt: Encryption | None = None,
+    flags: int = COMPRESSED,
+    state: int = 0,
+) -> str:
+    """Write or replace an asset's document; the transaction hash."""
+    plain = _compact(document)
+    packed = pack(plain, flags & ~ENCRYPTED)
+    if flags & ENCRYPTED:
+        if encrypt is None:
+            raise ValueError("encryption was asked for, but no way to encrypt was given")
+        packed = PackedDocument(bytes([flags]), await encrypt(packed.data), packed.digest)
+    return await set_packed(network, key, nft, packed, provider_url=provider_url, state=state)
+
+
+async def set_packed(
+    network: Network, key: LocalAccount | str, nft: str, packed: PackedDocument, *, provider_url: str, state: int = 0
+) -> str:
+    """Write bytes that are packed already; the contract checks nothing of them."""
+    publisher = account_of(key).address
+    data = _SET_META_DATA.encode(state, provider_url, publisher, packed.flags, packed.data, packed.digest, [])
+    return (await send(network, key, nft, data)).tx_hash
+
+
+async def set_state(network: Network, key: LocalAccount | str, nft: str, state: int) -> str:
+    """0 active, 1 end of life, 2 deprecated, 3 revoked, 4 ordering disabled, 5 unlisted."""
+    return (await send(network, key, nft, _SET_STATE.encode(state))).tx_hash
+
+
+async def mint(network: Network, key: LocalAccount | str, datatoken: str, to: str, amount: int = 10**18) -> str:
+    """`amount` in base units: 10^18 pay one order."""
+    return (await send(network, key, datatoken, _MINT.encode(checksum(to), amount))).tx_hash
+
+
+def _file_list(draft: AssetDraft, nft: str, datatoken: str) -> Any:
+    files = [file.to_json() for file in draft.files]
+    if draft.version == UNBOUND_VERSION:
+        return files
+    return {"datatokenAddress": datatoken, "nftAddress": nft, "files": files}
+
+
+def _document(
+    draft: AssetDraft, chain_id: int, nft: str, datatoken: str, provider_url: str, files: str
+) -> dict[str, Any]:
+    now = datetime.now(UTC).replace(tzinfo=None).isoformat(timespec="seconds")
+    metadata: dict[str, Any] = {
+        "created": now,
+        "updated": now,
+        "name": draft.name,
+        "type": draft.type,
+        "description": draft.description,
+        "author": draft.author,
+        "license": draft.license,
+    }
+    if draft.additional_information:
+        metadata["additionalInformation"] = dict(draft.additional_information)
+    if draft.algorithm is not None:
+        metadata["algorithm"] = dict(draft.algorithm)
+    service: dict[str, Any] = {
+        "id": draft.service_id,
+        "type": draft.service,
+        "files": files,
+        "datatokenAddress": datatoken,
+        "serviceEndpoint": provider_url,
+        "timeout": draft.timeout,
+    }
+    if draft.consumer_parameters:
+        service["consumerParameters"] = [dict(parameter) for parameter in draft.consumer_parameters]
+    if draft.service == "compute":
+        service["compute"] = {
+            "allowRawAlgorithm": False,
+            "allowNetworkAccess": False,
+            "publisherTrustedAlgorithms": [],
+            "publisherTrustedAlgorithmPublishers": [],
+            **draft.compute,
+        }
+    return {
+        "@context": ["https://w3id.org/did/v1"],
+        "id": did_of(nft, chain_id),
+        "version": draft.version,
+        "chainId": chain_id,
+        "nftAddress": nft,
+        "metadata": metadata,
+        "services": [service],
+        "credentials": dict(draft.credentials),
+    }
+
+
+def _created(receipt: Receipt, kind: Event) -> str:
+    """The new contract's address, from the factory's log of this kind."""
+    log = next(log for log in receipt.logs if log.topics[0] == kind.topic)
+    return checksum(kind.decode(log)["newTokenAddress"])
+
+
+def _compact(document: Any) -> bytes:
+    return json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()

@@ -1,0 +1,160 @@
+"""Downloads one file completely, or says why not: resumes, tries again with growing pauses, keeps to the limits."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import hashlib
+import os
+import random
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from ocean.outgoing import OutgoingClient, OutgoingFailed, OutgoingRefused
+from pods.configuration.plan import Download
+
+FIRST_PAUSE_SECONDS = 0.2
+LONGEST_PAUSE_SECONDS = 10.0
+PROGRESS_BYTES = 64 * 1024  # a try that came so much further than any before it does not count as failed
+RESERVE_BYTES = 8 * 1024 * 1024  # of the volume, for DDOs, the start script and logs
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+class DownloadFailed(Exception):
+    """`passing`: tries were used up, a later attempt may succeed. The cause names no address."""
+
+    def __init__(self, label: str, cause: str, *, passing: bool) -> None:
+        super().__init__(f"{label}: {cause}")
+        self.label, self.cause, self.passing = label, cause, passing
+
+
+@dataclass(frozen=True, slots=True)
+class Downloaded:
+    size: int
+    sha256: str | None  # None where nothing was to be compared
+    tries: int
+
+
+class ByteBudget:
+    """The bytes that all downloads of a job may write together, and the room on its volume."""
+
+    def __init__(self, max_bytes: int, volume: Path) -> None:
+        self._left = max_bytes
+        self._volume = volume
+
+    @property
+    def left(self) -> int:
+        return self._left
+
+    def take(self, count: int) -> None:
+        """Raises OutgoingFailed `too_large`."""
+        if count > self._left:
+            raise OutgoingFailed("too_large", retriable=False)
+        self._left -= count
+
+    def give_back(self, count: int) -> None:
+        self._left += count
+
+    def require_room(self, count: int) -> None:
+        """Before a file whose size is announced. Raises OSError (ENOSPC)."""
+        if count + RESERVE_BYTES > shutil.disk_usage(self._volume).free:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+async def download(
+    client: OutgoingClient, item: Download, target: Path, budget: ByteBudget, *, attempts: int
+) -> Downloaded:
+    """Write the file to `target`, which is created. Raises DownloadFailed; `target` is then of no use.
+
+    `attempts`: tries in a row that brought nothing. A server that breaks off again and again but gets further is
+    followed to the end; one that always breaks off at the same place is not.
+    """
+    failures, tries, furthest = 0, 0, 0
+    with target.open("wb") as file:
+        state = _Partial(file, budget, wants_digest=item.sha256 is not None)
+        while True:
+            tries += 1
+            try:
+                await _one_try(client, item, state)
+                break
+            except OutgoingRefused as exc:
+                raise DownloadFailed(item.label, f"refused, {exc.reason}", passing=False) from None
+            except OutgoingFailed as exc:
+                cause = exc.reason + (f" {exc.status}" if exc.status else "")
+                if not exc.retriable:
+                    raise DownloadFailed(item.label, cause, passing=False) from None
+                failures = 1 if state.reached > furthest + PROGRESS_BYTES else failures + 1
+                furthest = max(furthest, state.reached)
+                if failures >= attempts:
+                    raise DownloadFailed(item.label, f"{cause}, after {tries} tries", passing=True) from None
+                pause = _pause_seconds(failures, exc.retry_after_seconds)
+            except OSError as exc:
+                no_room = exc.errno in _NO_ROOM
+                cause = "no room on the volume" if no_room else f"cannot be written ({type(exc).__name__})"
+                raise DownloadFailed(item.label, cause, passing=not no_room) from None
+            await asyncio.sleep(pause)
+    if item.sha256 is not None and state.hexdigest() != item.sha256:
+        raise DownloadFailed(item.label, "other bytes than expected", passing=False)
+    return Downloaded(state.size, state.hexdigest() if item.sha256 else None, tries)
+
+
+class _Partial:
+    """What is there of a file so far."""
+
+    def __init__(self, file: BinaryIO, budget: ByteBudget, *, wants_digest: bool) -> None:
+        self._file = file
+        self._wants_digest = wants_digest
+        self._digest = hashlib.sha256()
+        self.budget = budget
+        self.size = 0
+        self.reached = 0  # the most there ever was
+        self.validator: str | None = None
+
+    def start_at(self, position: int) -> None:
+        """Keep the first `position` bytes, which is all or nothing."""
+        if position == self.size:
+            return
+        self._file.seek(0)
+        self._file.truncate()
+        self.budget.give_back(self.size)
+        self.size = 0
+        self._digest = hashlib.sha256()
+
+    def append(self, chunk: bytes) -> None:
+        self.budget.take(len(chunk))
+        self._file.write(chunk)
+        self.size += len(chunk)
+        self.reached = max(self.reached, self.size)
+        if self._wants_digest:
+            self._digest.update(chunk)
+
+    def flush(self) -> None:
+        self._file.flush()
+
+    def hexdigest(self) -> str:
+        return self._digest.hexdigest()
+
+
+async def _one_try(client: OutgoingClient, item: Download, state: _Partial) -> None:
+    async with client.stream(
+        item.file,
+        userdata=item.userdata,
+        offset=state.size,
+        validator=state.validator,
+        max_bytes=state.size + state.budget.left,
+    ) as answer:
+        state.start_at(answer.start)
+        state.validator = answer.validator
+        if answer.size is not None:
+            state.budget.require_room(answer.size - answer.start)
+        async for chunk in answer.chunks():
+            state.append(chunk)
+        state.flush()
+
+
+def _pause_seconds(failures: int, retry_after_seconds: int | None) -> float:
+    pause = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0 ** (failures - 1))
+    pause *= random.uniform(0.7, 1.3)  # noqa: S311  spreads the load, guards nothing
+    return max(pause, min(retry_after_seconds or 0, LONGEST_PAUSE_SECONDS))

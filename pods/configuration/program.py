@@ -1,0 +1,183 @@
+"""Configuration as a whole: check, prepare, download, write the start script; the verdict is the exit code.
+
+Nothing is downloaded before the job spec has been opened, has turned out to be made for this very workflow, and there
+is paid time left. Lines of the log name sizes, counts, durations, DIDs and causes, nothing of a file's address.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Mapping
+from pathlib import PurePosixPath
+
+from pydantic import ValidationError
+
+from ocean.outgoing import OutgoingGuard
+from pods.configuration.download import ByteBudget
+from pods.configuration.layout import PROGRAM_FILE, READABLE_FILE, compact_json, make_folder, prepare_volume, write_file
+from pods.configuration.plan import (
+    ALGORITHM_FILE,
+    PlanImpossible,
+    PlannedInput,
+    folder_of,
+    input_index,
+    plan_algorithm,
+    plan_inputs,
+)
+from pods.configuration.provision import Provisioner, ProvisioningFailed
+from pods.exit_codes import ExitCode
+from pods.job_spec import MAX_SEALED_BYTES, Binding, JobSpec, JobSpecRefused, open_sealed, require_binding
+from pods.keys import KeyFileInvalid, read_key_ring
+from pods.settings import ConfigurationSettings, SettingsInvalid, Volume, read_configuration_settings
+from pods.start_script import Start, start_script
+from pods.step_log import StepLog
+
+LOG_NAME = "configure.log"
+
+
+def run(environ: Mapping[str, str]) -> ExitCode:
+    try:
+        settings = read_configuration_settings(environ)
+    except SettingsInvalid as exc:
+        print(f"configuration cannot start: {exc}", flush=True)
+        return ExitCode.JOB_SPEC_REFUSED
+    with StepLog(settings.volume.adminlogs / LOG_NAME) as log:
+        began = time.monotonic()
+        try:
+            spec = read_job_spec(settings)
+        except (JobSpecRefused, KeyFileInvalid) as exc:
+            log.say(f"refused: {exc}")
+            return ExitCode.JOB_SPEC_REFUSED
+        code = asyncio.run(configure(settings, spec, log))
+        log.say(f"configuration: {code.name.lower().replace('_', ' ')}, {time.monotonic() - began:.2f} s")
+        return code
+
+
+def read_job_spec(settings: ConfigurationSettings) -> JobSpec:
+    """The job spec of this workflow. Raises JobSpecRefused, KeyFileInvalid."""
+    try:
+        with settings.job_spec.open("rb") as file:
+            sealed = file.read(MAX_SEALED_BYTES + 16)
+        text = sealed.decode("ascii")
+    except (OSError, UnicodeDecodeError) as exc:
+        raise JobSpecRefused(f"the job spec cannot be read: {type(exc).__name__}") from None
+    keys = read_key_ring(settings.keys)
+    spec = open_sealed(text, keys.environment_keys, keys.service_keys)
+    try:
+        actual = Binding.model_validate(
+            {
+                "job_id": settings.job_id,
+                "environment": settings.environment,
+                "image": settings.image,
+                "seconds": settings.seconds,
+                "network": settings.network,
+            }
+        )
+    except ValidationError:
+        raise JobSpecRefused("the workflow asks for a network access that does not exist") from None
+    require_binding(spec, actual)
+    return spec
+
+
+async def configure(settings: ConfigurationSettings, spec: JobSpec, log: StepLog) -> ExitCode:
+    """Fill the volume. Returns DONE, 31, 32, TRY_AGAIN or PAID_TIME_OVER."""
+    if _seconds_left(spec) < 1:
+        log.say("the paid time is over")
+        return ExitCode.PAID_TIME_OVER
+    volume = settings.volume
+    prepare_volume(volume)
+    try:
+        inputs = plan_inputs(spec)
+        ddos = {folder_of(asset.did): compact_json(asset.ddo) for asset in spec.inputs}
+    except (PlanImpossible, UnicodeEncodeError) as exc:
+        return _impossible(log, exc, ExitCode.INPUTS_NOT_PROVISIONED)
+    try:
+        sizes = await _provision(settings, spec, inputs, log)
+    except ProvisioningFailed as exc:
+        return exc.code
+    for name, ddo in ddos.items():
+        write_file(volume.ddos / name, ddo)
+    write_file(volume.inputs / "index.json", compact_json(input_index(inputs, sizes)))
+    try:
+        _finish_algorithm(volume, spec)
+        seconds = _seconds_left(spec)
+        if seconds < 1:
+            log.say("the paid time was over before the downloads ended")
+            return ExitCode.PAID_TIME_OVER
+        _write_start(volume, spec, seconds)
+    except (PlanImpossible, ValueError) as exc:
+        return _impossible(log, exc, ExitCode.ALGORITHM_NOT_PROVISIONED)
+    log.say(f"the algorithm may run for {seconds} s")
+    return ExitCode.DONE
+
+
+async def _provision(
+    settings: ConfigurationSettings, spec: JobSpec, inputs: tuple[PlannedInput, ...], log: StepLog
+) -> dict[PurePosixPath, int]:
+    volume = settings.volume
+    for asset in inputs:
+        make_folder(volume.inputs / asset.folder)
+    provisioner = Provisioner(
+        OutgoingGuard(spec.allow_private),
+        ByteBudget(spec.max_input_bytes, volume.root),
+        log,
+        settings.parallel_downloads,
+        settings.download_attempts,
+    )
+    try:
+        code, broken = plan_algorithm(spec.algorithm), None
+    except PlanImpossible as exc:
+        code, broken = (), exc  # judged after the inputs
+    sizes = await provisioner.provision(
+        [(item, volume.inputs / item.target) for asset in inputs for item in asset.downloads],
+        [(item, volume.transformations / item.target) for item in code],
+    )
+    if broken is not None:
+        raise ProvisioningFailed(_impossible(log, broken, ExitCode.ALGORITHM_NOT_PROVISIONED))
+    for asset in inputs:
+        for item in asset.downloads:
+            (volume.inputs / item.target).chmod(READABLE_FILE)
+    for item in code:
+        (volume.transformations / item.target).chmod(PROGRAM_FILE)
+    return sizes
+
+
+def _finish_algorithm(volume: Volume, spec: JobSpec) -> None:
+    """What belongs to the algorithm but is not downloaded. Raises PlanImpossible, UnicodeEncodeError."""
+    algorithm = spec.algorithm
+    if algorithm.rawcode is not None:
+        write_file(volume.transformations / ALGORITHM_FILE, algorithm.rawcode.encode(), PROGRAM_FILE)
+    if algorithm.ddo is not None and algorithm.did:
+        write_file(volume.ddos / folder_of(algorithm.did), compact_json(algorithm.ddo))
+    write_file(volume.inputs / "algoCustomData.json", compact_json(algorithm.custom_data))
+
+
+def _write_start(volume: Volume, spec: JobSpec, seconds: int) -> None:
+    text = start_script(
+        Start(
+            volume=os.fspath(volume.root),
+            dids=tuple(asset.did for asset in spec.inputs),
+            algorithm_did=spec.algorithm.did,
+            secret=spec.secret,
+            entrypoint=spec.algorithm.entrypoint,
+            run_seconds=seconds,
+            paid_until=spec.paid_until,
+            log_bytes=spec.log_bytes,
+        )
+    )
+    write_file(volume.start / "run.sh", text.encode())
+
+
+def _seconds_left(spec: JobSpec) -> int:
+    """What the algorithm may run, at most; below 1: nothing."""
+    if spec.paid_until is None:
+        return spec.run_seconds
+    return min(spec.run_seconds, spec.paid_until - int(time.time()))
+
+
+def _impossible(log: StepLog, exc: Exception, code: ExitCode) -> ExitCode:
+    """A document that cannot be provided. Only our own texts are shown; others may quote the document."""
+    log.say(f"refused: {exc}" if isinstance(exc, PlanImpossible) else f"refused: {type(exc).__name__}")
+    return code

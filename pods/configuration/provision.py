@@ -1,0 +1,79 @@
+"""Downloads everything a job needs at once, and judges: inputs first, then the algorithm, as the peer does."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from ocean.outgoing import OutgoingClient, OutgoingGuard
+from pods.configuration.download import ByteBudget, Downloaded, DownloadFailed, download
+from pods.configuration.plan import Download
+from pods.exit_codes import ExitCode
+from pods.step_log import StepLog, size_text
+
+IDLE_SECONDS = 60.0  # a server that says nothing for so long is asked again
+
+
+class ProvisioningFailed(Exception):
+    """Carries the step's verdict. The details are in the log."""
+
+    def __init__(self, code: ExitCode) -> None:
+        super().__init__(code.name)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Provisioner:
+    guard: OutgoingGuard
+    budget: ByteBudget
+    log: StepLog
+    parallel: int
+    attempts: int
+
+    async def provision(
+        self, inputs: Iterable[tuple[Download, Path]], algorithm: Iterable[tuple[Download, Path]]
+    ) -> dict[PurePosixPath, int]:
+        """Download all files to their paths. Returns the sizes of the inputs by their target.
+
+        Raises ProvisioningFailed: 31 or 32 as soon as it is certain, 75 when nothing but passing faults remain.
+        Algorithm files are fetched at the same time but judged only if all inputs are there.
+        """
+        slots = asyncio.Semaphore(self.parallel)
+        async with self.guard.client(read_seconds=IDLE_SECONDS, max_connections=self.parallel) as client:
+            wanted = {item.target: asyncio.create_task(self._fetch(client, slots, item, path)) for item, path in inputs}
+            code = [asyncio.create_task(self._fetch(client, slots, item, path)) for item, path in algorithm]
+            try:
+                await self._judge(wanted.values(), ExitCode.INPUTS_NOT_PROVISIONED)
+                await self._judge(code, ExitCode.ALGORITHM_NOT_PROVISIONED)
+            finally:
+                for task in (*wanted.values(), *code):
+                    task.cancel()
+                await asyncio.gather(*wanted.values(), *code, return_exceptions=True)
+        return {target: task.result().size for target, task in wanted.items()}
+
+    async def _judge(self, tasks: Iterable[asyncio.Task[Downloaded]], lasting: ExitCode) -> None:
+        passing = False
+        for ended in asyncio.as_completed(list(tasks)):
+            try:
+                await ended
+            except DownloadFailed as exc:
+                if not exc.passing:
+                    raise ProvisioningFailed(lasting) from None
+                passing = True
+        if passing:
+            raise ProvisioningFailed(ExitCode.TRY_AGAIN)
+
+    async def _fetch(self, client: OutgoingClient, slots: asyncio.Semaphore, item: Download, path: Path) -> Downloaded:
+        async with slots:
+            began = time.monotonic()
+            try:
+                done = await download(client, item, path, self.budget, attempts=self.attempts)
+            except DownloadFailed as exc:
+                self.log.say(f"{item.label}: failed, {exc.cause}")
+                raise
+            tries = f" in {done.tries} tries" if done.tries > 1 else ""
+            self.log.say(f"{item.label}: {size_text(done.size)}, {time.monotonic() - began:.2f} s{tries}")
+            return done

@@ -1,0 +1,108 @@
+"""Publishing as a whole: collect, upload, manifest, summary; the verdict is the exit code.
+
+It runs after every way a job can end, so nothing it looks for needs to be there: not the outputs, not one log, not even
+a folder on the volume. It may run twice: the same keys are written again, and the manifest last.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import obstore
+from obstore.exceptions import BaseError
+
+from pods.exit_codes import ExitCode
+from pods.manifest import MANIFEST_NAME, LeftOut, Manifest, summary_text
+from pods.publishing.names import shown
+from pods.publishing.sources import PUBLISH_LOG, collect_sources, read_run_note, step_log
+from pods.publishing.upload import Failed, Uploaded, Uploader, result_files
+from pods.settings import PublishingSettings, SettingsInvalid, read_publishing_settings
+from pods.step_log import StepLog, size_text
+from pods.store import Store, StoreInvalid, cause_of, is_passing, read_store_config
+
+
+def run(environ: Mapping[str, str]) -> ExitCode:
+    try:
+        settings = read_publishing_settings(environ)
+    except SettingsInvalid as exc:
+        print(f"publishing cannot start: {exc}", flush=True)
+        return ExitCode.UPLOAD_INCOMPLETE
+    with StepLog(settings.volume.adminlogs / PUBLISH_LOG.decode()) as log:
+        try:
+            store = read_store_config(settings.store).open()
+        except StoreInvalid as exc:
+            log.say(f"publishing cannot start: {exc}")
+            return ExitCode.UPLOAD_INCOMPLETE
+        return publish(settings, store, log)
+
+
+def publish(settings: PublishingSettings, store: Store, log: StepLog) -> ExitCode:
+    """Returns DONE, UPLOAD_INCOMPLETE (something did not arrive, and will not) or TRY_AGAIN (the store was away)."""
+    began = time.monotonic()
+    sources = collect_sources(settings)
+    log.say(f"publishing {len(sources.files)} files, {size_text(sum(s.file.size for s in sources.files))}")
+    for entry in sources.left_out[:20]:
+        log.say(f"left out {entry.path or 'further files'}: {entry.reason}")
+    uploader = Uploader(store, settings.job_id, parallel=settings.parallel_uploads)
+    results = uploader.upload_all(sources.files, lambda result: _say(log, result))
+    verdict = _verdict(results)
+    size = size_text(sum(result.size for result in results if isinstance(result, Uploaded)))
+    log.say(f"uploaded {size} in {time.monotonic() - began:.1f} s: {verdict.name.lower().replace('_', ' ')}")
+
+    # The last words of publish.log are above: what is said from here on is in the pod's log only.
+    last = [uploader.upload(source) for source in step_log(settings.volume.adminlogs, PUBLISH_LOG, "publishLog")]
+    results += last
+    verdict = max(verdict, _verdict(last))
+    if verdict is ExitCode.TRY_AGAIN and any(isinstance(result, Failed) and result.passing for result in last):
+        return verdict  # the store is away: a manifest would not arrive either
+    return max(verdict, _write_manifest(settings, store, log, results, sources.left_out))
+
+
+def _write_manifest(
+    settings: PublishingSettings,
+    store: Store,
+    log: StepLog,
+    results: Sequence[Uploaded | Failed],
+    left_out: tuple[LeftOut, ...],
+) -> ExitCode:
+    files, failed = result_files(results)
+    manifest = Manifest(
+        job_id=settings.job_id,
+        created=int(time.time()),
+        complete=_verdict(results) is ExitCode.DONE,
+        files=files,
+        left_out=left_out + failed,
+        run=read_run_note(settings),
+    )
+    encoded = manifest.encoded()
+    try:
+        obstore.put(store, f"{settings.job_id}/{MANIFEST_NAME}", encoded, use_multipart=False)
+    except (BaseError, OSError, ValueError) as exc:
+        log.say(f"the manifest did not reach the result store: {cause_of(exc)}")
+        return ExitCode.TRY_AGAIN if is_passing(exc) else ExitCode.UPLOAD_INCOMPLETE
+    _write_summary(settings.results, summary_text(manifest, encoded))
+    log.say(f"manifest written: {len(files)} files")
+    return ExitCode.DONE
+
+
+def _write_summary(path: Path, text: str) -> None:
+    scratch = path.with_name(f".{path.name}.part")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scratch.write_text(text, encoding="ascii")
+    os.replace(scratch, path)
+
+
+def _verdict(results: Sequence[Uploaded | Failed]) -> ExitCode:
+    """A file that the algorithm made unreadable is no fault of the upload. What may pass is worth another try."""
+    passing = [result.passing for result in results if isinstance(result, Failed) and result.passing is not None]
+    if any(passing):
+        return ExitCode.TRY_AGAIN
+    return ExitCode.UPLOAD_INCOMPLETE if passing else ExitCode.DONE
+
+
+def _say(log: StepLog, result: Uploaded | Failed) -> None:
+    if isinstance(result, Failed):
+        log.say(f"{shown(result.source.path)}: {result.reason} ({result.cause})")

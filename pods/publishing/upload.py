@@ -1,0 +1,173 @@
+"""Uploads files, several at once, each read once: its digest is computed from the bytes that are sent.
+
+A file that grows meanwhile is published as long as it was when it was found; of one that shrinks, what is there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import mimetypes
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import obstore
+from obstore.exceptions import BaseError
+
+from pods.manifest import LeftOut, ResultFile
+from pods.publishing.names import shown
+from pods.publishing.sources import Source
+from pods.publishing.tree import NotReadable, open_found
+from pods.scrub import scrub_stream
+from pods.store import Store, cause_of, is_passing, object_key
+
+READ_BYTES = 1 << 20
+SINGLE_PUT_BYTES = 1 << 20  # up to this size a file is one request
+PART_BYTES = 8 << 20  # of a multipart upload; S3 allows 10,000 parts, so 80 GB for one file
+PARTS_AT_ONCE = 2
+ATTEMPTS = 3  # of a whole file; the store's client has tried each request several times by then
+_TYPES = mimetypes.MimeTypes()
+
+
+@dataclass(frozen=True, slots=True)
+class Uploaded:
+    source: Source
+    size: int
+    sha256: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """`passing` None: the file cannot be read, which is the algorithm's doing; otherwise the store's fault."""
+
+    source: Source
+    reason: str  # for the manifest
+    cause: str  # for the log
+    passing: bool | None
+
+
+class Uploader:
+    def __init__(self, store: Store, job_id: str, *, parallel: int, backoff_seconds: float = 0.5) -> None:
+        self._store = store
+        self._job_id = job_id
+        self._parallel = parallel
+        self._backoff_seconds = backoff_seconds
+        self._store_is_away = threading.Event()  # nothing else is tried then: each try would cost a minute
+
+    def upload_all(
+        self, sources: Sequence[Source], done: Callable[[Uploaded | Failed], None]
+    ) -> list[Uploaded | Failed]:
+        """In the order of `sources`. `done` is called in this thread, in that order."""
+        results = []
+        with ThreadPoolExecutor(self._parallel, thread_name_prefix="upload") as pool:
+            for result in pool.map(self.upload, sources):
+                done(result)
+                results.append(result)
+        return results
+
+    def upload(self, source: Source) -> Uploaded | Failed:
+        key = object_key(self._job_id, source.path)
+        for attempt in range(1, ATTEMPTS + 1):
+            if self._store_is_away.is_set():
+                return Failed(source, "upload_failed", "store away", passing=True)
+            try:
+                descriptor = open_found(source.root, source.file)
+            except NotReadable as exc:
+                return Failed(source, exc.reason, exc.reason, passing=None)
+            reader = _Reader(descriptor, source)
+            try:
+                self._put(key, reader)
+                return Uploaded(source, reader.size, reader.digest.hexdigest(), key)
+            except (BaseError, OSError, ValueError) as exc:
+                if reader.failure is not None:
+                    return Failed(source, "unreadable", cause_of(reader.failure), passing=None)
+                if not is_passing(exc):
+                    return Failed(source, "upload_failed", cause_of(exc), passing=False)
+                if attempt == ATTEMPTS:
+                    self._store_is_away.set()
+                    return Failed(source, "upload_failed", cause_of(exc), passing=True)
+            finally:
+                os.close(descriptor)
+            time.sleep(self._backoff_seconds * 4 ** (attempt - 1))
+        raise AssertionError("unreachable")
+
+    def _put(self, key: str, reader: _Reader) -> None:
+        if reader.limit <= SINGLE_PUT_BYTES:
+            obstore.put(self._store, key, b"".join(reader), use_multipart=False)
+        else:
+            obstore.put(
+                self._store,
+                key,
+                iter(reader),
+                use_multipart=True,
+                chunk_size=PART_BYTES,
+                max_concurrency=PARTS_AT_ONCE,
+            )
+
+
+class _Reader:
+    """The bytes that go to the store, counted and digested on the way."""
+
+    def __init__(self, descriptor: int, source: Source) -> None:
+        self._descriptor = descriptor
+        self._scrubbed = source.scrubbed
+        self.limit = source.file.size
+        self.size = 0
+        self.digest = hashlib.sha256()
+        self.failure: OSError | None = None
+
+    def __iter__(self) -> Iterator[bytes]:
+        for chunk in scrub_stream(self._raw()) if self._scrubbed else self._raw():
+            self.size += len(chunk)
+            self.digest.update(chunk)
+            yield chunk
+
+    def _raw(self) -> Iterator[bytes]:
+        room = self.limit
+        while room:
+            try:
+                chunk = os.read(self._descriptor, min(READ_BYTES, room))
+            except OSError as exc:
+                self.failure = exc
+                raise
+            if not chunk:
+                return
+            room -= len(chunk)
+            yield chunk
+
+
+def result_files(results: Sequence[Uploaded | Failed]) -> tuple[tuple[ResultFile, ...], tuple[LeftOut, ...]]:
+    """The two lists of the manifest; indices without gaps."""
+    files: list[ResultFile] = []
+    left_out: list[LeftOut] = []
+    for result in results:
+        path = shown(result.source.path)
+        if isinstance(result, Failed):
+            left_out.append(LeftOut(path=path, reason=result.reason))
+            continue
+        name = path.rpartition("/")[2]
+        files.append(
+            ResultFile(
+                index=len(files),
+                path=path,
+                filename=name,
+                filesize=result.size,
+                sha256=result.sha256,
+                type=result.source.type,
+                content_type=content_type_of(name, is_log=result.source.type != "output"),
+                key=result.key,
+            )
+        )
+    return tuple(files), tuple(left_out)
+
+
+def content_type_of(name: str, *, is_log: bool) -> str:
+    """By the name's ending, the same on every machine; `application/octet-stream` where it says nothing."""
+    if is_log:
+        return "text/plain"
+    kind, encoding = _TYPES.guess_type(name, strict=True)
+    return kind if kind and not encoding else "application/octet-stream"

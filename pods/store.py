@@ -1,0 +1,205 @@
+"""The result store: where publishing puts a job's files, and from where the service reads them. Folder or S3.
+
+Layout: `{job id}/manifest.json`, `{job id}/outputs/…`, `{job id}/logs/…`, `{job id}/adminlogs/…`. Keys are made of
+letters, digits, `.`, `_`, `-`; every other byte of a name is written as `=XX`, because stores differ in what else they
+allow. The manifest has the key of every file.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import obstore
+from obstore.exceptions import BaseError
+from obstore.store import LocalStore, S3Store
+
+from pods.manifest import MANIFEST_NAME, MAX_MANIFEST_BYTES, Manifest, ManifestInvalid, parse_manifest
+
+STORE_FILE = "store.json"
+RETRY_TIMEOUT_SECONDS = 45.0  # that the store's client tries one request again
+
+Store = LocalStore | S3Store
+
+_CLIENT_OPTIONS = ("allow_http", "allow_invalid_certificates", "connect_timeout", "timeout", "proxy_url")
+_PLAIN = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
+_MAX_PART = 200  # characters of one part of a key
+_MAX_KEY = 700  # characters of a key; S3 allows 1024 with the store's own prefix
+
+
+class StoreInvalid(ValueError):
+    """The store's description makes no sense. Never repeats its options, which hold secrets."""
+
+
+class StoreUnavailable(Exception):
+    """The store did not do what was asked. `passing`: the same request may succeed later."""
+
+    def __init__(self, action: str, cause: str, *, passing: bool) -> None:
+        super().__init__(f"the result store failed at {action}: {cause}")
+        self.action, self.cause, self.passing = action, cause, passing
+
+
+class ResultMissing(LookupError):
+    """The store has no such object (never published, deleted, expired)."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoreConfig:
+    """`url`: file:///folder or s3://bucket/prefix. `options`: S3 options as obstore names them, e.g. `endpoint`."""
+
+    url: str
+    options: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def open(self) -> Store:
+        return open_store(self.url, self.options)
+
+
+def read_store_config(folder: Path) -> StoreConfig:
+    """Read `store.json`: `{"url": …, "options": {…}}`. Raises StoreInvalid."""
+    try:
+        document = json.loads((folder / STORE_FILE).read_text(encoding="utf-8"))
+        url, options = document["url"], document.get("options") or {}
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as exc:
+        raise StoreInvalid(f"{STORE_FILE} cannot be read: {type(exc).__name__}") from None
+    if not isinstance(url, str) or not isinstance(options, dict):
+        raise StoreInvalid(f"{STORE_FILE} has another form than url and options")
+    return StoreConfig(url, {str(name): str(value) for name, value in options.items()})
+
+
+def open_store(
+    url: str, options: Mapping[str, str] | None = None, *, retry_timeout_seconds: float = RETRY_TIMEOUT_SECONDS
+) -> Store:
+    """Raises StoreInvalid. Does not contact the store; a folder is made if it is missing."""
+    parts = urlsplit(url)
+    if parts.scheme == "file" and parts.netloc in ("", "localhost") and parts.path.startswith("/"):
+        try:
+            return LocalStore(Path(unquote(parts.path)), mkdir=True)
+        except (BaseError, OSError) as exc:
+            raise StoreInvalid(f"the result folder cannot be used: {type(exc).__name__}") from None
+    if parts.scheme != "s3" or not parts.netloc:
+        raise StoreInvalid("the result store is neither file:///FOLDER nor s3://BUCKET/PREFIX")
+    config: dict[str, Any] = {}
+    client: dict[str, Any] = {"connect_timeout": "10s", "timeout": "120s"}
+    for name, value in (options or {}).items():
+        (client if name in _CLIENT_OPTIONS else config)[name] = value
+    if str(config.get("endpoint", "")).startswith("http://"):
+        client["allow_http"] = "true"
+    try:
+        return S3Store(
+            parts.netloc,
+            prefix=unquote(parts.path).strip("/") or None,
+            config=config,  # type: ignore[arg-type]
+            client_options=client,  # type: ignore[arg-type]
+            retry_config={"max_retries": 8, "retry_timeout": timedelta(seconds=retry_timeout_seconds)},
+        )
+    except (BaseError, ValueError, OSError) as exc:
+        raise StoreInvalid(f"the options of the result store are not accepted: {type(exc).__name__}") from None
+
+
+def object_key(job_id: str, path: bytes) -> str:
+    """The key of a file by its path below `/data`. Injective; long names end in a digest of the whole name."""
+    parts = [_key_part(part) for part in path.split(b"/")]
+    key = "/".join((job_id, *parts))
+    if len(key) > _MAX_KEY:
+        key = f"{job_id}/{parts[0]}/=-{hashlib.sha256(path).hexdigest()}"
+    return key
+
+
+def _key_part(part: bytes) -> str:
+    text = "".join(chr(byte) if byte in _PLAIN else f"={byte:02X}" for byte in part)
+    if text in (".", "..", ""):
+        raise ValueError("a path has an empty part, or one that leads elsewhere")
+    return text if len(text) <= _MAX_PART else f"{text[:100]}=-{hashlib.sha256(part).hexdigest()}"
+
+
+async def load_manifest(store: Store, job_id: str, digest: str | None = None) -> Manifest:
+    """The manifest of a job; `digest` is the one in the publishing step's output parameter.
+
+    Raises ResultMissing, ManifestInvalid, StoreUnavailable.
+    """
+    try:
+        answer = await obstore.get_async(store, f"{job_id}/{MANIFEST_NAME}")
+        if answer.meta["size"] > MAX_MANIFEST_BYTES:
+            raise ManifestInvalid("the manifest is larger than any that we write")
+        encoded = bytes(await answer.bytes_async())
+    except (BaseError, OSError) as exc:
+        raise translated("reading the manifest", exc) from exc
+    return parse_manifest(encoded, job_id=job_id, digest=digest)
+
+
+async def stream_object(
+    store: Store, key: str, *, start: int = 0, end: int | None = None, chunk_bytes: int = 1 << 20
+) -> AsyncIterator[bytes]:
+    """The bytes [start, end) of an object, in pieces. Raises ResultMissing, StoreUnavailable, also in the middle.
+
+    The object is opened with the first piece, so a caller that must know beforehand asks for that piece first.
+    """
+    if end is not None and end <= start:
+        return
+    try:
+        if start == 0 and end is None:
+            answer = await obstore.get_async(store, key)
+        elif end is None:
+            answer = await obstore.get_async(store, key, options={"range": {"offset": start}})
+        else:
+            answer = await obstore.get_async(store, key, options={"range": (start, end)})
+        async for piece in answer.stream(min_chunk_size=chunk_bytes):
+            yield bytes(piece)
+    except (BaseError, OSError) as exc:
+        raise translated("reading a result", exc) from exc
+
+
+async def delete_job(store: Store, job_id: str) -> int:
+    """Delete all that a job has in the store, the manifest first. Returns how many objects. Raises StoreUnavailable."""
+    if not job_id or "/" in job_id:
+        raise ValueError("not a job id")
+    count = 0
+    try:
+        try:
+            await obstore.delete_async(store, f"{job_id}/{MANIFEST_NAME}")
+            count = 1
+        except FileNotFoundError:
+            count = 0
+        async for page in obstore.list(store, prefix=f"{job_id}/", chunk_size=500):
+            keys = [item["path"] for item in page]
+            await obstore.delete_async(store, keys)
+            count += len(keys)
+    except FileNotFoundError:
+        return count  # the folder of a job that has nothing
+    except (BaseError, OSError) as exc:
+        raise translated("deleting results", exc) from exc
+    return count
+
+
+def translated(action: str, exc: Exception) -> StoreUnavailable | ResultMissing:
+    """The store's exception without its text, which names addresses."""
+    if isinstance(exc, FileNotFoundError):
+        return ResultMissing(f"not in the result store ({action})")
+    return StoreUnavailable(action, cause_of(exc), passing=is_passing(exc))
+
+
+def cause_of(exc: Exception) -> str:
+    if isinstance(exc, OSError) and exc.errno:
+        return errno.errorcode.get(exc.errno, str(exc.errno))
+    return type(exc).__name__
+
+
+def is_passing(exc: Exception) -> bool:
+    """Whether the same request may succeed later: connection and server faults, not refusals."""
+    lasting = (
+        "PermissionDeniedError",
+        "UnauthenticatedError",
+        "InvalidPathError",
+        "NotSupportedError",
+        "NotFoundError",
+    )
+    if type(exc).__name__ in lasting or isinstance(exc, PermissionError | FileNotFoundError | ValueError):
+        return False
+    return not (isinstance(exc, OSError) and exc.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.ENOTDIR))

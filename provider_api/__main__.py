@@ -1,0 +1,30 @@
+"""`python -m provider_api`: the API alone, with settings from the environment. What a container runs."""
+
+from __future__ import annotations
+
+import sys
+
+import uvicorn
+
+from provider_api.app import create_app
+from provider_api.settings import load_settings
+
+
+def main() -> None:
+    try:
+        settings = load_settings()
+    except ValueError as problem:
+        sys.exit(f"settings: {problem}")
+    uvicorn.run(
+        create_app(settings),
+        host=settings.server.host,
+        port=settings.server.port,
+        access_log=False,
+        server_header=False,
+        log_config=None,
+        timeout_graceful_shutdown=10,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,59 @@
+"""What the rules judge: everything known about a request, as values. Absent knowledge is None, never an exception."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ocean.chain.orders import Order
+from ocean.ddo import DDO, Service
+from ocean.files import UrlFile
+from provider_api.access.request import AssetRequest, ComputeRequest
+from provider_api.jobs.environments import Environment
+from provider_api.settings import PolicySettings
+
+
+@dataclass(frozen=True, slots=True)
+class AssetFacts:
+    """One asset of the request, as far as it could be found out."""
+
+    request: AssetRequest
+    ddo: DDO | None = None  # with `nft.state` and `nft.owner` read from the chain; None: the DID does not resolve
+    service: Service | None = None
+    files: tuple[UrlFile, ...] | None = None  # None: not readable with our key
+    digests: tuple[str, ...] | None = None  # of an algorithm's files; None: they could not be fetched
+    order: Order | None = None  # None: not verified, see `order_problem`
+    order_problem: str = ""  # code for the log
+    fee_decimals: int = 18  # of the fee token of the asset's chain
+    free: bool = False  # the asset's chain takes no fees (fee token is the zero address)
+
+    @property
+    def place(self) -> str:
+        return self.request.place
+
+    @property
+    def chain_id(self) -> int:
+        return (self.ddo.chain_id or 0) if self.ddo is not None else 0
+
+
+@dataclass(frozen=True, slots=True)
+class ComputeFacts:
+    """All of one request. `algorithm` is None for a raw one, whose file digests are `raw_digests`."""
+
+    request: ComputeRequest
+    environment: Environment | None
+    datasets: tuple[AssetFacts, ...]
+    algorithm: AssetFacts | None
+    policy: PolicySettings
+    now: float  # Unix seconds
+    minimum_paid_seconds: int
+    max_datasets: int
+    with_orders: bool = True  # a start; False: a request for quotes, which needs no orders
+    with_credentials: bool = True  # False: nobody has said who the consumer is
+    raw_digests: tuple[str, ...] | None = ()  # of a raw algorithm's url; None: it could not be fetched
+
+    def assets(self) -> Iterator[AssetFacts]:
+        """Datasets in order, then the published algorithm."""
+        yield from self.datasets
+        if self.algorithm is not None:
+            yield self.algorithm

@@ -1,0 +1,76 @@
+"""Who pays for a job, and until when it is paid. Amounts are integers in base units, times are Unix seconds.
+
+All orders of a job share one end, the largest `validUntil` among them. One single order must carry the fee from now to
+that end: fees are not added up. The first dataset that does is the carrier, then the algorithm; in a free environment it
+is the first dataset. The carrier's transaction is the job's agreement id. (The peer takes the last one that pays, which
+makes the agreement id of a free environment the algorithm's order.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+
+from ocean.chain.orders import Order
+from ocean.fees import GRACE_SECONDS, MAX_ORDERING_SECONDS, fee_amount, sufficient
+from provider_api.access.facts import AssetFacts
+
+
+@dataclass(frozen=True, slots=True)
+class Carrier:
+    """The order that pays for the job."""
+
+    order: Order
+    chain_id: int
+    paid_until: int | None  # None: no end
+
+
+def last_valid_until(orders: Iterable[Order]) -> int:
+    """The largest `validUntil`; 0 only if no order has an end."""
+    return max((order.valid_until for order in orders), default=0)
+
+
+def required_fee(price: Decimal, asset: AssetFacts, valid_until: int, now: float) -> int:
+    """What one order on the asset's chain must carry for the time from now to `valid_until`."""
+    return 0 if asset.free else fee_amount(price, max(0, valid_until - int(now)), asset.fee_decimals)
+
+
+def pays(price: Decimal, asset: AssetFacts, valid_until: int, now: float) -> bool:
+    """Whether the asset's own verified order carries the fee. Where a price is set, nothing is never enough."""
+    if asset.order is None:
+        return False
+    if price == 0 or asset.free:
+        return True
+    if valid_until == 0 or asset.order.fee_amount == 0:
+        return False
+    return sufficient(asset.order.fee_amount, required_fee(price, asset, valid_until, now), asset.fee_decimals)
+
+
+def find_carrier(price: Decimal, assets: Iterable[AssetFacts], now: float, minimum_seconds: int) -> Carrier | None:
+    """The order that pays for the job, None if no single one does."""
+    ordered = [asset for asset in assets if asset.order is not None]
+    end = last_valid_until(asset.order for asset in ordered if asset.order is not None)
+    for asset in ordered:
+        if asset.order is not None and pays(price, asset, end, now):
+            return Carrier(asset.order, asset.chain_id, _paid_until(asset.order, end, now, minimum_seconds))
+    return None
+
+
+def _paid_until(order: Order, end: int, now: float, minimum_seconds: int) -> int | None:
+    """The second until which the job may run.
+
+    When (nearly) nothing is left, the grace that the expiry rule grants counts too: the time that the consumer lost
+    between quote and order, and 90 s. But never more than the duration that was paid for, or a quote for one second
+    would buy minutes.
+    """
+    if end == 0:
+        return None
+    if end - now >= minimum_seconds:
+        return end
+    quoted_at = Decimal(order.quote_timestamp or 0)
+    if quoted_at == 0:
+        return end
+    lost = min(max(Decimal(order.block_timestamp) - quoted_at, Decimal(0)), Decimal(MAX_ORDERING_SECONDS))
+    paid_seconds = max(Decimal(0), order.valid_until - quoted_at)
+    return max(end, min(int(order.valid_until + lost + GRACE_SECONDS), int(Decimal(now) + paid_seconds)))

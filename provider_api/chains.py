@@ -1,0 +1,150 @@
+"""The chains this service works on: each a node, an index of assets, and the token its fees are paid in."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import structlog
+
+from ocean.addresses import ZERO, canonical, checksum
+from ocean.chain.contracts import AnswerMalformed
+from ocean.chain.index import AssetNotFound, MetadataIndex
+from ocean.chain.network import Network
+from ocean.chain.orders import Order, OrderRequest, verify_order
+from ocean.chain.rpc import ChainUnavailable
+from ocean.ddo import DDO
+from provider_api.keys import ProviderKeys
+from provider_api.settings import ChainSettings
+
+log = structlog.get_logger(__name__)
+
+OPEN_SECONDS = 30.0  # how long a node may take to come up when the service starts
+
+
+class Chain(Protocol):
+    """What the service asks of one chain. Every question may raise ChainUnavailable."""
+
+    @property
+    def chain_id(self) -> int: ...
+
+    @property
+    def name(self) -> str:
+        """The network's name in error texts."""
+
+    @property
+    def fee_token(self) -> str:
+        """Checksum address; the zero address where fees are not taken."""
+
+    async def resolve(self, did: str) -> DDO | None: ...
+
+    async def verify_order(self, request: OrderRequest, now: float) -> Order:
+        """Raises OrderInvalid."""
+
+    async def fee_decimals(self) -> int: ...
+
+    async def head(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class OceanChain:
+    """A chain with Ocean's contracts, behind a node."""
+
+    network: Network
+    index: MetadataIndex
+    fee_token: str
+
+    @property
+    def chain_id(self) -> int:
+        return self.network.chain_id
+
+    @property
+    def name(self) -> str:
+        return self.network.name
+
+    async def resolve(self, did: str) -> DDO | None:
+        try:
+            return await self.index.resolve(did)
+        except AssetNotFound as exc:
+            log.info("asset_not_found", did=did, chain_id=self.chain_id, reason=exc.reason)
+            return None
+
+    async def verify_order(self, request: OrderRequest, now: float) -> Order:
+        return await verify_order(self.network, request, now=now)
+
+    async def fee_decimals(self) -> int:
+        if self.fee_token == ZERO:
+            return 18
+        try:
+            return await self.network.token_decimals(self.fee_token)
+        except AnswerMalformed as exc:
+            raise ChainUnavailable(self.chain_id, "the fee token is not a token") from exc
+
+    async def head(self) -> int:
+        return await self.network.head()
+
+
+class Chains:
+    """All chains by id."""
+
+    def __init__(self, chains: Mapping[int, Chain]) -> None:
+        self._chains = dict(chains)
+
+    def ids(self) -> list[int]:
+        return list(self._chains)
+
+    def all(self) -> list[Chain]:
+        return list(self._chains.values())
+
+    def find(self, chain_id: int) -> Chain | None:
+        return self._chains.get(chain_id)
+
+    async def resolve(self, did: str) -> tuple[Chain, DDO] | None:
+        """The asset and its chain: a DID does not say which, so all are asked. Raises ChainUnavailable only if no
+        chain knows the asset and one could not be asked."""
+        chains = self.all()
+        answers = await asyncio.gather(*(chain.resolve(did) for chain in chains), return_exceptions=True)
+        for chain, answer in zip(chains, answers, strict=True):
+            if isinstance(answer, DDO):
+                return chain, answer
+        for answer in answers:
+            if isinstance(answer, BaseException):
+                raise answer
+        return None
+
+
+async def open_chain(
+    settings: ChainSettings, keys: ProviderKeys, data_folder: Path, addresses: Path, stack: AsyncExitStack
+) -> OceanChain:
+    """Open one chain; the stack closes it. Waits for a node that is just starting.
+
+    Raises ChainUnavailable, ocean.chain.network.NetworkMisconfigured.
+    """
+
+    async def attempt() -> Network:
+        return await Network.open(
+            settings.url, settings.address_file or addresses, settings.chain_id, confirmations=settings.confirmations
+        )
+
+    network = await _patiently(attempt)
+    stack.push_async_callback(network.close)
+    index = MetadataIndex(network, keys.private_key, data_folder / f"assets-{network.chain_id}.sqlite")
+    stack.push_async_callback(index.close)
+    fee_token = checksum(settings.fee_token) if settings.fee_token else network.ocean
+    return OceanChain(network, index, ZERO if canonical(fee_token) == ZERO else fee_token)
+
+
+async def _patiently(attempt: Callable[[], Awaitable[Network]]) -> Network:
+    deadline = time.monotonic() + OPEN_SECONDS
+    while True:
+        try:
+            return await attempt()
+        except ChainUnavailable:
+            if time.monotonic() > deadline:
+                raise
+            await asyncio.sleep(0.3)

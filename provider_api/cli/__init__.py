@@ -1,0 +1,53 @@
+"""The command line: `c2d serve`, `c2d demo`, `c2d templates render`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Compute-to-Data on Argo Workflows.")
+templates = typer.Typer(no_args_is_help=True, help="Environments as WorkflowTemplates.")
+app.add_typer(templates, name="templates")
+
+DataOption = Annotated[Path, typer.Option("--data", help="Folder for everything that must survive a restart.")]
+
+
+@app.command()
+def serve(data: DataOption = Path("data/serve")) -> None:
+    """Run the whole service on this machine; what the settings (C2D_…) do not name is started along with it."""
+    from provider_api.cli.serve import serve_until_stopped
+
+    raise typer.Exit(serve_until_stopped(data))
+
+
+@app.command()
+def demo(data: DataOption = Path("data/demo")) -> None:
+    """Publish two datasets and an algorithm, order them, run a job, show its results."""
+    from provider_api.cli.demo import show_demo
+
+    raise typer.Exit(show_demo(data))
+
+
+@templates.command()
+def render(
+    check: Annotated[bool, typer.Option("--check", help="Only compare; exit code 1 when files differ.")] = False,
+) -> None:
+    """Render workflow_templates/environments to argo/gitops."""
+    from workflow_templates import render as rendering
+
+    if check:
+        differences = rendering.check()
+        for difference in differences:
+            typer.echo(difference)
+        if differences:
+            typer.echo("rendered files differ from their programs; run: c2d templates render", err=True)
+            raise typer.Exit(1)
+        return
+    for path in rendering.write():
+        typer.echo(path)
+
+
+def main() -> None:
+    app()

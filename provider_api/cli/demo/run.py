@@ -1,0 +1,161 @@
+"""`c2d demo`: a publisher, a consumer and the service between them, on this machine, with real contracts."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from rich.console import Console
+from rich.panel import Panel
+from rich.syntax import Syntax
+
+from ocean.chain.development import CONSUMER, PUBLISHER, account
+from ocean.chain.network import Network
+from ocean.chain.publishing import Encryption, mint, publish_asset
+from ocean.client import Consumer
+from ocean.purchase import Wish, order_all
+from provider_api.cli.demo import assets
+from provider_api.cli.demo.story import Story
+from provider_api.machine.file_server import FileServer
+from provider_api.machine.machine import Machine
+
+ENVIRONMENT: Final = "ocean-compute-paid"
+PAID_MINUTES: Final = 10
+LONGEST_JOB_SECONDS: Final = 120
+POLL_SECONDS: Final = 0.05
+
+
+class DemoFailed(RuntimeError):
+    """The job did not end as it should."""
+
+
+async def run_demo(folder: Path, console: Console) -> None:
+    """The whole story. Raises DemoFailed, ExampleMissing, ChildFailed, AnvilMissing."""
+    story = Story(console)
+    files = assets.example_files()
+    story.title("A service between data and algorithm")
+    with FileServer(files) as owner:
+        machine = Machine(folder, allow_private=(owner.address,), own_algorithms_only=True)
+        with story.doing("development chain with Ocean's contracts, embedded Argo server, Provider API") as outcome:
+            await machine.start()
+            outcome.append(machine.url)
+        try:
+            for remark in machine.remarks:
+                console.print(f"  [yellow]![/yellow] {remark}")
+            network = await Network.open(machine.chain_url, machine.address_file)
+            try:
+                await _act(story, machine, network, owner.urls, files)
+            finally:
+                await network.close()
+        finally:
+            await machine.stop()
+
+
+async def _act(story: Story, machine: Machine, network: Network, urls: dict[str, str], files: dict[str, Path]) -> None:
+    async with Consumer(machine.url, account(CONSUMER)) as consumer:
+        wishes = await _publish(story, machine, network, consumer, urls, files)
+        request = await _order(story, network, consumer, wishes)
+        job = await _watch(story, consumer, request)
+        await _fetch(story, consumer, job, machine.folder.root / "downloads" / job["jobId"])
+    _look_next(story, machine, job)
+
+
+async def _publish(
+    story: Story, machine: Machine, network: Network, consumer: Consumer, urls: dict[str, str], files: dict[str, Path]
+) -> list[Wish]:
+    """Datasets first, the algorithm last. The file addresses leave the publisher encrypted for the provider."""
+    story.title("A publisher")
+    publisher = account(PUBLISHER)
+
+    async def encrypt(plain: bytes) -> bytes:
+        return await consumer.encrypt(plain, network.chain_id)
+
+    encryption: Encryption = encrypt
+    published = []
+    with story.doing("publishes an algorithm") as outcome:
+        draft = assets.algorithm(urls[assets.ALGORITHM])
+        algorithm = await publish_asset(network, publisher, draft, provider_url=machine.url, encrypt=encryption)
+        outcome.append(_short(algorithm.id))
+    source = files[assets.ALGORITHM].read_bytes()
+    for name, title, description in (
+        (assets.DEPARTURES, "Departures from JFK in 2013", "111,279 flights: hour, carrier, delay in minutes"),
+        (assets.WEATHER, "Weather at JFK in 2013", "hourly reports: temperature, wind, visibility, pressure"),
+    ):
+        with story.doing(f"publishes the dataset “{title}”, only for that algorithm") as outcome:
+            draft = assets.dataset(title, description, urls[name], algorithm, source)
+            asset = await publish_asset(network, publisher, draft, provider_url=machine.url, encrypt=encryption)
+            published.append(asset)
+            outcome.append(_short(asset.id))
+    with story.doing("hands the consumer one datatoken of each"):
+        for asset in (*published, algorithm):
+            await mint(network, publisher, asset.services[0].datatoken_address, consumer.address)
+    return [Wish(asset, asset.services[0].id) for asset in (*published, algorithm)]
+
+
+async def _order(story: Story, network: Network, consumer: Consumer, wishes: Sequence[Wish]) -> dict[str, Any]:
+    """Ask what the job costs, buy it, and sign the start."""
+    story.title("A consumer")
+    environment = next(e for e in await consumer.environments(network.chain_id) if e["id"] == ENVIRONMENT)
+    valid_until = int(time.time()) + 60 * PAID_MINUTES
+    with story.doing(f"asks what {PAID_MINUTES} minutes in the environment {ENVIRONMENT} cost") as outcome:
+        references = [wish.reference() for wish in wishes]
+        answer = await consumer.initialize_compute(references[:-1], references[-1], ENVIRONMENT, valid_until)
+        answers = [*answer["datasets"], answer["algorithm"]]
+        decimals = await network.token_decimals(environment["feeToken"])
+        cost = sum(int(item["providerFee"]["providerFeeAmount"]) for item in answers) / 10**decimals
+        outcome.append(f"{cost:.3f} OCEAN")
+    with story.doing("orders both datasets and the algorithm on chain"):
+        orders = await order_all(network, account(CONSUMER), environment["consumerAddress"], list(wishes), answers)
+    return await consumer.start_request(ENVIRONMENT, orders[:-1], orders[-1])
+
+
+async def _watch(story: Story, consumer: Consumer, request: dict[str, Any]) -> dict[str, Any]:
+    with story.doing("signs and sends the start of a compute job") as outcome:
+        job = await consumer.start(request)
+        outcome.append(job["jobId"])
+    story.title("The job")
+    with story.job() as view:
+        async with asyncio.timeout(LONGEST_JOB_SECONDS):
+            while True:
+                (job,) = await consumer.status(job["jobId"])
+                finished = job["dateFinished"] is not None
+                view.update(job["status"], job["statusText"], finished=finished)
+                if finished:
+                    break
+                await asyncio.sleep(POLL_SECONDS)
+    seconds = float(job["dateFinished"]) - float(job["dateCreated"])
+    story.console.print(f"    [dim]{seconds:.2f} s from accepted start to final status[/dim]")
+    if job["status"] != 70:
+        raise DemoFailed(f"the job ended with status {job['status']} {job['statusText']} ({job.get('reason')})")
+    return job
+
+
+async def _fetch(story: Story, consumer: Consumer, job: dict[str, Any], folder: Path) -> None:
+    story.title("The results")
+    await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
+    for index, result in enumerate(job["results"]):
+        await consumer.result(job["jobId"], index, folder / result["filename"])
+    story.results(job["results"])
+    metrics = json.loads((folder / "metrics.json").read_text())
+    story.console.print(Panel(Syntax(json.dumps(metrics, indent=2), "json", theme="ansi_light"), title="metrics.json"))
+    story.console.print(Panel((folder / "algorithm.log").read_text().rstrip(), title="algorithm.log"))
+    story.console.print(f"  downloaded to [cyan]{folder}[/cyan] (delays.svg is the picture)", soft_wrap=True)
+
+
+def _look_next(story: Story, machine: Machine, job: dict[str, Any]) -> None:
+    story.title("Where to look next")
+    story.console.print(
+        "  [bold]make serve[/bold]      the same service for your own clients, on http://127.0.0.1:8030\n"
+        "  [bold]docs/map.md[/bold]     from a question to the file that answers it\n"
+        f"  [bold]{machine.folder.argo}[/bold]  what the embedded Argo server keeps: this job is a Workflow\n"
+        f"  [dim]all of it took {story.seconds:.1f} s[/dim]",
+        soft_wrap=True,
+    )
+
+
+def _short(did: str) -> str:
+    return did[:15] + "…"

@@ -1,0 +1,34 @@
+"""What can keep the service from starting on a machine, as one clear line each."""
+
+from __future__ import annotations
+
+from pydantic import ValidationError
+
+from ocean.chain.anvil import AnvilFailed, AnvilMissing
+from ocean.chain.rpc import ChainUnavailable
+from pods.keys import KeyFileInvalid
+from provider_api.keys import KeyMissing
+from provider_api.machine.children import ChildFailed
+from provider_api.machine.machine import PortTaken
+from provider_api.settings import UnknownSetting
+
+TROUBLES = (
+    AnvilFailed,
+    AnvilMissing,
+    ChainUnavailable,
+    ChildFailed,
+    KeyFileInvalid,
+    KeyMissing,
+    OSError,
+    PortTaken,
+    UnknownSetting,
+    ValidationError,
+)
+
+
+def explain(trouble: BaseException) -> str:
+    """One line; for wrong settings the names of the fields, never their values."""
+    if isinstance(trouble, ValidationError):
+        problems = (f"{'.'.join(str(part) for part in e['loc'])}: {e['msg']}" for e in trouble.errors())
+        return "settings: " + "; ".join(problems)
+    return str(trouble)

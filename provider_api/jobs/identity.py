@@ -1,0 +1,36 @@
+"""A job's identity: derived from who asks, with which nonce, for what. The same request always means the same job."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from provider_api.storage.nonces import normal_form
+
+SERVER = "00"  # two hex digits name the Argo Server; there is one
+_NOT_CONTENT = ("signature", "nonce", "consumerAddress")
+
+
+@dataclass(frozen=True, slots=True)
+class JobIdentity:
+    job_id: str  # 32 lower-case hex characters, also the workflow's name
+    consumer: str  # canonical
+    nonce: str  # normal form
+    nonce_text: str  # as written
+    digest: str  # of the content
+
+
+def content_digest(values: Mapping[str, Any]) -> str:
+    """SHA-256 of the request without what proves it. Key order and white space of the JSON do not matter."""
+    content = {name: value for name, value in values.items() if name not in _NOT_CONTENT}
+    return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def identify(consumer: str, nonce_text: str, values: Mapping[str, Any]) -> JobIdentity:
+    """`consumer` is canonical, `nonce_text` has passed its format rule."""
+    nonce, digest = normal_form(nonce_text), content_digest(values)
+    name = hashlib.sha256(f"{consumer}|{nonce}|{digest}".encode()).hexdigest()[:30]
+    return JobIdentity(SERVER + name, consumer, nonce, nonce_text, digest)

@@ -1,0 +1,161 @@
+"""What is submitted for a job: the sealed job spec, and labels, annotations and arguments of its workflow.
+
+Only values that we made, or matched strictly, become arguments, labels or annotations; everything that a consumer or a
+publisher wrote travels in the sealed spec.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ocean import parameters
+from pods import job_spec
+from provider_api.access import payment, rules, trust_rules
+from provider_api.access.facts import AssetFacts, ComputeFacts
+from provider_api.access.gather import raw_file
+from provider_api.errors import Refused
+from provider_api.jobs.environments import Environment
+from provider_api.keys import ProviderKeys
+from provider_api.settings import Settings
+from workflow_templates import names
+
+_GB = 10**9
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """Everything that `ArgoClient.submit` takes, and what the claim needs."""
+
+    job_id: str
+    template: str
+    arguments: Mapping[str, str]
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+    chain_id: int
+    agreement_id: str
+
+
+def prepare(facts: ComputeFacts, job_id: str, owner_text: str, settings: Settings, keys: ProviderKeys) -> Submission:
+    """The submission of a job whose facts have passed all rules. `owner_text`: the consumer as spelled in the request.
+
+    Raises Refused when the job spec is larger than a workflow may carry.
+    """
+    environment, carrier, container = facts.environment, rules.carrier_of(facts), rules.container_of(facts)
+    if environment is None or carrier is None or container is None:
+        raise LookupError("a submission is prepared from facts that have passed the rules")
+    run_seconds = run_time(environment, carrier.paid_until, facts.now)
+    network: Literal["none", "public"] = (
+        "public" if settings.policy.allow_network and trust_rules.network_is_allowed(facts) else "none"
+    )
+    binding = job_spec.Binding(
+        job_id=job_id,
+        environment=environment.id,
+        image=container.reference(),
+        seconds=run_seconds + settings.limits.outer_margin_seconds,
+        network=network,
+    )
+    spec = job_spec.JobSpec(
+        binding=binding,
+        owner=owner_text,
+        secret=secrets.token_hex(16),
+        run_seconds=run_seconds,
+        paid_until=carrier.paid_until,
+        inputs=tuple(_input(item) for item in facts.datasets),
+        algorithm=_algorithm(facts, container.entrypoint),
+        allow_private=settings.outgoing.allow_private,
+        max_input_bytes=max(1, int(environment.disk_gb * _GB)),
+    )
+    return Submission(
+        job_id=job_id,
+        template=environment.id,
+        arguments={
+            names.ARG_JOB_SPEC: _sealed(spec, keys, environment),
+            names.ARG_IMAGE: binding.image,
+            names.ARG_SECONDS: str(binding.seconds),
+            names.ARG_NETWORK: binding.network,
+        },
+        labels={
+            names.ENVIRONMENT: environment.id,
+            names.OWNER: facts.request.consumer,
+            names.AGREEMENT: names.agreement_label(carrier.order.tx_hash),
+            names.CHAIN: str(carrier.chain_id),
+            names.PROVIDER: keys.address.lower(),
+        },
+        annotations=_annotations(facts, owner_text, carrier),
+        chain_id=carrier.chain_id,
+        agreement_id=carrier.order.tx_hash,
+    )
+
+
+def run_time(environment: Environment, paid_until: int | None, now: float) -> int:
+    """The most the algorithm may run, in seconds: the environment's maximum, but not longer than paid for."""
+    longest = environment.max_job_duration
+    return max(1, longest if paid_until is None else min(longest, int(paid_until - now)))
+
+
+def _sealed(spec: job_spec.JobSpec, keys: ProviderKeys, environment: Environment) -> str:
+    try:
+        return job_spec.seal(spec, keys.box, environment.box_key)
+    except job_spec.JobSpecTooLarge as exc:
+        largest = job_spec.MAX_SEALED_BYTES
+        text = f"job_too_large: {exc.size} bytes, at most {largest}, of code, parameters and documents together"
+        raise Refused({"algorithm": text}) from None
+
+
+def _input(item: AssetFacts) -> job_spec.InputAsset:
+    if item.ddo is None or item.service is None or not item.files:
+        raise LookupError("an input is made of an asset that has passed the rules")
+    return job_spec.InputAsset(
+        did=item.ddo.id,
+        service_id=item.service.id,
+        files=tuple(file.to_json() for file in item.files),
+        userdata=_object(parameters.completed(item.service.consumer_parameters, item.request.userdata)),
+        ddo=item.ddo.document(),
+    )
+
+
+def _algorithm(facts: ComputeFacts, entrypoint: str) -> job_spec.Algorithm:
+    request, item = facts.request.algorithm, facts.algorithm
+    if item is None:
+        code = request.text("rawcode")
+        file = None if code else raw_file(facts.request)
+        return job_spec.Algorithm(
+            rawcode=code or None,
+            files=() if file is None else (file.to_json(),),
+            sha256=facts.raw_digests or (),
+            userdata=_object(parameters.read_values(request.asset.userdata)),
+            custom_data=parameters.read_values(request.custom_data),
+            entrypoint=entrypoint,
+        )
+    if item.ddo is None or item.service is None or not item.files or item.digests is None:
+        raise LookupError("a published algorithm is an asset that has passed the rules")
+    metadata = item.ddo.metadata.algorithm if item.ddo.metadata is not None else None
+    return job_spec.Algorithm(
+        did=item.ddo.id,
+        ddo=item.ddo.document(),
+        files=tuple(file.to_json() for file in item.files),
+        sha256=item.digests,
+        userdata=_object(parameters.completed(item.service.consumer_parameters, item.request.userdata)),
+        custom_data=parameters.completed(metadata and metadata.consumer_parameters, request.custom_data),
+        entrypoint=entrypoint,
+    )
+
+
+def _object(values: Any) -> dict[str, Any] | None:
+    return values if isinstance(values, dict) and values else None
+
+
+def _annotations(facts: ComputeFacts, owner_text: str, carrier: payment.Carrier) -> dict[str, str]:
+    orders = [item.order for item in facts.assets() if item.order is not None]
+    return {
+        names.OWNER_TEXT: owner_text,
+        names.AGREEMENT_ID: carrier.order.tx_hash,
+        names.ALGORITHM_DID: facts.request.algorithm.asset.document_id,
+        names.INPUT_DIDS: json.dumps([item.request.document_id for item in facts.datasets], separators=(",", ":")),
+        names.VALID_UNTIL: str(payment.last_valid_until(orders)),
+    }
+

@@ -1,0 +1,221 @@
+"""One machine's process tree: development chain, embedded Argo server, API; each only where settings name no other."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import shutil
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import httpx
+import structlog
+
+from argo.local.settings import LocalArgoSettings
+from ocean.chain.development import CHAIN_ID, DevelopmentChain, start_anvil
+from provider_api.keys import ProviderKeys, load_keys
+from provider_api.machine.children import Child, free_port, inherited_environment, port_is_free
+from provider_api.machine.folder import DataFolder
+from provider_api.settings import PREFIX, ChainSettings, Settings, load_settings
+from workflow_templates import names
+from workflow_templates.render import GITOPS
+
+log = structlog.get_logger(__name__)
+
+CHAIN_PORT: Final = 8545  # where wallets and scripts look for a development chain
+NO_SANDBOX: Final = (
+    "bubblewrap (bwrap) is not installed: algorithms of other people are refused on this machine; install the package "
+    "'bubblewrap' to run them in sandboxes"
+)
+
+
+class PortTaken(RuntimeError):
+    def __init__(self, port: int) -> None:
+        super().__init__(f"port {port} is taken; choose another one with --port, or C2D_SERVER__PORT")
+
+
+class Machine:
+    """`start`, use `url`, `stop`. Everything that lasts lies below `folder`; a second start goes on from there.
+
+    allow_private: "host:port" pairs on private addresses from which jobs may download, beside those in the settings.
+    own_algorithms_only: the jobs to come run an algorithm of ours; without sandboxes it may run as a plain process.
+    fixed_ports: listen where people expect it (API as set, chain on 8545 if free) instead of on any free port.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        allow_private: tuple[str, ...] = (),
+        own_algorithms_only: bool = False,
+        fixed_ports: bool = False,
+        environment: Mapping[str, str] | None = None,
+        manifests: Path = GITOPS / "base",
+    ) -> None:
+        self.settings: Settings = load_settings(environment)
+        self.folder = DataFolder(folder.absolute())
+        self.remarks: list[str] = []
+        self._allow_private = (*self.settings.outgoing.allow_private, *allow_private)
+        self._own_algorithms_only = own_algorithms_only
+        self._manifests = manifests
+        self._environment = dict(os.environ if environment is None else environment)
+        host, port = self.settings.server.host, self.settings.server.port
+        self._address = (host, port if fixed_ports and port else free_port())
+        if fixed_ports and not port_is_free(*self._address):
+            raise PortTaken(port)
+        self._chain_port = CHAIN_PORT if fixed_ports and port_is_free("127.0.0.1", CHAIN_PORT) else free_port()
+        self._argo_port = free_port()
+        self._chain: DevelopmentChain | None = None
+        self._children: list[Child] = []
+        self._chain_watch: asyncio.Task[None] | None = None
+
+    @property
+    def url(self) -> str:
+        host, port = self._address
+        return f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}"  # noqa: S104
+
+    @property
+    def argo_url(self) -> str:
+        return f"http://127.0.0.1:{self._argo_port}" if self._own_argo else self.settings.argo.url
+
+    @property
+    def argo_token_file(self) -> Path:
+        return self.folder.argo / "token"
+
+    @property
+    def chain_url(self) -> str:
+        return f"http://127.0.0.1:{self._chain_port}" if self._own_chain else self.settings.chains[0].url
+
+    @property
+    def address_file(self) -> Path:
+        """Ocean's address file of the development chain."""
+        return self.folder.chain / "address.json"
+
+    @property
+    def _own_chain(self) -> bool:
+        return not self.settings.chains
+
+    @property
+    def _own_argo(self) -> bool:
+        return "argo" not in self.settings.model_fields_set
+
+    async def start(self) -> None:
+        """Start all parts; on a failure end those that run. Raises ChildFailed, AnvilMissing, AnvilFailed, KeyMissing."""
+        self.folder.make()
+        try:
+            async with asyncio.TaskGroup() as group:
+                if self._own_chain:
+                    group.create_task(self._start_chain())
+                if self._own_argo:
+                    group.create_task(self._start_argo())
+            await self._start_api()
+        except BaseExceptionGroup as failures:
+            await self.stop()
+            raise failures.exceptions[0] from None
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """End all parts, the API first. Pods of running jobs go on; the next start finds them."""
+        if self._chain_watch:
+            self._chain_watch.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._chain_watch
+        for child in reversed(self._children):
+            await child.stop()
+        self._children.clear()
+        if self._chain:
+            await self._chain.stop()
+
+    # --- parts -------------------------------------------------------------------------------------------------------
+
+    async def _start_chain(self) -> None:
+        self._chain = await start_anvil(self.folder.chain, self._chain_port)
+        self._chain_watch = asyncio.create_task(self._watch_chain())
+
+    async def _watch_chain(self) -> None:
+        while True:
+            await asyncio.sleep(0.5)
+            if self._chain is not None and not self._chain.process.running:
+                log.error("child_died", child="chain")
+                self._chain = await start_anvil(self.folder.chain, self._chain_port)
+
+    async def _start_argo(self) -> None:
+        self.folder.deploy(self._manifests, self._provider_keys().box.public_key)
+        sandboxes = shutil.which("bwrap") is not None
+        if not sandboxes:
+            self.remarks.append(NO_SANDBOX)
+        settings = LocalArgoSettings(
+            data=self.folder.argo,
+            namespace=self.settings.argo.namespace,
+            port=self._argo_port,
+            templates=(self.folder.templates,),
+            secrets=self.folder.secrets,
+            claims={names.RESULTS_CLAIM: self.folder.results},
+            isolation="process" if self._own_algorithms_only and not sandboxes else "sandbox",
+            unsandboxed_images=("python",) if self._own_algorithms_only else (),
+            allow_network=self.settings.policy.allow_network,
+        )
+        file = self.folder.argo / "settings.json"
+        file.write_text(settings.model_dump_json(indent=2))
+        await self._start_child(
+            "argo", (sys.executable, "-m", "argo.local", str(file)), {}, f"{self.argo_url}/api/v1/version", (200, 401)
+        )
+
+    async def _start_api(self) -> None:
+        environment = {name: value for name, value in self._environment.items() if name.upper().startswith(PREFIX)}
+        host, port = self._address
+        environment |= {
+            "C2D_DATA_FOLDER": str(self.folder.root),
+            "C2D_SERVER__HOST": host,
+            "C2D_SERVER__PORT": str(port),
+            "C2D_OUTGOING__ALLOW_PRIVATE": json.dumps(self._allow_private),
+            "C2D_OUTGOING__FORBID": json.dumps([*self.settings.outgoing.forbid, *self._own_addresses()]),
+        }
+        if self._own_chain:
+            chain = ChainSettings(url=self.chain_url, chain_id=CHAIN_ID, address_file=self.address_file)
+            environment["C2D_CHAINS"] = json.dumps([chain.model_dump(mode="json")])
+        if self._own_argo:
+            environment |= {
+                "C2D_ARGO__URL": self.argo_url,
+                "C2D_ARGO__NAMESPACE": self.settings.argo.namespace,
+                "C2D_ARGO__TOKEN_FILE": str(self.argo_token_file),
+                "C2D_RESULTS__URL": self.folder.results.as_uri(),
+            }
+        if not self._key_given:
+            self._provider_keys()
+            environment["C2D_PROVIDER__KEY_FILE"] = str(self.folder.provider_key)
+        await self._start_child(
+            "api", (sys.executable, "-m", "provider_api"), environment, f"{self.url}/health/ready", (200,)
+        )
+
+    async def _start_child(
+        self, name: str, command: tuple[str, ...], environment: Mapping[str, str], probe: str, answers: tuple[int, ...]
+    ) -> None:
+        async def ready() -> bool:
+            async with httpx.AsyncClient(trust_env=False, timeout=2) as client:
+                try:
+                    return (await client.get(probe)).status_code in answers
+                except httpx.TransportError:
+                    return False
+
+        everything = {**inherited_environment(), **environment}
+        child = Child(name, command, everything, self.folder.logs / f"{name}.log", ready)
+        self._children.append(child)
+        await child.start()
+
+    @property
+    def _key_given(self) -> bool:
+        return self.settings.provider.key is not None or self.settings.provider.key_file is not None
+
+    def _provider_keys(self) -> ProviderKeys:
+        return load_keys(self.settings.provider) if self._key_given else self.folder.provider_keys()
+
+    def _own_addresses(self) -> list[str]:
+        ports = (self._address[1], self._chain_port, self._argo_port)
+        return [f"{host}:{port}" for host in ("127.0.0.1", "localhost") for port in ports]

@@ -1,0 +1,29 @@
+"""Fixtures that more than one folder of tests needs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from ocean.chain.development import DevelopmentChain, start_anvil
+from ocean.chain.network import Network
+from tests.support.chain import Chain, free_port
+
+# --- The development chain: one process for the whole session, a network for each test --------------------------------
+
+
+@pytest.fixture(scope="session")
+def development_chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DevelopmentChain]:
+    """anvil with Ocean's contracts; `.url`, `.address_file`, `.addresses`."""
+    running = asyncio.run(start_anvil(tmp_path_factory.mktemp("chain"), free_port()))
+    yield running
+    running.process.stop()
+
+
+@pytest.fixture
+async def chain(development_chain: DevelopmentChain) -> AsyncIterator[Chain]:
+    network = await Network.open(development_chain.url, development_chain.address_file)
+    yield Chain(development_chain.url, str(development_chain.address_file), network)
+    await network.close()

@@ -1,0 +1,162 @@
+"""Job status over every recorded workflow of a real Argo, at every moment that was recorded."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from argo.client.parsing import parse_workflow
+from argo.client.records import Node, Workflow
+from provider_api.jobs.status import TEXTS, JobStatus, status_of
+
+pytestmark = pytest.mark.unit
+
+RECORDINGS = Path(__file__).parents[2] / "recordings" / "jobs"
+
+# name: (final number, reason, exit code of the algorithm, stopreq)
+FINAL = {
+    "algorithm-and-publishing-fail": (41, "algorithm_failed", 3, 0),
+    "algorithm-exit-3": (41, "algorithm_failed", 3, 0),
+    "algorithm-exit-3-filtered": (41, "algorithm_failed", 3, 0),
+    "algorithm-killed-by-signal": (41, "algorithm_failed", 1, 0),
+    "algorithm-pod-deleted": (41, "pod_lost", 143, 0),
+    "argument-unknown": (70, "completed", 0, 0),
+    "command-missing": (41, "algorithm_failed", 127, 0),
+    "configuration-exit-31": (31, "data_unavailable", None, 0),
+    "configuration-exit-75-retried": (31, "data_unavailable", None, 0),
+    "deadline-ignores-sigterm": (70, "time_limit", 137, 2),
+    "deadline-obeys-sigterm": (70, "time_limit", 143, 2),
+    "filter-refuses": (41, "filtered", 0, 0),
+    "filter-with-init-container": (70, "completed", 0, 0),
+    "image-missing": (70, "time_limit", 137, 2),
+    "image-missing-pending-timeout": (41, "image_unavailable", None, 0),
+    "out-of-memory": (41, "out_of_memory", 137, 0),
+    "publishing-exit-62": (62, "upload_failed", 0, 0),
+    "queued-then-runs": (70, "completed", 0, 0),
+    "stop-finished": (70, "completed", 0, 0),
+    "stop-ignored-sigterm": (70, "stopped", None, 1),
+    "stop-while-configuring": (70, "stopped", None, 1),
+    "stop-while-publishing": (70, "completed", 0, 0),
+    "stop-while-queued": (70, "stopped", None, 1),
+    "stop-while-running": (70, "stopped", 143, 1),
+    "success": (70, "completed", 0, 0),
+    "success-filtered": (70, "completed", 0, 0),
+    "template-reference-strict": (41, "rejected_by_cluster", None, 0),
+    "terminate-while-publishing": (70, "terminated", 0, 1),
+    "terminate-while-running": (70, "terminated", None, 1),
+}
+SEEN = {
+    "queued-then-runs": [1, 20, 30, 40, 60, 70],
+    "success": [1, 20, 30, 40, 60, 70],
+    "success-filtered": [1, 20, 30, 40, 50, 60, 70],
+    "configuration-exit-31": [1, 20, 31],
+    "stop-while-running": [1, 20, 30, 40, 60, 70],
+    "image-missing-pending-timeout": [1, 20, 30, 60, 41],
+    "template-reference-strict": [1, 41],
+}
+
+
+def snapshots(name: str) -> list[Workflow]:
+    recording = json.loads((RECORDINGS / f"{name}.json").read_text())
+    return [parse_workflow(s["workflow"]) for s in recording["snapshots"] if "metadata" in s.get("workflow", {})]
+
+
+def test_the_table_covers_all_recordings() -> None:
+    recorded = {path.stem for path in RECORDINGS.glob("*.json")}
+    assert recorded - FINAL.keys() == {"argument-missing", "template-unknown"}, "these two never became workflows"
+
+
+@pytest.mark.parametrize("name", FINAL)
+def test_final_status(name: str) -> None:
+    last = status_of(snapshots(name)[-1])
+    assert (last.number, last.reason, last.exit_code, last.stop_requested) == FINAL[name]
+    assert last.finished
+    assert last.text == TEXTS[last.number]
+
+
+@pytest.mark.parametrize("name", FINAL)
+def test_status_only_goes_forward(name: str) -> None:
+    statuses = [status_of(workflow) for workflow in snapshots(name)]
+    assert [s.finished for s in statuses] == sorted(s.finished for s in statuses), "finished never becomes unfinished"
+    assert all(s.finished == bool(w.finished) for s, w in zip(statuses, snapshots(name), strict=True))
+    running = [s.number for s in statuses if not s.finished]
+    assert running == sorted(running)
+    assert len({(s.number, s.reason, s.finished_at) for s in statuses if s.finished}) == 1
+    assert all(s.reason == "" or s.number in (31, 32) for s in statuses if not s.finished), "no verdict before the end"
+
+
+@pytest.mark.parametrize("name", SEEN)
+def test_numbers_on_the_way(name: str) -> None:
+    numbers: list[int] = []
+    for workflow in snapshots(name):
+        number = status_of(workflow).number
+        if not numbers or numbers[-1] != number:
+            numbers.append(number)
+    assert numbers == SEEN[name]
+
+
+def test_a_queued_job_says_so() -> None:
+    waiting = [s for s in map(status_of, snapshots("queued-then-runs")) if s.waiting]
+    assert waiting
+    assert all(s.number == 1 and s.started_at is None for s in waiting)
+
+
+def test_failures_may_be_reported_as_70() -> None:
+    last = snapshots("algorithm-exit-3")[-1]
+    status = status_of(last, failures_as_finished=True)
+    assert (status.number, status.text, status.reason, status.exit_code) == (70, "Job finished", "algorithm_failed", 3)
+    assert status_of(snapshots("configuration-exit-31")[-1], failures_as_finished=True).number == 31
+
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+def node(name: str, phase: str, code: int | None = None, message: str = "") -> Node:
+    return Node(name, name, name, "Pod", name, phase, message, code, NOON, NOON, {})
+
+
+def workflow(*nodes: Node, **changes: Any) -> Workflow:
+    values: dict[str, Any] = {
+        "name": "j", "uid": "u", "labels": {}, "annotations": {}, "arguments": {}, "created_at": NOON,
+        "phase": "Failed", "message": "", "started_at": NOON, "finished_at": NOON, "shutdown": "", "nodes": nodes,
+    }  # fmt: skip
+    return Workflow(**(values | changes))
+
+
+CONFIGURED, PUBLISHED = node("configuration", "Succeeded", 0), node("publishing", "Succeeded", 0)
+CASES: list[tuple[Workflow, tuple[Any, ...]]] = [
+    (workflow(node("configuration", "Failed", 32), PUBLISHED), (32, "algorithm_unavailable", None, 0)),
+    (workflow(node("configuration", "Failed", 78), PUBLISHED), (41, "rejected_by_cluster", None, 0)),
+    (workflow(node("configuration", "Failed", 79), PUBLISHED), (70, "paid_time_over", None, 2)),
+    (workflow(node("configuration", "Failed", 1), PUBLISHED), (41, "configuration_failed", None, 0)),
+    (workflow(node("configuration", "Error", None, "pod deleted"), PUBLISHED), (41, "pod_lost", None, 0)),
+    (workflow(CONFIGURED, node("algorithm", "Failed", 124), PUBLISHED), (70, "time_limit", 124, 2)),
+    (workflow(CONFIGURED, node("algorithm", "Failed", 79), PUBLISHED), (70, "paid_time_over", None, 2)),
+    (workflow(CONFIGURED, node("algorithm", "Error", None, "pod deleted"), PUBLISHED), (41, "pod_lost", None, 0)),
+    (workflow(CONFIGURED, node("algorithm", "Failed", None, "ErrImagePull: x"), PUBLISHED),
+     (41, "image_unavailable", None, 0)),
+    (workflow(CONFIGURED, node("algorithm", "Failed", 3), PUBLISHED, shutdown="Stop"), (41, "algorithm_failed", 3, 0)),
+    (workflow(CONFIGURED, node("algorithm", "Succeeded", 0), node("publishing", "Error")), (62, "upload_failed", 0, 0)),
+    (workflow(CONFIGURED, node("algorithm", "Succeeded", 0), node("filtering", "Failed", 1),
+              node("publishing", "Failed", 62)), (41, "filtered", 0, 0)),
+    (workflow(CONFIGURED), (41, "pod_lost", None, 0)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("given", "expected"), CASES)
+def test_verdicts_without_a_recording(given: Workflow, expected: tuple[Any, ...]) -> None:
+    status = status_of(given)
+    assert (status.number, status.reason, status.exit_code, status.stop_requested) == expected
+    assert status.finished_at == NOON
+
+
+def test_an_error_without_times_still_ends() -> None:
+    failed = workflow(phase="Error", started_at=None, finished_at=None)
+    assert status_of(failed) == JobStatus(41, "rejected_by_cluster", finished_at=NOON)
+
+
+def test_started_when_it_has_its_place() -> None:
+    root = node("j", "Running")
+    assert status_of(workflow(root, phase="Running", finished_at=None)).number == 10
