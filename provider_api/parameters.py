@@ -128,6 +128,15 @@ def read_json_object(content_type: str, body: bytes) -> dict[str, Any]:
     return value
 
 
+def plain(value: Any) -> Any:
+    """The value with ordinary numbers, for content that is handed on instead of being signed."""
+    if isinstance(value, NumberText):
+        return float(value)
+    if isinstance(value, dict):
+        return {name: plain(item) for name, item in value.items()}
+    return [plain(item) for item in value] if isinstance(value, list) else value
+
+
 def as_text(value: Any) -> str:
     """A scalar as text; containers as compact JSON."""
     if isinstance(value, str):

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from argo.local.podplan import Output, PodImpossible, PodPlan
-from argo.local.pods.trees import remove_tree
+from argo.local.pods import trees
 from argo.local.runtime import PodRuntime
 
 MAX_OUTPUT_BYTES: Final = 256 * 1024  # of one output parameter
@@ -28,7 +28,10 @@ def prepare(plan: PodPlan, runtime: PodRuntime, volumes: Path) -> None:
             runtime.prepare_volume(volume)
             owner = volume.stat().st_uid
     for volume, sub_path in plan.subfolders:
-        _make_subfolder(volume, sub_path, owner)
+        try:
+            trees.subfolder(volume, sub_path)
+        except trees.NotPlain as exc:
+            raise PodImpossible(f"failed to prepare subPath for volumeMount: {exc}") from exc
     for folder in plan.folders:
         _folder(folder)
         if owner is None:
@@ -56,46 +59,22 @@ def forget_inputs(files_folder: Path) -> None:
 def read_output(output: Output) -> str | None:
     """The text of an output parameter, without one trailing newline; its default, or None, where there is no file."""
     try:
-        folder = os.open(output.root, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        data = trees.read_file(output.root, output.relative, max_bytes=MAX_OUTPUT_BYTES)
     except OSError:
-        return output.default
-    try:
-        *parents, name = output.relative.split("/")
-        for parent in parents:
-            inner = os.open(parent, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
-            os.close(folder)
-            folder = inner
-        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-        with open(os.open(name, flags, dir_fd=folder), "rb") as file:
-            data = file.read(MAX_OUTPUT_BYTES)
-    except OSError:
-        return output.default
-    finally:
-        os.close(folder)
-    return data.decode(errors="replace").removesuffix("\n")
+        data = None
+    return output.default if data is None else data.decode(errors="replace").removesuffix("\n")
 
 
 def remove(folder: Path) -> None:
     """Remove a volume, or the files of a pod, whatever modes a pod has given to what is in there."""
     if folder.is_symlink() or folder.exists():
-        remove_tree(folder)
+        trees.remove_tree(folder)
 
 
 def _volume_of(source: Path, volumes: Path) -> Path | None:
     if not source.is_relative_to(volumes):
         return None
     return volumes / source.relative_to(volumes).parts[0]
-
-
-def _make_subfolder(volume: Path, sub_path: str, owner: int | None) -> None:
-    current = volume
-    for part in sub_path.split("/"):
-        current = current / part
-        if current.is_symlink():
-            raise PodImpossible(f"failed to prepare subPath for volumeMount: {sub_path} is a link")
-        if not current.exists():
-            current.mkdir(mode=0o755)
-            _give(current, owner)
 
 
 def _folder(folder: Path) -> None:

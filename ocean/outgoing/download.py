@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import AsyncIterator
 
 import httpx
@@ -11,7 +12,8 @@ from ocean.outgoing.errors import OutgoingFailed
 
 _CONTENT_RANGE = re.compile(r"bytes (?:(\d{1,18})-(\d{1,18})|\*)/(\d{1,18}|\*)", re.ASCII)
 _RETRIABLE = {408, 425, 429, 500, 502, 503, 504}
-_DECODED = {"gzip", "x-gzip", "deflate"}
+_UNPACKED = {"gzip", "x-gzip", "deflate"}
+_UNPACK_BYTES = 1024 * 1024  # at most so much at once, whatever the server packed
 
 
 class Download:
@@ -43,18 +45,16 @@ class Download:
         """The bytes from `start` on, once. Raises OutgoingFailed; what came before is good and can be kept."""
         position = self.start
         if not self._empty:
-            try:
-                async for chunk in self._parts():
-                    position += len(chunk)
-                    self._require_within(position)
-                    yield chunk
-            except httpx.DecodingError:
-                raise OutgoingFailed("encoding", retriable=False) from None
+            async for chunk in self._parts():
+                position += len(chunk)
+                self._require_within(position)
+                yield chunk
         if self.size is not None and position != self.size:
             raise OutgoingFailed("incomplete", retriable=True)
 
     def _parts(self) -> AsyncIterator[bytes]:
-        return self._response.aiter_bytes() if _encoding(self._response) else self._response.aiter_raw()
+        raw = self._response.aiter_raw()
+        return _unpacked(raw) if _encoding(self._response) else raw
 
     def _require_within(self, position: int) -> None:
         if self._max_bytes is not None and position > self._max_bytes:
@@ -84,7 +84,7 @@ def opened(response: httpx.Response, offset: int, max_bytes: int | None) -> Down
             status=status,
             retry_after_seconds=_retry_after(response),
         )
-    elif encoding and encoding not in _DECODED:
+    elif encoding and encoding not in _UNPACKED:
         raise OutgoingFailed("encoding", retriable=False, status=status)
     elif not encoding:
         size = _number(response.headers.get("content-length"))
@@ -92,6 +92,26 @@ def opened(response: httpx.Response, offset: int, max_bytes: int | None) -> Down
         raise OutgoingFailed("too_large", retriable=False)
     validator = None if encoding else _validator(response)
     return Download(response, start=start, size=size, validator=validator, max_bytes=max_bytes, empty=empty)
+
+
+async def _unpacked(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """gzip (one or several members) or zlib content in bounded steps. Raises OutgoingFailed."""
+    unpacker = zlib.decompressobj(wbits=47)
+    try:
+        async for data in chunks:
+            while data:
+                if unpacker.eof:
+                    unpacker = zlib.decompressobj(wbits=47)
+                part = unpacker.decompress(data, _UNPACK_BYTES)
+                data = unpacker.unconsumed_tail or unpacker.unused_data
+                if part:
+                    yield part
+        if part := unpacker.flush():
+            yield part
+    except zlib.error:
+        raise OutgoingFailed("encoding", retriable=False) from None
+    if not unpacker.eof:
+        raise OutgoingFailed("incomplete", retriable=True)
 
 
 def _encoding(response: httpx.Response) -> str:

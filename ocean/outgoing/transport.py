@@ -111,8 +111,8 @@ def translated() -> Iterator[None]:
     except httpcore.TimeoutException:
         raise OutgoingFailed("timeout", retriable=True) from None
     except httpcore.ConnectError as error:
-        if isinstance(error.__cause__, ssl.SSLError):
-            certificate = isinstance(error.__cause__, ssl.SSLCertVerificationError)
+        if (cause := _tls_cause(error)) is not None:
+            certificate = isinstance(cause, ssl.SSLCertVerificationError)
             raise OutgoingFailed("tls", retriable=not certificate) from None
         raise OutgoingFailed("connection", retriable=True) from None
     except httpcore.RemoteProtocolError:
@@ -123,3 +123,13 @@ def translated() -> Iterator[None]:
         raise OutgoingRefused("scheme") from None
     except httpcore.NetworkError:
         raise OutgoingFailed("connection", retriable=True) from None
+
+
+def _tls_cause(error: BaseException) -> ssl.SSLError | None:
+    """The TLS error beneath, if that is why the connection failed."""
+    beneath: BaseException | None = error
+    while beneath is not None:
+        if isinstance(beneath, ssl.SSLError):
+            return beneath
+        beneath = beneath.__cause__ or beneath.__context__
+    return None

@@ -9,9 +9,11 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import replace
+from typing import Any
 
 import structlog
 
+from ocean import parameters
 from ocean.addresses import ZERO, AddressInvalid
 from ocean.chain.orders import Order, OrderInvalid, OrderRequest
 from ocean.ddo import DDO, Service
@@ -91,7 +93,7 @@ class FactFinder:
             return item
         files = self._files(ddo, service)
         digests, ordered, decimals = await asyncio.gather(
-            self._digests(request, item.request, files),
+            self._digests(request, item.request, service, files),
             self._order(request, item.request, ddo, service, environment, chain, now, lenient=lenient),
             chain.fee_decimals(),
         )
@@ -116,11 +118,15 @@ class FactFinder:
             return None
 
     async def _digests(
-        self, request: ComputeRequest, asset: AssetRequest, files: tuple[UrlFile, ...] | None
+        self, request: ComputeRequest, asset: AssetRequest, service: Service, files: tuple[UrlFile, ...] | None
     ) -> tuple[str, ...] | None:
         if asset is not request.algorithm.asset or not files:
             return None
-        return await self._checksums.of(files, asset.userdata)
+        try:
+            userdata = file_parameters(service, asset.userdata)
+        except parameters.ParameterRefused:
+            userdata = None  # a rule will say so
+        return await self._checksums.of(files, userdata)
 
     async def _raw_digests(self, request: ComputeRequest) -> tuple[str, ...] | None:
         """Digest of a raw algorithm's file; () if it brings its code along."""
@@ -128,7 +134,7 @@ class FactFinder:
         if algorithm.text("rawcode") or not algorithm.text("url"):
             return ()
         file = raw_file(request)
-        return None if file is None else await self._checksums.of([file], algorithm.asset.userdata)
+        return None if file is None else await self._checksums.of([file], object_of(algorithm.asset.userdata))
 
     async def _order(
         self,
@@ -174,3 +180,14 @@ def raw_file(request: ComputeRequest) -> UrlFile | None:
         return parse_file({"type": "url", "url": request.algorithm.text("url")})
     except FileObjectInvalid:
         return None
+
+
+def file_parameters(service: Service, userdata: Any) -> dict[str, Any] | None:
+    """Parameters that go with each download of a service's files, defaults filled in. Raises ParameterRefused."""
+    return object_of(parameters.completed(service.consumer_parameters, userdata))
+
+
+def object_of(values: Any) -> dict[str, Any] | None:
+    """User data as the pods take it: an object (or its JSON text) with something in it, else nothing."""
+    found = parameters.read_values(values)
+    return found if isinstance(found, dict) and found else None

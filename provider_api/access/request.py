@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from provider_api.parameters import Input, as_text, is_present
+from provider_api.parameters import Input, as_text, is_present, plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ def _asset(place: str, item: Mapping[str, Any]) -> AssetRequest:
         document_id=_plain(item.get("documentId")),
         service_id=_plain(item.get("serviceId")),
         transfer_tx_id=_plain(item.get("transferTxId")),
-        userdata=item.get("userdata"),
+        userdata=plain(item.get("userdata")),
     )
 
 
@@ -108,17 +108,18 @@ def _algorithm(given: Input) -> AlgorithmRequest:
     # The peer reads user data from `algouserdata`, its documentation and clients say `userdata`.
     userdata = item.get("userdata") if item.get("userdata") is not None else item.get("algouserdata")
     asset = _asset("algorithm", {**item, "userdata": userdata})
-    meta = item.get("meta")
+    custom_data = plain(item.get("algocustomdata"))
+    meta = plain(item.get("meta"))
     if isinstance(meta, str) and meta:
         try:
             meta = json.loads(meta)
         except (ValueError, RecursionError):
             return AlgorithmRequest(asset, meta_broken=True)
     if not is_present(meta) or isinstance(meta, bool):
-        return AlgorithmRequest(asset, custom_data=item.get("algocustomdata"))
+        return AlgorithmRequest(asset, custom_data=custom_data)
     if not isinstance(meta, Mapping):
         return AlgorithmRequest(asset, meta_broken=True)
-    return AlgorithmRequest(asset, meta, custom_data=item.get("algocustomdata"))
+    return AlgorithmRequest(asset, meta, custom_data=custom_data)
 
 
 def _plain(value: Any) -> str:

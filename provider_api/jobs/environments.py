@@ -28,7 +28,7 @@ log = structlog.get_logger(__name__)
 
 REFRESH_SECONDS = 2.0
 MAX_AGE_SECONDS = 5.0
-_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,61}[a-z0-9])?")
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _SOME_JOBS = 100  # where a template does not say how many jobs may wait
 
 

@@ -10,13 +10,13 @@ import json
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from ocean import parameters
 from pods import job_spec
 from provider_api.access import payment, rules, trust_rules
 from provider_api.access.facts import AssetFacts, ComputeFacts
-from provider_api.access.gather import raw_file
+from provider_api.access.gather import file_parameters, object_of, raw_file
 from provider_api.errors import Refused
 from provider_api.jobs.environments import Environment
 from provider_api.keys import ProviderKeys
@@ -113,7 +113,7 @@ def _input(item: AssetFacts) -> job_spec.InputAsset:
         did=item.ddo.id,
         service_id=item.service.id,
         files=tuple(file.to_json() for file in item.files),
-        userdata=_object(parameters.completed(item.service.consumer_parameters, item.request.userdata)),
+        userdata=file_parameters(item.service, item.request.userdata),
         ddo=item.ddo.document(),
     )
 
@@ -127,7 +127,7 @@ def _algorithm(facts: ComputeFacts, entrypoint: str) -> job_spec.Algorithm:
             rawcode=code or None,
             files=() if file is None else (file.to_json(),),
             sha256=facts.raw_digests or (),
-            userdata=_object(parameters.read_values(request.asset.userdata)),
+            userdata=object_of(request.asset.userdata),
             custom_data=parameters.read_values(request.custom_data),
             entrypoint=entrypoint,
         )
@@ -139,14 +139,10 @@ def _algorithm(facts: ComputeFacts, entrypoint: str) -> job_spec.Algorithm:
         ddo=item.ddo.document(),
         files=tuple(file.to_json() for file in item.files),
         sha256=item.digests,
-        userdata=_object(parameters.completed(item.service.consumer_parameters, item.request.userdata)),
+        userdata=file_parameters(item.service, item.request.userdata),
         custom_data=parameters.completed(metadata and metadata.consumer_parameters, request.custom_data),
         entrypoint=entrypoint,
     )
-
-
-def _object(values: Any) -> dict[str, Any] | None:
-    return values if isinstance(values, dict) and values else None
 
 
 def _annotations(facts: ComputeFacts, owner_text: str, carrier: payment.Carrier) -> dict[str, str]:

@@ -104,7 +104,7 @@ class Machine:
         return "argo" not in self.settings.model_fields_set
 
     async def start(self) -> None:
-        """Start all parts; on a failure end those that run. Raises ChildFailed, AnvilMissing, AnvilFailed, KeyMissing."""
+        """Start all parts; on a failure end those that run. Raises ChildFailed, AnvilMissing, AnvilFailed, …"""
         self.folder.make()
         try:
             async with asyncio.TaskGroup() as group:
@@ -131,6 +131,10 @@ class Machine:
         self._children.clear()
         if self._chain:
             await self._chain.stop()
+
+    def child(self, name: str) -> Child:
+        """One of the parts that run as processes of ours: "argo", "api". Raises KeyError."""
+        return {child.name: child for child in self._children}[name]
 
     # --- parts -------------------------------------------------------------------------------------------------------
 

@@ -49,7 +49,8 @@ def observe(step: Advance, node: Node) -> None:
         node.message = seen.pending
         node.placed = True
     elif seen.status.state == "starting":
-        node.placed, node.message = True, INITIALIZING
+        if node.phase == "Pending":
+            node.placed, node.message = True, INITIALIZING
     elif seen.status.state == "running":
         node.placed, node.phase, node.message = True, "Running", ""
     elif seen.status.end:

@@ -112,7 +112,7 @@ def _machine(binds: list[list[Any]], links: list[list[str]], *, network: bool) -
 def _expose(folder: Path, inside: str, targets: list[str], binds: list[list[Any]], links: list[list[str]]) -> None:
     """Bind an image folder entry by entry, opening up those in which mount points must be made.
 
-    A read-only bound folder cannot get new entries, so a folder that leads to a missing target is bound by its children.
+    A read-only bound folder cannot get new entries, so a folder on the way to a mount is bound by its children.
     """
     with os.scandir(folder) as entries:
         for entry in sorted(entries, key=lambda e: e.name):

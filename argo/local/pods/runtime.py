@@ -20,7 +20,7 @@ import time
 from pathlib import Path
 from typing import Any, Literal
 
-from argo.local.pods import leftovers, layout, trees, users
+from argo.local.pods import layout, leftovers, trees, users
 from argo.local.pods.images import Image, Images
 from argo.local.pods.watcher import files
 from argo.local.runtime import Container, ImageUnavailable, Mount, PodEnd, PodSpec, PodStatus

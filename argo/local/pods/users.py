@@ -16,7 +16,7 @@ from pathlib import Path
 SPARE_IDS = range(70000, 80000)
 
 
-class SpareIdsTaken(Exception):
+class SpareIdsTaken(OSError):
     """The range of spare user ids is not free on this machine."""
 
 

@@ -98,7 +98,8 @@ async def test_a_private_server_is_not_reached_unless_allowed() -> None:
 
 
 @pytest.mark.parametrize(
-    "host", ["0x7f000001", "2130706433", "127.1", "127.0.0.1.", "localhost", "[::ffff:127.0.0.1]", "0.0.0.0"]
+    "host",
+    ["0x7f000001", "2130706433", "127.1", "127.0.0.1.", "localhost", "[::ffff:127.0.0.1]", "0.0.0.0"],  # noqa: S104
 )
 async def test_other_spellings_of_an_allowed_address_are_not_allowed(host: str) -> None:
     async with HttpServer(ranged(CONTENT)) as server, local(server).client() as client:
@@ -245,14 +246,15 @@ async def test_a_broken_download_is_resumed_where_it_broke() -> None:
                     async for chunk in download.chunks():
                         got += chunk
             except OutgoingFailed as error:
-                assert error.retriable
+                if not error.retriable:
+                    raise
         assert got == CONTENT
         assert attempts == 4
         assert [r.headers.get("range") for r in server.requests][1] == "bytes=300000-"
 
 
 async def test_a_changed_file_begins_anew() -> None:
-    async with HttpServer(ranged(CONTENT, '"v2"')) as server, local(server).client() as client:
+    async with HttpServer(ranged(CONTENT, '"v2"')) as server, local(server).client() as client:  # noqa: SIM117
         async with client.stream(UrlFile(url(server)), offset=5, validator='"v1"') as download:
             assert (download.start, download.validator) == (0, '"v2"')
             assert b"".join([chunk async for chunk in download.chunks()]) == CONTENT
@@ -292,7 +294,7 @@ async def test_a_wrong_part_is_refused(headers: dict[str, str], reason: str) -> 
 async def test_weak_tags_and_dates() -> None:
     replies = [({"etag": 'W/"x"', "last-modified": "today"}, None), ({"last-modified": "today"}, "today"), ({}, None)]
     for headers, validator in replies:
-        async with (
+        async with (  # noqa: SIM117
             HttpServer(lambda request, h=headers: Reply(200, b"x", h)) as server,
             local(server).client() as client,
         ):  # type: ignore[misc]
@@ -313,7 +315,8 @@ async def test_weak_tags_and_dates() -> None:
         (Reply(429), "status", True),
         (Reply(200, b"short", length=10), "protocol", True),
         (Reply(200, b"x", {"content-encoding": "br"}), "encoding", False),
-        (Reply(200, b"x", {"content-encoding": "gzip"}), "encoding", False),
+        (Reply(200, b"text", {"content-encoding": "gzip"}), "encoding", False),
+        (Reply(200, gzip.compress(CONTENT)[:-1], {"content-encoding": "gzip"}), "incomplete", True),
         (b"HTTP/1.1 200 OK\r\ncontent-length: x\r\n\r\n", "protocol", True),
         (b"SSH-2.0-x\r\n\r\n", "protocol", True),
         (b"", "protocol", True),
@@ -330,7 +333,7 @@ async def test_answers_that_are_failures(reply: Reply | bytes, reason: str, retr
 
 
 async def test_content_that_is_compressed_unasked_is_unpacked() -> None:
-    packed = gzip.compress(CONTENT)
+    packed = gzip.compress(CONTENT[:1000]) + gzip.compress(CONTENT[1000:])
     async with HttpServer(lambda request: Reply(200, packed, {"content-encoding": "gzip", "etag": '"v"'})) as server:
         async with local(server).client() as client, client.stream(UrlFile(url(server))) as download:
             assert (download.size, download.validator) == (None, None)
@@ -373,7 +376,7 @@ async def dripping() -> AsyncIterator[bytes]:
 
 
 async def test_silent_and_dripping_servers() -> None:
-    async with HttpServer(lambda request: Reply(200, silence())) as server:
+    async with HttpServer(lambda request: Reply(200, silence())) as server:  # noqa: SIM117
         async with local(server).client(read_seconds=0.2) as client:
             assert await failure(client, UrlFile(url(server))) == "timeout"
     async with HttpServer(lambda request: Reply(200, dripping())) as server, local(server).client() as client:

@@ -6,7 +6,7 @@
 | lock         | server     | held (flock) by the watcher as long as it lives |
 | stop, kill   | server     | the wish that the pod ends (after its grace period; now) |
 | watcher.json | watcher    | its pid and start time: from here on it reacts to SIGTERM by looking for wishes |
-| gate.json    | watcher    | a program of the pod was let go: pid of the pod's first process, index of the container, time |
+| gate.json    | watcher    | a program of the pod was let go: its first process, which container, when |
 | log          | watcher    | output of the main container; init containers have init-0.log, init-1.log … |
 | end.json     | watcher, or the server for a dead watcher | how the pod ended; durable |
 """

@@ -45,9 +45,9 @@ def options(
         words += ["--symlink", text, target]
     for target, text in inside["files"].items():
         words += ["--perms", "0444", "--ro-bind-data", str(data(text)), target]
-    words += ["--size", str(limits["tmp_bytes"]), "--perms", "1777", "--tmpfs", "/tmp"]
+    words += ["--size", str(limits["tmp_bytes"]), "--perms", "1777", "--tmpfs", "/tmp"]  # noqa: S108  (inside)
     words += ["--proc", "/proc", "--dev", "/dev"]
-    words += ["--size", str(SHARED_MEMORY_BYTES), "--perms", "1777", "--tmpfs", "/dev/shm"]
+    words += ["--size", str(SHARED_MEMORY_BYTES), "--perms", "1777", "--tmpfs", "/dev/shm"]  # noqa: S108
     for origin, target, read_only in inside["mounts"]:
         words += ["--ro-bind" if read_only else "--bind", source(origin), target]
     words += ["--seccomp", str(seccomp), "--json-status-fd", str(status)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 
 import pytest
@@ -109,7 +110,7 @@ class TestPurchases:
         call = {"from": consumer.address, "to": asset.datatoken, "data": "0x" + encoded.hex(), "gas": hex(300_000)}
         tx = await chain.network.rpc.call("eth_sendTransaction", call)
         while await chain.network.receipt(tx) is None:
-            pass
+            await asyncio.sleep(0.005)
         assert await refusal(chain, chain.request(asset, tx)) == "transaction_failed"
 
 

@@ -1,0 +1,1 @@
+"""Argo Server's REST API over the controller: thin routes, Argo's errors."""

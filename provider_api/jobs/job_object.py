@@ -1,0 +1,61 @@
+"""The job as consumers see it. Keys in the order of the peer's answer, then ours, which old clients ignore."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from argo.client.records import Workflow
+from provider_api.jobs.status import JobStatus
+from workflow_templates import names
+
+ResultEntries = Sequence[dict[str, Any]]
+
+
+def job_object(workflow: Workflow, status: JobStatus, results: ResultEntries, queue_position: int | None) -> dict[str, Any]:
+    """`results` is "" (text) until something is published; never a URL. Dates are Unix seconds as text.
+
+    `queue_position`: 1 is next; None for a job that does not wait.
+    """
+    notes = workflow.annotations
+    answer: dict[str, Any] = {
+        "agreementId": notes.get(names.AGREEMENT_ID, ""),
+        "jobId": workflow.name,
+        "owner": notes.get(names.OWNER_TEXT) or workflow.labels.get(names.OWNER, ""),
+        "status": status.number,
+        "statusText": status.text,
+        "dateCreated": _seconds(workflow.created_at),
+        "dateFinished": _seconds(status.finished_at),
+        "results": list(results) if results else "",
+        "stopreq": status.stop_requested,
+        "removed": status.removed,
+        "algoDID": notes.get(names.ALGORITHM_DID, ""),
+        "inputDID": _list(notes.get(names.INPUT_DIDS, "")),
+        "environment": workflow.labels.get(names.ENVIRONMENT, ""),
+        "chainId": _integer(workflow.labels.get(names.CHAIN, "")),
+        "validUntil": _integer(notes.get(names.VALID_UNTIL, "")),
+        "startedAt": _seconds(status.started_at),
+        "exitCode": status.exit_code,
+        "reason": status.reason,
+    }
+    if status.waiting and queue_position is not None:
+        answer["queuePosition"] = queue_position
+    return answer
+
+
+def _seconds(moment: datetime | None) -> str | None:
+    return None if moment is None else f"{moment.timestamp():.6f}"
+
+
+def _integer(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() else 0
+
+
+def _list(text: str) -> list[str]:
+    try:
+        found = json.loads(text) if text else []
+    except ValueError:
+        return []
+    return [str(item) for item in found] if isinstance(found, list) else []

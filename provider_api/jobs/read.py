@@ -1,0 +1,56 @@
+"""Reading jobs: one by name, or those of an owner. Everything comes from Argo and the result store."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from argo.client.records import Workflow
+from provider_api.jobs.job_object import job_object
+from provider_api.jobs.records import Argo, find_workflow
+from provider_api.jobs.results import ResultStore
+from provider_api.jobs.status import JobStatus, status_of
+from provider_api.settings import Settings
+from workflow_templates import names
+
+
+class JobReader:
+    """One for the whole service. Every method may raise ArgoError."""
+
+    def __init__(self, settings: Settings, argo: Argo, results: ResultStore) -> None:
+        self._settings, self._argo, self._results = settings, argo, results
+
+    async def find(self, owner: str, job_id: str) -> Workflow | None:
+        """The job if it is this owner's; `owner` is canonical."""
+        workflow = await find_workflow(self._argo, job_id)
+        return workflow if workflow is not None and workflow.labels.get(names.OWNER) == owner else None
+
+    async def of_owner(self, owner: str, agreement_id: str = "", *, unfinished_only: bool = False) -> list[Workflow]:
+        """Newest first, at most as many as the settings say. A list lags a little behind."""
+        labels = {names.OWNER: owner}
+        if agreement_id:
+            labels[names.AGREEMENT] = names.agreement_label(agreement_id)
+        limit = self._settings.limits.list_limit
+        found = await self._argo.list(labels, limit=limit, unfinished_only=unfinished_only)
+        return found[:limit]
+
+    def status(self, workflow: Workflow) -> JobStatus:
+        return status_of(workflow, failures_as_finished=self._settings.policy.failures_as_finished)
+
+    async def objects(self, workflows: Sequence[Workflow]) -> list[dict[str, Any]]:
+        """Job objects. One that waits is given its place in the queue when it is asked for alone."""
+        alone = len(workflows) == 1
+        return list(await asyncio.gather(*(self._object(workflow, alone=alone) for workflow in workflows)))
+
+    async def _object(self, workflow: Workflow, *, alone: bool) -> dict[str, Any]:
+        status = self.status(workflow)
+        place = await self._place(workflow) if alone and status.waiting else None
+        return job_object(workflow, status, await self._results.entries(workflow), place)
+
+    async def _place(self, workflow: Workflow) -> int:
+        """How many older jobs wait in the same environment, plus one."""
+        environment = workflow.labels.get(names.ENVIRONMENT, "")
+        others = await self._argo.list({names.ENVIRONMENT: environment}, limit=None, unfinished_only=True)
+        mine = (workflow.created_at, workflow.name)
+        return 1 + sum(status_of(other).waiting and (other.created_at, other.name) < mine for other in others)

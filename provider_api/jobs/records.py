@@ -1,0 +1,67 @@
+"""What the service asks of Argo about jobs: a narrow view of `argo.client.ArgoClient`, and its errors as answers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Protocol
+
+import structlog
+
+from argo.client import errors
+from argo.client.records import Template, Workflow
+from provider_api.errors import NeighbourAway, NeighbourFailed
+
+log = structlog.get_logger(__name__)
+
+JOB_ID = re.compile(r"[0-9a-f]{32}")
+
+
+class Argo(Protocol):
+    """Every method may raise the errors of `argo.client.errors`."""
+
+    async def submit(
+        self,
+        name: str,
+        template: str,
+        *,
+        arguments: Mapping[str, str],
+        labels: Mapping[str, str],
+        annotations: Mapping[str, str],
+    ) -> Workflow: ...
+
+    async def get(self, name: str) -> Workflow: ...
+
+    async def list(
+        self, labels: Mapping[str, str], *, limit: int | None = 100, unfinished_only: bool = False
+    ) -> list[Workflow]: ...
+
+    async def count(self, labels: Mapping[str, str], *, unfinished_only: bool = False) -> int: ...
+
+    async def stop(self, name: str) -> None: ...
+
+    async def templates(self) -> list[Template]: ...
+
+
+async def find_workflow(argo: Argo, job_id: str) -> Workflow | None:
+    """The workflow of a job, live or archived; None if Argo does not know it. Raises ArgoError."""
+    if not JOB_ID.fullmatch(job_id):
+        return None
+    try:
+        return await argo.get(job_id)
+    except errors.WorkflowNotFound:
+        return None
+
+
+@contextmanager
+def translated(retry_after_seconds: int) -> Iterator[None]:
+    """Argo's errors as answers: away is 503 with Retry-After, a refusal (our rights, our request) 502."""
+    try:
+        yield
+    except errors.ArgoUnavailable as exc:
+        log.warning("argo_unavailable", reason=exc.reason)
+        raise NeighbourAway("The compute service does not answer at the moment.", retry_after_seconds) from exc
+    except errors.ArgoRefused as exc:
+        log.error("argo_refused", status=exc.status, message=exc.message)
+        raise NeighbourFailed("The compute service refused a request of ours.") from exc

@@ -1,0 +1,158 @@
+"""Results of a job: their list, and their bytes from the result store.
+
+The list is in the output of the publishing step while it is short, else in the manifest beside the files. Either way the
+step's output has the manifest's digest, so what is delivered is what was published.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import OrderedDict
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from argo.client.records import Workflow
+from pods import store as pod_store
+from pods.manifest import Manifest, ManifestInvalid, ResultFile, Summary
+from provider_api.errors import NeighbourAway, NeighbourFailed, Refused
+from workflow_templates import names
+
+log = structlog.get_logger(__name__)
+
+_REMEMBERED = 256
+_RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
+
+
+class RangeUnsatisfiable(Exception):
+    """The requested range lies behind the end of the file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The bytes [start, end) of a file."""
+
+    start: int
+    end: int
+
+
+class ResultStore:
+    """The service's view of the store that the publishing pods write to."""
+
+    def __init__(self, store: pod_store.Store, retry_after_seconds: int) -> None:
+        self._store = store
+        self._retry = retry_after_seconds
+        self._manifests: OrderedDict[tuple[str, str], Manifest] = OrderedDict()
+
+    async def entries(self, workflow: Workflow) -> list[dict[str, Any]]:
+        """Entries of a job object's `results`: position = index. [] until something is published."""
+        summary = summary_of(workflow)
+        if summary is None or summary.count == 0:
+            return []
+        if summary.files is not None:
+            return [dict(entry) for entry in summary.files]
+        try:
+            manifest = await self._manifest(workflow.name, summary.digest)
+        except (pod_store.ResultMissing, pod_store.StoreUnavailable, ManifestInvalid) as exc:
+            log.warning("results_not_listed", job_id=workflow.name, reason=str(exc))
+            return []
+        return [entry(file) for file in manifest.files]
+
+    async def file(self, workflow: Workflow, index: int) -> ResultFile:
+        """One file of the manifest. Raises Refused (404), NeighbourAway, NeighbourFailed."""
+        summary = summary_of(workflow)
+        if summary is None or summary.count == 0:
+            raise Refused(f"No results for job {workflow.name}", 404)
+        try:
+            manifest = await self._manifest(workflow.name, summary.digest)
+        except pod_store.ResultMissing:
+            raise Refused(f"No results for job {workflow.name}", 404) from None
+        except ManifestInvalid as exc:
+            log.error("manifest_invalid", job_id=workflow.name, reason=str(exc))
+            raise NeighbourFailed("The results are not those that were published.") from exc
+        except pod_store.StoreUnavailable as exc:
+            raise self._away(exc) from exc
+        if index >= len(manifest.files):
+            raise Refused(f"No such index {index} in this compute job", 404)
+        return manifest.files[index]
+
+    async def stream(self, file: ResultFile, part: Part) -> AsyncIterator[bytes]:
+        """The bytes of one part. The first piece is fetched before this returns, so that a missing file is an answer.
+
+        Raises Refused (404), NeighbourAway.
+        """
+        pieces = pod_store.stream_object(self._store, file.key, start=part.start, end=part.end)
+        try:
+            first = await anext(pieces, b"")
+        except pod_store.ResultMissing:
+            raise Refused("The result is no longer available.", 404) from None
+        except pod_store.StoreUnavailable as exc:
+            raise self._away(exc) from exc
+        return _continued(first, pieces)
+
+    async def _manifest(self, job_id: str, digest: str) -> Manifest:
+        key = (job_id, digest)
+        if key not in self._manifests:
+            self._manifests[key] = await pod_store.load_manifest(self._store, job_id, digest)
+            if len(self._manifests) > _REMEMBERED:
+                self._manifests.popitem(last=False)
+        return self._manifests[key]
+
+    def _away(self, exc: pod_store.StoreUnavailable) -> NeighbourAway | NeighbourFailed:
+        log.warning("result_store_failed", action=exc.action, cause=exc.cause)
+        if exc.passing:
+            return NeighbourAway("The result store does not answer at the moment.", self._retry)
+        return NeighbourFailed("The result store refused a request of ours.")
+
+
+async def _continued(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield first
+    async for piece in rest:
+        yield piece
+
+
+def summary_of(workflow: Workflow) -> Summary | None:
+    """What the publishing step said it published."""
+    node = workflow.node(names.PUBLISHING)
+    candidates = [node, workflow.last_attempt(names.PUBLISHING)]
+    for candidate in candidates:
+        text = candidate.outputs.get(names.OUT_RESULTS, "") if candidate is not None else ""
+        if text:
+            try:
+                return Summary.model_validate_json(text)
+            except ValueError:
+                log.error("results_unreadable", job_id=workflow.name)
+    return None
+
+
+def entry(file: ResultFile) -> dict[str, Any]:
+    return {"index": file.index, "filename": file.filename, "filesize": file.filesize, "type": file.type}
+
+
+def requested_part(header: str | None, size: int) -> Part | None:
+    """The part that a Range header asks for; None for the whole file (no, several, or malformed ranges).
+
+    Raises RangeUnsatisfiable.
+    """
+    match = _RANGE.fullmatch(header.strip()) if header else None
+    if match is None or not (match[1] or match[2]):
+        return None
+    if not match[1]:
+        length = int(match[2])
+        if length == 0 or size == 0:
+            raise RangeUnsatisfiable
+        return Part(max(0, size - length), size)
+    start = int(match[1])
+    if match[2] and int(match[2]) < start:
+        return None
+    if start >= size:
+        raise RangeUnsatisfiable
+    return Part(start, min(size, int(match[2]) + 1) if match[2] else size)
+
+
+def disposition(filename: str) -> str:
+    """`attachment;filename=NAME`, no blank, no quotes: what clients match. NAME keeps letters, digits and few others."""
+    name = re.sub(r"[^\w.()+=@ -]", "_", filename, flags=re.ASCII).strip(" .") or "result"
+    return f"attachment;filename={name[:200]}"
