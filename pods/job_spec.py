@@ -108,15 +108,19 @@ def open_sealed(text: str, environment_keys: Iterable[PrivateKey], service_keys:
                 packed = Box(mine, theirs).decrypt(sealed)
             except (CryptoError, ValueError):
                 continue
-            unpacker = zlib.decompressobj()
-            plain = unpacker.decompress(packed, MAX_PLAIN_BYTES)
-            if not unpacker.eof:
-                raise JobSpecRefused("the job spec is larger than allowed")
-            try:
-                return JobSpec.model_validate_json(plain)
-            except ValidationError:
-                raise JobSpecRefused("the job spec has a form that this version does not know") from None
+            return _parsed(packed)
     raise JobSpecRefused("the job spec was not sealed for this environment by its service")
+
+
+def _parsed(packed: bytes) -> JobSpec:
+    unpacker = zlib.decompressobj()
+    try:
+        plain = unpacker.decompress(packed, MAX_PLAIN_BYTES)
+        if not unpacker.eof:
+            raise JobSpecRefused("the job spec is larger than allowed")
+        return JobSpec.model_validate_json(plain)
+    except (zlib.error, ValidationError):
+        raise JobSpecRefused("the job spec has a form that this version does not know") from None
 
 
 def require_binding(spec: JobSpec, actual: Binding) -> None:

@@ -7,10 +7,9 @@ publishing step's output parameter has its digest (`Summary`), so a reader trust
 from __future__ import annotations
 
 import hashlib
-import json
-from typing import Any, Literal, TypedDict
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
 MANIFEST_NAME = "manifest.json"
 MAX_SUMMARY_FILES_BYTES = 16 * 1024  # of the list in the output parameter; a longer list stands only in the manifest
@@ -59,7 +58,7 @@ class Manifest(_Value):
     complete: bool  # False: a file that should be here did not reach the store
     files: tuple[ResultFile, ...]
     left_out: tuple[LeftOut, ...] = ()
-    run: RunNote | None = Field(default=None)
+    run: RunNote | None = None
 
     def encoded(self) -> bytes:
         return self.model_dump_json().encode()
@@ -69,33 +68,42 @@ class ManifestInvalid(ValueError):
     """The bytes in the store are not the manifest that the publishing step wrote."""
 
 
-class FileSummary(TypedDict):
+class FileSummary(_Value):
+    """What the list of results says of one file."""
+
     index: int
     filename: str
     filesize: int
-    type: str
+    type: ResultType
 
 
-class Summary(BaseModel):
+class Summary(_Value):
     """The output parameter. `digest`: SHA-256 of the manifest's bytes. `files`: None where the list is too long."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
 
     digest: str
     count: int
     files: tuple[FileSummary, ...] | None = None
 
+    def encoded(self) -> str:
+        return self.model_dump_json(exclude_none=True)
 
-def summary_text(manifest: Manifest, encoded: bytes) -> str:
-    """The output parameter's text: JSON `{"digest", "count", "files"}`, `files` only while it is under 16 kB."""
-    files: list[FileSummary] = [
-        {"index": file.index, "filename": file.filename, "filesize": file.filesize, "type": file.type}
+
+def summary_of(manifest: Manifest, encoded: bytes) -> Summary:
+    """The output parameter for a manifest and its bytes; with the list only while that is under 16 kB."""
+    files = tuple(
+        FileSummary(index=file.index, filename=file.filename, filesize=file.filesize, type=file.type)
         for file in manifest.files
-    ]
-    summary: dict[str, Any] = {"digest": digest_of(encoded), "count": len(files)}
-    if len(json.dumps(files)) < MAX_SUMMARY_FILES_BYTES:  # ASCII text, so characters are bytes
-        summary["files"] = files
-    return json.dumps(summary, separators=(",", ":"))
+    )
+    size = sum(len(file.model_dump_json().encode()) + 1 for file in files)
+    return Summary(digest=digest_of(encoded), count=len(files), files=files if size < MAX_SUMMARY_FILES_BYTES else None)
+
+
+def parse_summary(text: str) -> Summary:
+    """Raises ManifestInvalid."""
+    try:
+        return Summary.model_validate_json(text)
+    except ValueError:
+        raise ManifestInvalid("the summary of the results has a form that this version does not know") from None
 
 
 def digest_of(encoded: bytes) -> str:

@@ -23,7 +23,7 @@ _PATTERNS: tuple[tuple[re.Pattern[bytes], bytes], ...] = (
     (re.compile(rb"(?i)(?<![0-9a-f])[0-9a-f]{128,}"), b"[hex]"),  # signatures without 0x; digests are shorter
     (re.compile(rb"(?<![A-Za-z0-9+/_=-])[A-Za-z0-9+/_-]{43}=(?![A-Za-z0-9+/=_-])"), b"[key]"),  # 32 bytes as base64
     (re.compile(rb"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{86,}={0,2}"), b"[base64]"),
-    (re.compile(rb"(?i)(?<![A-Za-z0-9.-])(\?|&)[a-z0-9_]+=[^\s\"']+"), b"[query]"),
+    (re.compile(rb"(?i)[?&][a-z0-9_]+=[^\s\"']+"), b"[query]"),
 )
 
 

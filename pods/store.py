@@ -7,6 +7,7 @@ allow. The manifest has the key of every file.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import json
@@ -80,7 +81,7 @@ def open_store(
     parts = urlsplit(url)
     if parts.scheme == "file" and parts.netloc in ("", "localhost") and parts.path.startswith("/"):
         try:
-            return LocalStore(Path(unquote(parts.path)), mkdir=True)
+            return LocalStore(Path(unquote(parts.path)), mkdir=True, automatic_cleanup=True)
         except (BaseError, OSError) as exc:
             raise StoreInvalid(f"the result folder cannot be used: {type(exc).__name__}") from None
     if parts.scheme != "s3" or not parts.netloc:
@@ -130,7 +131,7 @@ async def load_manifest(store: Store, job_id: str, digest: str | None = None) ->
             raise ManifestInvalid("the manifest is larger than any that we write")
         encoded = bytes(await answer.bytes_async())
     except (BaseError, OSError) as exc:
-        raise translated("reading the manifest", exc) from exc
+        raise translated(store, "reading the manifest", exc) from exc
     return parse_manifest(encoded, job_id=job_id, digest=digest)
 
 
@@ -153,36 +154,31 @@ async def stream_object(
         async for piece in answer.stream(min_chunk_size=chunk_bytes):
             yield bytes(piece)
     except (BaseError, OSError) as exc:
-        raise translated("reading a result", exc) from exc
+        raise translated(store, "reading a result", exc) from exc
 
 
-async def delete_job(store: Store, job_id: str) -> int:
-    """Delete all that a job has in the store, the manifest first. Returns how many objects. Raises StoreUnavailable."""
+async def delete_job(store: Store, job_id: str) -> None:
+    """Delete all that a job has in the store, the manifest first. Nothing there is fine. Raises StoreUnavailable."""
     if not job_id or "/" in job_id:
         raise ValueError("not a job id")
-    count = 0
     try:
-        try:
+        with contextlib.suppress(FileNotFoundError):
             await obstore.delete_async(store, f"{job_id}/{MANIFEST_NAME}")
-            count = 1
-        except FileNotFoundError:
-            count = 0
-        async for page in obstore.list(store, prefix=f"{job_id}/", chunk_size=500):
-            keys = [item["path"] for item in page]
-            await obstore.delete_async(store, keys)
-            count += len(keys)
+        pages = obstore.list(store, prefix=f"{job_id}/", chunk_size=500)
+        keys = [item["path"] async for page in pages for item in page]
+        for first in range(0, len(keys), 500):
+            await obstore.delete_async(store, keys[first : first + 500])
     except FileNotFoundError:
-        return count  # the folder of a job that has nothing
+        return  # somebody else deletes it too
     except (BaseError, OSError) as exc:
-        raise translated("deleting results", exc) from exc
-    return count
+        raise translated(store, "deleting results", exc) from exc
 
 
-def translated(action: str, exc: Exception) -> StoreUnavailable | ResultMissing:
+def translated(store: Store, action: str, exc: Exception) -> StoreUnavailable | ResultMissing:
     """The store's exception without its text, which names addresses."""
     if isinstance(exc, FileNotFoundError):
         return ResultMissing(f"not in the result store ({action})")
-    return StoreUnavailable(action, cause_of(exc), passing=is_passing(exc))
+    return StoreUnavailable(action, cause_of(exc), passing=is_passing(store, exc))
 
 
 def cause_of(exc: Exception) -> str:
@@ -191,8 +187,8 @@ def cause_of(exc: Exception) -> str:
     return type(exc).__name__
 
 
-def is_passing(exc: Exception) -> bool:
-    """Whether the same request may succeed later: connection and server faults, not refusals."""
+def is_passing(store: Store, exc: Exception) -> bool:
+    """Whether the same request may succeed later: connection and server faults, not refusals, nothing in a folder."""
     lasting = (
         "PermissionDeniedError",
         "UnauthenticatedError",
@@ -200,6 +196,6 @@ def is_passing(exc: Exception) -> bool:
         "NotSupportedError",
         "NotFoundError",
     )
-    if type(exc).__name__ in lasting or isinstance(exc, PermissionError | FileNotFoundError | ValueError):
+    if isinstance(store, LocalStore) or type(exc).__name__ in lasting:
         return False
-    return not (isinstance(exc, OSError) and exc.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.ENOTDIR))
+    return not isinstance(exc, PermissionError | FileNotFoundError | ValueError)

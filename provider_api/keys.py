@@ -1,4 +1,4 @@
-"""The provider's keys. One Ethereum key is the root; everything else is derived from it, so there is one secret to keep.
+"""The provider's keys. One Ethereum key is the root, everything else is derived from it: one secret to keep.
 
 The Ethereum key itself signs fees and opens file lists. The service's box key, with which job specs are sealed, is
 HKDF-SHA256 of it with a label of its own: whoever holds the box key learns nothing about the Ethereum key, and every

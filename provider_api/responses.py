@@ -20,6 +20,4 @@ def json_bytes(value: Any, *, sort_keys: bool = True) -> bytes:
 def json_response(
     value: Any, *, status: int = 200, headers: Mapping[str, str] | None = None, sort_keys: bool = True
 ) -> Response:
-    return Response(
-        json_bytes(value, sort_keys=sort_keys), status, dict(headers or {}), media_type="application/json"
-    )
+    return Response(json_bytes(value, sort_keys=sort_keys), status, dict(headers or {}), media_type="application/json")

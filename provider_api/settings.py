@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 PREFIX = "C2D_"
 
@@ -138,7 +138,10 @@ class LogSettings(_Group):
 
 class Settings(BaseSettings):
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True, nested_model_default_partial_update=True
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
     )
 
     data_folder: Path = Path("data")
@@ -154,6 +157,13 @@ class Settings(BaseSettings):
     limits: LimitSettings = LimitSettings()
     policy: PolicySettings = PolicySettings()
     log: LogSettings = LogSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, **others: Any
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what is given. The environment is read by `load_settings`, so that a caller may hand over another."""
+        return (init_settings,)
 
     def storage_url(self) -> str:
         """SQLAlchemy address, default filled in."""
@@ -188,6 +198,19 @@ def require_known_names(environment: Iterable[str]) -> None:
 
 
 def load_settings(environment: Mapping[str, str] | None = None, **given: Any) -> Settings:
-    """Settings from the process environment; `given` values win. Raises UnknownSetting, pydantic.ValidationError."""
-    require_known_names(os.environ if environment is None else environment)
-    return Settings(**given)
+    """Settings from an environment (None: the process's); `given` values win.
+
+    Raises UnknownSetting, pydantic.ValidationError.
+    """
+    found = os.environ if environment is None else environment
+    require_known_names(found)
+    return Settings(**{**_Environment(found)(), **given})
+
+
+class _Environment(EnvSettingsSource):
+    def __init__(self, values: Mapping[str, str]) -> None:
+        self._values = {name.lower(): value for name, value in values.items()}
+        super().__init__(Settings)
+
+    def _load_env_vars(self) -> Mapping[str, str | None]:
+        return self._values

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self, TypeVar
@@ -172,7 +173,7 @@ class ArgoClient:
 
     async def follow_log(
         self, name: str, pod_template: str = names.ALGORITHM, *, follow: bool = True
-    ) -> AsyncIterator[str]:
+    ) -> AsyncGenerator[str, None]:
         """The lines of a step's newest pod, without Argo's own; until the pod ends if `follow`.
 
         Nothing when the step has no pod yet, or its pod is gone. Raises WorkflowNotFound, ArgoUnavailable.
@@ -181,8 +182,15 @@ class ArgoClient:
         node = workflow.last_attempt(pod_template)
         if node is None or node.type != "Pod":
             return
-        async for line in self._logs.lines(name, pod_name(name, node.template, node.name), follow=follow):
-            yield line
+
+        async def still_runs() -> bool:
+            now = (await self.get(name)).last_attempt(pod_template)
+            return now is not None and now.id == node.id and not now.final
+
+        pod = pod_name(name, node.template, node.name)
+        async with aclosing(self._logs.lines(name, pod, follow=follow, still_runs=still_runs)) as lines:
+            async for line in lines:
+                yield line
 
     async def version(self) -> str:
         """Argo Server's version. Says nothing about our token: Argo answers this to everybody."""

@@ -1,8 +1,8 @@
 """Following the log of a pod that is running, line by line.
 
-Argo streams JSON records, one per line, either bare or as server-sent events; the latter come with a sign of life every
-15 seconds, so they are asked for, and both are read. The container is always named: a request without one can bring a
-whole Argo Server down. Logs of pods that are gone are an empty success: only the published log lasts.
+Argo streams JSON records, one per line, and nothing at all while the program is silent; after a while of silence the
+caller is asked whether there is still something to wait for. The container is always named: a request without one can
+bring a whole Argo Server down. Logs of pods that are gone are an empty success: only the published log lasts.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
 from typing import Final
 
 import httpx
@@ -24,7 +25,7 @@ _ARGO_LINE: Final = re.compile(r"^time=\S+ level=\w+ msg=.* argo=true( |$)")
 _ARGO_EXIT: Final = re.compile(r'^time=\S+ level=\w+ msg="sub-process exited" argo=true')
 _LAST_WORD: Final = re.compile(r"^Error: exit status \d+$")
 
-_SILENCE_SECONDS: Final = 45.0  # of a stream that sends signs of life
+SILENCE_SECONDS: Final = 30.0
 
 
 class LogStream:
@@ -41,25 +42,36 @@ class LogStream:
             timeout=httpx.Timeout(connection.timeout_seconds, connect=CONNECT_SECONDS, read=None),
         )
 
-    async def lines(self, workflow: str, pod: str, *, follow: bool) -> AsyncIterator[str]:
-        """What the program wrote, without Argo's own lines. Raises WorkflowNotFound, ArgoUnavailable, ArgoRefused."""
+    async def lines(
+        self,
+        workflow: str,
+        pod: str,
+        *,
+        follow: bool,
+        still_runs: Callable[[], Awaitable[bool]],
+        silence_seconds: float = SILENCE_SECONDS,
+    ) -> AsyncGenerator[str, None]:
+        """What the program wrote, without Argo's own lines; until the pod ends if `follow`.
+
+        `still_runs` is asked after each `silence_seconds` without a line; its errors end the log too.
+        Raises WorkflowNotFound, ArgoUnavailable, ArgoRefused.
+        """
         path = f"api/v1/workflows/{self._connection.namespace}/{workflow}/log"
         query = {"podName": pod, "logOptions.container": "main", "logOptions.follow": "true" if follow else "false"}
-        headers = {"Accept": "text/event-stream"}
-        if (authorization := self._connection.authorization()) is not None:
-            headers["Authorization"] = authorization
+        authorization = self._connection.authorization()
+        headers = {"Authorization": authorization} if authorization is not None else {}
         strip = Stripper()
         try:
             async with self._http.stream("GET", path, params=query, headers=headers) as response:
                 if response.status_code != httpx.codes.OK:
                     body = await response.aread()
                     raise query_error(workflow, Refusal.read(response.status_code, body))
-                events = response.headers.get("content-type", "").startswith("text/event-stream")
-                async for raw in _timed(response.aiter_lines(), _SILENCE_SECONDS if events else None):
-                    line = _content(workflow, raw)
-                    if line is not None and strip.keep(line):
-                        yield line
-        except (httpx.HTTPError, TimeoutError) as exc:
+                async with aclosing(_patiently(response.aiter_lines(), silence_seconds, still_runs)) as records:
+                    async for raw in records:
+                        line = _content(workflow, raw)
+                        if line is not None and strip.keep(line):
+                            yield line
+        except httpx.HTTPError as exc:
             raise ArgoUnavailable(type(exc).__name__, definite=True) from exc
 
     async def close(self) -> None:
@@ -81,8 +93,7 @@ class Stripper:
 
 def _content(workflow: str, raw: str) -> str | None:
     """One record's line; None for what is no record. An empty line of the program is a record without content."""
-    raw = raw.removeprefix("data: ").strip()
-    if not raw or raw.startswith(":"):
+    if not raw.strip():
         return None
     try:
         record = json.loads(raw)
@@ -94,11 +105,24 @@ def _content(workflow: str, raw: str) -> str | None:
     return str(record.get("result", {}).get("content", ""))
 
 
-async def _timed(lines: AsyncIterator[str], seconds: float | None) -> AsyncIterator[str]:
+async def _patiently(
+    lines: AsyncIterator[str], seconds: float, still_runs: Callable[[], Awaitable[bool]]
+) -> AsyncGenerator[str, None]:
+    """The lines; a read that takes long is not given up (the stream would be lost) while `still_runs` says yes."""
     while True:
+        reading = asyncio.ensure_future(_next(lines))
         try:
-            async with asyncio.timeout(seconds):
-                line = await anext(lines)
-        except StopAsyncIteration:
+            while not (await asyncio.wait({reading}, timeout=seconds))[0]:
+                if not await still_runs():
+                    return
+            line = reading.result()
+        finally:
+            reading.cancel()
+            await asyncio.wait({reading})  # it uses the connection that is closed next
+        if line is None:
             return
         yield line
+
+
+async def _next(lines: AsyncIterator[str]) -> str | None:
+    return await anext(lines, None)

@@ -1,7 +1,7 @@
 """Drives every unfinished workflow: one task per workflow, woken by its pods, its clock, its callers.
 
-The order is always: look (`Advance`), store, then act. Starting a pod is harmless to repeat, so a server that was killed
-between storing and acting goes on from what it stored.
+The order is always: look (`Advance`), store, then act. Starting a pod is harmless to repeat, so a server that was
+killed between storing and acting goes on from what it stored.
 """
 
 from __future__ import annotations
@@ -17,9 +17,8 @@ import structlog
 
 from argo.local import errors
 from argo.local.engine.advance import Advance
-from argo.local.engine.pods import Observation
 from argo.local.engine.state import OWN, Run
-from argo.local.engine.times import parse, stamp
+from argo.local.engine.times import stamp
 from argo.local.library import TemplateLibrary
 from argo.local.podplan import Places
 from argo.local.podwatch import Active, PodWatch
@@ -142,8 +141,10 @@ class Controller:
         """Ask an unfinished workflow to end. Raises ApiError: 404; 500 when it has finished."""
         active = self._active.get(name)
         if active is None:
-            raise errors.workflow_not_found(name) if self.store.uid(name) is None else errors.finished(
-                name, self.settings.namespace
+            raise (
+                errors.workflow_not_found(name)
+                if self.store.uid(name) is None
+                else errors.finished(name, self.settings.namespace)
             )
         row, run = active.row, active.run
         if run.finished:
@@ -232,7 +233,7 @@ class Controller:
             active.wake.clear()
             try:
                 self._advance(active)
-            except Exception as exc:  # noqa: BLE001  (a fault of ours may end this workflow, not the others)
+            except Exception as exc:  # (a fault of ours may end this workflow, not the others)
                 log.exception("workflow_failed", workflow=active.run.name)
                 active.run.phase, active.run.finished_at = "Error", self._clock()
                 active.run.message = f"internal error: {type(exc).__name__}"

@@ -1,4 +1,4 @@
-"""From a node and its template to a pod on this machine: what it runs, which folders it sees, what has to be made first.
+"""From a node and its template to a pod on this machine: what it runs and sees, what must be made first.
 
 | Kubernetes | here |
 | --- | --- |
@@ -83,9 +83,7 @@ class Places:
 
 
 class _Planner:
-    def __init__(
-        self, places: Places, run: Run, template: model.Template, name: str, scope: Mapping[str, str]
-    ) -> None:
+    def __init__(self, places: Places, run: Run, template: model.Template, name: str, scope: Mapping[str, str]) -> None:
         self.places, self.run, self.template, self.name, self.scope = places, run, template, name, scope
         self.own = places.files / name
         volumes = (*run.spec.volumes, *template.volumes)

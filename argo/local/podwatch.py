@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 import structlog
 
 from argo.local import hostfiles
-from argo.local.engine.pods import Observation
+from argo.local.engine.pods import INITIALIZING, Observation
 from argo.local.engine.state import Node, Run
 from argo.local.names import pod_name
 from argo.local.podplan import Places, PodImpossible, PodPending, PodPlan
@@ -114,7 +114,8 @@ class PodWatch:
 
     def _start(self, run: Run, node: Node, tries: int) -> Observation:
         folder = self._places.pods / run.pod(node)
-        if node.placed and node.message == "PodInitializing" and not folder.exists() or node.phase == "Running":
+        begun = node.placed and node.message == INITIALIZING
+        if node.phase == "Running" or (begun and not folder.exists()):
             return Observation()  # it was started before; what became of it, its folder says
         try:
             plan = self._places.plan(run, node)
@@ -127,7 +128,9 @@ class PodWatch:
             self._runtime.start(plan.folder, plan.spec)
         except ImageUnavailable as exc:
             text = f'ErrImagePull: failed to pull image "{exc.image}": {exc.reason}'
-            return Observation(pending=text if not tries else f'ImagePullBackOff: Back-off pulling image "{exc.image}": {text}')
+            return Observation(
+                pending=text if not tries else f'ImagePullBackOff: Back-off pulling image "{exc.image}": {text}'
+            )
         except PodPending as exc:
             return Observation(pending=str(exc))
         except PodImpossible as exc:
@@ -223,7 +226,9 @@ class PodWatch:
                 volume = self._places.volumes / f"{run.name}-{claim.metadata['name']}"
                 await active.in_thread(hostfiles.remove, volume)
         gc = run.spec.pod_gc
-        if gc and (gc.strategy == "OnWorkflowCompletion" or run.phase == "Succeeded" or gc.strategy == "OnPodCompletion"):
+        if gc and (
+            gc.strategy == "OnWorkflowCompletion" or run.phase == "Succeeded" or gc.strategy == "OnPodCompletion"
+        ):
             self._later(quantities.seconds(gc.delete_delay_duration), pods)
 
     async def remove_all(self, row: Row, active: Active | None) -> None:
@@ -283,6 +288,9 @@ class PodWatch:
 
     def running(self, pod: str) -> bool:
         return self._runtime.status(self._places.pods / pod).state in ("starting", "running")
+
+    def ended(self, pod: str) -> bool:
+        return self._runtime.status(self._places.pods / pod).state == "ended"
 
 
 def _claims(run: Run) -> Iterable[str]:

@@ -3,6 +3,10 @@
 import os
 import sys
 
+# httpx imports its own command-line program if it can, which costs 50 ms and is of no use here. With None in its place
+# the import fails, as where that program's packages are not installed.
+sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
+
 from pods.configuration.program import run
 from pods.program import main
 

@@ -85,7 +85,7 @@ async def download(
                 cause = exc.reason + (f" {exc.status}" if exc.status else "")
                 if not exc.retriable:
                     raise DownloadFailed(item.label, cause, passing=False) from None
-                failures = 1 if state.reached > furthest + PROGRESS_BYTES else failures + 1
+                failures = 0 if state.reached > furthest + PROGRESS_BYTES else failures + 1
                 furthest = max(furthest, state.reached)
                 if failures >= attempts:
                     raise DownloadFailed(item.label, f"{cause}, after {tries} tries", passing=True) from None
@@ -155,6 +155,6 @@ async def _one_try(client: OutgoingClient, item: Download, state: _Partial) -> N
 
 
 def _pause_seconds(failures: int, retry_after_seconds: int | None) -> float:
-    pause = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0 ** (failures - 1))
+    pause = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0 ** max(0, failures - 1))
     pause *= random.uniform(0.7, 1.3)  # noqa: S311  spreads the load, guards nothing
     return max(pause, min(retry_after_seconds or 0, LONGEST_PAUSE_SECONDS))

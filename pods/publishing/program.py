@@ -15,7 +15,7 @@ import obstore
 from obstore.exceptions import BaseError
 
 from pods.exit_codes import ExitCode
-from pods.manifest import MANIFEST_NAME, LeftOut, Manifest, summary_text
+from pods.manifest import MANIFEST_NAME, LeftOut, Manifest, summary_of
 from pods.publishing.names import shown
 from pods.publishing.sources import PUBLISH_LOG, collect_sources, read_run_note, step_log
 from pods.publishing.upload import Failed, Uploaded, Uploader, result_files
@@ -56,8 +56,8 @@ def publish(settings: PublishingSettings, store: Store, log: StepLog) -> ExitCod
     last = [uploader.upload(source) for source in step_log(settings.volume.adminlogs, PUBLISH_LOG, "publishLog")]
     results += last
     verdict = max(verdict, _verdict(last))
-    if verdict is ExitCode.TRY_AGAIN and any(isinstance(result, Failed) and result.passing for result in last):
-        return verdict  # the store is away: a manifest would not arrive either
+    if uploader.store_is_away:
+        return verdict  # a manifest would not arrive either
     return max(verdict, _write_manifest(settings, store, log, results, sources.left_out))
 
 
@@ -82,8 +82,8 @@ def _write_manifest(
         obstore.put(store, f"{settings.job_id}/{MANIFEST_NAME}", encoded, use_multipart=False)
     except (BaseError, OSError, ValueError) as exc:
         log.say(f"the manifest did not reach the result store: {cause_of(exc)}")
-        return ExitCode.TRY_AGAIN if is_passing(exc) else ExitCode.UPLOAD_INCOMPLETE
-    _write_summary(settings.results, summary_text(manifest, encoded))
+        return ExitCode.TRY_AGAIN if is_passing(store, exc) else ExitCode.UPLOAD_INCOMPLETE
+    _write_summary(settings.results, summary_of(manifest, encoded).encoded())
     log.say(f"manifest written: {len(files)} files")
     return ExitCode.DONE
 
@@ -91,7 +91,7 @@ def _write_manifest(
 def _write_summary(path: Path, text: str) -> None:
     scratch = path.with_name(f".{path.name}.part")
     path.parent.mkdir(parents=True, exist_ok=True)
-    scratch.write_text(text, encoding="ascii")
+    scratch.write_text(text, encoding="utf-8")
     os.replace(scratch, path)
 
 

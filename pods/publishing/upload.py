@@ -28,7 +28,7 @@ READ_BYTES = 1 << 20
 SINGLE_PUT_BYTES = 1 << 20  # up to this size a file is one request
 PART_BYTES = 8 << 20  # of a multipart upload; S3 allows 10,000 parts, so 80 GB for one file
 PARTS_AT_ONCE = 2
-ATTEMPTS = 3  # of a whole file; the store's client has tried each request several times by then
+ATTEMPTS = 2  # of a whole file; the store's client has tried each request several times by then
 _TYPES = mimetypes.MimeTypes()
 
 
@@ -56,7 +56,13 @@ class Uploader:
         self._job_id = job_id
         self._parallel = parallel
         self._backoff_seconds = backoff_seconds
-        self._store_is_away = threading.Event()  # nothing else is tried then: each try would cost a minute
+        self._lock = threading.Lock()
+        self._given_up_in_a_row = 0
+
+    @property
+    def store_is_away(self) -> bool:
+        """So many files failed one after the other that nothing else is tried: each try would cost a minute."""
+        return self._given_up_in_a_row >= self._parallel
 
     def upload_all(
         self, sources: Sequence[Source], done: Callable[[Uploaded | Failed], None]
@@ -72,7 +78,7 @@ class Uploader:
     def upload(self, source: Source) -> Uploaded | Failed:
         key = object_key(self._job_id, source.path)
         for attempt in range(1, ATTEMPTS + 1):
-            if self._store_is_away.is_set():
+            if self.store_is_away:
                 return Failed(source, "upload_failed", "store away", passing=True)
             try:
                 descriptor = open_found(source.root, source.file)
@@ -81,19 +87,24 @@ class Uploader:
             reader = _Reader(descriptor, source)
             try:
                 self._put(key, reader)
+                self._note(given_up=False)
                 return Uploaded(source, reader.size, reader.digest.hexdigest(), key)
             except (BaseError, OSError, ValueError) as exc:
                 if reader.failure is not None:
                     return Failed(source, "unreadable", cause_of(reader.failure), passing=None)
-                if not is_passing(exc):
+                if not is_passing(self._store, exc):
                     return Failed(source, "upload_failed", cause_of(exc), passing=False)
                 if attempt == ATTEMPTS:
-                    self._store_is_away.set()
+                    self._note(given_up=True)
                     return Failed(source, "upload_failed", cause_of(exc), passing=True)
             finally:
                 os.close(descriptor)
             time.sleep(self._backoff_seconds * 4 ** (attempt - 1))
         raise AssertionError("unreachable")
+
+    def _note(self, *, given_up: bool) -> None:
+        with self._lock:
+            self._given_up_in_a_row = self._given_up_in_a_row + 1 if given_up else 0
 
     def _put(self, key: str, reader: _Reader) -> None:
         if reader.limit <= SINGLE_PUT_BYTES:

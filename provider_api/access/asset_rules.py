@@ -30,10 +30,13 @@ def is_no_duplicate(facts: ComputeFacts, item: AssetFacts) -> Refusal | None:
     for earlier in facts.datasets:
         if earlier is item:
             return None
-        if earlier.request.document_id == item.request.document_id:
-            if earlier.request.service_id == item.request.service_id:
-                return Refusal(item.place, "duplicate")
+        if _identity(earlier) == _identity(item):
+            return Refusal(item.place, "duplicate")
     return None
+
+
+def _identity(item: AssetFacts) -> tuple[str, str]:
+    return item.request.document_id, item.request.service_id
 
 
 def service_exists(facts: ComputeFacts, item: AssetFacts) -> Refusal | None:

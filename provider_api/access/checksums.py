@@ -41,7 +41,7 @@ class FileChecksums:
         self._asking: dict[str, asyncio.Task[str | None]] = {}
 
     async def of(self, files: Sequence[UrlFile], userdata: Any = None) -> tuple[str, ...] | None:
-        """SHA-256 (lower-case hex) of each file as the pod will fetch it; None if one cannot be fetched or is too big."""
+        """SHA-256 (lower-case hex) of each file as the pod will fetch it; None if one cannot be had, or is too big."""
         digests = await asyncio.gather(*(self._shared(file, userdata) for file in files))
         found = tuple(digest for digest in digests if digest is not None)
         return found if len(found) == len(digests) else None
@@ -78,7 +78,10 @@ class FileChecksums:
         if file.method != "GET" or known.validator is None or not known.validator.startswith('"'):
             return False
         headers = {**file.headers, "If-None-Match": known.validator}
-        async with asyncio.timeout(self._settings.timeout_seconds), self._client.open("GET", file.url, headers=headers) as r:
+        async with (
+            asyncio.timeout(self._settings.timeout_seconds),
+            self._client.open("GET", file.url, headers=headers) as r,
+        ):
             return r.status_code == 304
 
     def _remember(self, key: str, digest: str, validator: str | None) -> str:

@@ -25,7 +25,7 @@ class AlgorithmContainer:
     tag: str = ""
 
     def reference(self) -> str:
-        """`image@sha256:…`: the tag is dropped, as in the peer. Only for a container that `problem` finds nothing in."""
+        """`image@sha256:…`: the tag is dropped, as in the peer. For a container that `problem` finds nothing in."""
         return f"{self.image}@{self.checksum.lower()}"
 
 

@@ -1,7 +1,7 @@
 """Find out everything the rules judge, side by side: documents and states, files, orders, digests.
 
-Nothing is judged here, and what cannot be known is left out of the facts. Only a neighbour that does not answer ends the
-gathering (ChainUnavailable, ArgoError): then nobody can judge.
+Nothing is judged here, and what cannot be known is left out of the facts. Only a neighbour that does not answer ends
+the gathering (ChainUnavailable, ArgoError): then nobody can judge.
 """
 
 from __future__ import annotations
@@ -99,9 +99,7 @@ class FactFinder:
         )
         order = ordered if isinstance(ordered, Order) else None
         problem = "" if isinstance(ordered, Order) else ordered
-        return replace(
-            item, files=files, digests=digests, order=order, order_problem=problem, fee_decimals=decimals
-        )
+        return replace(item, files=files, digests=digests, order=order, order_problem=problem, fee_decimals=decimals)
 
     def _files(self, ddo: DDO, service: Service) -> tuple[UrlFile, ...] | None:
         try:

@@ -1,9 +1,9 @@
 """Who pays for a job, and until when it is paid. Amounts are integers in base units, times are Unix seconds.
 
 All orders of a job share one end, the largest `validUntil` among them. One single order must carry the fee from now to
-that end: fees are not added up. The first dataset that does is the carrier, then the algorithm; in a free environment it
-is the first dataset. The carrier's transaction is the job's agreement id. (The peer takes the last one that pays, which
-makes the agreement id of a free environment the algorithm's order.)
+that end: fees are not added up. The first dataset that does is the carrier, then the algorithm; in a free environment
+it is the first dataset. The carrier's transaction is the job's agreement id. (The peer takes the last one that pays,
+which makes the agreement id of a free environment the algorithm's order.)
 """
 
 from __future__ import annotations

@@ -49,14 +49,19 @@ def make_quotes(facts: ComputeFacts, valid_until: int, keys: ProviderKeys, chain
     """The whole answer, for facts that have passed `require_quotable` and `require_period`."""
     assets = [_without_stale(asset, valid_until) for asset in facts.assets()]
     carrier, end = _carrier(facts, assets, valid_until)
-    answers = []
+    answers: list[dict[str, Any]] = []
     for place, asset in enumerate(assets):
         covered = asset.order is not None and not _needs_renewal(asset, valid_until)
         if covered and place != carrier and asset.order is not None:
             answers.append({"validOrder": asset.order.tx_hash})
             continue
-        quote = _quote(facts, asset, keys, chains, carries=place == carrier, valid_until=end if place == carrier else valid_until)
-        answer = {"datatoken": asset.service.datatoken_address if asset.service else "", "providerFee": quote}
+        quote = _quote(
+            facts, asset, keys, chains, carries=place == carrier, valid_until=end if place == carrier else valid_until
+        )
+        answer: dict[str, Any] = {
+            "datatoken": asset.service.datatoken_address if asset.service else "",
+            "providerFee": quote,
+        }
         if asset.order is not None:
             answer["validOrder"] = asset.order.start_tx_hash
         answers.append(answer)

@@ -91,7 +91,7 @@ def _algorithms(item: AssetFacts) -> list[Any]:
 
 
 def _listed(value: Any) -> list[Any]:
-    """A list as published; "*" alone counts as a list of it, anything else that is no list as an entry that fits none."""
+    """A list as published; a single value counts as a list of it, so a malformed one fits nothing."""
     if not value:
         return []
     return value if isinstance(value, list) else [value]

@@ -14,7 +14,9 @@ from workflow_templates import names
 ResultEntries = Sequence[dict[str, Any]]
 
 
-def job_object(workflow: Workflow, status: JobStatus, results: ResultEntries, queue_position: int | None) -> dict[str, Any]:
+def job_object(
+    workflow: Workflow, status: JobStatus, results: ResultEntries, queue_position: int | None
+) -> dict[str, Any]:
     """`results` is "" (text) until something is published; never a URL. Dates are Unix seconds as text.
 
     `queue_position`: 1 is next; None for a job that does not wait.

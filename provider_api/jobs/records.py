@@ -33,15 +33,15 @@ class Argo(Protocol):
 
     async def get(self, name: str) -> Workflow: ...
 
-    async def list(
-        self, labels: Mapping[str, str], *, limit: int | None = 100, unfinished_only: bool = False
-    ) -> list[Workflow]: ...
-
     async def count(self, labels: Mapping[str, str], *, unfinished_only: bool = False) -> int: ...
 
     async def stop(self, name: str) -> None: ...
 
     async def templates(self) -> list[Template]: ...
+
+    async def list(
+        self, labels: Mapping[str, str], *, limit: int | None = 100, unfinished_only: bool = False
+    ) -> list[Workflow]: ...
 
 
 async def find_workflow(argo: Argo, job_id: str) -> Workflow | None:
@@ -63,5 +63,5 @@ def translated(retry_after_seconds: int) -> Iterator[None]:
         log.warning("argo_unavailable", reason=exc.reason)
         raise NeighbourAway("The compute service does not answer at the moment.", retry_after_seconds) from exc
     except errors.ArgoRefused as exc:
-        log.error("argo_refused", status=exc.status, message=exc.message)
+        log.warning("argo_refused", status=exc.status, message=exc.message)
         raise NeighbourFailed("The compute service refused a request of ours.") from exc

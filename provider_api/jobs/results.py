@@ -1,7 +1,7 @@
 """Results of a job: their list, and their bytes from the result store.
 
-The list is in the output of the publishing step while it is short, else in the manifest beside the files. Either way the
-step's output has the manifest's digest, so what is delivered is what was published.
+The list is in the output of the publishing step while it is short, else in the manifest beside the files. Either way
+the step's output has the manifest's digest, so what is delivered is what was published.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class ResultStore:
         except pod_store.ResultMissing:
             raise Refused(f"No results for job {workflow.name}", 404) from None
         except ManifestInvalid as exc:
-            log.error("manifest_invalid", job_id=workflow.name, reason=str(exc))
+            log.warning("manifest_invalid", job_id=workflow.name, reason=str(exc))
             raise NeighbourFailed("The results are not those that were published.") from exc
         except pod_store.StoreUnavailable as exc:
             raise self._away(exc) from exc
@@ -123,7 +123,7 @@ def summary_of(workflow: Workflow) -> Summary | None:
             try:
                 return Summary.model_validate_json(text)
             except ValueError:
-                log.error("results_unreadable", job_id=workflow.name)
+                log.warning("results_unreadable", job_id=workflow.name)
     return None
 
 
@@ -153,6 +153,6 @@ def requested_part(header: str | None, size: int) -> Part | None:
 
 
 def disposition(filename: str) -> str:
-    """`attachment;filename=NAME`, no blank, no quotes: what clients match. NAME keeps letters, digits and few others."""
+    """`attachment;filename=NAME`, no blank, no quotes: what clients match. Odd characters become _."""
     name = re.sub(r"[^\w.()+=@ -]", "_", filename, flags=re.ASCII).strip(" .") or "result"
     return f"attachment;filename={name[:200]}"

@@ -154,4 +154,3 @@ def _annotations(facts: ComputeFacts, owner_text: str, carrier: payment.Carrier)
         names.INPUT_DIDS: json.dumps([item.request.document_id for item in facts.datasets], separators=(",", ":")),
         names.VALID_UNTIL: str(payment.last_valid_until(orders)),
     }
-

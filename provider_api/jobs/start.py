@@ -5,9 +5,9 @@
 A job's name follows from its request, and a claim (nonce and order, taken together or not at all) stands before its
 submission. So whatever is repeated, raced or killed:
 
-* the identical request meets its own claim and is answered with its job, before any rule (its order may be over by now);
-* a claim whose submission has an unknown outcome stays open; who repeats the request submits again by name, and Argo's
-  "already exists" is success;
+* the identical request meets its own claim and is answered with its job, before any rule (its order may be over now);
+* a claim whose submission has an unknown outcome stays open; who repeats the request submits again by name, and
+  Argo's "already exists" is success;
 * a claim that certainly was not submitted is released: the identical request opens it again, and a new request with the
   next nonce may use the same orders;
 * "submitted, but unknown to Argo" is never started again: it ran, and its record has expired.
@@ -29,7 +29,7 @@ from provider_api.access.gather import FactFinder
 from provider_api.access.request import ComputeRequest
 from provider_api.access.signature import require_fresh, stale
 from provider_api.errors import NeighbourAway, NeighbourFailed, Refused
-from provider_api.jobs.environments import Environment, Environments
+from provider_api.jobs.environments import Environment
 from provider_api.jobs.identity import JobIdentity
 from provider_api.jobs.records import Argo, find_workflow
 from provider_api.jobs.specification import Submission, prepare
@@ -62,12 +62,11 @@ class JobStarter:
         keys: ProviderKeys,
         facts: FactFinder,
         argo: Argo,
-        environments: Environments,
         nonces: Nonces,
         claims: Claims,
     ) -> None:
         self._settings, self._keys, self._facts = settings, keys, facts
-        self._argo, self._environments = argo, environments
+        self._argo = argo
         self._nonces, self._claims = nonces, claims
         self._running: dict[str, asyncio.Task[Workflow]] = {}
 
@@ -112,7 +111,9 @@ class JobStarter:
                 await self._claims.mark(claim.job_id, "open", "submitted")
             return workflow
         if claim.state in ("submitted", "closed"):
-            raise Refused(f"Job {claim.job_id} has been started before and is no longer known. It is not started again.")
+            raise Refused(
+                f"Job {claim.job_id} has been started before and is no longer known. It is not started again."
+            )
         submission = await self._prepared(request)
         if (submission.chain_id, submission.agreement_id) != (claim.chain_id, claim.agreement_id):
             raise Refused({"order": "changed"})  # another of the same orders pays by now; a new nonce can claim it
@@ -130,7 +131,7 @@ class JobStarter:
         return prepare(facts, request.identity.job_id, request.owner_text, self._settings, self._keys)
 
     async def _require_room(self, facts: ComputeFacts) -> None:
-        """Ours: only so many jobs may wait in an environment. Asks Argo, so that Argo's absence shows before a claim."""
+        """Ours: only so many jobs may wait. Asks Argo, so its absence shows before anything is claimed."""
         environment = facts.environment
         if environment is None:
             return
@@ -208,7 +209,7 @@ class JobStarter:
             workflow = await self._argo.get(job_id)
         except argo_errors.SubmissionRefused as exc:
             await self._claims.mark(job_id, "open", "released")
-            log.error("submission_refused", job_id=job_id, status=exc.status, message=exc.message)
+            log.warning("submission_refused", job_id=job_id, status=exc.status, message=exc.message)
             raise NeighbourFailed("The compute service refused the job.") from exc
         except argo_errors.ArgoUnavailable as exc:
             log.warning("submission_failed", job_id=job_id, definite=exc.definite, reason=exc.reason)

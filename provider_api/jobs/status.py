@@ -1,8 +1,8 @@
 """From Argo's state of a workflow to a job's status: one pure function.
 
-The end is the workflow's phase. The verdict is made of the steps' own nodes, never of the phase: a workflow whose filter
-refused is "Succeeded", and so is one that was terminated while it published. A node that is not final in a finished
-workflow belongs to a step that never ran.
+The end is the workflow's phase. The verdict is made of the steps' own nodes, never of the phase: a workflow whose
+filter refused is "Succeeded", and so is one that was terminated while it published. A node that is not final in a
+finished workflow belongs to a step that never ran.
 
 | status | when |
 | --- | --- |
@@ -12,7 +12,7 @@ workflow belongs to a step that never ran.
 | 30 | inputs and algorithm are in place |
 | 40 | the algorithm's container runs |
 | 50, 60 | filtering; publishing |
-| 31, 32 | an input, or the algorithm, could not be provided. Shown as soon as it is known; final when publishing is done |
+| 31, 32 | an input, or the algorithm, could not be provided. Shown at once, final after publishing |
 | 41 | every other failure; `reason` says which |
 | 62 | not every result reached the store |
 | 70 | done, stopped (`stopreq` 1), or out of time (`stopreq` 2) |

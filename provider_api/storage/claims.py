@@ -127,9 +127,7 @@ async def _find(connection: AsyncConnection, job_id: str) -> Claim | None:
 async def _change(connection: AsyncConnection, seen: Claim, state: State) -> bool:
     statement = (
         update(claims)
-        .where(
-            claims.c.job_id == seen.job_id, claims.c.state == seen.state, claims.c.changed_at == seen.changed_at
-        )
+        .where(claims.c.job_id == seen.job_id, claims.c.state == seen.state, claims.c.changed_at == seen.changed_at)
         .values(state=state, changed_at=time.time())
     )
     return (await connection.execute(statement)).rowcount == 1

@@ -7,6 +7,7 @@ other with the last repeated. What was asked is kept, for tests that look at the
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -34,7 +35,8 @@ class Answer:
     status: int = 200
     body: Any = None  # bytes and text as they are, anything else as JSON
     content_type: str = "application/json"
-    wait_seconds: float = 0.0
+    wait_seconds: float = 0.0  # before the answer
+    stall_seconds: float = 0.0  # between its head and its body
     hang_up: bool = False  # close the connection instead of answering
 
 
@@ -75,7 +77,9 @@ def recorded_answer(name: str) -> Answer:
 
 
 @contextmanager
-def replay_server() -> Iterator[Replay]:
+def replay_server(certificate: Path | None = None) -> Iterator[Replay]:
+    """`certificate`: a PEM file with key and certificate, to answer over TLS."""
+
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
@@ -101,6 +105,8 @@ def replay_server() -> Iterator[Replay]:
             self.send_header("Content-Type", answer.content_type)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
+            self.wfile.flush()
+            time.sleep(answer.stall_seconds)
             self.wfile.write(body)
 
         do_GET = do_POST = do_PUT = do_DELETE = do  # the library's names
@@ -109,12 +115,17 @@ def replay_server() -> Iterator[Replay]:
             """Tests read `requests` instead."""
 
         def handle(self) -> None:
-            with suppress(ConnectionError, TimeoutError):  # the client gave up, as some tests want it to
+            with suppress(ConnectionError, TimeoutError, ssl.SSLError):  # the client gave up, as some tests want it to
                 super().handle()
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    replay = Replay(f"http://127.0.0.1:{server.server_address[1]}")
+    if certificate is not None:
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(certificate)
+        server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    scheme = "http" if certificate is None else "https"
+    replay = Replay(f"{scheme}://127.0.0.1:{server.server_address[1]}")
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:

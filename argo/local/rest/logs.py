@@ -87,15 +87,12 @@ class _Lines:
     async def _of(self, pod: str) -> AsyncIterator[str]:
         path = self._server.controller.pods.log_path(pod)
         position, rest = 0, b""
+        if self._tail is not None:
+            position = await asyncio.to_thread(_tail_start, path, self._tail)
         while True:
             ended = not self._follow or self._over(pod)
             data = await asyncio.to_thread(_read, path, position)
-            if self._tail is not None and position == 0:
-                data = b"".join(data.splitlines(keepends=True)[-self._tail :]) if self._tail else b""
-                size = await asyncio.to_thread(_size, path)
-                position = size
-            else:
-                position += len(data)
+            position += len(data)
             *lines, rest = (rest + data).split(b"\n")
             if len(rest) > _LINE_BYTES:
                 lines, rest = [*lines, rest], b""
@@ -111,10 +108,8 @@ class _Lines:
 
     def _over(self, pod: str) -> bool:
         """No more lines will come: the pod has ended, or its workflow has."""
-        return not self._server.controller.pods.running(pod) and (self._started(pod) or self._finished())
-
-    def _started(self, pod: str) -> bool:
-        return self._server.controller.pods.ended(pod)
+        pods = self._server.controller.pods
+        return pods.ended(pod) or (self._finished() and not pods.running(pod))
 
 
 def _read(path: Path, position: int) -> bytes:
@@ -126,8 +121,11 @@ def _read(path: Path, position: int) -> bytes:
         return b""
 
 
-def _size(path: Path) -> int:
+def _tail_start(path: Path, lines: int) -> int:
+    """Where the last lines begin."""
     try:
-        return path.stat().st_size
+        data = path.read_bytes()
     except FileNotFoundError:
         return 0
+    kept = data.splitlines(keepends=True)[-lines:] if lines else []
+    return len(data) - sum(len(line) for line in kept)

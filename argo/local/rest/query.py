@@ -38,13 +38,17 @@ class Query:
         """0 where it is missing."""
         text = self.text(name)
         if text and not text.isdigit():
-            raise invalid(f'type mismatch, parameter: {name}, error: strconv.ParseInt: parsing "{text}": invalid syntax')
+            raise invalid(
+                f'type mismatch, parameter: {name}, error: strconv.ParseInt: parsing "{text}": invalid syntax'
+            )
         return int(text or 0)
 
     def flag(self, name: str) -> bool:
         text = self.text(name)
         if text not in ("", "true", "false", "1", "0"):
-            raise invalid(f'type mismatch, parameter: {name}, error: strconv.ParseBool: parsing "{text}": invalid syntax')
+            raise invalid(
+                f'type mismatch, parameter: {name}, error: strconv.ParseBool: parsing "{text}": invalid syntax'
+            )
         return text in ("true", "1")
 
     def fields(self) -> Fields:

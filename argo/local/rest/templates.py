@@ -24,7 +24,8 @@ async def list_templates(request: Request) -> Response:
     found = [
         documents.template(stored)
         for stored in server.library.templates()
-        if pattern in stored.name and all(item.matches(stored.document["metadata"].get("labels", {})) for item in labels)
+        if pattern in stored.name
+        and all(item.matches(stored.document["metadata"].get("labels", {})) for item in labels)
     ]
     offset, limit = query.number("listOptions.continue"), query.number("listOptions.limit")
     page = found[offset : offset + limit] if limit else found[offset:]

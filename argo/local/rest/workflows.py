@@ -34,7 +34,9 @@ async def create(request: Request) -> Response:
     dry_run = bool(body.get("serverDryRun")) or "All" in (options.get("dryRun") or [])
     submission = read_submission(body.get("workflow"), server.settings.namespace)
     row = await server.controller.create(submission, dry_run=dry_run)
-    return answer(_document(row, lambda _: (dict(submission.spec["arguments"]), {}), Fields(""), server.settings.namespace))
+    return answer(
+        _document(row, lambda _: (dict(submission.spec["arguments"]), {}), Fields(""), server.settings.namespace)
+    )
 
 
 async def list_workflows(request: Request) -> Response:

@@ -9,6 +9,7 @@ import re
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -187,6 +188,14 @@ def job(tmp_path: Path) -> Job:
     return Job(tmp_path)
 
 
+@pytest.fixture
+def open_job() -> Iterator[Job]:
+    """A job in a folder that other users may enter (pytest's own temporary folders are closed)."""
+    with tempfile.TemporaryDirectory(prefix="c2d-test-") as folder:
+        Path(folder).chmod(0o755)
+        yield Job(Path(folder))
+
+
 def spec_for(server: FileServer | None, inputs: list[InputAsset], algorithm: Algorithm, **changes: Any) -> JobSpec:
     values: dict[str, Any] = {
         "binding": Binding(job_id=JOB_ID, environment="free", image=IMAGE, seconds=60, network="none"),
@@ -208,9 +217,6 @@ def did_of(number: int) -> str:
 def an_input(number: int, *files: dict[str, Any], service_id: str = "s1", **more: Any) -> InputAsset:
     did = did_of(number)
     return InputAsset(did=did, service_id=service_id, files=files, ddo={"id": did, "name": "Größe"}, **more)
-
-
-RAW = Algorithm(rawcode="echo hello\n", entrypoint="sh $ALGO")
 
 
 @pytest.fixture

@@ -70,8 +70,7 @@ def test_the_volume_is_as_the_contract_says(server: Any, job: Any, make_spec: An
 
 def test_modes_let_any_user_work(server: Any, job: Any, make_spec: Any, make_input: Any) -> None:
     job.write_spec(make_spec(server, [make_input(1, server.put("/a", b"x"))], RAW))
-    os.umask(previous := os.umask(0o077))
-    os.umask(0o077)
+    previous = os.umask(0o077)
     try:
         assert job.run("configuration").returncode == 0
     finally:
@@ -101,6 +100,31 @@ def test_what_configuration_wrote_runs(server: Any, job: Any, make_spec: Any, ma
     assert (job.data / "logs/algorithm.log").read_bytes() == b"input\ninput\n"
     assert (job.data / "outputs/r").read_bytes() == b"{{=1+1}}\n"
     assert json.loads((job.data / "inputs/algoCustomData.json").read_bytes()) is None
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_an_algorithm_of_any_user_reads_and_writes(server: Any, open_job: Any, make_spec: Any, make_input: Any) -> None:
+    job = open_job
+    entrypoint = "cat $INPUTS/*/0 $VOLUME/ddos/* >$OUTPUTS/r && mkdir $OUTPUTS/sub && echo x >$LOGS/own && $ALGO"
+    algorithm = Algorithm(
+        rawcode="#!/bin/sh\nid -u\necho x >$INPUTS/new || echo y >$INPUTS/index.json", entrypoint=entrypoint
+    )
+    job.write_spec(make_spec(server, [make_input(1, server.put("/a", b"input\n"))], algorithm))
+    assert job.run("configuration").returncode == 0
+    ran = subprocess.run(
+        ["sh", str(job.data / "start/run.sh")],
+        capture_output=True,
+        start_new_session=True,
+        check=False,
+        user=65534,
+        group=65534,
+        extra_groups=[],
+    )
+    assert ran.stdout.startswith(b"65534\n")
+    assert ran.stdout.count(b"ermission denied") == 2
+    assert ran.returncode != 0
+    assert (job.data / "outputs/r").read_bytes().startswith(b"input\n{")
+    assert (job.data / "logs/algorithm.log").read_bytes() == ran.stdout
 
 
 def test_a_broken_download_is_resumed(server: Any, job: Any, make_spec: Any, make_input: Any) -> None:

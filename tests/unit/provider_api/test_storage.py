@@ -81,7 +81,8 @@ async def test_one_of_many_equal_nonces_wins(database: Database) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"), [("7", "7"), ("007", "7"), ("7.50", "7.5"), ("7.0", "7"), ("0", "0"), ("000", "0"), ("0.10", "0.1")]
+    ("text", "expected"),
+    [("7", "7"), ("007", "7"), ("7.50", "7.5"), ("7.0", "7"), ("0", "0"), ("000", "0"), ("0.10", "0.1")],
 )
 def test_normal_form(text: str, expected: str) -> None:
     assert normal_form(text) == expected

@@ -11,6 +11,7 @@ from workflow_templates.environment import (
     KEEP_SECONDS,
     Environment,
     EnvironmentInvalid,
+    StepPods,
     read_environment,
     read_environments,
 )
@@ -84,6 +85,12 @@ def test_a_wrong_description_is_refused_by_field(tmp_path: Path, old: str, new: 
 def test_an_id_that_is_no_template_name_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match="id"):
         Environment.model_validate({"id": name})
+
+
+def test_every_field_is_documented() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "reference" / "environments.md").read_text("utf-8")
+    fields = set(Environment.model_fields) - {"steps"} | {f"steps.{name}" for name in StepPods.model_fields}
+    assert {name for name in fields if f"`{name}`" not in page} == set()
 
 
 def test_the_file_is_named_as_the_environment(tmp_path: Path) -> None:

@@ -7,11 +7,20 @@ import socket
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
+from urllib3.exceptions import InsecureRequestWarning
 
 from argo.client import (
     ArgoClient,
@@ -22,6 +31,8 @@ from argo.client import (
     WorkflowFinished,
     WorkflowNotFound,
 )
+from argo.client.connection import Connection
+from argo.client.logs import LogStream
 from tests.support.replay import Answer, Replay, Request, recorded_answer, recorded_job, recorded_rest, replay_server
 from workflow_templates import names
 
@@ -308,13 +319,10 @@ def running_job() -> Answer:
     return Answer(200, document)
 
 
-@pytest.mark.parametrize("events", [False, True], ids=["json-lines", "server-sent-events"])
-async def test_a_followed_log_has_the_programs_lines_only(argo: Replay, client: ArgoClient, events: bool) -> None:
-    stream = recorded_rest()["log-follow"]["stream"]
-    text = "".join(f"data: {line}\n\n:\n" if events else line for _, line in stream)
-    kind = "text/event-stream" if events else "application/json"
+async def test_a_followed_log_has_the_programs_lines_only(argo: Replay, client: ArgoClient) -> None:
+    text = "".join(line for _, line in recorded_rest()["log-follow"]["stream"])
     argo.on("GET", f"{WORKFLOWS}/{JOB}", running_job())
-    argo.on("GET", f"{WORKFLOWS}/{JOB}/log", Answer(200, text, kind))
+    argo.on("GET", f"{WORKFLOWS}/{JOB}/log", Answer(200, text))
     lines = [line async for line in client.follow_log(JOB)]
     assert lines == ["line 1", "err 1", "line 2", "err 2", "err 3", "line 3", "no newline"]
     request = argo.requests[-1]
@@ -357,6 +365,32 @@ async def test_a_log_that_breaks_off_says_so(argo: Replay, client: ArgoClient) -
         await anext(lines)
 
 
+@pytest.mark.parametrize("runs", [True, False])
+async def test_silence_in_a_log_is_borne_while_the_program_runs(argo: Replay, runs: bool) -> None:
+    record = b'{"result":{"content":"late"}}\n'
+    argo.on("GET", f"{WORKFLOWS}/{JOB}/log", Answer(200, record, stall_seconds=0.4))
+    asked = 0
+
+    async def still_runs() -> bool:
+        nonlocal asked
+        asked += 1
+        return runs
+
+    stream = LogStream(Connection(argo.url, "jobs"))
+    found = stream.lines(JOB, "pod", follow=True, still_runs=still_runs, silence_seconds=0.1)
+    assert [line async for line in found] == (["late"] if runs else [])
+    assert asked > 1 if runs else asked == 1
+    await stream.close()
+
+
+async def test_a_log_may_be_left_early(argo: Replay, client: ArgoClient) -> None:
+    argo.on("GET", f"{WORKFLOWS}/{JOB}", running_job())
+    argo.on("GET", f"{WORKFLOWS}/{JOB}/log", Answer(200, b'{"result":{"content":"a"}}\n' * 1000))
+    lines = client.follow_log(JOB)
+    assert await anext(lines) == "a"
+    await lines.aclose()
+
+
 async def test_a_token_file_that_changes_is_read_again(argo: Replay, tmp_path: Path) -> None:
     token = tmp_path / "token"
     argo.on("GET", f"{WORKFLOWS}/{JOB}", FULL)
@@ -382,6 +416,45 @@ async def test_a_path_before_the_api_is_kept(argo: Replay) -> None:
             await submit(client)
             assert [line async for line in client.follow_log(JOB)] == ["a"]
     assert not any("authorization" in request.headers for request in argo.requests)
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "argo")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder(
+            name, name, key.public_key(), x509.random_serial_number(), now, now + timedelta(hours=1)
+        )
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, SHA256())
+    )
+    secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    path = tmp_path_factory.mktemp("tls") / "argo.pem"
+    path.write_bytes(secret + made.public_bytes(Encoding.PEM))
+    return path
+
+
+@pytest.mark.parametrize("trusted", ["file", "nothing checked", "public authorities"])
+async def test_trust(certificate: Path, trusted: str) -> None:
+    verify: bool | Path = {"file": certificate, "nothing checked": False}.get(trusted, True)
+    with replay_server(certificate) as argo, warnings.catch_warnings():
+        warnings.simplefilter("ignore", InsecureRequestWarning)
+        argo.on("GET", f"{WORKFLOWS}/{JOB}", running_job())
+        argo.on("POST", WORKFLOWS, Answer(200, FULL.body))
+        argo.on("GET", f"{WORKFLOWS}/{JOB}/log", Answer(200, b'{"result":{"content":"a"}}\n'))
+        async with ArgoClient(argo.url, "jobs", "secret-token", verify=verify) as client:
+            if verify is True:
+                for call in (submit(client), client.get(JOB), client.stop(JOB)):
+                    with pytest.raises(ArgoUnavailable) as failed:
+                        await call
+                    assert failed.value.definite
+                assert argo.requests == []
+            else:
+                await submit(client)
+                assert [line async for line in client.follow_log(JOB)] == ["a"]
 
 
 async def test_neither_a_netrc_file_nor_a_proxy_changes_what_is_sent(

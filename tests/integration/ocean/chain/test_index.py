@@ -1,4 +1,4 @@
-"""The metadata index against the real contracts: what resolves, what does not, what survives a restart or another chain."""
+"""The metadata index on the real contracts: what resolves and what does not, restarts, another chain, bad nodes."""
 
 from __future__ import annotations
 

@@ -18,7 +18,9 @@ pytestmark = pytest.mark.integration
 
 async def test_exit_code_log_and_times(pods: Pods) -> None:
     before = time.time()
-    ran = await pods.run("sh", "-c", "echo out; echo err >&2; echo $GREETING; pwd; exit 7", env={"GREETING": "hi {{x}}"})
+    ran = await pods.run(
+        "sh", "-c", "echo out; echo err >&2; echo $GREETING; pwd; exit 7", env={"GREETING": "hi {{x}}"}
+    )
     assert (ran.end.why, ran.end.code, ran.end.message) == ("exited", 7, "")
     assert ran.log == "out\nerr\nhi {{x}}\n/\n"
     assert ran.end.started_at is not None
@@ -68,7 +70,9 @@ async def test_starting_twice_runs_once(pods: Pods) -> None:
 
 async def test_volumes_pass_from_pod_to_pod(pods: Pods) -> None:
     volume = pods.volume()
-    made = await pods.run("sh", "-c", "mkdir /data/inputs; echo 5 > /data/inputs/0", mounts=(writable(volume, "/data"),))
+    made = await pods.run(
+        "sh", "-c", "mkdir /data/inputs; echo 5 > /data/inputs/0", mounts=(writable(volume, "/data"),)
+    )
     assert made.end.code == 0, made.log
     mounts = (read_only(volume / "inputs", "/data/inputs"), writable(pods.volume("out"), "/data/outputs"))
     read = await pods.run("sh", "-c", "cat /data/inputs/0 | tee /data/outputs/copy", mounts=mounts)
@@ -99,7 +103,9 @@ async def test_steps_run_with_this_interpreter_and_project(pods: Pods) -> None:
 
 
 async def test_python_images_have_numpy(pods: Pods) -> None:
-    ran = await pods.run("python3", "-c", "import numpy; print(numpy.arange(3).sum())", image="docker.io/library/python:3.11")
+    ran = await pods.run(
+        "python3", "-c", "import numpy; print(numpy.arange(3).sum())", image="docker.io/library/python:3.11"
+    )
     assert ran.log == "3\n"
 
 
@@ -128,7 +134,9 @@ async def test_an_unpacked_image_folder_is_the_root(pods: Pods, tmp_path: Path) 
     runtime = SandboxRuntime(Images([Image("mine", "folder", folder=image)]))
     made = Pods(runtime, pods.base)
     mounts = (read_only(Path("/usr"), "/machine"), writable(pods.volume(), "/data/outputs"))
-    ran = await made.run("sh", "-c", "cat /etc/motd; echo x > /data/outputs/y; id -un; touch /etc/z", image="mine", mounts=mounts)
+    ran = await made.run(
+        "sh", "-c", "cat /etc/motd; echo x > /data/outputs/y; id -un; touch /etc/z", image="mine", mounts=mounts
+    )
     assert ran.log.splitlines()[:2] == ["from the image", "pod"], ran
     assert "Read-only" in ran.log
     assert (pods.base / "volumes/volume/y").exists()
@@ -157,7 +165,11 @@ async def test_a_failed_set_up_says_why(pods: Pods, what: str) -> None:
         ran = await pods.run("true", working_dir="/no/such/folder")
     else:
         source = volume / ("way" if what == "link" else "gone")
-        ran = await pods.ended(pods.start("ls", "/data", mounts=(read_only(source, "/data"),))) if what == "link" else None
+        ran = (
+            await pods.ended(pods.start("ls", "/data", mounts=(read_only(source, "/data"),)))
+            if what == "link"
+            else None
+        )
         if ran is None:
             with pytest.raises(FileNotFoundError):
                 pods.start("ls", "/data", mounts=(read_only(source, "/data"),))

@@ -1,0 +1,59 @@
+"""The application: `create_app(settings)` builds it, its lifespan opens and closes everything it uses."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import structlog
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp
+
+from provider_api import routes
+from provider_api.errors import ApiError, NotOffered, render
+from provider_api.services import OpenNeighbours, open_neighbours, open_services
+from provider_api.settings import Settings
+from provider_api.transport import Transport
+
+log = structlog.get_logger(__name__)
+
+
+def create_app(settings: Settings, neighbours: OpenNeighbours = open_neighbours) -> ASGIApp:
+    """The ASGI application of the Provider API. `neighbours` opens whoever it talks to."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with open_services(settings, neighbours) as services:
+            app.state.services = services
+            app.state.root = routes.root.document(services)
+            log.info("service_ready", chains=services.chains.ids(), provider=services.keys.address)
+            yield
+
+    app = FastAPI(
+        title="Compute-to-Data Provider",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+    )
+    app.include_router(routes.router)
+    app.add_exception_handler(ApiError, _render)
+    app.add_exception_handler(HTTPException, _render_http)
+    return Transport(app, settings.server.max_body_bytes, settings.limits.retry_after_seconds)
+
+
+async def _render(request: Request, error: Exception) -> Response:
+    if not isinstance(error, ApiError):
+        raise error
+    return render(error)
+
+
+async def _render_http(request: Request, error: Exception) -> Response:
+    """Unknown paths and wrong methods, which the router finds."""
+    if not isinstance(error, HTTPException):
+        raise error
+    return render(NotOffered(405 if error.status_code == 405 else 404))

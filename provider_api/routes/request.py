@@ -1,0 +1,40 @@
+"""What all routes do first: find the services, read and validate parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from starlette.requests import Request
+
+from ocean.addresses import canonical
+from provider_api.errors import NotOffered
+from provider_api.parameters import Field, Input, address, read_input, required, validate
+from provider_api.services import Services
+
+CONSUMER = Field("consumerAddress", (required, address), bail=True)
+
+
+def services_of(request: Request) -> Services:
+    services: Services = request.app.state.services
+    return services
+
+
+async def parameters_of(request: Request, fields: Sequence[Field]) -> Input:
+    """Validated parameters. A GET route answers HEAD with 405, but only after the validation, as the peer does.
+
+    Raises InvalidRequest, Refused, NotOffered.
+    """
+    given = read_input(request.url.query, request.headers.get("content-type", ""), await request.body())
+    validate(fields, given)
+    require_not_head(request)
+    return given
+
+
+def require_not_head(request: Request) -> None:
+    if request.method == "HEAD":
+        raise NotOffered(405)
+
+
+def consumer_of(given: Input, field: str = "consumerAddress") -> str:
+    """Canonical address of a validated field."""
+    return canonical(given.text(field))

@@ -1,0 +1,127 @@
+"""Reads of a network, and what becomes of a node that is away, slow, or says something else."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from ocean.chain.contracts import AnswerMalformed
+from ocean.chain.network import Network, NetworkMisconfigured
+from ocean.chain.orders import OrderInvalid, verify_order
+from ocean.chain.rpc import CallReverted, ChainUnavailable
+from tests.support.chain import Chain, consumer, free_port, publisher, stranger
+from tests.support.rpc_proxy import rpc_proxy
+
+pytestmark = pytest.mark.integration
+
+
+async def test_facts_of_an_asset(chain: Chain) -> None:
+    network, asset = chain.network, await chain.publish()
+    state = await network.nft_state(asset.nft)
+    assert state is not None
+    assert (state.state, state.has_metadata, state.decryptor_url) == (0, True, "http://127.0.0.1:8030")
+    assert await network.nft_owner(asset.nft) == publisher.address
+    assert await network.factory_knows(asset.nft)
+    assert await network.is_deployed(asset.nft, asset.datatoken)
+    assert not await network.is_deployed(asset.nft, network.ocean)
+    assert network.name == "Ganache"
+
+
+@pytest.mark.parametrize("kind", ["nobody", "token", "factory"])
+async def test_addresses_that_are_no_data_nft(chain: Chain, kind: str) -> None:
+    network = chain.network
+    address = {"nobody": stranger.address, "token": network.ocean, "factory": network.factory}[kind]
+    assert await network.nft_state(address) is None
+    assert await network.nft_owner(address) is None
+    assert not await network.factory_knows(address)
+    assert not await network.is_deployed(address, network.ocean)
+
+
+async def test_tokens(chain: Chain) -> None:
+    network = chain.network
+    assert await network.token_decimals(network.ocean) == 18
+    assert await network.token_decimals(network.addresses["MockUSDC"]) == 6
+    requests = network.rpc.requests
+    assert await network.token_decimals(network.addresses["MockUSDC"].lower()) == 6
+    assert await network.token_decimals("0x" + "0" * 40) == 18
+    assert network.rpc.requests == requests
+    with pytest.raises(AnswerMalformed):
+        await network.token_decimals(stranger.address)
+
+
+async def test_blocks_and_transactions(chain: Chain) -> None:
+    assert await chain.network.receipt("0x" + "00" * 32) is None
+    assert abs(await chain.network.block_timestamp(await chain.network.head()) - time.time()) < 120
+    with pytest.raises(LookupError):
+        await chain.network.block_timestamp(10**9)
+
+
+async def test_reverted_call_is_not_the_nodes_fault(chain: Chain) -> None:
+    with pytest.raises(CallReverted):
+        await chain.network.rpc.call("eth_call", {"to": chain.network.factory, "data": "0x12345678"}, "latest")
+
+
+async def test_node_that_is_away(chain: Chain) -> None:
+    began = time.monotonic()
+    with pytest.raises(ChainUnavailable):
+        await Network.open(f"http://127.0.0.1:{free_port()}", chain.network.addresses)
+    assert time.monotonic() - began < 3
+
+
+@pytest.mark.parametrize("said", ["", "<html>", "[]", "{}", "7", '{"jsonrpc":"2.0","id":1}', "null"])
+async def test_node_that_says_something_else(chain: Chain, said: str) -> None:
+    async with rpc_proxy(chain.url) as proxy:
+        network = await Network.open(proxy.url, chain.network.addresses)
+        proxy.answer = said
+        with pytest.raises(ChainUnavailable):
+            await network.head()
+        with pytest.raises(ChainUnavailable):
+            await network.read_nft(stranger.address)
+        await network.close()
+
+
+async def test_slow_node(chain: Chain) -> None:
+    async with rpc_proxy(chain.url) as proxy:
+        network = await Network.open(proxy.url, chain.network.addresses, timeout_seconds=0.3)
+        proxy.hangs, began = True, time.monotonic()
+        with pytest.raises(ChainUnavailable) as caught:
+            await network.head()
+        assert time.monotonic() - began < 2
+        assert caught.value.chain_id == 8996
+        await network.close()
+
+
+async def test_node_without_batches(chain: Chain) -> None:
+    asset = await chain.publish()
+    async with rpc_proxy(chain.url) as proxy:
+        proxy.batches = False
+        network = await Network.open(proxy.url, chain.network.addresses)
+        assert (await network.read_nft(asset.nft)).owner == publisher.address
+        await network.close()
+
+
+async def test_address_file_and_chain_id_are_checked(chain: Chain, tmp_path: Path) -> None:
+    with pytest.raises(NetworkMisconfigured):
+        await Network.open(chain.url, chain.network.addresses, chain_id=1)
+    path = tmp_path / "address.json"
+    contents: list[object] = [{}, {"x": {"chainId": 1}}, {"x": {"chainId": 8996, "Ocean": "0x0"}}, []]
+    for content in contents:
+        path.write_text(json.dumps(content))
+        with pytest.raises(NetworkMisconfigured):
+            await Network.open(chain.url, path)
+    with pytest.raises(NetworkMisconfigured):
+        await Network.open(chain.url, tmp_path / "nothing.json")
+
+
+async def test_confirmations(chain: Chain) -> None:
+    asset = await chain.publish()
+    tx = await chain.order(asset)
+    network = await Network.open(chain.url, chain.network.addresses, confirmations=3)
+    with pytest.raises(OrderInvalid, match="not_confirmed"):
+        await verify_order(network, chain.request(asset, tx))
+    await chain.network.rpc.call("anvil_mine", "0x2")
+    assert (await verify_order(network, chain.request(asset, tx))).payer == consumer.address
+    await network.close()

@@ -1,0 +1,410 @@
+"""The publishing step as a process, into a folder and into a real S3 server, over trees that mean no good."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from moto.server import ThreadedMotoServer
+
+from pods.exit_codes import ExitCode
+from pods.manifest import Manifest, ManifestInvalid
+from pods.publishing.tree import Found, NotReadable, find_files, open_found
+from pods.store import ResultMissing, StoreConfig, delete_job, load_manifest, open_store, stream_object
+
+pytestmark = pytest.mark.integration
+JOB_ID = "00" + "a1" * 15
+
+
+@pytest.fixture(scope="module")
+def s3() -> Iterator[StoreConfig]:
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    port = server._server.server_port
+    options = {
+        "endpoint": f"http://127.0.0.1:{port}",
+        "region": "us-east-1",
+        "access_key_id": "test",
+        "secret_access_key": "secret-of-the-store",
+    }
+    client = boto3.client(
+        "s3",
+        endpoint_url=options["endpoint"],
+        region_name="us-east-1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )
+    client.create_bucket(Bucket="results")
+    yield StoreConfig("s3://results/c2d/jobs", options)
+    client.close()
+    server.stop()
+
+
+@pytest.fixture(params=["folder", "s3"])
+def store(request: pytest.FixtureRequest, job: Any) -> StoreConfig:
+    if request.param == "s3":
+        config: StoreConfig = request.getfixturevalue("s3")
+    else:
+        config = StoreConfig(f"file://{job.folder}/my%20results")
+    use(job, config)
+    return config
+
+
+def use(job: Any, config: StoreConfig) -> None:
+    (job.folder / "store").mkdir(exist_ok=True)
+    (job.folder / "store/store.json").write_text(json.dumps({"url": config.url, "options": dict(config.options)}))
+
+
+@pytest.fixture
+def folder_store(job: Any) -> StoreConfig:
+    config = StoreConfig(f"file://{job.folder}/results")
+    use(job, config)
+    return config
+
+
+def make_volume(job: Any) -> Path:
+    data: Path = job.data
+    for name in ("outputs/models", "logs", "adminlogs"):
+        (data / name).mkdir(parents=True)
+    (data / "outputs/b.csv").write_bytes(b"1,2\n")
+    (data / "outputs/B.csv").write_bytes(b"")
+    (data / "outputs/.hidden").write_bytes(b"h")
+    (data / "outputs/models/große Datei.bin").write_bytes(os.urandom(3 << 20))
+    (data / "logs/algorithm.log").write_bytes(b"see https://example.org/ 0x" + b"ab" * 65 + b"\n")
+    (data / "logs/extra.txt").write_bytes(b"extra")
+    (data / "logs/.run").write_text("started 100\nfinished 160\nexit 0\n")
+    (data / "adminlogs/configure.log").write_text("got https://user:pw@host/x?signature=0xabc in 1 s\nfine\n")
+    return data
+
+
+def load(config: StoreConfig, job: Any) -> Manifest:
+    summary = json.loads((job.folder / "results.json").read_text())
+    manifest = asyncio.run(load_manifest(config.open(), JOB_ID, summary["digest"]))
+    assert summary["count"] == len(manifest.files)
+    return manifest
+
+
+def read(config: StoreConfig, key: str, start: int = 0, end: int | None = None) -> bytes:
+    async def collect() -> bytes:
+        return b"".join([piece async for piece in stream_object(config.open(), key, start=start, end=end)])
+
+    return asyncio.run(collect())
+
+
+def run_python(job: Any, code: str) -> subprocess.CompletedProcess[str]:
+    environ = job.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[3])}
+    return subprocess.run(
+        [sys.executable, "-c", code], env=environ, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def test_everything_is_published_in_order(store: StoreConfig, job: Any) -> None:
+    data = make_volume(job)
+    done = job.run("publishing")
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    manifest = load(store, job)
+    assert [(file.path, file.type) for file in manifest.files] == [
+        ("outputs/.hidden", "output"),
+        ("outputs/B.csv", "output"),
+        ("outputs/b.csv", "output"),
+        ("outputs/models/große Datei.bin", "output"),
+        ("logs/extra.txt", "output"),
+        ("logs/algorithm.log", "algorithmLog"),
+        ("adminlogs/configure.log", "configrationLog"),
+        ("adminlogs/publish.log", "publishLog"),
+    ]
+    assert manifest.complete
+    assert manifest.left_out == ()
+    assert manifest.run is not None
+    assert (manifest.run.started, manifest.run.finished) == (100, 160)
+    assert manifest.files[2].content_type == "text/csv"
+    for file in manifest.files:
+        content = read(store, file.key)
+        assert (file.filesize, file.sha256) == (len(content), hashlib.sha256(content).hexdigest())
+        assert file.filename == file.path.rpartition("/")[2]
+        if file.type in ("output", "algorithmLog"):
+            assert content == (data / file.path).read_bytes()  # the algorithm's own log is left as it is
+    assert read(store, manifest.files[6].key) == b"got [url] in 1 s\nfine\n"
+    assert b"publishing 7 files" in read(store, manifest.files[7].key)
+    summary = json.loads((job.folder / "results.json").read_text())
+    assert summary["files"][2] == {"index": 2, "filename": "b.csv", "filesize": 4, "type": "output"}
+
+
+def test_ranges_are_read_and_a_job_is_deleted(store: StoreConfig, job: Any) -> None:
+    make_volume(job)
+    assert job.run("publishing").returncode == 0
+    manifest = load(store, job)
+    big = manifest.files[3]
+    content = read(store, big.key)
+    assert read(store, big.key, 10, 20) == content[10:20]
+    assert read(store, big.key, len(content) - 5) == content[-5:]
+    assert read(store, big.key, 5, 5) == b""
+    asyncio.run(delete_job(store.open(), JOB_ID))
+    asyncio.run(delete_job(store.open(), JOB_ID))
+    with pytest.raises(ResultMissing):
+        read(store, big.key)
+    with pytest.raises(ResultMissing):
+        asyncio.run(load_manifest(store.open(), JOB_ID))
+
+
+def test_an_empty_volume_gives_the_steps_own_log(store: StoreConfig, job: Any) -> None:
+    assert job.run("publishing").returncode == 0
+    assert [file.path for file in load(store, job).files] == ["adminlogs/publish.log"]
+
+
+def test_publishing_twice_is_publishing_once(store: StoreConfig, job: Any) -> None:
+    data = make_volume(job)
+    assert job.run("publishing").returncode == 0
+    (data / "outputs/late.txt").write_text("written by a dying algorithm")
+    assert job.run("publishing").returncode == 0
+    manifest = load(store, job)
+    assert len(manifest.files) == 9
+    assert manifest.complete
+
+
+def test_a_changed_manifest_is_noticed(folder_store: StoreConfig, job: Any) -> None:
+    make_volume(job)
+    assert job.run("publishing").returncode == 0
+    path = job.folder / "results" / JOB_ID / "manifest.json"
+    path.write_bytes(path.read_bytes().replace(b"b.csv", b"c.csv"))
+    with pytest.raises(ManifestInvalid):
+        load(folder_store, job)
+    assert asyncio.run(load_manifest(folder_store.open(), JOB_ID)).files
+
+
+def test_a_hostile_tree(folder_store: StoreConfig, job: Any) -> None:
+    data = make_volume(job)
+    out = os.fsencode(data / "outputs") + b"/"
+    outside = job.folder / "outside"
+    outside.mkdir()
+    (outside / "secret").write_text("not for you")
+    os.symlink("/etc/passwd", out + b"passwd")
+    os.symlink(outside, out + b"folder")
+    os.symlink("loop", out + b"loop")
+    os.mkfifo(out + b"fifo")
+    with socket.socket(socket.AF_UNIX) as unix:
+        unix.bind(out + b"socket")
+    with contextlib.suppress(OSError):
+        os.mknod(out + b"device", 0o600 | 0o020000, os.makedev(0, 0))
+    os.link(out + b"b.csv", out + b"z-second-name.csv")
+    with open(out + b"sparse", "wb") as file:
+        file.truncate(1 << 40)
+    Path(os.fsdecode(out + b"new\nline\x1b[31m\xff.txt")).write_bytes(b"odd")
+    Path(os.fsdecode(out + b"new\\x0aline.txt")).write_bytes(b"other")
+    deep = os.open(out, os.O_RDONLY)
+    for _ in range(3000):
+        os.mkdir(b"d", dir_fd=deep)
+        below = os.open(b"d", os.O_RDONLY, dir_fd=deep)
+        os.close(deep)
+        deep = below
+    os.close(deep)
+    (data / "logs/algorithm.log").unlink()
+    (data / "logs/algorithm.log").symlink_to(outside / "secret")
+    done = job.run("publishing")
+    assert (done.returncode, done.stderr) == (0, "")
+    manifest = load(folder_store, job)
+    reasons = {entry.path: entry.reason for entry in manifest.left_out}
+    assert reasons.pop("outputs/device", "special_file") == "special_file"
+    assert reasons == {
+        "outputs/passwd": "link",
+        "outputs/folder": "link",
+        "outputs/loop": "link",
+        "outputs/fifo": "special_file",
+        "outputs/socket": "special_file",
+        "outputs/z-second-name.csv": "hard_link",
+        "outputs/sparse": "too_large",
+        "outputs/" + "d/" * 63 + "d": "too_deep",
+        "logs/algorithm.log": "link",
+    }
+    odd = [file for file in manifest.files if "line" in file.path]
+    assert {file.path: read(folder_store, file.key) for file in odd} == {
+        "outputs/new\\x0aline\\x1b[31m\\xff.txt": b"odd",
+        "outputs/new\\x5cx0aline.txt": b"other",
+    }
+    stored = [path.read_bytes() for path in (job.folder / "results").rglob("*") if path.is_file()]
+    assert not any(b"not for you" in content or b"root:" in content for content in stored)
+    subprocess.run(["rm", "-rf", str(data)], check=True)  # pytest's own clean-up stumbles over the depth
+
+
+def test_unreadable_files_are_named(open_job: Any) -> None:
+    """As a user who is not root, on files of another user: the algorithm's image chose its own."""
+    job = open_job
+    config = StoreConfig(f"file://{job.folder}/results")
+    use(job, config)
+    data = make_volume(job)
+    (data / "outputs/b.csv").chmod(0)
+    (data / "outputs/models").chmod(0)
+    for path in (data / "adminlogs", data / "adminlogs/configure.log", job.folder / "store", job.folder):
+        path.chmod(0o777)
+    code = (
+        "import os, sys, pods.publishing.program as p\n"
+        "if os.geteuid() == 0:\n"
+        "    os.setgroups([]); os.setresgid(65534, 65534, 65534); os.setresuid(65534, 65534, 65534)\n"
+        "sys.exit(p.run(os.environ))\n"
+    )
+    done = run_python(job, code)
+    (data / "outputs/models").chmod(0o700)
+    assert done.returncode == 0, done.stdout + done.stderr
+    manifest = load(config, job)
+    assert {(entry.path, entry.reason) for entry in manifest.left_out} == {
+        ("outputs/b.csv", "unreadable"),
+        ("outputs/models", "unreadable"),
+    }
+    assert len(manifest.files) == 6
+
+
+def test_limits_of_count_and_size(folder_store: StoreConfig, job: Any) -> None:
+    data = make_volume(job)
+    job.changes |= {"C2D_MAX_OUTPUT_FILES": "3"}
+    assert job.run("publishing").returncode == 0
+    manifest = load(folder_store, job)
+    outputs = [file.path for file in manifest.files if file.type == "output"]
+    assert outputs == ["outputs/.hidden", "outputs/B.csv", "outputs/b.csv"]
+    assert {entry.reason for entry in manifest.left_out} == {"too_many"}
+    assert any(file.type == "algorithmLog" for file in manifest.files)
+    job.changes |= {"C2D_MAX_OUTPUT_FILES": "100", "C2D_MAX_OUTPUT_BYTES": "1000"}
+    (data / "outputs/more").write_bytes(b"m" * 990)
+    assert job.run("publishing").returncode == 0
+    manifest = load(folder_store, job)
+    assert {entry.path for entry in manifest.left_out} == {"outputs/models/große Datei.bin"}
+
+
+def test_too_many_entries_do_not_fill_the_memory(tmp_path: Path) -> None:
+    for number in range(300):
+        (tmp_path / f"d{number}").mkdir()
+    found, skipped = find_files(tmp_path, max_files=10)
+    assert found == []
+    assert [entry.reason for entry in skipped].count("too_many") <= 1
+    for number in range(300):
+        os.mkfifo(tmp_path / f"f{number}")
+    found, skipped = find_files(tmp_path, max_files=10)
+    assert len(skipped) == 101
+
+
+def test_a_file_that_was_swapped_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside/f").write_text("secret")
+    root = tmp_path / "outputs"
+    (root / "a").mkdir(parents=True)
+    (root / "a/f").write_text("mine")
+    found, _ = find_files(root, max_files=10)
+    (root / "a").rename(root / "old")
+    (root / "a").symlink_to(tmp_path / "outside")
+    with pytest.raises(NotReadable, match="changed"):
+        open_found(root, found[0])
+    (root / "a").unlink()
+    (root / "a").mkdir()
+    (root / "a/f").hardlink_to(tmp_path / "outside/f")
+    with pytest.raises(NotReadable, match="changed"):
+        open_found(root, found[0])
+    (root / "a/f").unlink()
+    os.mkfifo(root / "a/f")
+    with pytest.raises(NotReadable, match="changed"):
+        open_found(root, Found(b"a/f", 1, (0, 0)))
+
+
+def test_a_file_that_grows_or_shrinks_is_published_as_it_can_be(folder_store: StoreConfig, job: Any) -> None:
+    data = make_volume(job)
+    stop = threading.Event()
+
+    def keep_writing() -> None:
+        with (data / "outputs/growing").open("ab") as file:
+            while not stop.is_set():
+                file.write(b"x" * 1000)
+                file.flush()
+                time.sleep(0.001)
+
+    writer = threading.Thread(target=keep_writing)
+    writer.start()
+    try:
+        assert job.run("publishing").returncode == 0
+    finally:
+        stop.set()
+        writer.join()
+    file = next(file for file in load(folder_store, job).files if file.filename == "growing")
+    content = read(folder_store, file.key)
+    assert content == b"x" * file.filesize
+
+
+def test_a_store_that_is_away_is_worth_another_try(job: Any) -> None:
+    make_volume(job)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    config = StoreConfig(
+        "s3://results", {"endpoint": f"http://127.0.0.1:{port}", "access_key_id": "a", "secret_access_key": "hush-hush"}
+    )
+    use(job, config)
+    code = (
+        "import os, sys, pods.store as s, pods.publishing.program as p\n"
+        "s.RETRY_TIMEOUT_SECONDS = 1.0\n"
+        "p.Uploader.__init__.__kwdefaults__['backoff_seconds'] = 0.01\n"
+        "s.open_store.__kwdefaults__['retry_timeout_seconds'] = 0.5\n"
+        "sys.exit(p.run(os.environ))\n"
+    )
+    done = run_python(job, code)
+    assert done.returncode == ExitCode.TRY_AGAIN, done.stderr
+    assert not (job.folder / "results.json").exists()
+    assert "hush-hush" not in done.stdout + done.stderr
+    assert str(port) not in done.stdout + done.stderr
+
+
+def test_a_store_that_refuses_is_final(s3: StoreConfig, job: Any) -> None:
+    make_volume(job)
+    use(job, StoreConfig("s3://no-such-bucket", s3.options))
+    assert job.run("publishing").returncode == ExitCode.UPLOAD_INCOMPLETE
+    use(job, StoreConfig("ftp://x"))
+    done = job.run("publishing")
+    assert done.returncode == ExitCode.UPLOAD_INCOMPLETE
+    (job.folder / "store/store.json").unlink()
+    assert job.run("publishing").returncode == ExitCode.UPLOAD_INCOMPLETE
+
+
+def test_what_arrived_is_listed_when_something_did_not(folder_store: StoreConfig, job: Any) -> None:
+    make_volume(job)
+    in_the_way = job.folder / "results" / JOB_ID / "outputs" / "b.csv"
+    in_the_way.mkdir(parents=True)
+    (in_the_way / "x").write_text("")
+    done = job.run("publishing")
+    manifest = load(folder_store, job)
+    assert done.returncode == ExitCode.UPLOAD_INCOMPLETE
+    assert not manifest.complete
+    assert ("outputs/b.csv", "upload_failed") in {(entry.path, entry.reason) for entry in manifest.left_out}
+
+
+def test_memory_stays_flat_with_a_large_file(folder_store: StoreConfig, job: Any) -> None:
+    data = make_volume(job)
+    with (data / "outputs/large").open("wb") as file:
+        file.truncate(600 << 20)
+    code = (
+        "import os, pods.publishing.program as p\n"
+        "code = p.run(os.environ)\n"
+        "peak = [line for line in open('/proc/self/status') if line.startswith('VmHWM')][0]\n"
+        "print('peak', peak.split()[1], 'code', int(code))\n"
+    )
+    out = run_python(job, code).stdout.splitlines()[-1].split()
+    assert out[3] == "0"
+    assert int(out[1]) < 150 << 10  # kB
+    large = next(file for file in load(folder_store, job).files if file.filename == "large")
+    assert large.filesize == 600 << 20
+
+
+def test_open_store_refuses_other_addresses() -> None:
+    for url in ("ftp://x/y", "file://host/path", "s3:///x", "/plain/path", ""):
+        with pytest.raises(ValueError, match="result store"):
+            open_store(url)
+    with pytest.raises(ValueError, match="not accepted"):
+        open_store("s3://bucket", {"no_such_option": "hush"})

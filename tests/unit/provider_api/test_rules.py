@@ -1,0 +1,362 @@
+"""Every rule of a start: the exact place and message of each refusal, and what must pass."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from ocean.ddo import DDO
+from provider_api.access.facts import AssetFacts, ComputeFacts
+from provider_api.access.request import AlgorithmRequest, AssetRequest, ComputeRequest
+from provider_api.access.rules import judge, judge_all
+from provider_api.access.trust_rules import network_is_allowed
+from provider_api.settings import PolicySettings
+from tests.support.provider_facts import (
+    ALGORITHM_DID,
+    CHECKSUM,
+    CONSUMER,
+    DIGEST,
+    PUBLISHER,
+    RIGHT_CONTAINER_CHECKSUM,
+    algorithm,
+    asset,
+    dataset,
+    did,
+    document,
+    environment,
+    facts,
+    order,
+    raw,
+)
+
+pytestmark = pytest.mark.unit
+
+Change = Callable[[dict[str, Any]], Any]
+
+
+def spoiled(change: Change, number: int = 0, **changes: Any) -> AssetFacts:
+    """A dataset whose document was changed."""
+    source = document(did(number))
+    change(source)
+    return asset("dataset" if number == 0 else f"datasets[{number}]", source, **changes)
+
+
+def spoiled_algorithm(change: Change, **changes: Any) -> AssetFacts:
+    source = document(ALGORITHM_DID, "algorithm")
+    change(source)
+    return asset("algorithm", source, **changes)
+
+
+def asked(item: AssetFacts, **changes: Any) -> AssetFacts:
+    return replace(item, request=replace(item.request, **changes))
+
+
+def compute(**section: Any) -> AssetFacts:
+    return spoiled(lambda d: d["services"][0]["compute"].update(section))
+
+
+def with_request(given: ComputeFacts, **changes: Any) -> ComputeFacts:
+    return replace(given, request=replace(given.request, **changes))
+
+
+def trusting(**entry: Any) -> ComputeFacts:
+    return facts((compute(publisherTrustedAlgorithms=[entry]),))
+
+
+def raw_allowed() -> AssetFacts:
+    return compute(allowRawAlgorithm=True)
+
+
+def credentials(**section: Any) -> Change:
+    return lambda d: d.update(credentials=section)
+
+
+def denied(asset_did: str, code: str) -> str:
+    return f"Error: Access to asset {asset_did} was denied with code: ConsumableCodes.{code}."
+
+
+SOMEBODY = [{"type": "address", "values": ["0x" + "d" * 40]}]
+ME = [{"type": "address", "values": [CONSUMER.upper().replace("0X", "0x")]}]
+DENY = PolicySettings(trusted_lists_empty="deny")
+NOTHING = AssetFacts(AssetRequest("dataset", did(0), "svc", "0x1"))
+LOST_ALGORITHM = AssetFacts(AssetRequest("algorithm", ALGORITHM_DID, "svc", "0x1"))
+
+# name: (facts, place, message). The names say which check of the peer's order it is.
+REFUSED: dict[str, tuple[ComputeFacts, str, str]] = {
+    "A additional datasets no list": (with_request(facts(), additional_invalid=True), "additional_input", "invalid"),
+    "ours too many datasets": (replace(facts(), max_datasets=0), "additional_input", "too_many"),
+    "ours environment unknown": (facts(environment=None), "environment", "not_found"),
+    "ours environment of another chain": (
+        facts(environment=environment(allowed_chains=(137,))), "environment", "chain_not_allowed"),
+    "ours did and meta": (
+        facts(raw_algorithm=AlgorithmRequest(algorithm().request, {"rawcode": "x"}), published=algorithm()),
+        "algorithm", "invalid"),
+    "ours meta no json": (
+        facts(raw_algorithm=AlgorithmRequest(AssetRequest("algorithm"), meta_broken=True)), "algorithm", "invalid"),
+    "B1 no algorithm": (
+        facts(raw_algorithm=AlgorithmRequest(AssetRequest("algorithm"))), "algorithm", "missing_meta_documentId"),
+    "ours algorithm unknown": (facts(published=LOST_ALGORITHM), "algorithm.documentId", "did_not_found"),
+    "B3 dataset as algorithm": (
+        facts(published=asset("algorithm", document(ALGORITHM_DID))), "algorithm", "not_algo"),
+    "ours algorithm without type": (
+        facts(published=spoiled_algorithm(lambda d: d["metadata"].pop("type"))), "algorithm", "not_algo"),
+    "B4 no service": (
+        facts(published=asked(algorithm(), service_id="")), "algorithm.serviceId", "missing"),
+    "B5 service unknown": (facts(published=replace(algorithm(), service=None)), "algorithm", "file_unavailable"),
+    "B5 files of another key": (facts(published=replace(algorithm(), files=None)), "algorithm", "file_unavailable"),
+    "B5 file gone or too big": (facts(published=replace(algorithm(), digests=None)), "algorithm", "file_unavailable"),
+    "B5 no container": (
+        facts(published=spoiled_algorithm(lambda d: d["metadata"].pop("algorithm"))), "algorithm", "file_unavailable"),
+    "B5 no entrypoint": (
+        facts(published=spoiled_algorithm(lambda d: d["metadata"]["algorithm"]["container"].pop("entrypoint"))),
+        "algorithm", "file_unavailable"),
+    "B5 no checksum": (
+        facts(published=spoiled_algorithm(lambda d: d["metadata"]["algorithm"]["container"].pop("checksum"))),
+        "algorithm", "file_unavailable"),
+    "B6 algorithm revoked": (
+        facts(published=spoiled_algorithm(lambda d: (d["nft"].update(state=3), d.pop("metadata"), d.pop("services")))),
+        "algorithm.credentials", "Asset is not consumable."),
+    "B6 algorithm not for me": (
+        facts(published=spoiled_algorithm(credentials(allow=SOMEBODY))),
+        "algorithm.credentials", denied(ALGORITHM_DID, "CREDENTIAL_NOT_IN_ALLOW_LIST")),
+    "C1 no did": (facts((asked(dataset(), document_id=""),)), "dataset.documentId", "missing"),
+    "C1 no order": (facts((asked(dataset(), transfer_tx_id=""),)), "dataset.transferTxId", "missing"),
+    "C2 no service": (facts((asked(dataset(), service_id=""),)), "dataset.serviceId", "missing"),
+    "C3 did unknown": (facts((NOTHING,)), "dataset.documentId", "did_not_found"),
+    "ours the same twice": (
+        facts((dataset(), asked(dataset(1), document_id=did(0)))), "datasets[1]", "duplicate"),
+    "C4 service unknown": (facts((replace(dataset(), service=None),)), "dataset.serviceId", "not_found"),
+    "C5a no nft": (facts((spoiled(lambda d: d.pop("nft")),)), "dataset", "Asset malformed or disabled."),
+    "C5a no chain": (facts((spoiled(lambda d: d.pop("chainId")),)), "dataset", "Asset malformed or disabled."),
+    "C5b ended": (facts((spoiled(lambda d: d["nft"].update(state=1)),)), "dataset", "Asset is not consumable."),
+    "C5b revoked": (
+        facts((replace(spoiled(lambda d: d["nft"].update(state=3)), service=None),)), "dataset",
+        "Asset is not consumable."),
+    "C5b ordering disabled": (
+        facts((spoiled(lambda d: d["nft"].update(state=4)),)), "dataset", "Asset is not consumable."),
+    "C5b state unknown": (
+        facts((spoiled(lambda d: d["nft"].update(state=9)),)), "dataset", "Asset is not consumable."),
+    "C5c no metadata": (
+        facts((spoiled(lambda d: d.pop("metadata")),)), "dataset", denied(did(0), "ASSET_DISABLED")),
+    "ours purgatory": (
+        facts((spoiled(lambda d: d.update(purgatory={"state": True})),)), "dataset", denied(did(0), "ASSET_DISABLED")),
+    "C5d not allowed": (
+        facts((spoiled(credentials(allow=SOMEBODY)),)), "dataset", denied(did(0), "CREDENTIAL_NOT_IN_ALLOW_LIST")),
+    "C5d denied": (
+        facts((spoiled(credentials(deny=ME)),)), "dataset", denied(did(0), "CREDENTIAL_IN_DENY_LIST")),
+    "ours denied although allowed": (
+        facts((spoiled(credentials(allow=ME, deny=ME)),)), "dataset", denied(did(0), "CREDENTIAL_IN_DENY_LIST")),
+    "ours unknown credential type": (
+        facts((spoiled(credentials(allow=[{"type": "passport", "values": ["x"]}])),)), "dataset",
+        denied(did(0), "CREDENTIAL_NOT_IN_ALLOW_LIST")),
+    "ours credential without values": (
+        facts((spoiled(credentials(allow=[{"type": "address"}])),)), "dataset", "Asset malformed or disabled."),
+    "C6 other service type": (
+        facts((spoiled(lambda d: d["services"][0].update(type="wss")),)), "dataset.serviceId",
+        "service_not_access_compute"),
+    "C7 main access": (
+        facts((spoiled(lambda d: d["services"][0].update(type="access")),)), "dataset.serviceId",
+        "main_service_compute"),
+    "ours no compute section": (
+        facts((spoiled(lambda d: d["services"][0].pop("compute")),)), "dataset", "no_compute_section"),
+    "C8 foreign files": (
+        facts((replace(dataset(), files=None),)), "dataset.serviceId", "compute_services_not_in_same_provider"),
+    "C8 no files": (
+        facts((replace(dataset(), files=()),)), "dataset.serviceId", "compute_services_not_in_same_provider"),
+    "C8 foreign files, second": (
+        facts((dataset(), replace(dataset(1), files=None))), "datasets[1].serviceId",
+        "compute_services_not_in_same_provider"),
+    "ours foreign access": (
+        facts((dataset(), replace(spoiled(lambda d: d["services"][0].update(type="access"), 1), files=None))),
+        "datasets[1].serviceId", "remote_provider_unavailable"),
+    "C9 publisher": (
+        facts((compute(publisherTrustedAlgorithmPublishers=["0x" + "d" * 40]),)), "dataset",
+        "not_trusted_algo_publisher"),
+    "C9 both lists must hold": (
+        facts((compute(publisherTrustedAlgorithmPublishers=["0x" + "d" * 40],
+                       publisherTrustedAlgorithms=[{"did": ALGORITHM_DID}]),)), "dataset",
+        "not_trusted_algo_publisher"),
+    "C10 entry without did": (trusting(filesChecksum="x"), "dataset", "no_publisherTrustedAlgorithms"),
+    "C11 other did": (trusting(did=did(7)), "dataset", "not_trusted_algo"),
+    "C11 did in other case": (trusting(did=ALGORITHM_DID.upper()), "dataset", "not_trusted_algo"),
+    "C11 nothing trusted": (facts(policy=DENY), "dataset", "not_trusted_algo"),
+    "C12 file changed": (
+        trusting(did=ALGORITHM_DID, filesChecksum="00" * 32), "dataset", "algorithm_file_checksum_mismatch"),
+    "ours checksums demanded": (
+        replace(trusting(did=ALGORITHM_DID), policy=PolicySettings(require_checksums=True)), "dataset",
+        "algorithm_file_checksum_mismatch"),
+    "C13 container changed": (
+        trusting(did=ALGORITHM_DID, containerSectionChecksum="00" * 32), "dataset",
+        "algorithm_container_checksum_mismatch"),
+    "C13 upper case": (
+        trusting(did=ALGORITHM_DID, containerSectionChecksum=RIGHT_CONTAINER_CHECKSUM.upper()), "dataset",
+        "algorithm_container_checksum_mismatch"),
+    "C14 raw": (facts(raw_algorithm=raw()), "dataset", "no_raw_algo_allowed"),
+    "C14 raw null": (
+        facts((compute(allowRawAlgorithm=None),), raw_algorithm=raw()), "dataset", "no_raw_algo_allowed"),
+    "C14 raw 0": (facts((compute(allowRawAlgorithm=0),), raw_algorithm=raw()), "dataset", "no_raw_algo_allowed"),
+    "C14 raw 1": (facts((compute(allowRawAlgorithm=1),), raw_algorithm=raw()), "dataset", "no_raw_algo_allowed"),
+    "C14 raw text": (
+        facts((compute(allowRawAlgorithm="true"),), raw_algorithm=raw()), "dataset", "no_raw_algo_allowed"),
+    "C14 raw, second": (
+        facts((raw_allowed(), dataset(1)), raw_algorithm=raw()), "datasets[1]", "no_raw_algo_allowed"),
+    "ours dataset parameter": (
+        facts((spoiled(lambda d: d["services"][0].update(
+            consumerParameters=[{"name": "year", "type": "number", "required": True}])),)),
+        "dataset.userdata", "missing:year"),
+    "C15 order": (facts((replace(dataset(), order=None),)), "dataset.serviceId", "order_invalid"),
+    "C15 order, second": (
+        facts((dataset(), replace(dataset(1), order=None))), "datasets[1].serviceId", "order_invalid"),
+    "D1 algorithm order": (facts(published=replace(algorithm(), order=None)), "algorithm", "in_use_or_not_on_chain"),
+    "D3 raw without code": (
+        facts((raw_allowed(),), raw_algorithm=raw(rawcode="", remote="x")), "algorithm",
+        "meta_oneof_url_rawcode_remote"),
+    "ours raw file gone": (
+        replace(facts((raw_allowed(),), raw_algorithm=raw(rawcode="", url="http://x/")), raw_digests=None),
+        "algorithm", "file_unavailable"),
+    "D4 raw without container": (
+        facts((raw_allowed(),), raw_algorithm=raw(container=None)), "algorithm.container",
+        "missing_entrypoint_image_checksum"),
+    "D4 blank entrypoint": (
+        facts((raw_allowed(),), raw_algorithm=raw(container={"entrypoint": " ", "image": "a", "checksum": CHECKSUM})),
+        "algorithm.container", "missing_entrypoint_image_checksum"),
+    "D4 published without image": (
+        facts(published=spoiled_algorithm(lambda d: d["metadata"]["algorithm"]["container"].pop("image"))),
+        "algorithm.container", "missing_entrypoint_image_checksum"),
+    "D5 prefix": (
+        facts((raw_allowed(),), raw_algorithm=raw(container={"entrypoint": "x", "image": "a", "checksum": "md5:1"})),
+        "algorithm.container", "checksum_prefix"),
+    "ours prefix alone": (
+        facts((raw_allowed(),), raw_algorithm=raw(container={"entrypoint": "x", "image": "a", "checksum": "sha256:"})),
+        "algorithm.container", "invalid_checksum"),
+    "ours image is no name": (
+        facts((raw_allowed(),),
+              raw_algorithm=raw(container={"entrypoint": "x", "image": "a{{=1+1}}", "checksum": CHECKSUM})),
+        "algorithm.container", "invalid_image"),
+    "ours algorithm parameter": (
+        facts(published=spoiled_algorithm(lambda d: d["metadata"]["algorithm"].update(
+            consumerParameters=[{"name": "epochs", "type": "number", "required": True}]))),
+        "algorithm.algocustomdata", "missing:epochs"),
+    "ours algorithm user data": (
+        facts(published=spoiled_algorithm(lambda d: d["services"][0].update(
+            consumerParameters=[{"name": "key", "type": "text", "required": True}]))),
+        "algorithm.userdata", "missing:key"),
+    "E not paid": (facts(environment=environment(price_per_minute=1)), "order", "fees_not_paid"),
+    "E halves are not added up": (
+        facts((replace(dataset(), order=order(fee_amount=5 * 10**18)),
+               replace(dataset(1), order=order(fee_amount=5 * 10**18))), environment=environment(price_per_minute=1)),
+        "order", "fees_not_paid"),
+    "ours no time left": (
+        facts((replace(dataset(), order=order(valid_until=1_700_000_003, quote_timestamp=0)),),
+              published=replace(algorithm(), order=order(valid_until=1_700_000_003, quote_timestamp=0))),
+        "order", "paid_time_over"),
+    "F output": (with_request(facts(), output="{"), "output", "invalid"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refused(name: str) -> None:
+    given, place, message = REFUSED[name]
+    assert judge(given) == (place, message)
+
+
+ACCEPTED: dict[str, ComputeFacts] = {
+    "good": facts(),
+    "several datasets": facts((dataset(), dataset(1), dataset(2))),
+    "unlisted": facts((spoiled(lambda d: d["nft"].update(state=5)),)),
+    "allowed in other letters": facts((spoiled(credentials(allow=ME)),)),
+    "second address entry": facts((spoiled(credentials(allow=SOMEBODY + ME)),)),
+    "access service beside": facts((dataset(), spoiled(lambda d: d["services"][0].update(type="access"), 1))),
+    "access services have no policy": facts(
+        (raw_allowed(), spoiled(lambda d: (d["services"][0].update(type="access"), d["services"][0].pop("compute")), 1)),
+        raw_algorithm=raw(),
+    ),
+    "trusted publisher in lower case": facts((compute(publisherTrustedAlgorithmPublishers=[PUBLISHER.lower()]),)),
+    "any publisher": facts((compute(publisherTrustedAlgorithmPublishers=["*"]),)),
+    "any algorithm": facts((compute(publisherTrustedAlgorithms=["*"]),), policy=DENY),
+    "trusted publisher, empty list of algorithms, strict": facts(
+        (compute(publisherTrustedAlgorithmPublishers=[PUBLISHER]),), policy=DENY
+    ),
+    "both lists null": facts(
+        (compute(publisherTrustedAlgorithms=None, publisherTrustedAlgorithmPublishers=None),)
+    ),
+    "trusted with checksums": trusting(
+        did=ALGORITHM_DID, filesChecksum=DIGEST, containerSectionChecksum=RIGHT_CONTAINER_CHECKSUM
+    ),
+    "files checksum in upper case": trusting(did=ALGORITHM_DID, filesChecksum=DIGEST.upper()),
+    "empty checksums": trusting(did=ALGORITHM_DID, filesChecksum="", containerSectionChecksum=""),
+    "trusted lists do not concern raw algorithms": facts(
+        (compute(allowRawAlgorithm=True, publisherTrustedAlgorithms=[{"did": did(7)}]),), raw_algorithm=raw()
+    ),
+    "raw": facts((raw_allowed(),), raw_algorithm=raw()),
+    "compute service of an algorithm": facts(
+        published=spoiled_algorithm(lambda d: d["services"][0].update(type="compute", compute={}))
+    ),
+    "paid": facts((replace(dataset(), order=order(fee_amount=10**19)),), environment=environment(price_per_minute=1)),
+    "paid by the algorithm": facts(
+        published=replace(algorithm(), order=order(fee_amount=10**19)), environment=environment(price_per_minute=1)
+    ),
+    "free chain": facts(
+        (replace(dataset(), free=True),), replace(algorithm(), free=True), environment=environment(price_per_minute=1)
+    ),
+    "purgatory ignored": facts(
+        (spoiled(lambda d: d.update(purgatory={"state": True})),), policy=PolicySettings(respect_purgatory=False)
+    ),
+    "output object": with_request(facts(), output={"publishOutput": True}),
+    "output json text": with_request(facts(), output="{}"),
+    "output empty": with_request(facts(), output=""),
+}
+
+
+@pytest.mark.parametrize("name", ACCEPTED)
+def test_accepted(name: str) -> None:
+    assert judge(ACCEPTED[name]) is None
+
+
+def test_quotes_need_no_orders() -> None:
+    given = facts((asked(replace(dataset(), order=None), transfer_tx_id=""),), replace(algorithm(), order=None))
+    assert judge(replace(given, with_orders=False)) is None
+
+
+def test_nobody_named_nobody_judged() -> None:
+    given = facts((spoiled(credentials(allow=SOMEBODY)),))
+    assert judge(replace(given, with_credentials=False)) is None
+
+
+def test_why_not_names_everything_at_once() -> None:
+    given = facts(
+        (replace(dataset(), order=None), NOTHING), published=replace(algorithm(), digests=None, order=None),
+        environment=environment(price_per_minute=1),
+    )  # fmt: skip
+    assert [tuple(refusal) for refusal in judge_all(with_request(given, output="{"))] == [
+        ("algorithm", "file_unavailable"),
+        ("dataset.serviceId", "order_invalid"),
+        ("dataset.documentId", "did_not_found"),
+        ("algorithm", "in_use_or_not_on_chain"),
+        ("order", "fees_not_paid"),
+        ("output", "invalid"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("values", "allowed"),
+    [([True], True), ([True, True], True), ([True, False], False), ([None], False), (["true"], False), ([1], False)],
+)
+def test_network_only_if_every_dataset_says_so(values: list[Any], allowed: bool) -> None:
+    datasets = tuple(
+        spoiled(lambda d, v=value: d["services"][0]["compute"].update(allowNetworkAccess=v), number)  # type: ignore[misc]
+        for number, value in enumerate(values)
+    )
+    assert network_is_allowed(facts(datasets)) is allowed
+
+
+def test_access_datasets_do_not_decide_about_the_network() -> None:
+    beside = spoiled(lambda d: d["services"][0].update(type="access"), 1)
+    assert network_is_allowed(facts((compute(allowNetworkAccess=True), beside)))
+
+
+def test_values_are_what_they_say() -> None:
+    given = facts()
+    assert isinstance(given.request, ComputeRequest)
+    assert isinstance(given.datasets[0].ddo, DDO)
