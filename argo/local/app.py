@@ -37,10 +37,13 @@ def read_token(settings: LocalArgoSettings) -> str:
     """The bearer token; made (random, mode 0600) where there is none yet."""
     path = settings.token_path
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with contextlib.suppress(FileExistsError):
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with open(handle, "w") as file:
+    if not path.exists():
+        draft = path.with_name(f".{path.name}.{os.getpid()}")
+        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "w") as file:
             file.write(secrets.token_urlsafe(32))
+        with contextlib.suppress(FileExistsError):
+            os.link(draft, path)  # whole, or not at all
+        draft.unlink()
     token = path.read_text().strip()
     if not token:
         raise ValueError(f"the token file {path} is empty")

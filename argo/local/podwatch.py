@@ -77,7 +77,7 @@ class PodWatch:
         """Start and follow a node's pod, once."""
         if node.id not in active.watched:
             active.watched.add(node.id)
-            active.spawn(self._follow(active, node))
+            active.spawn(self._guarded(active, node, self._follow(active, node)))
 
     def adopt(self, active: Active) -> None:
         """After a restart: go on following pods that have been told to end, but may not have ended."""
@@ -87,7 +87,7 @@ class PodWatch:
                 if self._runtime.status(folder).state in ("starting", "running"):
                     active.watched.add(node.id)
                     self.stop(active, node)
-                    active.spawn(self._until_end(active, node, PodStatus("running")))
+                    active.spawn(self._guarded(active, node, self._until_end(active, node, PodStatus("running"))))
 
     def stop(self, active: Active, node: Node) -> None:
         """SIGTERM, then SIGKILL after its grace period."""
@@ -96,6 +96,14 @@ class PodWatch:
 
     async def _stop(self, active: Active, node: Node) -> None:
         await active.in_thread(self._runtime.stop, self._places.pods / active.run.pod(node))
+
+    async def _guarded(self, active: Active, node: Node, work: Coroutine[Any, Any, None]) -> None:
+        """A fault of ours must not leave a workflow waiting for ever."""
+        try:
+            await work
+        except Exception as exc:
+            log.exception("pod_watch_failed", pod=active.run.pod(node))
+            self._tell(active, node, Observation(impossible=f"internal error: {type(exc).__name__}"))
 
     async def _follow(self, active: Active, node: Node) -> None:
         tries = 0
@@ -114,8 +122,8 @@ class PodWatch:
 
     def _start(self, run: Run, node: Node, tries: int) -> Observation:
         folder = self._places.pods / run.pod(node)
-        begun = node.placed and node.message == INITIALIZING
-        if node.phase == "Running" or (begun and not folder.exists()):
+        begun = node.phase == "Running" or (node.placed and node.message == INITIALIZING)
+        if self._runtime.status(folder).state != "absent" or (begun and not folder.exists()):
             return Observation()  # it was started before; what became of it, its folder says
         try:
             plan = self._places.plan(run, node)
@@ -149,6 +157,7 @@ class PodWatch:
                 known = status
             status = await self._change(folder, status)
         if status.state == "absent" and folder.exists() and not node.final and node.phase == "Pending":
+            await asyncio.sleep(_TRY_AGAIN_SECONDS[0])
             active.watched.discard(node.id)  # its watcher died before anything ran: start it again
             self.start(active, node)
             return
@@ -199,12 +208,12 @@ class PodWatch:
         gc = run.spec.pod_gc
         end = node.phase == "Succeeded" or not node.final
         if gc and (gc.strategy == "OnPodCompletion" or (gc.strategy == "OnPodSuccess" and end)):
-            self._later(quantities.seconds(gc.delete_delay_duration), [run.pod(node)])
+            self._later(quantities.seconds(gc.delete_delay_duration), [run.pod(node)], run.uid)
 
-    def _later(self, seconds: float, pods: list[str]) -> None:
+    def _later(self, seconds: float, pods: list[str], uid: str) -> None:
         async def work() -> None:
             await asyncio.sleep(seconds)
-            await self._remove_pods(pods)
+            await self._remove_pods(pods, uid)
 
         task = asyncio.get_running_loop().create_task(work())
         self._tasks.add(task)
@@ -213,7 +222,7 @@ class PodWatch:
     async def finish(self, active: Active) -> None:
         """A workflow has ended: end its last pods, remove its volumes, and its pods where the template says so."""
         run = active.run
-        pods = [run.pod(node) for node in run.nodes.values() if node.type == "Pod" and node.id in active.watched]
+        pods = [run.pod(node) for node in run.nodes.values() if node.type == "Pod"]
         for pod in pods:
             folder = self._places.pods / pod
             if self._runtime.status(folder).state in ("starting", "running"):
@@ -235,15 +244,18 @@ class PodWatch:
         """A workflow was deleted: nothing of it stays."""
         if active is not None:
             await asyncio.gather(*active.threads, return_exceptions=True)
-        await self._remove_pods([pod for pod, _ in self.pods_of(row)])
+        await self._remove_pods([pod for pod, _ in self.pods_of(row)], row.uid)
         claims = active.run.spec.volume_claim_templates if active else ()
         names = {f"{row.name}-{claim.metadata['name']}" for claim in claims}
         names |= {item["persistentVolumeClaim"]["claimName"] for item in row.status.get("persistentVolumeClaims", [])}
         for name in names:
             await asyncio.to_thread(hostfiles.remove, self._places.volumes / name)
 
-    async def _remove_pods(self, pods: Iterable[str]) -> None:
+    async def _remove_pods(self, pods: Iterable[str], uid: str = "") -> None:
+        """`uid`: of the workflow they belonged to; a later one of the same name keeps its own."""
         for pod in pods:
+            if uid and self._owner(pod).get("uid", uid) != uid:
+                continue
             await asyncio.to_thread(self._runtime.remove, self._places.pods / pod)
             await asyncio.to_thread(hostfiles.remove, self._places.files / pod)
 
@@ -261,15 +273,20 @@ class PodWatch:
                 await asyncio.to_thread(hostfiles.remove, volume)
 
     def _belongs(self, pod: str, living: dict[str, str], store: Store) -> bool:
-        try:
-            owner = json.loads((self._places.files / pod / _OWNER).read_text())
-        except (FileNotFoundError, ValueError):
-            return False
-        workflow, uid = owner["workflow"], owner["uid"]
+        owner = self._owner(pod)
+        workflow, uid = owner.get("workflow", ""), owner.get("uid", "")
         if workflow in living:
             return bool(living[workflow] == uid)
         row = store.get(workflow)
         return row is not None and row.uid == uid and not store.collects_pods(row)
+
+    def _owner(self, pod: str) -> dict[str, str]:
+        """{"workflow", "uid"}; empty where nothing is known."""
+        try:
+            found: dict[str, str] = json.loads((self._places.files / pod / _OWNER).read_text())
+        except (FileNotFoundError, ValueError):
+            return {}
+        return found
 
     async def close(self, active: Iterable[Active]) -> None:
         for task in tuple(self._tasks):

@@ -7,8 +7,8 @@ import sys
 # the import fails, as where that program's packages are not installed.
 sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
 
-from pods.configuration.program import run
-from pods.program import main
+from pods.configuration.program import run  # noqa: E402
+from pods.program import main  # noqa: E402
 
 if __name__ == "__main__":
     sys.exit(main("configuration", lambda: run(os.environ)))

@@ -15,7 +15,6 @@ from typing import Final
 import httpx
 import structlog
 
-from argo.local.settings import LocalArgoSettings
 from ocean.chain.development import CHAIN_ID, DevelopmentChain, start_anvil
 from provider_api.keys import ProviderKeys, load_keys
 from provider_api.machine.children import Child, free_port, inherited_environment, port_is_free
@@ -154,22 +153,14 @@ class Machine:
         sandboxes = shutil.which("bwrap") is not None
         if not sandboxes:
             self.remarks.append(NO_SANDBOX)
-        settings = LocalArgoSettings(
-            data=self.folder.argo,
-            namespace=self.settings.argo.namespace,
-            port=self._argo_port,
-            templates=(self.folder.templates,),
-            secrets=self.folder.secrets,
-            claims={names.RESULTS_CLAIM: self.folder.results},
-            isolation="process" if self._own_algorithms_only and not sandboxes else "sandbox",
-            unsandboxed_images=("python",) if self._own_algorithms_only else (),
-            allow_network=self.settings.policy.allow_network,
-        )
-        file = self.folder.argo / "settings.json"
-        file.write_text(settings.model_dump_json(indent=2))
-        await self._start_child(
-            "argo", (sys.executable, "-m", "argo.local", str(file)), {}, f"{self.argo_url}/api/v1/version", (200, 401)
-        )
+        words = [sys.executable, "-m", "argo.local", "--port", str(self._argo_port)]
+        words += ["--data", str(self.folder.argo), "--namespace", self.settings.argo.namespace]
+        words += ["--templates", str(self.folder.templates), "--claim", f"{names.RESULTS_CLAIM}={self.folder.results}"]
+        if self._own_algorithms_only and not sandboxes:
+            words += ["--isolation", "process", "--unsandboxed-image", "python"]
+        if self.settings.policy.allow_network:
+            words.append("--allow-network")
+        await self._start_child("argo", tuple(words), {}, f"{self.argo_url}/api/v1/version", (200, 401))
 
     async def _start_api(self) -> None:
         environment = {name: value for name, value in self._environment.items() if name.upper().startswith(PREFIX)}

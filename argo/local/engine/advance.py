@@ -70,6 +70,7 @@ class Advance:
         for node in self.run.nodes.values():
             if node.type == "Pod" and not node.final and self.forbids(node.name):
                 node.phase, node.message, node.finished_at = "Failed", KILLED.format(self.run.shutdown), self.now
+                node.placed = True  # its start was asked for when the node was made
                 self.stop.append(node)
 
     # -- templates

@@ -146,6 +146,12 @@ class Watcher:
         output_open = True
         while output_open or not program.ended:
             self._hear(program, opened=opened)
+            if not opened and not self._why:
+                if program.ready:
+                    opened = self._open(program, number, is_main=is_main)
+                elif time.monotonic() > setup_until:
+                    self._problem = "the sandbox was not ready in time"
+                    self._end(program, "setup_failed", at_once=True)
             watched = [*program.descriptors, self._wake, *([program.output] if output_open else [])]
             for fd in select.select(watched, [], [], self._timeout(None if opened else setup_until))[0]:
                 if fd == self._wake:
@@ -156,12 +162,6 @@ class Watcher:
                     log.write(data)
                 else:
                     program.feed(fd)
-            if not opened and not self._why:
-                if program.ready:
-                    opened = self._open(program, number, is_main=is_main)
-                elif time.monotonic() > setup_until:
-                    self._problem = "the sandbox was not ready in time"
-                    self._end(program, "setup_failed", at_once=True)
             if opened and not self._group and not self._why and self._too_large(program):
                 self._end(program, "out_of_memory", at_once=True)
         code = program.finish()
