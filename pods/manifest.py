@@ -77,8 +77,10 @@ class FileSummary(_Value):
     type: ResultType
 
 
-class Summary(_Value):
+class Summary(BaseModel):
     """The output parameter. `digest`: SHA-256 of the manifest's bytes. `files`: None where the list is too long."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
 
     digest: str
     count: int

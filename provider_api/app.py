@@ -17,6 +17,7 @@ from provider_api.errors import ApiError, NotOffered, render
 from provider_api.services import OpenNeighbours, open_neighbours, open_services
 from provider_api.settings import Settings
 from provider_api.transport import Transport
+from provider_api.unforeseen import ErrorNet
 
 log = structlog.get_logger(__name__)
 
@@ -41,9 +42,10 @@ def create_app(settings: Settings, neighbours: OpenNeighbours = open_neighbours)
         redirect_slashes=False,
     )
     app.include_router(routes.router)
+    app.add_middleware(ErrorNet, retry_after_seconds=settings.limits.retry_after_seconds)
     app.add_exception_handler(ApiError, _render)
     app.add_exception_handler(HTTPException, _render_http)
-    return Transport(app, settings.server.max_body_bytes, settings.limits.retry_after_seconds)
+    return Transport(app, settings.server.max_body_bytes)
 
 
 async def _render(request: Request, error: Exception) -> Response:

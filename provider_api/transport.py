@@ -1,9 +1,8 @@
-"""What every request passes on its way in and out, as plain ASGI: one layer, because each costs a little.
+"""What every request passes on its way in and out, as plain ASGI.
 
 * Extra slashes at the start of a path are dropped; doubled ones further inside are redirected (308) to the clean path.
 * Any origin may call (CORS), preflights are answered here. Browsers may read Content-Disposition.
 * A body above the limit is refused with 413 without reading it to the end.
-* Whatever rises out of the routes becomes an answer: no stack trace, no text that nobody chose.
 * Each request has an id, in the log and in the answer's X-Request-ID.
 """
 
@@ -18,21 +17,16 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from argo.client.errors import ArgoError, ArgoUnavailable
-from ocean.chain.rpc import ChainUnavailable
-from provider_api.errors import ApiError, NeighbourAway, NeighbourFailed, NotOffered, render, render_unforeseen
-
-log = structlog.get_logger(__name__)
+from provider_api.errors import NotOffered
 
 _METHODS = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"
 _EXPOSED = "Content-Disposition, Content-Range, ETag, Accept-Ranges, Retry-After"
 
 
 class Transport:
-    def __init__(self, app: ASGIApp, max_body_bytes: int, retry_after_seconds: int) -> None:
+    def __init__(self, app: ASGIApp, max_body_bytes: int) -> None:
         self._app = app
         self._max_body_bytes = max_body_bytes
-        self._retry_after_seconds = retry_after_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -46,13 +40,7 @@ class Transport:
             if early is not None:
                 await early(scope, receive, sender)
                 return
-            try:
-                await self._app(scope, _Limited(receive, headers, self._max_body_bytes), sender)
-            except Exception as exc:
-                if sender.started:
-                    log.warning("answer_broken_off", path=scope["path"], error=type(exc).__name__)
-                    raise
-                await self._answer_to(exc, scope)(scope, receive, sender)
+            await self._app(scope, _Limited(receive, headers, self._max_body_bytes), sender)
 
     def _early_answer(self, scope: Scope, headers: Headers) -> Response | None:
         path = "/" + scope["path"].lstrip("/")
@@ -71,22 +59,6 @@ class Transport:
             clean = quote(re.sub("/{2,}", "/", path))
             return Response(status_code=308, headers={"Location": f"{clean}?{query}" if query else clean})
         return None
-
-    def _answer_to(self, exc: Exception, scope: Scope) -> Response:
-        if isinstance(exc, ApiError):
-            return render(exc)
-        retry = self._retry_after_seconds
-        if isinstance(exc, ChainUnavailable):
-            log.warning("chain_unavailable", chain_id=exc.chain_id)
-            return render(NeighbourAway("The blockchain node does not answer at the moment.", retry))
-        if isinstance(exc, ArgoUnavailable):
-            log.warning("argo_unavailable", reason=exc.reason)
-            return render(NeighbourAway("The compute service does not answer at the moment.", retry))
-        if isinstance(exc, ArgoError):
-            log.warning("argo_refused", error=type(exc).__name__)
-            return render(NeighbourFailed("The compute service refused a request of ours."))
-        log.error("request_failed", path=scope["path"], method=scope["method"], exc_info=exc)
-        return render_unforeseen()
 
 
 class _Limited:
@@ -112,11 +84,9 @@ class _Sender:
 
     def __init__(self, send: Send, request: Headers, request_id: str) -> None:
         self._send, self._origin, self._request_id = send, request.get("origin"), request_id
-        self.started = False
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            self.started = True
             headers = MutableHeaders(scope=message)
             headers["Access-Control-Allow-Origin"] = self._origin or "*"
             headers["Access-Control-Expose-Headers"] = _EXPOSED

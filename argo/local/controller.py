@@ -10,18 +10,20 @@ import asyncio
 import contextlib
 import time
 import uuid
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine
 from typing import Any, Final, Literal, Protocol
 
 import structlog
 
 from argo.local import errors
+from argo.local.active import Active
+from argo.local.cleanup import Cleanup
 from argo.local.engine.advance import Advance
 from argo.local.engine.state import OWN, Run
 from argo.local.engine.times import stamp
 from argo.local.library import TemplateLibrary
 from argo.local.podplan import Places
-from argo.local.podwatch import Active, PodWatch
+from argo.local.podwatch import PodWatch
 from argo.local.runtime import PodRuntime
 from argo.local.semaphores import Semaphores
 from argo.local.settings import LocalArgoSettings
@@ -53,7 +55,9 @@ class Controller:
     ) -> None:
         self.settings, self.store, self.library, self.runtime, self._clock = settings, store, library, runtime, clock
         self._locks = Semaphores(library.limit)
-        self._pods = PodWatch(Places(settings), runtime, self._wake)
+        places = Places(settings)
+        self._cleanup = Cleanup(places, runtime)
+        self.pods = PodWatch(places, runtime, self._cleanup, self._wake)
         self._active: dict[str, Active] = {}
         self._deleting: dict[str, asyncio.Event] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -70,9 +74,9 @@ class Controller:
                     self._locks.hold(lock.key, active.run)
                 elif lock.held is None and not active.run.shutdown:
                     self._locks.wait(lock.key, active.run)
-        await self._pods.sweep(self.store, list(self._active.values()))
+        await self._cleanup.sweep(self.store, list(self._active.values()))
         for active in self._active.values():
-            self._pods.adopt(active)
+            self.pods.adopt(active)
             self._drive(active)
         self._background(self._rounds())
         log.info("argo_opened", unfinished=len(rows))
@@ -82,7 +86,7 @@ class Controller:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await self._pods.close(self._active.values())
+        await self._cleanup.close(self._active.values())
 
     def _background(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -171,7 +175,7 @@ class Controller:
                 self._wake(other)
             if active is not None:
                 active.close()
-            await self._pods.remove_all(row, active)
+            await self._cleanup.remove_all(row, active)
         finally:
             del self._deleting[name]
             deletion.set()
@@ -238,10 +242,10 @@ class Controller:
                 active.run.phase, active.run.finished_at = "Error", self._clock()
                 active.run.message = f"internal error: {type(exc).__name__}"
                 self._store(active)
-        self._active.pop(active.run.name, None)
         for other in self._locks.release(active.run.name):
             self._wake(other)
-        await self._pods.finish(active)
+        await self._cleanup.finish(active)
+        self._active.pop(active.run.name, None)
 
     def _advance(self, active: Active) -> None:
         run = active.run
@@ -253,9 +257,9 @@ class Controller:
             for other in self._locks.release(run.name):
                 self._wake(other)
         for node in step.start:
-            self._pods.start(active, node)
+            self.pods.start(active, node)
         for node in step.stop:
-            self._pods.stop(active, node)
+            self.pods.stop(active, node)
         active.wake_in(None if step.wake_at is None else max(0.0, step.wake_at - self._clock()))
 
     def _store(self, active: Active) -> None:
@@ -283,16 +287,6 @@ class Controller:
     def _announce(self, change: Change, row: Row) -> None:
         for listener in tuple(self.listeners):
             listener(change, row)
-
-    # -- logs
-
-    def log_sources(self, row: Row) -> Iterable[tuple[str, str]]:
-        """(pod name, node id) of the workflow's pods, oldest first."""
-        return self._pods.pods_of(row)
-
-    @property
-    def pods(self) -> PodWatch:
-        return self._pods
 
 
 def _expiry(run: Run) -> float | None:

@@ -1,7 +1,7 @@
 """The `fields` query parameter: which parts of an answer to keep.
 
-`a.b,c` keeps these; a leading `-` turns the whole list into paths to leave out (one dash for all names). Lists
-are passed through (`items.metadata.name` speaks of each item), keys with dots in them (labels) are found literally. A real
+`a.b,c` keeps these; a leading `-` turns the whole list into paths to leave out (one dash for all names). Lists are
+passed through (`items.metadata.name` speaks of each item), keys with dots in them (labels) are found literally. A real
 server rebuilds the answer from typed structures, so `metadata`, `spec.arguments` and empty times come back; `restore_*`
 do the same.
 """

@@ -10,14 +10,17 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-from web3 import AsyncWeb3
+from typing import TYPE_CHECKING, Any
 
 from ocean.addresses import ZERO, canonical, checksum
 from ocean.chain.contracts import AnswerMalformed, Function, function
 from ocean.chain.logs import Receipt
 from ocean.chain.rpc import CallReverted, ChainUnavailable, NodeRefused, Request, Rpc
+
+if TYPE_CHECKING:
+    from web3 import AsyncWeb3
+
+    from ocean.chain.web3_provider import RpcProvider
 
 NAMES = {
     1: "Ethereum Mainnet",
@@ -76,7 +79,6 @@ class Network:
 
     def __init__(self, rpc: Rpc, chain_id: int, addresses: Mapping[str, Any], confirmations: int) -> None:
         self.rpc = rpc
-        self.web3 = AsyncWeb3(rpc.provider)
         self.chain_id = chain_id
         self.addresses = dict(addresses)  # an entry of Ocean's address file
         self.factory = checksum(addresses["ERC721Factory"])
@@ -111,6 +113,13 @@ class Network:
     @property
     def name(self) -> str:
         return NAMES.get(self.chain_id, f"Chain {self.chain_id}")
+
+    @property
+    def web3(self) -> AsyncWeb3[RpcProvider]:
+        """web3's API on our connection, for what this class does not offer."""
+        from ocean.chain.web3_provider import over  # importing web3 takes half a second, and a service never needs it
+
+        return over(self.rpc)
 
     async def close(self) -> None:
         await self.rpc.close()

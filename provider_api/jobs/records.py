@@ -1,19 +1,13 @@
-"""What the service asks of Argo about jobs: a narrow view of `argo.client.ArgoClient`, and its errors as answers."""
+"""What the service asks of Argo about jobs: a narrow view of `argo.client.ArgoClient`."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Protocol
-
-import structlog
 
 from argo.client import errors
 from argo.client.records import Template, Workflow
-from provider_api.errors import NeighbourAway, NeighbourFailed
-
-log = structlog.get_logger(__name__)
 
 JOB_ID = re.compile(r"[0-9a-f]{32}")
 
@@ -52,16 +46,3 @@ async def find_workflow(argo: Argo, job_id: str) -> Workflow | None:
         return await argo.get(job_id)
     except errors.WorkflowNotFound:
         return None
-
-
-@contextmanager
-def translated(retry_after_seconds: int) -> Iterator[None]:
-    """Argo's errors as answers: away is 503 with Retry-After, a refusal (our rights, our request) 502."""
-    try:
-        yield
-    except errors.ArgoUnavailable as exc:
-        log.warning("argo_unavailable", reason=exc.reason)
-        raise NeighbourAway("The compute service does not answer at the moment.", retry_after_seconds) from exc
-    except errors.ArgoRefused as exc:
-        log.warning("argo_refused", status=exc.status, message=exc.message)
-        raise NeighbourFailed("The compute service refused a request of ours.") from exc

@@ -11,8 +11,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support.argo_scenarios import NOT_RUN, RUN, Scenario, names_recorded
 from tests.support.argo_recordings import differences, kinds, order_contradictions, recording
+from tests.support.argo_scenarios import NOT_RUN, RUN, Scenario, names_recorded
 from tests.support.argo_server import client, submission
 
 pytestmark = pytest.mark.integration

@@ -76,9 +76,7 @@ RUN: list[Scenario] = [
     Scenario("stop-while-configuring", actions=(("stop", node_is("configuration(0)", "Pending", "Running")),)),
     Scenario("stop-while-running", actions=(("stop", node_is("algorithm", "Running")),)),
     Scenario("stop-ignored-sigterm", actions=(("stop", node_is("algorithm", "Running")),)),
-    Scenario(
-        "stop-while-publishing", template="rec-pending", actions=(("stop", node_is("publishing(0)", "Running")),)
-    ),
+    Scenario("stop-while-publishing", template="rec-pending", actions=(("stop", node_is("publishing(0)", "Running")),)),
     Scenario("stop-while-queued", queued=True, actions=(("stop", root_waits),)),
     Scenario("queued-then-runs", queued=True),
     Scenario("stop-finished", actions=(("stop", is_finished),)),

@@ -22,7 +22,7 @@ from typing import Any, Literal
 
 from argo.local.pods import layout, leftovers, trees, users
 from argo.local.pods.images import Image, Images
-from argo.local.pods.watcher import files
+from argo.local.pods.watcher import files, stage
 from argo.local.runtime import Container, ImageUnavailable, Mount, PodEnd, PodSpec, PodStatus
 
 _POLL_SECONDS = 0.01  # while a pod starts; afterwards its watcher is waited for
@@ -136,6 +136,8 @@ class SandboxRuntime:
 
     def _plan(self, folder: Path, spec: PodSpec, containers: list[tuple[Image, Container]]) -> dict[str, Any]:
         limits = spec.limits
+        for mount in _mounts(spec):
+            os.close(stage.open_plain(str(mount.source)))  # it exists, and no link leads elsewhere
         return {
             "name": spec.name,
             "marker": f"c2d-pod-{secrets.token_hex(12)}",

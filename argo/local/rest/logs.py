@@ -12,6 +12,7 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from argo.local.cleanup import pods_of
 from argo.local.errors import ApiError, invalid
 from argo.local.rest.answers import JSON, Server, refusal, server_of
 from argo.local.rest.query import Query
@@ -62,7 +63,7 @@ class _Lines:
         done: set[str] = set()
         while True:
             finished = self._finished()
-            pods = [pod for pod, _ in self._pods() if pod not in done and self._pod in ("", pod)]
+            pods = [pod for pod in self._pods() if pod not in done and self._pod in ("", pod)]
             for pod in pods:
                 async for line in self._of(pod):
                     yield pod, line
@@ -78,9 +79,9 @@ class _Lines:
         except ApiError:
             return True  # deleted meanwhile
 
-    def _pods(self) -> list[tuple[str, str]]:
+    def _pods(self) -> list[str]:
         try:
-            return list(self._server.controller.log_sources(self._server.controller.current(self._workflow)))
+            return pods_of(self._server.controller.current(self._workflow))
         except ApiError:
             return []
 

@@ -269,7 +269,10 @@ ACCEPTED: dict[str, ComputeFacts] = {
     "second address entry": facts((spoiled(credentials(allow=SOMEBODY + ME)),)),
     "access service beside": facts((dataset(), spoiled(lambda d: d["services"][0].update(type="access"), 1))),
     "access services have no policy": facts(
-        (raw_allowed(), spoiled(lambda d: (d["services"][0].update(type="access"), d["services"][0].pop("compute")), 1)),
+        (
+            raw_allowed(),
+            spoiled(lambda d: (d["services"][0].update(type="access"), d["services"][0].pop("compute")), 1),
+        ),
         raw_algorithm=raw(),
     ),
     "trusted publisher in lower case": facts((compute(publisherTrustedAlgorithmPublishers=[PUBLISHER.lower()]),)),
@@ -278,9 +281,7 @@ ACCEPTED: dict[str, ComputeFacts] = {
     "trusted publisher, empty list of algorithms, strict": facts(
         (compute(publisherTrustedAlgorithmPublishers=[PUBLISHER]),), policy=DENY
     ),
-    "both lists null": facts(
-        (compute(publisherTrustedAlgorithms=None, publisherTrustedAlgorithmPublishers=None),)
-    ),
+    "both lists null": facts((compute(publisherTrustedAlgorithms=None, publisherTrustedAlgorithmPublishers=None),)),
     "trusted with checksums": trusting(
         did=ALGORITHM_DID, filesChecksum=DIGEST, containerSectionChecksum=RIGHT_CONTAINER_CHECKSUM
     ),

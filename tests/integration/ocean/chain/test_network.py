@@ -59,6 +59,11 @@ async def test_blocks_and_transactions(chain: Chain) -> None:
         await chain.network.block_timestamp(10**9)
 
 
+async def test_web3_works_on_the_same_connection(chain: Chain) -> None:
+    block = await chain.network.web3.eth.get_block("latest")
+    assert block["number"] == await chain.network.head()
+
+
 async def test_reverted_call_is_not_the_nodes_fault(chain: Chain) -> None:
     with pytest.raises(CallReverted):
         await chain.network.rpc.call("eth_call", {"to": chain.network.factory, "data": "0x12345678"}, "latest")

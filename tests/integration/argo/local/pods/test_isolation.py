@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import json
 import os
 import socket
 import subprocess
@@ -21,19 +23,28 @@ pytestmark = pytest.mark.integration
 PYTHON = "python:3"
 
 
-def _probe(host: str) -> str:
-    """A program that tries sockets and prints one line each."""
-    return textwrap.dedent(f"""
-        import socket
-        def attempt(name, family, address):
-            try:
-                with socket.socket(family, socket.SOCK_STREAM) as s:
-                    s.settimeout(2); s.connect(address)
-                print(name, "reached")
-            except (OSError, TypeError) as e:
-                print(name, "refused", type(e).__name__, getattr(e, "errno", None))
-        {host}
-    """)
+SOCKETS = """
+import socket, sys
+def attempt(name, family, address):
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as s:
+            s.settimeout(2)
+            s.connect(address)
+        print(name, "reached")
+    except OSError as e:
+        print(name, "refused", e.errno)
+"""
+EVERYWHERE = (
+    SOCKETS
+    + """
+attempt("loopback", socket.AF_INET, ("127.0.0.1", int(sys.argv[1])))
+attempt("abstract", socket.AF_UNIX, chr(0) + sys.argv[2])
+attempt("outside", socket.AF_INET, ("192.0.2.1", 80))
+attempt("vsock", socket.AF_VSOCK, (2, 1024))
+attempt("netlink", socket.AF_NETLINK, (0, 0))
+attempt("packet", socket.AF_PACKET, ("lo", 0))
+"""
+)
 
 
 @pytest.fixture
@@ -50,34 +61,30 @@ def listeners() -> Iterator[tuple[int, str]]:
 
 async def test_no_network(pods: Pods, listeners: tuple[int, str]) -> None:
     port, name = listeners
-    script = _probe(
-        f"""
-        attempt("loopback", socket.AF_INET, ("127.0.0.1", {port}))
-        attempt("abstract", socket.AF_UNIX, "\\0{name}")
-        attempt("outside", socket.AF_INET, ("192.0.2.1", 80))
-        attempt("vsock", getattr(socket, "AF_VSOCK", 40), (2, 1024))
-        attempt("netlink", socket.AF_NETLINK, (0, 0))
-        attempt("packet", socket.AF_PACKET, ("lo", 0))
-    """.replace("\n        ", "\n")
-    )
-    here = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
-    assert "loopback reached" in here
-    assert "abstract reached" in here
-    ran = await pods.run("python", "-c", script, image=PYTHON)
-    lines = dict(line.split(" ", 1) for line in ran.log.splitlines())
-    assert set(lines) == {"loopback", "abstract", "outside", "vsock", "netlink", "packet"}, ran.log
-    assert "reached" not in ran.log
-    assert {lines[n].split()[-1] for n in ("vsock", "netlink", "packet")} == {"97"}  # EAFNOSUPPORT: the filter
+    program = SOCKETS + EVERYWHERE.removeprefix(SOCKETS).split('attempt("outside')[0]
+    here = subprocess.run([sys.executable, "-c", program, str(port), name], capture_output=True, text=True, check=True)
+    assert here.stdout == "loopback reached\nabstract reached\n"
+    ran = await pods.run("python", "-c", EVERYWHERE, str(port), name, image=PYTHON)
+    answers = {line.split()[0]: line.split()[1:] for line in ran.log.splitlines()}
+    assert set(answers) == {"loopback", "abstract", "outside", "vsock", "netlink", "packet"}, ran.log
+    assert {answer[0] for answer in answers.values()} == {"refused"}
+    assert {answers[n][1] for n in ("vsock", "netlink", "packet")} == {str(errno.EAFNOSUPPORT)}  # by the filter
 
 
 async def test_network_only_where_the_pod_has_it(pods: Pods, listeners: tuple[int, str]) -> None:
-    script = _probe(f'attempt("loopback", socket.AF_INET, ("127.0.0.1", {listeners[0]}))')
-    script += (
-        "\nfor n in ('/etc/resolv.conf', '/etc/hosts', '/etc/ssl/certs'):\n    import os; print(n, os.path.exists(n))"
+    script = (
+        SOCKETS
+        + """
+import os
+attempt("loopback", socket.AF_INET, ("127.0.0.1", int(sys.argv[1])))
+print(*(p for p in ("/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf", "/etc/ssl/certs") if os.path.exists(p)))
+"""
     )
-    ran = await pods.run("python", "-c", script, image=PYTHON, network=True)
-    assert "loopback reached" in ran.log
-    assert [line for line in ran.log.splitlines() if "False" in line and os.path.exists(line.split()[0])] == []
+    ran = await pods.run("python", "-c", script, str(listeners[0]), image=PYTHON, network=True)
+    first, second = ran.log.splitlines()
+    assert first == "loopback reached"
+    wanted = ("/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf", "/etc/ssl/certs")
+    assert second.split() == [path for path in wanted if os.path.exists(path)]
 
 
 async def test_inputs_cannot_be_written(pods: Pods) -> None:
@@ -223,8 +230,6 @@ async def test_each_volume_has_a_user_of_its_own(pods: Pods) -> None:
     folder = pods.start("sleep", "60", mounts=(writable(two, "/data"),))
     while pods.runtime.status(folder).state != "running":
         await pods.runtime.wait(folder)
-    import json
-
     pid = json.loads((folder / "gate.json").read_text())["pid"]
     assert os.stat(f"/proc/{pid}").st_uid == two.stat().st_uid
 
@@ -249,7 +254,7 @@ async def test_a_socket_in_a_bound_folder_is_the_known_gap(pods: Pods) -> None:
         server.bind(str(volume / "s"))
         (volume / "s").chmod(0o777)
         server.listen()
-        script = _probe('attempt("path", socket.AF_UNIX, "/data/s")')
+        script = SOCKETS + 'attempt("path", socket.AF_UNIX, "/data/s")'
         ran = await pods.run("python", "-c", script, image=PYTHON, mounts=(read_only(volume, "/data"),))
     assert ran.log == "path reached\n"
 

@@ -1,0 +1,54 @@
+"""The last net around the routes: whatever rises out of them becomes an answer without a stack trace.
+
+A neighbour's fault is 503 with Retry-After, or 502; anything else is ours, 500, and its text stays in the log.
+"""
+
+from __future__ import annotations
+
+import structlog
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from argo.client.errors import ArgoError, ArgoUnavailable
+from ocean.chain.rpc import ChainUnavailable
+from provider_api.errors import ApiError, NeighbourAway, NeighbourFailed, render, render_unforeseen
+
+log = structlog.get_logger(__name__)
+
+
+class ErrorNet:
+    def __init__(self, app: ASGIApp, retry_after_seconds: int) -> None:
+        self._app = app
+        self._retry_after_seconds = retry_after_seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = False
+
+        async def noticed(message: Message) -> None:
+            nonlocal started
+            started = started or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noticed)
+        except Exception as exc:
+            if started or scope["type"] != "http":
+                log.warning("answer_broken_off", path=scope.get("path"), error=type(exc).__name__)
+                raise
+            await self._answer_to(exc, scope)(scope, receive, send)
+
+    def _answer_to(self, exc: Exception, scope: Scope) -> Response:
+        if isinstance(exc, ApiError):
+            return render(exc)
+        retry = self._retry_after_seconds
+        if isinstance(exc, ChainUnavailable):
+            log.warning("chain_unavailable", chain_id=exc.chain_id, reason=exc.reason)
+            return render(NeighbourAway("The blockchain node does not answer at the moment.", retry))
+        if isinstance(exc, ArgoUnavailable):
+            log.warning("argo_unavailable", reason=exc.reason)
+            return render(NeighbourAway("The compute service does not answer at the moment.", retry))
+        if isinstance(exc, ArgoError):
+            log.warning("argo_refused", error=type(exc).__name__, detail=str(exc))
+            return render(NeighbourFailed("The compute service refused a request of ours."))
+        log.error("request_failed", path=scope["path"], method=scope["method"], exc_info=exc)
+        return render_unforeseen()

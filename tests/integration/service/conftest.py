@@ -1,0 +1,49 @@
+"""One running service for the tests of this folder, its file server, and a fresh buyer for each test."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from ocean.client import Consumer
+from provider_api.machine.file_server import FileServer
+from tests.support.chain import consumer
+from tests.support.service import Buyer, Service
+
+ALGORITHM = """
+import json, os, pathlib
+inputs = sorted(str(p.relative_to(os.environ["INPUTS"])) for p in pathlib.Path(os.environ["INPUTS"]).rglob("*"))
+total = sum(len(p.read_bytes()) for p in pathlib.Path(os.environ["INPUTS"]).rglob("*") if p.is_file())
+pathlib.Path(os.environ["OUTPUTS"], "seen.json").write_text(json.dumps({"inputs": inputs, "bytes": total}))
+print("saw", len(inputs), "entries")
+"""
+
+
+@pytest.fixture(scope="session")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FileServer]:
+    """`.urls`: "rain.csv", "wind.csv", "algorithm.py", each under a secret path; `.address` is allowed to jobs."""
+    folder = tmp_path_factory.mktemp("files")
+    contents = {"rain.csv": "day,mm\n1,3\n2,0\n", "wind.csv": "day,kmh\n1,20\n2,8\n", "algorithm.py": ALGORITHM}
+    paths: dict[str, Path] = {}
+    for name, text in contents.items():
+        paths[name] = folder / name
+        paths[name].write_text(text)
+    with FileServer(paths) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def service(tmp_path_factory: pytest.TempPathFactory, files: FileServer) -> Iterator[Service]:
+    """The whole service, shared by the tests; those that break parts of it wait until it is whole again."""
+    with Service(tmp_path_factory.mktemp("service"), allow_private=[files.address]) as running:
+        yield running
+
+
+@pytest.fixture
+async def buyer(service: Service) -> AsyncIterator[Buyer]:
+    network = await service.network()
+    async with Consumer(service.url, consumer) as client:
+        yield Buyer(service, network, client)
+    await network.close()
