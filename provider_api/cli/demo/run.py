@@ -40,7 +40,7 @@ async def run_demo(folder: Path, console: Console) -> None:
     story.title("A service between data and algorithm")
     with FileServer(files) as owner:
         machine = Machine(folder, allow_private=(owner.address,), own_algorithms_only=True)
-        with story.doing("development chain with Ocean's contracts, embedded Argo server, Provider API") as outcome:
+        with story.doing("development chain, embedded Argo server, Provider API") as outcome:
             await machine.start()
             outcome.append(machine.url)
         try:
@@ -61,7 +61,7 @@ async def _act(story: Story, machine: Machine, network: Network, urls: dict[str,
         request = await _order(story, network, consumer, wishes)
         job = await _watch(story, consumer, request)
         await _fetch(story, consumer, job, machine.folder.root / "downloads" / job["jobId"])
-    _look_next(story, machine, job)
+    _look_next(story)
 
 
 async def _publish(
@@ -85,7 +85,7 @@ async def _publish(
         (assets.DEPARTURES, "Departures from JFK in 2013", "111,279 flights: hour, carrier, delay in minutes"),
         (assets.WEATHER, "Weather at JFK in 2013", "hourly reports: temperature, wind, visibility, pressure"),
     ):
-        with story.doing(f"publishes the dataset “{title}”, only for that algorithm") as outcome:
+        with story.doing(f"publishes “{title}” for it alone") as outcome:
             draft = assets.dataset(title, description, urls[name], algorithm, source)
             asset = await publish_asset(network, publisher, draft, provider_url=machine.url, encrypt=encryption)
             published.append(asset)
@@ -101,7 +101,7 @@ async def _order(story: Story, network: Network, consumer: Consumer, wishes: Seq
     story.title("A consumer")
     environment = next(e for e in await consumer.environments(network.chain_id) if e["id"] == ENVIRONMENT)
     valid_until = int(time.time()) + 60 * PAID_MINUTES
-    with story.doing(f"asks what {PAID_MINUTES} minutes in the environment {ENVIRONMENT} cost") as outcome:
+    with story.doing(f"asks what {PAID_MINUTES} minutes in {ENVIRONMENT} cost") as outcome:
         references = [wish.reference() for wish in wishes]
         answer = await consumer.initialize_compute(references[:-1], references[-1], ENVIRONMENT, valid_until)
         answers = [*answer["datasets"], answer["algorithm"]]
@@ -127,8 +127,7 @@ async def _watch(story: Story, consumer: Consumer, request: dict[str, Any]) -> d
                 if finished:
                     break
                 await asyncio.sleep(POLL_SECONDS)
-    seconds = float(job["dateFinished"]) - float(job["dateCreated"])
-    story.console.print(f"    [dim]{seconds:.2f} s from accepted start to final status[/dim]")
+    story.console.print(f"    [dim]{view.seconds:.2f} s from accepted start to final status[/dim]")
     if job["status"] != 70:
         raise DemoFailed(f"the job ended with status {job['status']} {job['statusText']} ({job.get('reason')})")
     return job
@@ -146,12 +145,11 @@ async def _fetch(story: Story, consumer: Consumer, job: dict[str, Any], folder: 
     story.console.print(f"  downloaded to [cyan]{folder}[/cyan] (delays.svg is the picture)", soft_wrap=True)
 
 
-def _look_next(story: Story, machine: Machine, job: dict[str, Any]) -> None:
+def _look_next(story: Story) -> None:
     story.title("Where to look next")
     story.console.print(
-        "  [bold]make serve[/bold]      the same service for your own clients, on http://127.0.0.1:8030\n"
-        "  [bold]docs/map.md[/bold]     from a question to the file that answers it\n"
-        f"  [bold]{machine.folder.argo}[/bold]  what the embedded Argo server keeps: this job is a Workflow\n"
+        "  [bold]make serve[/bold]   the same service for your own clients, on http://127.0.0.1:8030\n"
+        "  [bold]docs/map.md[/bold]  from a question to the file that answers it\n"
         f"  [dim]all of it took {story.seconds:.1f} s[/dim]",
         soft_wrap=True,
     )

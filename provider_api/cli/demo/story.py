@@ -14,11 +14,11 @@ from rich.text import Text
 
 # What the status numbers of a good run mean to somebody who sees them for the first time.
 STEPS = (
-    ("queued", 1, "waiting for a free place in the environment"),
-    ("configuration", 20, "opening the sealed job spec, downloading both datasets and the algorithm"),
-    ("algorithm", 40, "running in a sandbox: no network, inputs read-only"),
-    ("publishing", 60, "moving results and logs to the result store"),
-    ("finished", 70, "results can be fetched by the consumer alone"),
+    ("queued", 1, "waiting for a free place"),
+    ("configuration", 20, "downloading both datasets and the algorithm"),
+    ("algorithm", 40, "in a sandbox: no network, inputs read-only"),
+    ("publishing", 60, "results and logs go to the result store"),
+    ("finished", 70, "only the consumer can fetch the results"),
 )
 
 
@@ -41,7 +41,8 @@ class Story:
         with self.console.status(text):
             yield outcome
         detail = f"  [cyan]{' '.join(outcome)}[/cyan]" if outcome else ""
-        self.console.print(f"  [green]✔[/green] {text}{detail} [dim]{time.monotonic() - begin:.2f} s[/dim]")
+        seconds = f"[dim]{time.monotonic() - begin:.2f} s[/dim]"
+        self.console.print(f"  [green]✔[/green] {text}{detail} {seconds}", soft_wrap=True, highlight=False)
 
     @contextmanager
     def job(self) -> Iterator[JobView]:
@@ -76,6 +77,11 @@ class JobView:
         self._text = f"{status} {text}"
         if finished:
             self._end = time.monotonic() - self._begin
+
+    @property
+    def seconds(self) -> float:
+        """From the accepted start to the final status, as the consumer saw it."""
+        return (time.monotonic() - self._begin) if self._end is None else self._end
 
     def __rich__(self) -> Group:
         reached = max(self._seen, default=0)

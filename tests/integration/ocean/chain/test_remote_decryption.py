@@ -1,0 +1,60 @@
+"""A document encrypted for another provider is opened by that provider, through the guard."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from ocean.chain.index import AssetNotFound, MetadataIndex
+from ocean.chain.metadata import pack
+from ocean.chain.publishing import set_packed
+from ocean.chain.remote_decryption import through
+from ocean.ecies import encrypt, public_key_of
+from ocean.outgoing import OutgoingGuard
+from tests.support.chain import Chain, provider, publisher, stranger
+from tests.support.provider_double import provider_double
+
+pytestmark = pytest.mark.integration
+
+OURS = stranger  # the document is for `provider`
+
+
+async def test_other_provider_opens_its_document_for_us(chain: Chain) -> None:
+    asset = await chain.publish()
+    async with provider_double() as double:
+        key = public_key_of(provider)
+        plain = json.dumps(asset.ddo.document()).encode()
+        sealed = pack(plain, 2, lambda data: encrypt(key, data))
+        tx = await set_packed(chain.network, publisher, asset.nft, sealed, provider_url=double.url + "/")
+        double.documents[tx] = sealed.data
+        guard = OutgoingGuard(allow_private=[double.url.removeprefix("http://")])
+        index = MetadataIndex(chain.network, OURS, remote_decryption=through(guard, OURS, 8996))
+        double.status = 403
+        with pytest.raises(AssetNotFound, match="was not found") as caught:
+            await index.resolve(asset.ddo.id)
+        assert caught.value.reason == "remote_decryption_failed"
+        double.status = None
+        assert (await index.resolve(asset.ddo.id)).services[0].id == asset.service_id
+        await index.close()
+
+        refusing = MetadataIndex(chain.network, OURS, remote_decryption=through(OutgoingGuard(), OURS, 8996))
+        with pytest.raises(AssetNotFound):
+            await refusing.resolve(asset.ddo.id)
+        await refusing.close()
+
+
+async def test_answer_that_is_another_document(chain: Chain) -> None:
+    asset, other = await chain.publish(), await chain.publish()
+    async with provider_double() as double:
+        key = public_key_of(provider)
+        documents = [json.dumps(each.ddo.document()).encode() for each in (asset, other)]
+        sealed = [pack(document, 2, lambda data: encrypt(key, data)) for document in documents]
+        tx = await set_packed(chain.network, publisher, asset.nft, sealed[0], provider_url=double.url)
+        double.documents[tx] = sealed[1].data
+        guard = OutgoingGuard(allow_private=[double.url.removeprefix("http://")])
+        index = MetadataIndex(chain.network, OURS, remote_decryption=through(guard, OURS, 8996))
+        with pytest.raises(AssetNotFound) as caught:
+            await index.resolve(asset.ddo.id)
+        assert caught.value.reason == "hash_mismatch"
+        await index.close()
