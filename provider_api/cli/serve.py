@@ -54,5 +54,5 @@ def _announce(machine: Machine, console: Console) -> None:
     table.add_row("data", str(machine.folder.root))
     console.print(table)
     for remark in machine.remarks:
-        console.print(f"[yellow]![/yellow] {remark}")
+        console.print(f"[yellow]![/yellow] {remark}", soft_wrap=True)
     console.print("Ctrl-C ends it.")

@@ -58,6 +58,7 @@ class Machine:
         self.settings: Settings = load_settings(environment)
         self.folder = DataFolder(folder.absolute())
         self.remarks: list[str] = []
+        self.sandboxed = True  # after the start: whether pods are sandboxes or, for our own algorithm, plain processes
         self._allow_private = (*self.settings.outgoing.allow_private, *allow_private)
         self._own_algorithms_only = own_algorithms_only
         self._manifests = manifests
@@ -149,14 +150,17 @@ class Machine:
                 self._chain = await start_anvil(self.folder.chain, self._chain_port)
 
     async def _start_argo(self) -> None:
-        self.folder.deploy(self._manifests, self._provider_keys().box.public_key)
         sandboxes = shutil.which("bwrap") is not None
+        self.sandboxed = sandboxes or not self._own_algorithms_only
+        # A plain process has no mounts: it finds the results volume where this machine has it.
+        store = None if self.sandboxed else {"url": self.folder.results.as_uri()}
+        self.folder.deploy(self._manifests, self._provider_keys().box.public_key, store)
         if not sandboxes:
             self.remarks.append(NO_SANDBOX)
         words = [sys.executable, "-m", "argo.local", "--port", str(self._argo_port)]
         words += ["--data", str(self.folder.argo), "--namespace", self.settings.argo.namespace]
         words += ["--templates", str(self.folder.templates), "--claim", f"{names.RESULTS_CLAIM}={self.folder.results}"]
-        if self._own_algorithms_only and not sandboxes:
+        if not self.sandboxed:
             words += ["--isolation", "process", "--unsandboxed-image", "python"]
         if self.settings.policy.allow_network:
             words.append("--allow-network")

@@ -45,7 +45,7 @@ async def run_demo(folder: Path, console: Console) -> None:
             outcome.append(machine.url)
         try:
             for remark in machine.remarks:
-                console.print(f"  [yellow]![/yellow] {remark}")
+                console.print(f"  [yellow]![/yellow] {remark}", soft_wrap=True)
             network = await Network.open(machine.chain_url, machine.address_file)
             try:
                 await _act(story, machine, network, owner.urls, files)
@@ -59,7 +59,7 @@ async def _act(story: Story, machine: Machine, network: Network, urls: dict[str,
     async with Consumer(machine.url, account(CONSUMER)) as consumer:
         wishes = await _publish(story, machine, network, consumer, urls, files)
         request = await _order(story, network, consumer, wishes)
-        job = await _watch(story, consumer, request)
+        job = await _watch(story, consumer, request, machine.sandboxed)
         await _fetch(story, consumer, job, machine.folder.root / "downloads" / job["jobId"])
     _look_next(story)
 
@@ -113,12 +113,12 @@ async def _order(story: Story, network: Network, consumer: Consumer, wishes: Seq
     return await consumer.start_request(ENVIRONMENT, orders[:-1], orders[-1])
 
 
-async def _watch(story: Story, consumer: Consumer, request: dict[str, Any]) -> dict[str, Any]:
+async def _watch(story: Story, consumer: Consumer, request: dict[str, Any], sandboxed: bool) -> dict[str, Any]:
     with story.doing("signs and sends the start of a compute job") as outcome:
         job = await consumer.start(request)
         outcome.append(job["jobId"])
     story.title("The job")
-    with story.job() as view:
+    with story.job(sandboxed=sandboxed) as view:
         async with asyncio.timeout(LONGEST_JOB_SECONDS):
             while True:
                 (job,) = await consumer.status(job["jobId"])

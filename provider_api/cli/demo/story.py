@@ -45,8 +45,8 @@ class Story:
         self.console.print(f"  [green]✔[/green] {text}{detail} {seconds}", soft_wrap=True, highlight=False)
 
     @contextmanager
-    def job(self) -> Iterator[JobView]:
-        view = JobView()
+    def job(self, *, sandboxed: bool) -> Iterator[JobView]:
+        view = JobView(sandboxed)
         with Live(view, console=self.console, refresh_per_second=20, transient=False):
             yield view
 
@@ -66,7 +66,8 @@ class Story:
 class JobView:
     """The steps of a job and when each began, as far as its status numbers have told."""
 
-    def __init__(self) -> None:
+    def __init__(self, sandboxed: bool) -> None:
+        self._sandboxed = sandboxed
         self._begin = time.monotonic()
         self._seen: dict[int, float] = {}
         self._text = ""
@@ -96,6 +97,8 @@ class JobView:
             else:
                 mark = Text("  ") + Text(FRAMES[int(time.monotonic() * 12) % len(FRAMES)], style="cyan")
             when = "" if entered is None else f"{entered:5.2f} s"
+            if name == "algorithm" and not self._sandboxed:
+                meaning = "as a plain process: there is no bubblewrap here"
             style = "dim" if entered is None else ""
             table.add_row(mark, Text(name, style=style), Text(when, style="dim"), Text(meaning, style=style or "dim"))
         return Group(table, Text(f"    status {self._text}", style="cyan"))

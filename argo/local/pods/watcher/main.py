@@ -47,6 +47,7 @@ _LONGEST_WAIT = 60.0
 
 def main(folder: str, lock: int) -> None:
     """Watch the pod of `folder`; `lock` is the held lock, inherited and never handed on."""
+    os.closerange(lock + 1, 1 << 30)  # whatever the server had inherited and left open is not the pod's
     os.set_inheritable(lock, False)
     os.chdir(folder)
     Watcher().run()

@@ -1,14 +1,17 @@
 """One container as a plain process, for trusted images where there are no sandboxes.
 
-It has a session of its own and a marker in its environment, and nothing else: it sees this machine's files, network and
-processes as the server's user does. Children that leave the session are found by the marker.
+It has a session of its own and nothing else: it sees this machine's files, network and processes as the server's user
+does. What it leaves running is found in two ways: orphans become children of the watcher, and all carry a marker in
+their environment (for the server, should the watcher be killed).
 """
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import signal
+import time
 
 from . import files, memory, spawning
 
@@ -17,13 +20,15 @@ if TYPE_CHECKING:
     from typing import Any
 
 MARKER = "C2D_POD_MARKER"
+_SET_CHILD_SUBREAPER = 36
+_SWEEP_SECONDS = 5.0
 
 
 class Plain:
     """Same face as `Sandbox`."""
 
     def __init__(self, plan: dict[str, Any], container: dict[str, Any], group: memory.Group | None) -> None:
-        self._marker = f"{MARKER}={plan['marker']}".encode()
+        ctypes.CDLL(None).prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         self.output, log = os.pipe()
         hold, self._gate = os.pipe()
         null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
@@ -49,9 +54,8 @@ class Plain:
     def feed(self, descriptor: int) -> None:
         """Its process has ended: learn the code and end what it left behind."""
         self.descriptors.discard(descriptor)
-        self._code = os.waitstatus_to_exitcode(os.waitpid(self._pid, 0)[1])
-        if self._code < 0:
-            self._code = 128 - self._code
+        code = os.waitstatus_to_exitcode(os.waitpid(self._pid, 0)[1])
+        self._code = code if code >= 0 else 128 - code
         self.ended = True
         self._sweep()
 
@@ -63,9 +67,9 @@ class Plain:
             os.killpg(self._pid, signal.SIGTERM)
 
     def destroy(self) -> None:
-        with contextlib.suppress(OSError):
-            signal.pidfd_send_signal(self._process, signal.SIGKILL)
-        self._sweep()
+        if not self.ended:
+            with contextlib.suppress(OSError):
+                signal.pidfd_send_signal(self._process, signal.SIGKILL)
 
     def finish(self) -> int | None:
         for fd in (self._process, self._gate, self.output):
@@ -73,21 +77,17 @@ class Plain:
         return self._code
 
     def resident_bytes(self, *, exactly: bool = False) -> int:
-        return memory.resident_bytes(self._pid, exactly=exactly)
+        return memory.resident_bytes(os.getpid(), exactly=exactly)
 
     def _sweep(self) -> None:
-        """Kill all that carry the marker, until a look finds none."""
-        for _ in range(50):
-            found = [pid for pid in os.listdir("/proc") if pid.isdigit() and self._ours(pid)]
+        """Kill our children until there are none: the death of each makes its children ours."""
+        limit = time.monotonic() + _SWEEP_SECONDS
+        while time.monotonic() < limit:
+            with open(f"/proc/self/task/{os.getpid()}/children") as children:
+                found = [int(pid) for pid in children.read().split()]
             if not found:
                 return
             for pid in found:
                 with contextlib.suppress(OSError):
-                    os.kill(int(pid), signal.SIGKILL)
-
-    def _ours(self, pid: str) -> bool:
-        try:
-            with open(f"/proc/{pid}/environ", "rb") as file:
-                return self._marker in file.read().split(b"\0")
-        except OSError:
-            return False
+                    os.kill(pid, signal.SIGKILL)
+                    os.waitpid(pid, 0)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from .stage import Stage
 
+_STATUS_BYTES = 1 << 16  # two short lines are expected
+
 
 class Sandbox:
     """`descriptors` are to be watched and fed; `output` is the read end of both streams."""
@@ -86,7 +88,7 @@ class Sandbox:
         if not data:
             self.descriptors.discard(descriptor)
         elif descriptor == self._status:
-            self._status_text += data
+            self._status_text = (self._status_text + data)[:_STATUS_BYTES]
             if self.identity is None and b"\n" in self._status_text:
                 self._name(json.loads(self._status_text.split(b"\n")[0])["child-pid"])
         else:
@@ -135,10 +137,12 @@ class Sandbox:
         for fd in (self._status, self.output):
             os.close(fd)
         self._gate.close()
-        for line in self._status_text.splitlines():
-            if b"exit-code" in line:
+        for line in self._status_text.splitlines()[1:]:
+            try:
                 code: int = json.loads(line)["exit-code"]
-                return code
+            except (ValueError, KeyError):
+                continue  # cut off, when bubblewrap was killed while it wrote
+            return code
         return None
 
     def resident_bytes(self, *, exactly: bool = False) -> int:

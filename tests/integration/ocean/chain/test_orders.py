@@ -175,13 +175,15 @@ class TestAttacks:
         assert await refusal(chain, chain.request(asset, tx)) == "reuse_by_stranger"
 
     async def test_reuse_does_not_renew_the_time_limit(self, chain: Chain) -> None:
-        asset = await chain.publish(timeout=2)
-        start = await chain.order(asset)
-        later = time.time() + 60
-        request = chain.request(asset, start)
-        assert await refusal(chain, request, now=later) == "order_expired"
-        tx = await reuse_order(chain.network, consumer, asset.datatoken, start, chain.quote(asset))
-        assert await refusal(chain, chain.request(asset, tx), now=later) == "order_expired"
+        asset = await chain.publish(timeout=1)
+        request = chain.request(asset, await chain.order(asset))
+        order = await verify_order(chain.network, request, now=0)
+        await asyncio.sleep(2.1)
+        tx = await reuse_order(chain.network, consumer, asset.datatoken, order.tx_hash, chain.quote(asset))
+        renewed = await verify_order(chain.network, chain.request(asset, tx), now=0)
+        assert renewed.block_timestamp > renewed.timestamp + 1, "the reuse must be later, or this test shows nothing"
+        just_after = renewed.block_timestamp + 0.5
+        assert await refusal(chain, chain.request(asset, tx), now=just_after) == "order_expired"
 
     async def test_endless_chain_of_reuses(self, chain: Chain) -> None:
         asset = await chain.publish()

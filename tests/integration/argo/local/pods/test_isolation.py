@@ -147,6 +147,18 @@ async def test_nothing_of_the_server_is_in_the_first_process(pods: Pods, monkeyp
     assert "memfd" not in ran.log
 
 
+async def test_no_descriptor_of_the_server_reaches_a_pod(pods: Pods) -> None:
+    ends = os.pipe()
+    try:
+        for end in ends:
+            os.set_inheritable(end, True)
+        folder = pods.start("python", "-c", "import os; print(sorted(os.listdir('/proc/self/fd')))", image=PYTHON)
+    finally:
+        for end in ends:
+            os.close(end)
+    assert (await pods.ended(folder)).log == "['0', '1', '2', '3']\n"  # 3: the listing itself
+
+
 async def test_only_its_own_processes(pods: Pods) -> None:
     neighbour = pods.start("sleep", "77.125")
     script = "ls /proc | grep -c '^[0-9]'; cat /proc/*/cmdline | tr '\\0' ' '; kill -9 -1; kill -9 1; echo alive"

@@ -54,6 +54,12 @@ async def test_everything_ends(plain: Pods) -> None:
     assert living("65.5") == []
 
 
+async def test_children_that_hide_end_too(plain: Pods) -> None:
+    ran = await plain.run("sh", "-c", "env -i setsid sh -c 'sleep 67.5 & sleep 67.5' & echo done", image=STEP)
+    assert (ran.end.code, ran.log) == (0, "done\n")
+    assert living("67.5") == []
+
+
 async def test_deadline_and_missing_program(plain: Pods) -> None:
     ran = await plain.run("sleep", "60", image=STEP, deadline_seconds=0.2, grace_seconds=0.2)
     assert (ran.end.why, ran.end.code) == ("deadline", 143)

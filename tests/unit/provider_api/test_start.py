@@ -1,0 +1,423 @@
+"""Starting a job exactly once: repeats, races, crashes of Argo, stale nonces, orders in use."""
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from provider_api.settings import LimitSettings, PolicySettings
+from provider_api.storage.claims import Claims
+from tests.support import provider_facts as facts
+from tests.support.provider_neighbours import FREE, PAID, STRANGER_KEY, World
+from workflow_templates import names
+
+pytestmark = pytest.mark.unit
+
+
+async def state(world: World, job_id: str) -> str:
+    from provider_api.storage.database import Database
+
+    database = Database(world.settings.storage_url())
+    try:
+        claim = await Claims(database).find(job_id)
+    finally:
+        await database.close()
+    return "" if claim is None else claim.state
+
+
+async def test_a_start(world: World) -> None:
+    body = world.start_body(5)
+    answer = await world.start(body)
+    assert answer.status_code == 200
+    (job,) = answer.json()
+    assert re.fullmatch("00[0-9a-f]{30}", job["jobId"])
+    assert list(job)[:12] == [
+        "agreementId", "jobId", "owner", "status", "statusText", "dateCreated", "dateFinished", "results", "stopreq",
+        "removed", "algoDID", "inputDID",
+    ]  # fmt: skip
+    assert job["agreementId"] == body["dataset"]["transferTxId"]
+    assert job["owner"] == body["consumerAddress"]
+    assert (job["status"], job["statusText"], job["dateFinished"], job["results"]) == (1, "Warming up", None, "")
+    assert job["inputDID"] == [body["dataset"]["documentId"]]
+    assert float(job["dateCreated"]) > 1e9
+    assert job["environment"] == FREE
+    assert job["chainId"] == 8996
+    assert await world.nonce() == "5"
+    assert await state(world, job["jobId"]) == "submitted"
+
+
+async def test_what_is_submitted(world: World) -> None:
+    body = world.start_body(5, algorithm={"meta": dict(facts.raw(rawcode="x = '{{=1+1}}'").meta or {})})
+    (job,) = (await world.start(body)).json()
+    workflow = world.argo.workflows[job["jobId"]]
+    spec = world.argo.spec(job["jobId"], world.keys)
+    assert set(workflow.arguments) == set(names.ARGUMENTS)
+    assert workflow.arguments[names.ARG_IMAGE] == f"python@{facts.CHECKSUM}"
+    assert workflow.arguments[names.ARG_NETWORK] == "none"
+    assert int(workflow.arguments[names.ARG_SECONDS]) == spec.binding.seconds
+    assert spec.binding.job_id == job["jobId"]
+    assert spec.run_seconds <= 1800 < spec.binding.seconds
+    assert spec.paid_until == job["validUntil"]
+    assert spec.algorithm.rawcode == "x = '{{=1+1}}'"
+    assert spec.algorithm.entrypoint == facts.ENTRYPOINT
+    assert spec.inputs[0].files[0]["url"] == "http://127.0.0.1:9/secret.csv"
+    assert workflow.labels[names.OWNER] == body["consumerAddress"].lower()
+    shown = json.dumps([dict(workflow.arguments), dict(workflow.labels), dict(workflow.annotations)])
+    for secret in ("secret.csv", "1+1", "$ALGO"):
+        assert secret not in shown
+    stored = b"".join(path.read_bytes() for path in world.settings.data_folder.glob("service.sqlite*"))
+    assert b"secret.csv" not in stored
+    assert body["signature"][2:].encode() not in stored
+
+
+async def test_the_same_request_twice_is_one_job(world: World) -> None:
+    body = world.start_body(5)
+    first, second = (await world.start(body)).json(), (await world.start(body)).json()
+    assert first == second
+    assert world.argo.created == 1
+    world.chain.orders.clear()
+    assert (await world.start(body)).json() == first, "the order is not looked at again"
+    world.argo.finish(first[0]["jobId"])
+    assert (await world.start(body)).json()[0]["status"] == 70
+
+
+async def test_the_nonce_may_be_spelled_otherwise(world: World) -> None:
+    body = world.start_body(5)
+    first = (await world.start(body)).json()
+    again = {**body, "nonce": "5"}
+    assert (await world.start(again)).json() == first
+
+
+async def test_ten_at_once_are_one_job(world: World) -> None:
+    world.argo.slow_seconds = 0.05
+    body = world.start_body(5)
+    answers = await asyncio.gather(*(world.start(body) for _ in range(10)))
+    assert [answer.status_code for answer in answers] == [200] * 10
+    assert len({answer.content for answer in answers}) == 1
+    assert world.argo.created == 1
+
+
+async def test_two_replicas_make_one_job(tmp_path: Path) -> None:
+    async with World(tmp_path).running() as one, World(tmp_path).running() as two:
+        two.argo.workflows, two.chain.assets, two.chain.orders = one.argo.workflows, one.chain.assets, one.chain.orders
+        one.argo.slow_seconds = two.argo.slow_seconds = 0.05
+        body = one.start_body(5)
+        answers = await asyncio.gather(*(world.start(body) for world in (one, two) * 5))
+        assert [answer.status_code for answer in answers] == [200] * 10
+        assert {answer.json()[0]["jobId"] for answer in answers} == set(one.argo.workflows)
+        assert one.argo.created + two.argo.created == 1
+
+
+async def test_the_same_nonce_with_other_content_is_refused(world: World) -> None:
+    body = world.start_body(5)
+    await world.start(body)
+    other = {**body, "algorithm": {"meta": {**body["algorithm"]["meta"], "rawcode": "print('other')"}}}
+    answer = await world.start(other)
+    assert answer.status_code == 400
+    assert answer.json()["errors"] == {"signature": "Invalid signature expected nonce (5) > current nonce (5)."}
+    assert world.argo.created == 1
+
+
+@pytest.mark.parametrize("nonce", [4, "4.999", 5, "5.0", "0"])
+async def test_an_old_nonce_is_refused(world: World, nonce: Any) -> None:
+    await world.start(world.start_body(5))
+    answer = await world.start(world.start_body(nonce))
+    assert answer.json()["errors"] == {"signature": f"Invalid signature expected nonce (5) > current nonce ({nonce})."}
+    assert world.argo.created == 1
+
+
+async def test_another_letter_case_is_the_same_account(world: World) -> None:
+    await world.start(world.start_body(5))
+    lower = world.start_body(4, consumerAddress=world.consumer.address.lower())
+    assert "expected nonce (5)" in (await world.start(lower)).json()["errors"]["signature"]
+    fresh = world.start_body(6, consumerAddress=world.consumer.address.lower())
+    (job,) = (await world.start(fresh)).json()
+    assert job["owner"] == world.consumer.address.lower(), "shown as sent"
+    listed = await world.http.get("/api/services/compute", params={"consumerAddress": world.consumer.address})
+    assert len(listed.json()) == 2
+
+
+async def test_a_refused_start_keeps_its_nonce(world: World) -> None:
+    body = world.start_body(5, dataset={"documentId": world.publish(), "serviceId": "svc", "transferTxId": "0x01"})
+    answer = await world.start(body)
+    assert (answer.status_code, answer.json()) == (400, {"error": {"dataset.serviceId": "order_invalid"}})
+    assert await world.nonce() == "1"
+    assert (await world.start(world.start_body(5))).status_code == 200
+
+
+async def test_signatures(world: World) -> None:
+    body = world.start_body(5)
+    missing = {name: value for name, value in body.items() if name != "signature"}
+    assert (await world.start(missing)).json()["errors"] == {
+        "signature": ["Invalid signature provided. Please check the nonce or documentId."]
+    }
+    foreign = world.start_body(5, key=STRANGER_KEY, consumerAddress=world.consumer.address)
+    error = (await world.start(foreign)).json()["errors"]["signature"]
+    assert error.startswith(f"Invalid signature {foreign['signature'][:130]}0")
+    assert f"for ethereum address {world.consumer.address}, message {world.consumer.address}did:op:" in error
+    assert error.endswith("and nonce 5. Got 0x70997970c51812dc3a010c7d01b50e0d17dc79c8")
+    for bad in ("0x12", "zz", body["signature"] + "00", "💥", 5):
+        assert (await world.start({**body, "signature": bad})).status_code == 400
+    other_nonce = {**body, "nonce": 6}
+    assert "signature" in (await world.start(other_nonce)).json()["errors"]
+    zero_one = body["signature"][:-2] + {"1b": "00", "1c": "01"}[body["signature"][-2:]]
+    assert (await world.start({**body, "signature": zero_one})).status_code == 200
+    assert world.argo.created == 1
+
+
+FIELDS: list[tuple[dict[str, Any], dict[str, list[str]]]] = [
+    ({"dataset": {}}, {"dataset.documentId": ["The dataset.documentId field is required."]}),
+    ({"dataset": None}, {"dataset.documentId": ["The dataset.documentId field is required."]}),
+    ({"dataset": {"documentId": ["x"]}}, {"dataset.documentId": ["The dataset.documentId format is invalid."]}),
+    ({"dataset": {"documentId": "x"}}, {"dataset.serviceId": ["The dataset.serviceId field is required."]}),
+    ({"nonce": None}, {"nonce": ["The nonce field is required."]}),
+    ({"nonce": "x1"}, {"nonce": ["The nonce must be a number."]}),
+    ({"consumerAddress": ""}, {"consumerAddress": ["The consumerAddress field is required."]}),
+    ({"consumerAddress": "0x1"}, {"consumerAddress": ["The consumerAddress format is invalid."]}),
+    (
+        {"algorithm": {"meta": {}}, "consumerAddress": ""},
+        {
+            "algorithm.documentId": ["The algorithm.documentId field is required when algorithm.meta is not present."],
+            "algorithm.meta": ["The algorithm.meta field is required when algorithm.documentId is not present."],
+            "consumerAddress": ["The consumerAddress field is required."],
+        },
+    ),
+    (
+        {"algorithm": {"meta": {"x": 1}, "serviceId": "s", "transferTxId": "t"}, "nonce": ""},
+        {
+            "algorithm.documentId": [
+                "The algorithm.documentId field is required when algorithm.serviceId, algorithm.transferTxId"
+                " are present."
+            ],
+            "nonce": ["The nonce field is required."],
+        },
+    ),
+]
+
+
+@pytest.mark.parametrize(("changes", "errors"), FIELDS)
+async def test_validation_texts(world: World, changes: dict[str, Any], errors: dict[str, list[str]]) -> None:
+    answer = await world.start({**world.start_body(5), **changes})
+    assert answer.status_code == 400
+    assert answer.json() == {"errors": errors, "message": "Validation error", "success": False}
+
+
+async def test_not_bailing_fields_report_together(world: World) -> None:
+    body = {**world.start_body(5), "dataset": {"documentId": "x", "serviceId": 0}, "nonce": "x1"}
+    assert set((await world.start(body)).json()["errors"]) == {"dataset.transferTxId", "nonce"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"additionalDatasets": {"a": 1}}, {"additional_input": "invalid"}),
+        ({"additionalDatasets": ["x"]}, {"additional_input": "invalid"}),
+        ({"environment": "elsewhere"}, {"environment": "not_found"}),
+        ({"environment": None}, {"environment": "not_found"}),
+        ({"algorithm": {"meta": "no json"}}, {"algorithm": "invalid"}),
+        ({"algorithm": {"meta": {"rawcode": "x"}}}, {"algorithm.container": "missing_entrypoint_image_checksum"}),
+        ({"algorithm": {"documentId": "did:op:x"}}, {"algorithm.documentId": "did_not_found"}),
+        ({"output": "{"}, {"output": "invalid"}),
+        ({"environment": PAID}, {"dataset.serviceId": "order_invalid"}),
+    ],
+)
+async def test_refusals_on_the_wire(world: World, changes: dict[str, Any], error: dict[str, str]) -> None:
+    answer = await world.start(world.start_body(5, **changes))
+    assert (answer.status_code, answer.json()) == (400, {"error": error})
+
+
+@pytest.mark.parametrize("value", ["", None, [], 0, False])
+async def test_empty_additional_datasets_mean_none(world: World, value: Any) -> None:
+    assert (await world.start(world.start_body(5, additionalDatasets=value))).status_code == 200
+
+
+async def test_several_datasets(world: World) -> None:
+    second = {"documentId": world.publish(1), "serviceId": "svc", "transferTxId": world.order(), "userdata": {"y": 1.5}}
+    body = world.start_body(5, additionalDatasets=[second])
+    (job,) = (await world.start(body)).json()
+    assert job["inputDID"] == [body["dataset"]["documentId"], second["documentId"]]
+    assert job["agreementId"] == body["dataset"]["transferTxId"]
+    spec = world.argo.spec(job["jobId"], world.keys)
+    assert spec.inputs[1].userdata == {"y": 1.5}
+
+
+async def test_a_paid_environment(world: World) -> None:
+    paid = {"documentId": world.publish(1), "serviceId": "svc",
+            "transferTxId": world.order(environment=PAID, fee_amount=75 * 10**18)}  # fmt: skip
+    free = {"documentId": world.publish(), "serviceId": "svc", "transferTxId": world.order(environment=PAID)}
+    body = world.start_body(5, dataset=free, environment=PAID)
+    assert (await world.start(body)).json() == {"error": {"order": "fees_not_paid"}}
+    body = world.start_body(5, dataset=free, environment=PAID, additionalDatasets=[paid])
+    (job,) = (await world.start(body)).json()
+    assert job["agreementId"] == paid["transferTxId"], "the order that pays names the job"
+
+
+async def test_an_order_serves_one_job_at_a_time(world: World) -> None:
+    body = world.start_body(5)
+    (job,) = (await world.start(body)).json()
+    answer = await world.start(world.start_body(6, dataset=body["dataset"]))
+    assert answer.status_code == 400
+    assert "is already in use for other job." in answer.json()["error"]
+    assert await world.nonce() == "5"
+    world.argo.finish(job["jobId"])
+    assert (await world.start(world.start_body(6, dataset=body["dataset"]))).status_code == 200
+    assert await state(world, job["jobId"]) == "closed"
+    assert (await world.start(body)).json()[0]["jobId"] == job["jobId"]
+
+
+async def test_racing_starts_with_one_order(world: World) -> None:
+    dataset = {"documentId": world.publish(), "serviceId": "svc", "transferTxId": world.order()}
+    bodies = [world.start_body(nonce, dataset=dataset) for nonce in range(5, 15)]
+    answers = await asyncio.gather(*(world.start(body) for body in bodies))
+    assert [answer.status_code for answer in answers].count(200) == 1
+    assert world.argo.created == 1
+
+
+async def test_what_ran_and_was_forgotten_is_not_started_again(world: World) -> None:
+    body = world.start_body(5)
+    (job,) = (await world.start(body)).json()
+    world.argo.forget(job["jobId"])
+    answer = await world.start(body)
+    assert answer.status_code == 400
+    assert "not started again" in answer.json()["error"]
+    assert world.argo.created == 1
+    assert (await world.start(world.start_body(6, dataset=body["dataset"]))).status_code == 200, "its order is free"
+
+
+async def test_argo_away_before_the_claim(world: World) -> None:
+    body = world.start_body(5)
+    world.argo.away = True
+    answer = await world.start(body)
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+    assert await world.nonce() == "1", "nothing is claimed"
+    world.argo.away = False
+    assert (await world.start(body)).status_code == 200
+
+
+async def goes_away_at_submission(world: World) -> dict[str, Any]:
+    body = world.start_body(5)
+    original = world.argo.submit
+
+    async def refused(*args: Any, **more: Any) -> Any:
+        world.argo.away = True
+        return await original(*args, **more)
+
+    world.argo.submit = refused  # type: ignore[method-assign]
+    answer = await world.start(body)
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+    world.argo.submit = original  # type: ignore[method-assign]
+    world.argo.away = False
+    return body
+
+
+async def test_after_a_definite_failure_the_same_request_works(world: World) -> None:
+    body = await goes_away_at_submission(world)
+    assert (await world.start(body)).status_code == 200
+    assert world.argo.created == 1
+
+
+async def test_after_a_definite_failure_the_next_nonce_works(world: World) -> None:
+    body = await goes_away_at_submission(world)
+    assert (await world.start(world.start_body(6, dataset=body["dataset"]))).status_code == 200
+    answer = await world.start(body)
+    assert answer.status_code == 400, "the first request has been overtaken"
+    assert world.argo.created == 1
+
+
+async def test_argo_refuses(world: World) -> None:
+    world.argo.refuses = True
+    body = world.start_body(5)
+    answer = await world.start(body)
+    assert answer.status_code == 502
+    assert "no right" not in answer.text
+    world.argo.refuses = False
+    assert (await world.start(body)).status_code == 200
+
+
+async def test_an_answer_lost_on_the_way(world: World) -> None:
+    world.argo.lost = True
+    (job,) = (await world.start(world.start_body(5))).json()
+    assert await state(world, job["jobId"]) == "submitted"
+
+
+@pytest.fixture
+async def impatient(tmp_path: Path) -> AsyncIterator[World]:
+    async with World(tmp_path, limits=LimitSettings(claim_lease_seconds=0.3)).running() as world:
+        yield world
+
+
+async def test_a_submission_with_unknown_outcome(impatient: World) -> None:
+    world = impatient
+    world.argo.lost, world.argo.creates = True, False
+    body = world.start_body(5)
+    answer = await world.start(body)
+    assert answer.status_code == 503
+    world.argo.lost, world.argo.creates = False, True
+    other = world.start_body(6, dataset=body["dataset"])
+    assert (await world.start(other)).status_code == 503, "the first may still arrive"
+    assert (await world.start(body)).status_code == 200, "the identical request submits by name"
+    assert world.argo.created == 1
+
+
+async def test_an_order_is_freed_when_a_lost_submission_never_arrives(impatient: World) -> None:
+    world = impatient
+    world.argo.lost, world.argo.creates = True, False
+    body = world.start_body(5)
+    await world.start(body)
+    world.argo.lost, world.argo.creates = False, True
+    await asyncio.sleep(0.35)
+    assert (await world.start(world.start_body(6, dataset=body["dataset"]))).status_code == 200
+    assert (await world.start(body)).status_code == 400
+    assert world.argo.created == 1
+
+
+async def test_a_consumer_that_hangs_up_still_gets_its_job(world: World) -> None:
+    world.argo.slow_seconds = 0.2
+    body = world.start_body(5)
+    request = asyncio.create_task(world.start(body))
+    while not world.argo.submissions:
+        await asyncio.sleep(0.01)
+    request.cancel()
+    assert (await world.start(body)).status_code == 200
+    assert world.argo.created == 1
+
+
+async def test_a_full_queue(world: World) -> None:
+    world.argo.max_queued = 0
+    await asyncio.sleep(0)
+    world.argo.prices = {FREE: "0"}
+    for nonce in (5, 6):
+        answer = await world.start(world.start_body(nonce))
+        assert answer.status_code == 200
+    from provider_api.jobs.environments import MAX_AGE_SECONDS, REFRESH_SECONDS
+
+    assert REFRESH_SECONDS < MAX_AGE_SECONDS
+    await asyncio.sleep(REFRESH_SECONDS + 0.3)
+    answer = await world.start(world.start_body(7))
+    assert (answer.status_code, answer.json()) == (400, {"error": {"environment": "queue_full"}})
+
+
+async def test_a_job_spec_that_is_too_large(world: World) -> None:
+    import secrets
+
+    meta = {**(facts.raw().meta or {}), "rawcode": secrets.token_hex(200_000)}
+    answer = await world.start(world.start_body(5, algorithm={"meta": meta}))
+    assert answer.status_code == 400
+    assert answer.json()["error"]["algorithm"].startswith("job_too_large")
+    assert await world.nonce() == "1"
+
+
+async def test_the_network_needs_everybodys_consent(tmp_path: Path) -> None:
+    async with World(tmp_path, policy=PolicySettings(allow_network=True)).running() as world:
+        did = world.publish(0, allowNetworkAccess=True)
+        dataset = {"documentId": did, "serviceId": "svc", "transferTxId": world.order()}
+        (job,) = (await world.start(world.start_body(5, dataset=dataset))).json()
+        assert world.argo.workflows[job["jobId"]].arguments[names.ARG_NETWORK] == "public"
+        other = {"documentId": world.publish(1), "serviceId": "svc", "transferTxId": world.order()}
+        dataset["transferTxId"] = world.order()
+        (job,) = (await world.start(world.start_body(6, dataset=dataset, additionalDatasets=[other]))).json()
+        assert world.argo.workflows[job["jobId"]].arguments[names.ARG_NETWORK] == "none"
