@@ -17,7 +17,8 @@ from ocean import parameters
 from ocean.addresses import ZERO, AddressInvalid
 from ocean.chain.orders import Order, OrderInvalid, OrderRequest
 from ocean.ddo import DDO, Service
-from ocean.files import FileObjectInvalid, FilesUnreadable, UrlFile, decode_files, parse_file
+from ocean.file_lists import FilesUnreadable, decode_files
+from ocean.files import FileObjectInvalid, UrlFile, parse_file
 from provider_api.access.checksums import FileChecksums
 from provider_api.access.facts import AssetFacts, ComputeFacts
 from provider_api.access.request import AssetRequest, ComputeRequest

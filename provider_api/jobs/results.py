@@ -16,7 +16,7 @@ import structlog
 
 from argo.client.records import Workflow
 from pods import store as pod_store
-from pods.manifest import Manifest, ManifestInvalid, ResultFile, Summary
+from pods.manifest import FileSummary, Manifest, ManifestInvalid, ResultFile, Summary, parse_summary
 from provider_api.errors import NeighbourAway, NeighbourFailed, Refused
 from workflow_templates import names
 
@@ -52,7 +52,7 @@ class ResultStore:
         if summary is None or summary.count == 0:
             return []
         if summary.files is not None:
-            return [dict(entry) for entry in summary.files]
+            return [entry(file) for file in summary.files]
         try:
             manifest = await self._manifest(workflow.name, summary.digest)
         except (pod_store.ResultMissing, pod_store.StoreUnavailable, ManifestInvalid) as exc:
@@ -121,13 +121,13 @@ def summary_of(workflow: Workflow) -> Summary | None:
         text = candidate.outputs.get(names.OUT_RESULTS, "") if candidate is not None else ""
         if text:
             try:
-                return Summary.model_validate_json(text)
-            except ValueError:
+                return parse_summary(text)
+            except ManifestInvalid:
                 log.warning("results_unreadable", job_id=workflow.name)
     return None
 
 
-def entry(file: ResultFile) -> dict[str, Any]:
+def entry(file: ResultFile | FileSummary) -> dict[str, Any]:
     return {"index": file.index, "filename": file.filename, "filesize": file.filesize, "type": file.type}
 
 

@@ -22,7 +22,8 @@ from ocean.addresses import checksum
 from ocean.chain.orders import Order, OrderInvalid, OrderRequest, normal_hash
 from ocean.chain.rpc import ChainUnavailable
 from ocean.ddo import DDO
-from ocean.files import UrlFile, encode_files
+from ocean.file_lists import encode_files
+from ocean.files import UrlFile
 from ocean.keys import public_bytes
 from ocean.outgoing import OutgoingGuard
 from ocean.signing import job_message, result_message, sign, start_message

@@ -7,11 +7,12 @@ import os
 import select
 import signal
 import time
-from typing import Any
+from typing import Any, Literal
 
 from argo.local.pods.watcher import files, memory
 
-_SWEEPS = 50
+_SWEEP_SECONDS = 3.0
+_KERNEL_THREAD = 0x00200000
 
 
 def end_lost(folder: str, plan: dict[str, Any]) -> dict[str, Any]:
@@ -23,31 +24,38 @@ def end_lost(folder: str, plan: dict[str, Any]) -> dict[str, Any]:
     else:
         if gate is not None and (process := files.open_process(gate["pid"], gate["start"])) is not None:
             _kill(process)
-        sweep(plan["marker"])
-        memory.remove_group(plan["marker"])
+        sweep(plan)
     started = gate["at"] if gate is not None and gate["main"] else None
     end = {"why": "lost", "code": None, "message": message, "started_at": started, "finished_at": time.time()}
     files.put(folder, files.END, end, durable=True)
     return end
 
 
-def sweep(marker: str) -> None:
-    """Kill all processes that carry the pod's marker in their command line or environment, and wait for them.
+def sweep(plan: dict[str, Any]) -> None:
+    """Kill all processes that carry the pod's marker in their command line or environment, and wait for them; then its memory group.
 
-    Within a sandbox the marker is in the first process, and its end is the end of all.
+    Within a sandbox the marker is in the first process, and its end is the end of all. The caller holds the folder's
+    lock. A child that the watcher had forked keeps that lock until it becomes another program; in the very moment of
+    becoming it has neither, which is waited for.
     """
-    wanted = marker.encode()
-    for _ in range(_SWEEPS):
-        found = [pid for pid in _processes() if _carries(pid, wanted)]
-        if not found:
-            return
+    wanted = plan["marker"].encode()
+    user = os.geteuid() if plan["user"] is None else plan["user"]
+    limit = time.monotonic() + _SWEEP_SECONDS
+    while time.monotonic() < limit:
+        looks = {pid: _look(pid, wanted, user) for pid in _processes()}
+        found = [pid for pid, look in looks.items() if look == "ours"]
+        if not found and "unclear" not in looks.values():
+            break
         for pid in found:
             with contextlib.suppress(OSError):
                 process = os.pidfd_open(pid)
-                if _carries(pid, wanted):
+                if _look(pid, wanted, user) == "ours":
                     _kill(process)
                 else:
                     os.close(process)
+        if not found:
+            time.sleep(0.001)
+    memory.remove_group(plan["marker"])
 
 
 def _kill(process: int) -> None:
@@ -64,12 +72,26 @@ def _processes() -> list[int]:
     return [int(name) for name in os.listdir("/proc") if name.isdigit() and int(name) != os.getpid()]
 
 
-def _carries(pid: int, wanted: bytes) -> bool:
-    for name in ("cmdline", "environ"):
-        try:
-            with open(f"/proc/{pid}/{name}", "rb") as file:
-                if wanted in file.read():
-                    return True
-        except OSError:
-            continue  # gone, or of another user
-    return False
+def _look(pid: int, wanted: bytes, user: int) -> Literal["ours", "other", "unclear"]:
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            command = file.read()
+        if wanted in command:
+            return "ours"
+        if _user(pid) != user:
+            return "other"
+        if not command:
+            with open(f"/proc/{pid}/stat", "rb") as file:
+                fields = file.read().rsplit(b") ", 1)[1].split()
+            ended_or_kernel = fields[0] in b"ZX" or int(fields[6]) & _KERNEL_THREAD
+            return "other" if ended_or_kernel else "unclear"
+        with open(f"/proc/{pid}/environ", "rb") as file:
+            return "ours" if wanted in file.read() else "other"
+    except OSError:
+        return "other"  # gone, or not ours to look at
+
+
+def _user(pid: int) -> int:
+    """Real user id. (The owner of /proc/PID is root for a process that is just becoming another program.)"""
+    with open(f"/proc/{pid}/status", "rb") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith(b"Uid:"))

@@ -129,7 +129,7 @@ class SandboxRuntime:
                 plan = self._plan(folder, spec, containers)
                 files.put(str(folder), files.PLAN, plan, durable=True)
             else:
-                leftovers.sweep(plan["marker"])  # of a watcher that died before it let anything run
+                leftovers.sweep(plan)  # of a watcher that died before it let anything run
             self._spawn(folder, lock)
         finally:
             os.close(lock)  # the watcher has its own copy
@@ -279,7 +279,7 @@ class SandboxRuntime:
             time.sleep(_POLL_SECONDS / 5)
         plan = files.get(str(folder), files.PLAN)
         if plan is not None and not files.exists(str(folder), files.END):
-            leftovers.sweep(plan["marker"])
+            leftovers.sweep(plan)
         trees.remove_tree(folder)
 
     # -- volumes

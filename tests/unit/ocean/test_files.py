@@ -4,15 +4,8 @@ from typing import Any
 import pytest
 
 from ocean.ecies import encrypt, public_key_of
-from ocean.files import (
-    FileObjectInvalid,
-    FilesUnreadable,
-    FileTypeUnsupported,
-    UrlFile,
-    decode_files,
-    encode_files,
-    parse_file,
-)
+from ocean.file_lists import FilesUnreadable, decode_files, encode_files
+from ocean.files import FileObjectInvalid, FileTypeUnsupported, UrlFile, parse_file
 from ocean.keys import KeyInvalid
 
 pytestmark = pytest.mark.unit

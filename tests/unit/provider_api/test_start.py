@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import secrets
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 
 from provider_api.settings import LimitSettings, PolicySettings
 from provider_api.storage.claims import Claims
+from provider_api.storage.database import Database
 from tests.support import provider_facts as facts
 from tests.support.provider_neighbours import FREE, PAID, STRANGER_KEY, World
 from workflow_templates import names
@@ -19,8 +21,6 @@ pytestmark = pytest.mark.unit
 
 
 async def state(world: World, job_id: str) -> str:
-    from provider_api.storage.database import Database
-
     database = Database(world.settings.storage_url())
     try:
         claim = await Claims(database).find(job_id)
@@ -386,24 +386,18 @@ async def test_a_consumer_that_hangs_up_still_gets_its_job(world: World) -> None
     assert world.argo.created == 1
 
 
-async def test_a_full_queue(world: World) -> None:
-    world.argo.max_queued = 0
-    await asyncio.sleep(0)
-    world.argo.prices = {FREE: "0"}
-    for nonce in (5, 6):
-        answer = await world.start(world.start_body(nonce))
-        assert answer.status_code == 200
-    from provider_api.jobs.environments import MAX_AGE_SECONDS, REFRESH_SECONDS
-
-    assert REFRESH_SECONDS < MAX_AGE_SECONDS
-    await asyncio.sleep(REFRESH_SECONDS + 0.3)
-    answer = await world.start(world.start_body(7))
-    assert (answer.status_code, answer.json()) == (400, {"error": {"environment": "queue_full"}})
+async def test_a_full_queue(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.argo.max_queued = 1  # beside two that run
+    async with world.running():
+        for nonce in (5, 6, 7):
+            assert (await world.start(world.start_body(nonce))).status_code == 200
+        answer = await world.start(world.start_body(8))
+        assert (answer.status_code, answer.json()) == (400, {"error": {"environment": "queue_full"}})
+        assert await world.nonce() == "7"
 
 
 async def test_a_job_spec_that_is_too_large(world: World) -> None:
-    import secrets
-
     meta = {**(facts.raw().meta or {}), "rawcode": secrets.token_hex(200_000)}
     answer = await world.start(world.start_body(5, algorithm={"meta": meta}))
     assert answer.status_code == 400

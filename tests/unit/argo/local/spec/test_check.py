@@ -1,0 +1,86 @@
+"""Templates: ours and the recorded ones pass, everything this server does not do is refused by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from argo.local.spec.check import TemplateInvalid, read_spec
+from tests.support.argo_engine import template
+from workflow_templates.environment import read_environments
+from workflow_templates.template import workflow_template
+
+pytestmark = pytest.mark.unit
+
+Change = Callable[[dict[str, Any]], Any]
+
+
+def part(spec: dict[str, Any], name: str) -> dict[str, Any]:
+    found: dict[str, Any] = next(item for item in spec["templates"] if item["name"] == name)
+    return found
+
+
+def container(spec: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = part(spec, "algorithm")["container"]
+    return found
+
+
+@pytest.mark.parametrize("name", ["rec-plain", "rec-filter", "rec-pending", "rec-collect"])
+def test_recorded_templates_pass(name: str) -> None:
+    assert read_spec(name, template(name)).entrypoint == "compute"
+
+
+def test_our_own_templates_pass() -> None:
+    environments = read_environments()
+    assert environments
+    for environment in environments:
+        read_spec(environment.id, workflow_template(environment)["spec"])
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (lambda s: s.update(parallelism=3), "spec.parallelism"),
+        (lambda s: s.update(hostNetwork=True), "spec.hostNetwork"),
+        (lambda s: s.update(automountServiceAccountToken=True), "spec.automountServiceAccountToken"),
+        (lambda s: s.update(onExit="nope"), "spec.onExit"),
+        (lambda s: container(s).update(livenessProbe={}), "container.livenessProbe"),
+        (lambda s: container(s).update(securityContext={"privileged": True}), "securityContext.privileged"),
+        (lambda s: container(s).update(securityContext={"capabilities": {"add": ["A"]}}), "capabilities.add"),
+        (lambda s: container(s).update(securityContext={"runAsUser": 0}), "runAsUser"),
+        (lambda s: container(s).pop("command"), "container.command"),
+        (lambda s: container(s).update(resources={"limits": {"nvidia.com/gpu": 1}}), "nvidia.com/gpu"),
+        (lambda s: container(s).update(resources={"limits": {"memory": "lots"}}), "memory"),
+        (lambda s: container(s).update(env=[{"name": "A", "valueFrom": {}}]), "env[0].valueFrom"),
+        (lambda s: container(s).update(args=["{{=1+1}}"]), "{{=1+1}}"),
+        (lambda s: container(s).update(args=["{{workflow.parameters.nope}}"]), "workflow.parameters.nope"),
+        (lambda s: container(s).update(args=["{{tasks.configuration.outputs.result}}"]), "tasks.configuration.outputs"),
+        (lambda s: container(s)["volumeMounts"].append({"name": "x", "mountPath": "/x"}), "volume x"),
+        (lambda s: container(s)["volumeMounts"][0].update(subPath="../x"), "volume data"),
+        (lambda s: s.update(volumes=[{"name": "h", "hostPath": {"path": "/"}}]), "hostPath"),
+        (lambda s: part(s, "algorithm").update(podSpecPatch='{"hostPID": true}'), "podSpecPatch.hostPID"),
+        (lambda s: part(s, "algorithm").update(podSpecPatch="["), "podSpecPatch"),
+        (lambda s: part(s, "algorithm").update(sidecars=[{}]), "templates[2].sidecars"),
+        (lambda s: part(s, "algorithm").update(memoize={}), "memoize"),
+        (
+            lambda s: part(s, "algorithm").update(synchronization=part(s, "compute")["synchronization"]),
+            "synchronization",
+        ),
+        (lambda s: part(s, "compute").update(failFast=False), "failFast"),
+        (lambda s: part(s, "compute")["dag"]["tasks"][1].update(depends="nope"), "nope"),
+        (lambda s: part(s, "compute")["dag"]["tasks"][1].update(depends="configuration.Fine"), "configuration.Fine"),
+        (lambda s: part(s, "compute")["dag"]["tasks"][0].update(depends="algorithm"), "circle"),
+        (lambda s: part(s, "compute")["dag"]["tasks"][0].update(template="nope"), "nope"),
+        (lambda s: part(s, "compute")["dag"]["tasks"][0].update(withItems=[1]), "withItems"),
+        (lambda s: part(s, "configuration")["retryStrategy"].update(expression="lastRetry.duration > 1"), "duration"),
+        (lambda s: part(s, "configuration")["retryStrategy"].update(affinity={}), "affinity"),
+        (lambda s: part(s, "algorithm").update(pendingTimeout="soon"), "pendingTimeout"),
+        (lambda s: s["templates"].append(part(s, "algorithm")), "there twice"),
+    ],
+)
+def test_refused_by_name(change: Change, named: str) -> None:
+    with pytest.raises(TemplateInvalid) as refused:
+        read_spec("t", template(change=change))
+    assert named in str(refused.value)

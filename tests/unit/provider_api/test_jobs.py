@@ -1,0 +1,264 @@
+"""Reading and stopping jobs, fetching results, environments, encryption."""
+
+import hashlib
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from ocean import ecies
+from ocean.signing import job_message, result_message, sign
+from pods.manifest import Manifest, ResultFile, summary_of
+from provider_api.errors import clean
+from provider_api.jobs.results import Part, RangeUnsatisfiable, disposition, requested_part
+from provider_api.jobs.specification import run_time
+from tests.support import provider_facts as facts
+from tests.support.provider_neighbours import CONSUMER_KEY, FREE, PAID, PROVIDER_KEY, STRANGER_KEY, World
+
+pytestmark = pytest.mark.unit
+
+COMPUTE = "/api/services/compute"
+
+
+async def started(world: World, nonce: int = 5) -> str:
+    answer = await world.start(world.start_body(nonce))
+    return str(answer.json()[0]["jobId"])
+
+
+def publish_results(world: World, job_id: str, *files: tuple[str, bytes, str], listed: bool = True) -> None:
+    """Put files into the store as the publishing pod does, and finish the job with its summary."""
+    folder = world.settings.data_folder / "results" / job_id
+    entries = []
+    for index, (name, content, kind) in enumerate(files):
+        path = folder / "outputs" / f"file{index}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        entries.append(
+            ResultFile(
+                index=index, path=f"outputs/{name}", filename=name, filesize=len(content),
+                sha256=hashlib.sha256(content).hexdigest(), type=kind, content_type="text/csv",  # type: ignore[arg-type]
+                key=f"{job_id}/outputs/file{index}",
+            )
+        )  # fmt: skip
+    manifest = Manifest(job_id=job_id, created=int(datetime.now(UTC).timestamp()), complete=True, files=tuple(entries))
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "manifest.json").write_bytes(manifest.encoded())
+    summary = json.loads(summary_of(manifest, manifest.encoded()).encoded())
+    if not listed:
+        del summary["files"]
+    world.argo.finish(job_id, results=json.dumps(summary))
+
+
+async def status(world: World, **query: str) -> Any:
+    query = {"consumerAddress": world.consumer.address} | query
+    answer = await world.http.get(COMPUTE, params=query)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+async def test_status(world: World) -> None:
+    first, second = await started(world, 5), await started(world, 6)
+    assert [job["jobId"] for job in await status(world, jobId=first)] == [first]
+    assert {job["jobId"] for job in await status(world)} == {first, second}
+    assert await status(world, jobId="00" * 16) == []
+    assert await status(world, jobId="@latest") == []
+    assert await status(world, consumerAddress="0x" + "1" * 40) == []
+    assert await status(world, jobId=first, consumerAddress="0x" + "1" * 40) == [], "another owner's job"
+    agreement = world.argo.workflows[first].annotations["c2d.oceanprotocol.com/agreement-id"]
+    for spelled in (agreement, agreement.removeprefix("0x"), agreement.upper().replace("0X", "0x")):
+        assert [job["jobId"] for job in await status(world, agreementId=spelled)] == [first]
+    assert await status(world, agreementId="no hex!") == []
+    assert await status(world, jobId=first, nonce="1", signature="0x00") != [], "tolerated and not looked at"
+    assert await world.nonce() == "6"
+
+
+async def test_the_place_in_the_queue(world: World) -> None:
+    jobs = [await started(world, nonce) for nonce in (5, 6, 7)]
+    assert [(await status(world, jobId=job))[0]["queuePosition"] for job in jobs] == [1, 2, 3]
+    world.argo.finish(jobs[0])
+    assert (await status(world, jobId=jobs[2]))[0]["queuePosition"] == 2
+    assert "queuePosition" not in (await status(world, jobId=jobs[0]))[0]
+
+
+async def test_the_end_is_announced_by_its_date(world: World) -> None:
+    job = await started(world)
+    publish_results(world, job, ("model.csv", b"a,b\n", "output"), ("algorithm.log", b"", "algorithmLog"))
+    (found,) = await status(world, jobId=job)
+    assert (found["status"], found["statusText"], found["reason"], found["exitCode"]) == (
+        70,
+        "Job finished",
+        "completed",
+        0,
+    )
+    assert float(found["dateFinished"]) >= float(found["startedAt"])
+    assert [(entry["filename"], entry["filesize"], entry["type"]) for entry in found["results"]] == [
+        ("model.csv", 4, "output"),
+        ("algorithm.log", 0, "algorithmLog"),
+    ]
+    assert not {"resultsUrl", "algorithmLogUrl", "resultsDid"} & found.keys()
+
+
+async def test_stop(world: World) -> None:
+    job, other = await started(world, 5), await started(world, 6)
+    answer = await world.stop(7, job)
+    assert answer.status_code == 200
+    (found,) = answer.json()
+    assert (found["jobId"], found["stopreq"]) == (job, 1)
+    assert world.argo.workflows[other].shutdown == ""
+    again = await world.stop(7, job)
+    assert again.json()["errors"] == {"signature": "Invalid signature expected nonce (7) > current nonce (7)."}
+    everything = await world.stop(8)
+    assert {entry["jobId"] for entry in everything.json()} == {job, other}
+    assert world.argo.workflows[other].shutdown == "Stop"
+    world.argo.finish(job)
+    assert (await world.stop(9, job)).json()[0]["status"] == 70
+
+
+async def test_only_the_owner_stops(world: World) -> None:
+    job = await started(world)
+    assert (await world.stop(6, job, STRANGER_KEY)).json() == []
+    assert (await world.stop(7, "", STRANGER_KEY)).json() == []
+    assert world.argo.workflows[job].shutdown == ""
+    query = {"consumerAddress": world.consumer.address, "nonce": "9", "jobId": job, "signature": "0x" + "1" * 130}
+    assert "signature" in (await world.http.put(COMPUTE, params=query)).json()["errors"]
+    assert (await world.http.put(COMPUTE, json={})).json()["errors"] == {
+        "consumerAddress": ["The consumerAddress field is required."]
+    }
+
+
+async def test_a_body_may_carry_the_stop(world: World) -> None:
+    job = await started(world)
+    body = {"consumerAddress": world.consumer.address, "jobId": job, "documentId": "did:op:1", "nonce": "6"}
+    body["signature"] = sign(job_message(body["consumerAddress"], job, "did:op:1", "6"), CONSUMER_KEY)
+    assert (await world.http.put(COMPUTE, json=body)).json()[0]["stopreq"] == 1
+
+
+async def test_results(world: World) -> None:
+    job = await started(world)
+    content = bytes(range(256)) * 50
+    publish_results(world, job, ('my "model";v=1.csv', content, "output"), ("empty", b"", "output"), listed=False)
+    assert len((await status(world, jobId=job))[0]["results"]) == 2, "from the manifest"
+    answer = await world.result(6, job, 0)
+    assert (answer.status_code, answer.content) == (200, content)
+    assert answer.headers["content-disposition"] == "attachment;filename=my _model__v=1.csv"
+    assert answer.headers["content-length"] == str(len(content))
+    assert answer.headers["content-type"].startswith("text/csv")
+    assert answer.headers["accept-ranges"] == "bytes"
+    tag = answer.headers["etag"]
+    part = await world.result(7, job, 0, Range="bytes=10-19")
+    assert (part.status_code, part.content) == (206, content[10:20])
+    assert part.headers["content-range"] == f"bytes 10-19/{len(content)}"
+    assert (await world.result(8, job, 0, **{"Range": "bytes=10-", "If-Range": tag})).status_code == 206
+    assert (await world.result(9, job, 0, **{"Range": "bytes=10-", "If-Range": '"other"'})).content == content
+    assert (await world.result(10, job, 0, Range="bytes=-5")).content == content[-5:]
+    assert (await world.result(11, job, 0, Range="bytes=99999-")).status_code == 416
+    assert (await world.result(12, job, 1)).content == b""
+    assert await world.nonce() == "12"
+
+
+async def test_results_that_are_not_there(world: World) -> None:
+    job = await started(world)
+    answer = await world.result(6, job, 0)
+    assert (answer.status_code, answer.json()) == (404, {"error": f"No results for job {job}"})
+    publish_results(world, job, ("a", b"x", "output"))
+    answer = await world.result(6, job, 9)
+    assert (answer.status_code, answer.json()) == (404, {"error": "No such index 9 in this compute job"})
+    answer = await world.result(6, job, 0, STRANGER_KEY)
+    assert (answer.status_code, answer.json()["error"][:6]) == (404, "Owner ")
+    assert (await world.result(6, "00" * 16, 0)).status_code == 404
+    assert await world.nonce() == "5", "a refused request keeps its nonce"
+    assert (await world.result(6, job, 0)).status_code == 200
+    assert "signature" in (await world.result(6, job, 0)).json()["errors"], "a URL works once"
+    (world.settings.data_folder / "results" / job / "outputs" / "file0").unlink()
+    assert (await world.result(7, job, 0)).status_code == 404
+    (world.settings.data_folder / "results" / job / "manifest.json").write_bytes(b"{}")
+    assert (await status(world, jobId=job))[0]["results"] != ""
+
+
+async def test_index_as_json_number(world: World) -> None:
+    job = await started(world)
+    publish_results(world, job, ("a", b"x", "output"))
+    body: dict[str, Any] = {"consumerAddress": world.consumer.address, "jobId": job, "index": 0, "nonce": 6}
+    body["signature"] = sign(result_message(body["consumerAddress"], job, 0, 6), CONSUMER_KEY)
+    request = world.http.build_request("GET", "/api/services/computeResult", json=body)
+    assert (await world.http.send(request)).content == b"x"
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [(None, None), ("bytes=0-", Part(0, 10)), ("bytes=2-3", Part(2, 4)), ("bytes=5-99", Part(5, 10)),
+     ("bytes=-3", Part(7, 10)),     ("bytes=-99", Part(0, 10)), ("bytes=3-2", None), ("bytes=0-1,3-4", None), ("lines=1-2", None), ("bytes=-", None)],
+)  # fmt: skip
+def test_ranges(header: str | None, expected: Part | None) -> None:
+    assert requested_part(header, 10) == expected
+
+
+@pytest.mark.parametrize(("header", "size"), [("bytes=10-", 10), ("bytes=-0", 10), ("bytes=0-", 0), ("bytes=-1", 0)])
+def test_unsatisfiable_ranges(header: str, size: int) -> None:
+    with pytest.raises(RangeUnsatisfiable):
+        requested_part(header, size)
+
+
+@pytest.mark.parametrize(
+    ("filename", "expected"),
+    [("a.csv", "a.csv"), ("a\r\nX: y", "a__X_ y"), ('"', "_"), ("..", "result"), ("", "result"), ("ä", "_"),
+     ("x" * 300, "x" * 200)],
+)  # fmt: skip
+def test_file_names(filename: str, expected: str) -> None:
+    assert disposition(filename) == f"attachment;filename={expected}"
+
+
+async def test_environments(world: World) -> None:
+    await started(world)
+    answer = await world.http.get("/api/services/computeEnvironments", params={"chainId": "8996"})
+    (chain, environments) = next(iter(answer.json().items()))
+    assert chain == "8996"
+    assert [found["id"] for found in environments] == [FREE, PAID], "an incomplete template is not announced"
+    free, paid = environments
+    assert (free["priceMin"], paid["priceMin"]) == (0, 2.5)
+    assert type(free["priceMin"]) is int
+    assert free["consumerAddress"] == facts.ENVIRONMENT_ADDRESS
+    assert free["feeToken"] == facts.TOKEN
+    assert {type(free[name]) for name in ("cpuNumber", "ramGB", "diskGB", "maxJobs", "currentJobs")} <= {int, float}
+    assert isinstance(free["lastSeen"], str)
+
+
+async def test_encrypt(world: World) -> None:
+    answer = await world.http.post(
+        "/api/services/encrypt?chainId=8996", content=b"hello", headers={"Content-Type": "application/octet-stream"}
+    )
+    assert (answer.status_code, answer.headers["content-type"]) == (201, "text/plain")
+    assert ecies.decrypt(PROVIDER_KEY, bytes.fromhex(answer.text.removeprefix("0x"))) == b"hello"
+    assert answer.text == answer.text.lower()
+
+
+@pytest.mark.parametrize(
+    ("query", "content_type", "text"),
+    [
+        ("?chainId=8996", "text/plain", "Invalid request content type: should be application/octet-stream"),
+        (
+            "?chainId=8996",
+            "application/octet-stream; charset=x",
+            "Invalid request content type: should be application/octet-stream",
+        ),
+        ("", "application/octet-stream", "Missing chainId query parameter."),
+        ("?chainId=7", "application/octet-stream", "Failed to encrypt."),
+    ],
+)
+async def test_encrypt_refuses(world: World, query: str, content_type: str, text: str) -> None:
+    answer = await world.http.post(
+        f"/api/services/encrypt{query}", content=b"x", headers={"Content-Type": content_type}
+    )
+    assert (answer.status_code, answer.json()) == (400, {"error": text})
+
+
+def test_urls_leave_error_texts() -> None:
+    assert clean("cannot  reach\nhttp://user:x@host/p?q now") == "cannot reach <URL stripped for security reasons> now"
+
+
+@pytest.mark.parametrize(("left", "expected"), [(None, 3600), (100, 100), (5000, 3600), (0.4, 1)])
+def test_run_time(left: float | None, expected: int) -> None:
+    now = facts.NOW
+    until = None if left is None else int(now + left)
+    assert run_time(facts.environment(max_job_duration=3600), until, now) == expected
