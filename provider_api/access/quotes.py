@@ -13,7 +13,7 @@ asked to carry it (the peer may ask for nothing and then refuse the start).
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ocean import fees
@@ -47,36 +47,34 @@ def require_quotable(facts: ComputeFacts) -> None:
 
 def make_quotes(facts: ComputeFacts, valid_until: int, keys: ProviderKeys, chains: Chains) -> dict[str, Any]:
     """The whole answer, for facts that have passed `require_quotable` and `require_period`."""
-    assets = [_without_stale(asset, valid_until) for asset in facts.assets()]
-    carrier, end = _carrier(facts, assets, valid_until)
+    items = [_Item(asset, _needs_renewal(asset, valid_until)) for asset in facts.assets()]
+    carrier, end = _carrier(facts, [item.after_renewal(valid_until) for item in items], valid_until)
     answers: list[dict[str, Any]] = []
-    for place, asset in enumerate(assets):
-        covered = asset.order is not None and not _needs_renewal(asset, valid_until)
-        if covered and place != carrier and asset.order is not None:
-            answers.append({"validOrder": asset.order.tx_hash})
+    for place, item in enumerate(items):
+        order, carries = item.asset.order, place == carrier
+        if order is not None and not item.renew and not carries:
+            answers.append({"validOrder": order.tx_hash})
             continue
-        quote = _quote(
-            facts, asset, keys, chains, carries=place == carrier, valid_until=end if place == carrier else valid_until
-        )
-        answer: dict[str, Any] = {
-            "datatoken": asset.service.datatoken_address if asset.service else "",
-            "providerFee": quote,
-        }
-        if asset.order is not None:
-            answer["validOrder"] = asset.order.start_tx_hash
-        answers.append(answer)
+        until = end if carries else valid_until
+        quote = _quote(facts, item.asset, keys, chains, carries=carries, valid_until=until)
+        datatoken = item.asset.service.datatoken_address if item.asset.service is not None else ""
+        renewed = {"validOrder": order.start_tx_hash} if order is not None else {}
+        answers.append({"datatoken": datatoken, "providerFee": quote} | renewed)
     count = len(facts.datasets)
-    result: dict[str, Any] = {"datasets": answers[:count]}
-    if facts.algorithm is not None:
-        result["algorithm"] = answers[count]
-    return result
+    published = {"algorithm": answers[count]} if facts.algorithm is not None else {}
+    return {"datasets": answers[:count]} | published
 
 
-def _without_stale(asset: AssetFacts, valid_until: int) -> AssetFacts:
-    """An order that can only be renewed brings no fee along: its own is over, or ends too early."""
-    if asset.order is None or not _needs_renewal(asset, valid_until):
-        return asset
-    return replace(asset, order=replace(asset.order, fee_amount=0, valid_until=valid_until))
+@dataclass(frozen=True, slots=True)
+class _Item:
+    asset: AssetFacts
+    renew: bool  # its order is good, but its fee is over or ends too early
+
+    def after_renewal(self, valid_until: int) -> AssetFacts:
+        """The asset as it will be when its order has been renewed without a fee."""
+        if self.asset.order is None or not self.renew:
+            return self.asset
+        return replace(self.asset, order=replace(self.asset.order, fee_amount=0, valid_until=valid_until))
 
 
 def _needs_renewal(asset: AssetFacts, valid_until: int) -> bool:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -49,7 +51,7 @@ FREE, PAID = "small", "paid"
 
 
 def transaction(number: int) -> str:
-    return f"0x{number:064x}"
+    return "0x" + hashlib.sha256(str(number).encode()).hexdigest()
 
 
 @dataclass
@@ -262,8 +264,6 @@ class World:
 
     def order(self, **changes: Any) -> str:
         """A purchase by the consumer for the free environment; answers its hash."""
-        import time
-
         self._orders += 1
         hash_ = transaction(self._orders)
         now = int(time.time())

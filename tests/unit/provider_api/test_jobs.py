@@ -188,7 +188,8 @@ async def test_index_as_json_number(world: World) -> None:
 @pytest.mark.parametrize(
     ("header", "expected"),
     [(None, None), ("bytes=0-", Part(0, 10)), ("bytes=2-3", Part(2, 4)), ("bytes=5-99", Part(5, 10)),
-     ("bytes=-3", Part(7, 10)),     ("bytes=-99", Part(0, 10)), ("bytes=3-2", None), ("bytes=0-1,3-4", None), ("lines=1-2", None), ("bytes=-", None)],
+     ("bytes=-3", Part(7, 10)), ("bytes=-99", Part(0, 10)), ("bytes=3-2", None),
+     ("bytes=0-1,3-4", None), ("lines=1-2", None), ("bytes=-", None)],
 )  # fmt: skip
 def test_ranges(header: str | None, expected: Part | None) -> None:
     assert requested_part(header, 10) == expected

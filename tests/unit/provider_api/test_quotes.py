@@ -41,7 +41,8 @@ async def test_new_orders(world: World) -> None:
     assert list(answer) == ["datasets"], "a raw algorithm needs no order"
     first, second = (Quote.from_json(entry["providerFee"]) for entry in answer["datasets"])
     assert set(answer["datasets"][0]) == {"datatoken", "providerFee"}
-    assert first.amount in range(2.5 * 10**18 * 598 // (60).__int__(), int(2.5 * 10**18 * 600 / 60) + 1)
+    per_second = int(2.5 * 10**18) // 60
+    assert 597 * per_second <= first.amount <= int(2.5 * 10**18) * 600 // 60
     assert second.amount == 0
     assert first.valid_until == second.valid_until
     for quote in (first, second):
