@@ -32,20 +32,21 @@ def end_lost(folder: str, plan: dict[str, Any]) -> dict[str, Any]:
 
 
 def sweep(plan: dict[str, Any]) -> None:
-    """Kill all processes that carry the pod's marker in their command line or environment, and wait for them; then its memory group.
+    """Kill all processes that carry the pod's marker in command line or environment, then remove its memory group.
 
     Within a sandbox the marker is in the first process, and its end is the end of all. The caller holds the folder's
     lock. A child that the watcher had forked keeps that lock until it becomes another program; in the very moment of
-    becoming it has neither, which is waited for.
+    becoming it has neither lock nor words, which is waited for. Two looks must find nothing: a process that is listed
+    may have had a child and died before it is looked at (seen with bubblewrap during its set-up).
     """
     wanted = plan["marker"].encode()
     user = os.geteuid() if plan["user"] is None else plan["user"]
     limit = time.monotonic() + _SWEEP_SECONDS
-    while time.monotonic() < limit:
+    quiet = 0
+    while quiet < 2 and time.monotonic() < limit:
         looks = {pid: _look(pid, wanted, user) for pid in _processes()}
         found = [pid for pid, look in looks.items() if look == "ours"]
-        if not found and "unclear" not in looks.values():
-            break
+        quiet = 0 if found or "unclear" in looks.values() else quiet + 1
         for pid in found:
             with contextlib.suppress(OSError):
                 process = os.pidfd_open(pid)
@@ -53,7 +54,7 @@ def sweep(plan: dict[str, Any]) -> None:
                     _kill(process)
                 else:
                     os.close(process)
-        if not found:
+        if not found and not quiet:
             time.sleep(0.001)
     memory.remove_group(plan["marker"])
 

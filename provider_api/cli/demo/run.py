@@ -11,7 +11,6 @@ from typing import Any, Final
 
 from rich.console import Console
 from rich.panel import Panel
-from rich.syntax import Syntax
 
 from ocean.chain.development import CONSUMER, PUBLISHER, account
 from ocean.chain.network import Network
@@ -127,7 +126,7 @@ async def _watch(story: Story, consumer: Consumer, request: dict[str, Any], sand
                 if finished:
                     break
                 await asyncio.sleep(POLL_SECONDS)
-    story.console.print(f"    [dim]{view.seconds:.2f} s from accepted start to final status[/dim]")
+    story.console.print(f"    [dim]{view.seconds:.2f} s from accepted start to final status[/dim]", highlight=False)
     if job["status"] != 70:
         raise DemoFailed(f"the job ended with status {job['status']} {job['statusText']} ({job.get('reason')})")
     return job
@@ -139,10 +138,11 @@ async def _fetch(story: Story, consumer: Consumer, job: dict[str, Any], folder: 
     for index, result in enumerate(job["results"]):
         await consumer.result(job["jobId"], index, folder / result["filename"])
     story.results(job["results"])
-    metrics = json.loads((folder / "metrics.json").read_text())
-    story.console.print(Panel(Syntax(json.dumps(metrics, indent=2), "json", theme="ansi_light"), title="metrics.json"))
-    story.console.print(Panel((folder / "algorithm.log").read_text().rstrip(), title="algorithm.log"))
-    story.console.print(f"  downloaded to [cyan]{folder}[/cyan] (delays.svg is the picture)", soft_wrap=True)
+    story.console.print(Panel((folder / "algorithm.log").read_text().rstrip(), title="algorithm.log", highlight=False))
+    story.metrics(json.loads((folder / "metrics.json").read_text()))
+    story.console.print(
+        f"  all in [cyan]{_near(folder)}[/cyan], delays.svg is the picture", soft_wrap=True, highlight=False
+    )
 
 
 def _look_next(story: Story) -> None:
@@ -152,7 +152,13 @@ def _look_next(story: Story) -> None:
         "  [bold]docs/map.md[/bold]  from a question to the file that answers it\n"
         f"  [dim]all of it took {story.seconds:.1f} s[/dim]",
         soft_wrap=True,
+        highlight=False,
     )
+
+
+def _near(path: Path) -> Path:
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
 
 
 def _short(did: str) -> str:

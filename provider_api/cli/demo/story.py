@@ -58,6 +58,15 @@ class Story:
             table.add_row(str(index), str(row["filename"]), str(row["type"]), f"{row['filesize']:,}")
         self.console.print(table)
 
+    def metrics(self, metrics: Mapping[str, Any]) -> None:
+        """What the algorithm found: share of late departures explained, on days that it had not seen."""
+        table = Table(box=None, header_style="dim", padding=(0, 2))
+        for name in ("late departures explained by", "R²", "mean abs. error"):
+            table.add_column(name, justify="left" if name.startswith("late") else "right")
+        for name, key in (("weather and time of day", "weather_and_clock"), ("time of day only", "clock_only")):
+            table.add_row(name, f"{metrics[key]['r2']:.3f}", f"{metrics[key]['mean_absolute_error']:.3f}")
+        self.console.print(table)
+
     @property
     def seconds(self) -> float:
         return time.monotonic() - self._started

@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from ocean.chain.development import account
 from ocean.client import Consumer
+from ocean.ddo import DDO
 from provider_api.machine.file_server import FileServer
 from tests.support.chain import consumer
 from tests.support.service import Buyer, Service
+from tests.support.starts import Caller
 
 ALGORITHM = """
 import json, os, pathlib
@@ -47,3 +50,25 @@ async def buyer(service: Service) -> AsyncIterator[Buyer]:
     async with Consumer(service.url, consumer) as client:
         yield Buyer(service, network, client)
     await network.close()
+
+
+@pytest.fixture
+async def caller(service: Service) -> AsyncIterator[Caller]:
+    """A consumer over plain HTTP, with an account that `buyer` does not use."""
+    async with Caller.open(service, account(6)) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def open_dataset(service: Service, files: FileServer) -> DDO:
+    """A dataset that any algorithm may use, also a raw one."""
+
+    async def publish() -> DDO:
+        network = await service.network()
+        async with Consumer(service.url, consumer) as client:
+            made = Buyer(service, network, client)
+            asset = await made.publish(files.urls["rain.csv"], compute={"allowRawAlgorithm": True})
+        await network.close()
+        return asset
+
+    return service.call(publish())

@@ -46,7 +46,9 @@ class Argo:
         found: dict[str, Any] = answer.json()
         return found
 
-    async def until(self, name: str, condition: Callable[[dict[str, Any]], bool], seconds: float = 60) -> dict[str, Any]:
+    async def until(
+        self, name: str, condition: Callable[[dict[str, Any]], bool], seconds: float = 60
+    ) -> dict[str, Any]:
         limit = time.monotonic() + seconds
         while not condition(found := await self.get(name)):
             assert time.monotonic() < limit, found["status"]

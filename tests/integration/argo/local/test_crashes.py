@@ -24,9 +24,13 @@ def slow_steps(spec: dict[str, Any]) -> None:
     for template in spec["templates"]:
         container = template.get("container")
         if template["name"] == "configuration":
-            container["args"] = ["mkdir -p /data/outputs /data/inputs /data/logs; echo c >> /data/outputs/marks; sleep 0.8"]
+            container["args"] = [
+                "mkdir -p /data/outputs /data/inputs /data/logs; echo c >> /data/outputs/marks; sleep 0.8"
+            ]
         elif template["name"] == "publishing":
-            container["args"] = ["echo p >> /data/outputs/marks; sleep 0.8; tr '\\n' , < /data/outputs/marks > /tmp/results.json"]
+            container["args"] = [
+                "echo p >> /data/outputs/marks; sleep 0.8; tr '\\n' , < /data/outputs/marks > /tmp/results.json"
+            ]
 
 
 @pytest.mark.parametrize("step", ["configuration(0)", "algorithm", "publishing(0)"])

@@ -25,7 +25,8 @@ def test_reads_what_our_client_sends() -> None:
 
 
 def test_numbers_become_text() -> None:
-    sent = workflow(arguments={"parameters": [{"name": "n", "value": 5}, {"name": "b", "value": True}]})
+    sent = workflow()
+    sent["spec"]["arguments"] = {"parameters": [{"name": "n", "value": 5}, {"name": "b", "value": True}]}
     assert read_submission(sent, "jobs").arguments == {"n": "5", "b": "true"}
 
 

@@ -1,0 +1,156 @@
+"""kill -9 of the API, of the embedded Argo server, of both and of the chain's node, while jobs are under way.
+
+Each kill meets one job at each step: the data owner holds the input of the first back, the algorithm of the second waits
+for a file, the third publishes very many outputs. Pods outlive the servers; they may end before, while or after the
+machine has started its parts again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import signal
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import httpx
+import pytest
+
+from ocean.client import Consumer, ConsumerError
+from ocean.ddo import DDO
+from tests.support.chain import consumer
+from tests.support.data_owner import DataOwner
+from tests.support.processes import find_process, pods_of
+from tests.support.service import FREE, Buyer, Service, raw_python
+
+pytestmark = pytest.mark.integration
+Part = Literal["api", "argo"]
+
+# Each run leaves a line, so that a second run would show.
+COUNT = "import os, pathlib, time; out = pathlib.Path(os.environ['OUTPUTS'])\n" + (
+    "with open(out / 'runs', 'a') as file: file.write('ran\\n')\nprint('ran', flush=True)\n"
+)
+WAIT = COUNT + "end = time.monotonic() + 60\nwhile not (out / 'go').exists() and time.monotonic() < end: time.sleep(0.02)\n"
+MANY_FILES = 4000
+MANY = COUNT + f"for n in range({MANY_FILES}): (out / f'{{n:05}}').write_text(str(n))\n"
+WORKFLOWS = "workflows"
+
+
+@pytest.fixture(scope="module")
+def owner() -> Iterator[DataOwner]:
+    with DataOwner() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory, owner: DataOwner) -> Iterator[Service]:
+    """One of our own: what is killed here is nobody else's."""
+    with Service(tmp_path_factory.mktemp("killed"), allow_private=[owner.address]) as running:
+        yield running
+
+
+@pytest.fixture
+async def buyer(service: Service) -> AsyncIterator[Buyer]:
+    network = await service.network()
+    async with Consumer(service.url, consumer) as client:
+        yield Buyer(service, network, client)
+    await network.close()
+
+
+async def until(condition: Callable[[], Awaitable[Any] | Any], what: str, seconds: float = 20) -> None:
+    """Wait for a condition (a function, or one that returns an awaitable)."""
+    deadline = time.monotonic() + seconds
+    while True:
+        found = condition()
+        if await found if isinstance(found, Awaitable) else found:
+            return
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
+        await asyncio.sleep(0.01)
+
+
+async def publish(buyer: Buyer, url: str) -> DDO:
+    return await buyer.publish(url, compute={"allowRawAlgorithm": True})
+
+
+async def request_for(buyer: Buyer, dataset: DDO, code: str) -> dict[str, Any]:
+    """A signed start, ordered and paid."""
+    ordered, algorithm = await buyer.order([dataset], raw_python(code))
+    return await buyer.consumer.start_request(FREE, ordered, algorithm)
+
+
+async def start_at_last(buyer: Buyer, request: dict[str, Any]) -> dict[str, Any]:
+    """Send the identical request until it is answered. While parts are away, only 503 or no answer at all is right."""
+    async with asyncio.timeout(30):
+        while True:
+            try:
+                return await buyer.consumer.start(request)
+            except httpx.TransportError:
+                pass
+            except ConsumerError as refusal:
+                assert refusal.status == 503, refusal
+            await asyncio.sleep(0.05)
+
+
+async def status_is(buyer: Buyer, job_id: str, number: int) -> bool:
+    job = await buyer.job(job_id)
+    return job is not None and job["status"] == number
+
+
+async def assert_ran_once(buyer: Buyer, job_id: str, folder: Path) -> dict[str, Any]:
+    """The job has its right end, with its results, after one run of its algorithm."""
+    job = await buyer.finished(job_id)
+    assert (job["status"], job["statusText"], job["reason"], job["exitCode"]) == (70, "Job finished", "completed", 0)
+    assert await buyer.result(job, "runs", folder) == b"ran\n"
+    assert await buyer.result(job, "algorithm.log", folder) == b"ran\n"
+    logs = [result["type"] for result in job["results"] if result["type"] != "output"]
+    assert logs == ["algorithmLog", "configrationLog", "publishLog"]
+    return job
+
+
+async def assert_nothing_left(service: Service) -> None:
+    """No process of a pod, no volume, no secret that a pod had."""
+    argo = service.folder.argo
+    await until(lambda: not pods_of(service.folder), "pods have ended")
+    await until(lambda: not list((argo / "volumes").iterdir()), "volumes are removed")
+    await until(lambda: not [*argo.glob("files/*/secrets"), *argo.glob("files/*/inputs")], "secrets are removed")
+
+
+@pytest.mark.parametrize("release", ["while away", "afterwards"])
+@pytest.mark.parametrize("parts", [("api",), ("argo",), ("api", "argo")], ids="+".join)
+async def test_jobs_at_every_step_survive(
+    service: Service, buyer: Buyer, owner: DataOwner, tmp_path: Path, parts: tuple[Part, ...], release: str
+) -> None:
+    slow, quick = owner.serve("1,2\n"), owner.serve("3,4\n")
+    slow_data, quick_data = await publish(buyer, slow.url), await publish(buyer, quick.url)
+    wanted = [(slow_data, COUNT), (quick_data, WAIT), (quick_data, MANY)]
+    requests = [await request_for(buyer, dataset, code) for dataset, code in wanted]
+    slow.hold()
+    configuring, running = [(await buyer.consumer.start(request))["jobId"] for request in requests[:2]]
+    await until(lambda: slow.requests == 1, "the input is asked for")
+    await until(lambda: status_is(buyer, running, 40), "the algorithm runs")
+    publishing = (await buyer.consumer.start(requests[2]))["jobId"]
+    await until(lambda: status_is(buyer, publishing, 60), "it publishes")
+    outputs = service.folder.argo / "volumes" / f"{running}-data" / "outputs"
+    await until((outputs / "runs").exists, "the algorithm has left its line")
+    assert await status_is(buyer, configuring, 20)
+
+    service.kill(*parts)
+    if release == "afterwards":
+        await service.wait_ready()
+    slow.release()
+    (outputs / "go").touch()
+    again = [await start_at_last(buyer, request) for request in requests]
+
+    jobs = [configuring, running, publishing]
+    assert [job["jobId"] for job in again] == jobs
+    ended = [await assert_ran_once(buyer, job_id, tmp_path) for job_id in jobs]
+    assert sum(result["type"] == "output" for result in ended[2]["results"]) == MANY_FILES + 1
+    assert slow.requests == 1  # the pod that was downloading went on
+    repeated = [await buyer.consumer.start(request) for request in requests]
+    assert [(job["jobId"], job["dateFinished"]) for job in repeated] == [
+        (job["jobId"], job["dateFinished"]) for job in ended
+    ]
+    await assert_nothing_left(service)

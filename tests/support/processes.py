@@ -1,0 +1,57 @@
+"""The process table as a test sees it: whose command line or environment holds a text."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from provider_api.machine.folder import DataFolder
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One living process. `in_sandbox`: it lives in another pid namespace than we."""
+
+    pid: int
+    cmdline: bytes
+    environ: bytes
+    in_sandbox: bool
+
+
+def processes() -> Iterator[Seen]:
+    """All that we may read, but us. Zombies have neither command line nor environment and are left out."""
+    ours = os.readlink("/proc/self/ns/pid")
+    for entry in os.listdir("/proc"):
+        if not entry.isdigit() or int(entry) == os.getpid():
+            continue
+        folder = Path("/proc", entry)
+        try:
+            cmdline, environ = (folder / "cmdline").read_bytes(), (folder / "environ").read_bytes()
+            space = os.readlink(folder / "ns/pid")
+        except OSError:
+            continue  # gone, or of another user
+        if cmdline:
+            yield Seen(int(entry), cmdline, environ, space != ours)
+
+
+def find_process(text: str) -> int | None:
+    """The process with this text in its command line."""
+    return next((seen.pid for seen in processes() if text.encode() in seen.cmdline), None)
+
+
+def pods_of(folder: DataFolder) -> list[Seen]:
+    """Living processes of pods of that data folder: watchers (their folder is in the command line) and sandboxes
+    (the marker of the pod's plan is in the command line of each one's first process)."""
+    place = f"{folder.argo / 'pods'}/".encode()
+    markers = [marker for plan in (folder.argo / "pods").glob("*/plan.json") if (marker := _marker(plan))]
+    return [seen for seen in processes() if place in seen.cmdline or any(m in seen.cmdline for m in markers)]
+
+
+def _marker(plan: Path) -> bytes | None:
+    try:
+        return json.loads(plan.read_text())["marker"].encode()  # type: ignore[no-any-return]
+    except FileNotFoundError:
+        return None
