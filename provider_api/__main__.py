@@ -7,6 +7,7 @@ import sys
 import uvicorn
 
 from provider_api.app import create_app
+from provider_api.logs import configure_logging
 from provider_api.settings import load_settings
 
 
@@ -15,6 +16,7 @@ def main() -> None:
         settings = load_settings()
     except ValueError as problem:
         sys.exit(f"settings: {problem}")
+    configure_logging(settings.log)
     uvicorn.run(
         create_app(settings),
         host=settings.server.host,

@@ -5,6 +5,8 @@ A neighbour's fault is 503 with Retry-After, or 502; anything else is ours, 500,
 
 from __future__ import annotations
 
+import traceback
+
 import structlog
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -50,5 +52,16 @@ class ErrorNet:
         if isinstance(exc, ArgoError):
             log.warning("argo_refused", error=type(exc).__name__, detail=str(exc))
             return render(NeighbourFailed("The compute service refused a request of ours."))
-        log.error("request_failed", path=scope["path"], method=scope["method"], exc_info=exc)
+        log.error(
+            "request_failed",
+            path=scope["path"],
+            method=scope["method"],
+            error=type(exc).__name__,
+            frames=_frames(exc),  # no message: it may repeat what a consumer sent
+        )
         return render_unforeseen()
+
+
+def _frames(exc: BaseException) -> list[str]:
+    """Where it happened, innermost last."""
+    return [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(exc.__traceback__)[-8:]]

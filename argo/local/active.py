@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from argo.local.engine.pods import Observation
 from argo.local.engine.state import Run
-from argo.local.store import Row
+from argo.local.rows import Row
 
 T = TypeVar("T")
 

@@ -1,4 +1,4 @@
-"""What is removed, and when: pods after their end, volumes with their workflow, all of it when a workflow is deleted."""
+"""What is removed, and when: pods after their end, volumes with their workflow, all when a workflow is deleted."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from typing import Final
 
 from argo.local import hostfiles
 from argo.local.active import Active
-from argo.local.engine.state import Node, Run
+from argo.local.engine.node import Node
+from argo.local.engine.state import Run
 from argo.local.names import pod_name
 from argo.local.podplan import Places
+from argo.local.rows import Row
 from argo.local.runtime import PodRuntime, PodStatus
 from argo.local.spec import quantities
-from argo.local.store import Row, Store
+from argo.local.store import Store
 
 _OWNER: Final = "owner.json"
 _AT_THE_END: Final = ("OnWorkflowCompletion", "OnPodCompletion")

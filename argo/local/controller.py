@@ -24,12 +24,13 @@ from argo.local.engine.times import stamp
 from argo.local.library import TemplateLibrary
 from argo.local.podplan import Places
 from argo.local.podwatch import PodWatch
+from argo.local.rows import Row
 from argo.local.runtime import PodRuntime
 from argo.local.semaphores import Semaphores
 from argo.local.settings import LocalArgoSettings
 from argo.local.spec.check import read_spec
 from argo.local.spec.submission import Submission, merged_arguments, read_submission, require_name
-from argo.local.store import NameTaken, Row, Store
+from argo.local.store import NameTaken, Store
 
 log = structlog.get_logger(__name__)
 

@@ -8,7 +8,7 @@ from typing import Any
 from argo.local.engine.times import stamp
 from argo.local.fields import Fields
 from argo.local.library import StoredTemplate
-from argo.local.store import Row
+from argo.local.rows import Row
 
 Content = Callable[[Row], tuple[dict[str, Any], dict[str, Any]]]
 

@@ -32,13 +32,12 @@ def prepare(plan: PodPlan, runtime: PodRuntime, volumes: Path) -> None:
             trees.subfolder(volume, sub_path)
         except trees.NotPlain as exc:
             raise PodImpossible(f"failed to prepare subPath for volumeMount: {exc}") from exc
+    if owner is None and (plan.folders or plan.files or plan.secrets):  # a pod without a volume
+        runtime.prepare_volume(plan.files_folder / "owner")
+        owner = (plan.files_folder / "owner").stat().st_uid
     for folder in plan.folders:
         _folder(folder)
-        if owner is None:
-            runtime.prepare_volume(folder)
-            owner = folder.stat().st_uid
-        else:
-            _give(folder, owner)
+        _give(folder, owner)
     for file, text in plan.files.items():
         _folder(file.parent)
         _write(file, text.encode(), owner)

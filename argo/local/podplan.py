@@ -17,8 +17,9 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Final
 
+from argo.local.engine.node import Node
 from argo.local.engine.pods import deadline
-from argo.local.engine.state import Node, Run
+from argo.local.engine.state import Run
 from argo.local.runtime import Container, Limits, Mount, PodSpec
 from argo.local.settings import LocalArgoSettings
 from argo.local.spec import model, quantities

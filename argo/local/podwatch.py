@@ -12,8 +12,9 @@ import structlog
 from argo.local import hostfiles
 from argo.local.active import Active
 from argo.local.cleanup import Cleanup, write_owner
+from argo.local.engine.node import Node
 from argo.local.engine.pods import INITIALIZING, Observation
-from argo.local.engine.state import Node, Run
+from argo.local.engine.state import Run
 from argo.local.podplan import Places, PodImpossible, PodPending, PodPlan
 from argo.local.runtime import ImageUnavailable, PodRuntime, PodStatus
 

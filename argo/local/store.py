@@ -11,16 +11,13 @@ import fcntl
 import json
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
 
-from argo.local.engine.state import OWN
-from argo.local.selectors import Requirement
+from argo.local.rows import COLUMNS, Reader, Row, read_content, read_row
 
-_COMPLETED: Final = OWN + "completed"
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS workflow (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -53,9 +50,6 @@ CREATE TABLE IF NOT EXISTS label (
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS label_value ON label (key, value, id);
 """
-_COLUMNS: Final = (
-    "id, name, uid, created, position, finished, expires, version, generation, labels, annotations, spec, status"
-)
 _UNFINISHED_FIRST: Final = 1e12
 
 
@@ -69,24 +63,6 @@ class DataFolderInUse(Exception):
     def __init__(self, folder: Path) -> None:
         super().__init__(f"another Argo server uses {folder}")
         self.folder = folder
-
-
-@dataclass(slots=True)
-class Row:
-    """One workflow as it is stored. `labels` … `status` are JSON values."""
-
-    name: str
-    uid: str
-    created: float
-    labels: dict[str, str]
-    annotations: dict[str, str]
-    spec: dict[str, Any]
-    status: dict[str, Any]
-    finished: float | None = None
-    expires: float | None = None
-    version: int = 0
-    generation: int = 1
-    id: int = 0
 
 
 class Store:
@@ -179,17 +155,17 @@ class Store:
     # -- reading what the server's own thread needs at once
 
     def get(self, name: str) -> Row | None:
-        found = self._db.execute(f"SELECT {_COLUMNS} FROM workflow WHERE name = ?", (name,)).fetchone()  # noqa: S608
-        return _row(found) if found else None
+        found = self._db.execute(f"SELECT {COLUMNS} FROM workflow WHERE name = ?", (name,)).fetchone()  # noqa: S608
+        return read_row(found) if found else None
 
     def content(self, row: Row) -> tuple[dict[str, Any], dict[str, Any]]:
         """Arguments as sent, and the stored template {"name", "spec"}."""
-        return _content(self._db, row)
+        return read_content(self._db, row)
 
     def unfinished(self) -> list[Row]:
         """Oldest first."""
-        found = self._db.execute(f"SELECT {_COLUMNS} FROM workflow WHERE finished = 0 ORDER BY id")  # noqa: S608
-        return [_row(item) for item in found.fetchall()]
+        found = self._db.execute(f"SELECT {COLUMNS} FROM workflow WHERE finished = 0 ORDER BY id")  # noqa: S608
+        return [read_row(item) for item in found.fetchall()]
 
     def expired(self, now: float) -> list[str]:
         found = self._db.execute("SELECT name FROM workflow WHERE expires <= ? ORDER BY expires LIMIT 500", (now,))
@@ -213,33 +189,6 @@ class Store:
         return found[0] if found else None
 
 
-class Reader:
-    """Lists, in a thread of the caller's choice."""
-
-    def __init__(self, db: sqlite3.Connection) -> None:
-        self._db = db
-
-    def close(self) -> None:
-        self._db.close()
-
-    def select(
-        self, labels: Sequence[Requirement], names: Sequence[Requirement], *, limit: int, offset: int
-    ) -> tuple[list[Row], int]:
-        """One page, unfinished before finished, newest first; and how many come after it. `limit` 0: all."""
-        where, values = _where([*labels], [*names])
-        found = self._db.execute(
-            f"SELECT {_COLUMNS} FROM workflow WHERE {where} ORDER BY position DESC, id DESC LIMIT ? OFFSET ?",  # noqa: S608
-            (*values, limit or -1, offset),
-        ).fetchall()
-        if not limit or len(found) < limit:
-            return [_row(item) for item in found], 0
-        total = self._db.execute(f"SELECT COUNT(*) FROM workflow WHERE {where}", values).fetchone()[0]  # noqa: S608
-        return [_row(item) for item in found], max(0, total - offset - len(found))
-
-    def content(self, row: Row) -> tuple[dict[str, Any], dict[str, Any]]:
-        return _content(self._db, row)
-
-
 class _transaction:  # reads as a statement
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
@@ -257,50 +206,3 @@ def _changing(row: Row) -> tuple[Any, ...]:
     position = row.created + _UNFINISHED_FIRST if row.finished is None else row.finished
     texts = (json.dumps(value) for value in (row.labels, row.annotations, row.spec, row.status))
     return (position, int(row.finished is not None), row.expires, row.version, row.generation, *texts)
-
-
-def _row(found: Sequence[Any]) -> Row:
-    (key, name, uid, created, position, finished, expires, version, generation, *texts) = found
-    labels, annotations, spec, status = (json.loads(text) for text in texts)
-    end = position if finished else None
-    return Row(name, uid, created, labels, annotations, spec, status, end, expires, version, generation, key)
-
-
-def _content(db: sqlite3.Connection, row: Row) -> tuple[dict[str, Any], dict[str, Any]]:
-    found = db.execute("SELECT arguments, template FROM content WHERE id = ?", (row.id,)).fetchone()
-    return (json.loads(found[0]), json.loads(found[1])) if found else ({}, {"name": "", "spec": {}})
-
-
-def _where(labels: Iterable[Requirement], names: Iterable[Requirement]) -> tuple[str, tuple[str, ...]]:
-    parts, values = ["1"], list[str]()
-    for requirement in labels:
-        for part, part_values in _label_condition(requirement):
-            parts.append(part)
-            values += part_values
-    for requirement in names:
-        negated = "NOT " if requirement.operator == "notin" else ""
-        parts.append(f"name {negated}IN ({_marks(requirement.values)})")
-        values += requirement.values
-    return " AND ".join(parts), tuple(values)
-
-
-def _label_condition(requirement: Requirement) -> Iterator[tuple[str, list[str]]]:
-    key, operator, values = requirement.key, requirement.operator, requirement.values
-    if key == _COMPLETED and operator in ("in", "notin") and values == ("true",):
-        yield ("finished = 1" if operator == "in" else "finished = 0"), []
-        return
-    below = "id {}IN (SELECT id FROM label WHERE key = ?{})"
-    if operator == "exists":
-        yield below.format("", ""), [key]
-    elif operator == "absent":
-        yield below.format("NOT ", ""), [key]
-    elif operator in ("in", "notin"):
-        negated = "NOT " if operator == "notin" else ""
-        yield below.format(negated, f" AND value IN ({_marks(values)})"), [key, *values]
-    else:
-        number = " AND value GLOB '[-0-9]*' AND CAST(value AS INTEGER) " + operator + " CAST(? AS INTEGER)"
-        yield below.format("", number), [key, *values]
-
-
-def _marks(values: Sequence[str]) -> str:
-    return ", ".join("?" for _ in values)

@@ -1,8 +1,8 @@
 """The development chain: anvil with Ocean's contracts, funded accounts and an address file, kept in one folder.
 
 The contracts, constructor arguments and the order of the calls after them were tried on fresh chains with every release
-of `ocean-contracts` since 2.0.0. All transactions of the deployment are sent at once, which works because the address
-of a contract follows from the sender and its nonce.
+of `ocean-contracts` since 2.0.0. The address of a contract follows from the sender and its nonce, so that the whole
+deployment is known before its first transaction is sent.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from ocean.chain.orders import Order
 from ocean.ddo import DDO, Service
 from ocean.files import UrlFile
 from provider_api.access.request import AssetRequest, ComputeRequest
-from provider_api.jobs.environments import Environment
+from provider_api.jobs.environment import Environment
 from provider_api.settings import PolicySettings
 
 

@@ -23,7 +23,8 @@ from provider_api.access.checksums import FileChecksums
 from provider_api.access.facts import AssetFacts, ComputeFacts
 from provider_api.access.request import AssetRequest, ComputeRequest
 from provider_api.chains import Chain, Chains
-from provider_api.jobs.environments import Environment, Environments
+from provider_api.jobs.environment import Environment
+from provider_api.jobs.environments import Environments
 from provider_api.keys import ProviderKeys
 from provider_api.settings import Settings
 

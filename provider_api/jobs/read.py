@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from argo.client.records import Workflow
@@ -14,12 +16,16 @@ from provider_api.jobs.status import JobStatus, status_of
 from provider_api.settings import Settings
 from workflow_templates import names
 
+QUEUE_SECONDS = 1.0
+_Key = tuple[datetime, str]
+
 
 class JobReader:
     """One for the whole service. Every method may raise ArgoError."""
 
     def __init__(self, settings: Settings, argo: Argo, results: ResultStore) -> None:
         self._settings, self._argo, self._results = settings, argo, results
+        self._queues: dict[str, tuple[float, list[_Key]]] = {}
 
     async def find(self, owner: str, job_id: str) -> Workflow | None:
         """The job if it is this owner's; `owner` is canonical."""
@@ -51,6 +57,18 @@ class JobReader:
     async def _place(self, workflow: Workflow) -> int:
         """How many older jobs wait in the same environment, plus one."""
         environment = workflow.labels.get(names.ENVIRONMENT, "")
-        others = await self._argo.list({names.ENVIRONMENT: environment}, limit=None, unfinished_only=True)
         mine = (workflow.created_at, workflow.name)
-        return 1 + sum(status_of(other).waiting and (other.created_at, other.name) < mine for other in others)
+        return 1 + sum(other < mine for other in await self._waiting(environment, mine))
+
+    async def _waiting(self, environment: str, mine: _Key) -> list[_Key]:
+        """Jobs that wait in an environment, at most QUEUE_SECONDS old: consumers poll, and Argo reads whole objects.
+
+        A job that was not there at the last look is a reason to look again.
+        """
+        asked_at, known = self._queues.get(environment, (0.0, []))
+        if mine in known and time.monotonic() - asked_at < QUEUE_SECONDS:
+            return known
+        found = await self._argo.list({names.ENVIRONMENT: environment}, limit=None, unfinished_only=True)
+        waiting = [(other.created_at, other.name) for other in found if status_of(other).waiting]
+        self._queues[environment] = (time.monotonic(), waiting)
+        return waiting

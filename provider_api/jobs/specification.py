@@ -18,7 +18,7 @@ from provider_api.access import payment, rules, trust_rules
 from provider_api.access.facts import AssetFacts, ComputeFacts
 from provider_api.access.gather import file_parameters, object_of, raw_file
 from provider_api.errors import Refused
-from provider_api.jobs.environments import Environment
+from provider_api.jobs.environment import Environment
 from provider_api.keys import ProviderKeys
 from provider_api.settings import Settings
 from workflow_templates import names

@@ -29,7 +29,7 @@ from provider_api.access.gather import FactFinder
 from provider_api.access.request import ComputeRequest
 from provider_api.access.signature import require_fresh, stale
 from provider_api.errors import NeighbourAway, NeighbourFailed, Refused
-from provider_api.jobs.environments import Environment
+from provider_api.jobs.environment import Environment
 from provider_api.jobs.identity import JobIdentity
 from provider_api.jobs.records import Argo, find_workflow
 from provider_api.jobs.specification import Submission, prepare

@@ -15,7 +15,9 @@ from typing import Final
 import httpx
 import structlog
 
+from ocean.chain.anvil import AnvilFailed
 from ocean.chain.development import CHAIN_ID, DevelopmentChain, start_anvil
+from ocean.chain.rpc import ChainUnavailable
 from provider_api.keys import ProviderKeys, load_keys
 from provider_api.machine.children import Child, free_port, inherited_environment, port_is_free
 from provider_api.machine.folder import DataFolder
@@ -145,9 +147,15 @@ class Machine:
     async def _watch_chain(self) -> None:
         while True:
             await asyncio.sleep(0.5)
-            if self._chain is not None and not self._chain.process.running:
-                log.error("child_died", child="chain")
+            if self._chain is None or self._chain.process.running:
+                continue
+            log.error("child_died", child="chain")
+            try:
                 self._chain = await start_anvil(self.folder.chain, self._chain_port)
+            except (AnvilFailed, ChainUnavailable, OSError) as failure:
+                log.error("child_not_ready", child="chain", reason=str(failure))  # noqa: TRY400
+            else:
+                log.info("child_restarted", child="chain")
 
     async def _start_argo(self) -> None:
         sandboxes = shutil.which("bwrap") is not None

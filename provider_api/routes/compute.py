@@ -9,10 +9,11 @@ from starlette.responses import Response
 from ocean import signing
 from provider_api.access.request import read_start
 from provider_api.access.signature import require_fresh, require_signer, signature_given, stale
+from provider_api.fields import Field, nonce_number, required, text_value, validate
 from provider_api.jobs.identity import identify
 from provider_api.jobs.start import StartRequest
 from provider_api.jobs.stop import stop_jobs
-from provider_api.parameters import Field, Input, nonce_number, read_json_object, required, text_value, validate
+from provider_api.parameters import Input, read_json_object
 from provider_api.responses import json_response
 from provider_api.routes.initialize_compute import ALGORITHM
 from provider_api.routes.request import CONSUMER, consumer_of, parameters_of, services_of

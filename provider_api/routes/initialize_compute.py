@@ -9,7 +9,7 @@ from starlette.responses import Response
 from provider_api.access.quotes import make_quotes, require_period, require_quotable
 from provider_api.access.request import read_quote
 from provider_api.errors import Refused
-from provider_api.parameters import (
+from provider_api.fields import (
     Field,
     integer,
     non_empty_list_of_objects,

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from provider_api.parameters import Field, address, required
+from provider_api.fields import Field, address, required
 from provider_api.responses import json_response
 from provider_api.routes.request import consumer_of, parameters_of, services_of
 

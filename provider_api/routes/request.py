@@ -8,7 +8,8 @@ from starlette.requests import Request
 
 from ocean.addresses import canonical
 from provider_api.errors import NotOffered
-from provider_api.parameters import Field, Input, address, read_input, required, validate
+from provider_api.fields import Field, address, required, validate
+from provider_api.parameters import Input, read_input
 from provider_api.services import Services
 
 CONSUMER = Field("consumerAddress", (required, address), bail=True)

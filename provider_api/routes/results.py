@@ -9,9 +9,9 @@ from starlette.responses import Response, StreamingResponse
 from ocean import signing
 from provider_api.access.signature import require_fresh, require_signer, stale
 from provider_api.errors import Refused
+from provider_api.fields import Field, integer, required, text_value
 from provider_api.jobs.records import find_workflow
 from provider_api.jobs.results import Part, RangeUnsatisfiable, disposition, requested_part
-from provider_api.parameters import Field, integer, required, text_value
 from provider_api.routes.compute import NONCE, SIGNATURE
 from provider_api.routes.request import CONSUMER, parameters_of, services_of
 from provider_api.storage.nonces import NonceStale

@@ -9,8 +9,9 @@ from typing import Any
 import yaml
 
 from argo.local.engine.advance import Advance
+from argo.local.engine.node import Node
 from argo.local.engine.pods import Observation
-from argo.local.engine.state import Node, Run
+from argo.local.engine.state import Run
 from argo.local.runtime import PodEnd, PodStatus
 from argo.local.semaphores import Semaphores
 from argo.local.spec.check import read_spec

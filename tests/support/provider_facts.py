@@ -14,7 +14,7 @@ from ocean.files import UrlFile
 from ocean.trust import container_checksum
 from provider_api.access.facts import AssetFacts, ComputeFacts
 from provider_api.access.request import AlgorithmRequest, AssetRequest, ComputeRequest
-from provider_api.jobs.environments import Environment
+from provider_api.jobs.environment import Environment
 from provider_api.settings import PolicySettings
 
 NOW = 1_700_000_000.0

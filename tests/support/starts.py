@@ -7,6 +7,7 @@ buy what the service would never have offered.
 from __future__ import annotations
 
 import asyncio
+import re
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -99,6 +100,32 @@ class Caller:
         data = "0x70a08231" + self.address[2:].lower().rjust(64, "0")  # balanceOf(address)
         return int(await self.network.rpc.call("eth_call", {"to": self.network.ocean, "data": data}, "latest"), 16)
 
+    async def initialize(
+        self,
+        datasets: Sequence[Reference],
+        algorithm: Mapping[str, Any],
+        *,
+        environment: str = FREE,
+        valid_until: float | None = None,
+        **more: Any,
+    ) -> httpx.Response:
+        """Ask what must be bought, for ten minutes if nothing else is said."""
+        end = int(time.time() + 600 if valid_until is None else valid_until)
+        body = {
+            "datasets": list(datasets),
+            "algorithm": dict(algorithm),
+            "compute": {"env": environment, "validUntil": end},
+            "consumerAddress": self.address,
+            **more,
+        }
+        return await self.http.post("/api/services/initializeCompute", json=body)
+
+    async def offered(self, asset: DDO, environment: str = FREE) -> Quote:
+        """The service's own quote for a dataset, which everybody gets who asks."""
+        answer = await self.initialize([reference(asset)], raw(), environment=environment)
+        assert answer.status_code == 200, answer.text
+        return Quote.from_json(answer.json()["datasets"][0]["providerFee"])
+
     # --- requests ----------------------------------------------------------------------------------------------------
 
     async def nonce(self, address: str | None = None) -> str:
@@ -107,7 +134,8 @@ class Caller:
         return str(answer.json()["nonce"])
 
     async def next_nonce(self) -> int:
-        return int(await self.nonce()) + 1
+        """The next whole number."""
+        return int(float(await self.nonce())) + 1
 
     def request(
         self,
@@ -219,6 +247,11 @@ def claims(service: Service) -> dict[str, str]:
     path = Path(service.folder.root) / "service.sqlite"
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)) as database:
         return dict(database.execute("SELECT job_id, state FROM claims").fetchall())
+
+
+def refused_orders(service: Service) -> list[str]:
+    """Why orders were refused, from the service's log: on the wire all reasons look the same."""
+    return re.findall(r"order_refused .*?reason=(\w+)", (service.folder.logs / "api.log").read_text())
 
 
 def job_of(answer: httpx.Response) -> dict[str, Any]:

@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from typing import Final, Protocol
 
 from argo.local.engine import dag, pods, retry
+from argo.local.engine.node import Node
 from argo.local.engine.pods import Observation
-from argo.local.engine.state import Lock, Node, Run
+from argo.local.engine.state import Lock, Run
 from argo.local.names import node_id
 from argo.local.spec.model import Template
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from argo.local.engine.state import Node, Run
+from argo.local.engine.node import Node
+from argo.local.engine.state import Run
 from argo.local.spec import expressions
 from argo.local.spec.check import RESULTS, dependencies, task_order
 from argo.local.spec.model import DagTask, Template

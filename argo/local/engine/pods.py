@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from argo.local.engine.state import Node
+from argo.local.engine.node import Node
 from argo.local.runtime import PodEnd, PodStatus
 from argo.local.spec import quantities
 from argo.local.spec.model import Template

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from argo.local.engine.state import Node
+from argo.local.engine.node import Node
 from argo.local.spec import expressions, quantities
 from argo.local.spec.model import RetryStrategy, Template
 

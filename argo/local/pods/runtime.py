@@ -11,23 +11,19 @@ import asyncio
 import contextlib
 import fcntl
 import os
-import secrets
 import shutil
 import signal
-import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any, Literal
 
-from argo.local.pods import layout, leftovers, trees, users
+from argo.local.pods import launch, leftovers, plans, trees, users
 from argo.local.pods.images import Image, Images
-from argo.local.pods.watcher import files, stage
-from argo.local.runtime import Container, ImageUnavailable, Mount, PodEnd, PodSpec, PodStatus
+from argo.local.pods.watcher import files
+from argo.local.runtime import Container, ImageUnavailable, PodEnd, PodSpec, PodStatus
 
 _POLL_SECONDS = 0.01  # while a pod starts; afterwards its watcher is waited for
-_START = "import sys; sys.path.append(sys.argv[1]); from watcher.main import main; main(sys.argv[2], int(sys.argv[3]))"
-_WATCHER_LOCK = 3
 
 
 class SandboxRuntime:
@@ -112,7 +108,7 @@ class SandboxRuntime:
         self._begin(folder, spec, [(self._find(c.image), c) for c in (*spec.init, spec.main)])
 
     def _begin(self, folder: Path, spec: PodSpec, containers: list[tuple[Image, Container]]) -> None:
-        self._reap()
+        launch.reap(self._children)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = os.open(folder / files.LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
@@ -126,84 +122,30 @@ class SandboxRuntime:
             if plan is not None and plan["boot"] != files.boot_id():
                 return  # it may have run before the machine was started again: `status` says lost
             if plan is None:
-                plan = self._plan(folder, spec, containers)
+                plan = plans.make_plan(
+                    folder, spec, containers, isolation=self.isolation, bwrap=self._bwrap, user=self._user(spec)
+                )
                 files.put(str(folder), files.PLAN, plan, durable=True)
             else:
                 leftovers.sweep(plan)  # of a watcher that died before it let anything run
-            self._spawn(folder, lock)
+            self._children.add(launch.spawn_watcher(folder, lock))
         finally:
             os.close(lock)  # the watcher has its own copy
 
-    def _plan(self, folder: Path, spec: PodSpec, containers: list[tuple[Image, Container]]) -> dict[str, Any]:
-        limits = spec.limits
-        for mount in _mounts(spec):
-            os.close(stage.open_plain(str(mount.source)))  # it exists, and no link leads elsewhere
-        return {
-            "name": spec.name,
-            "marker": f"c2d-pod-{secrets.token_hex(12)}",
-            "boot": files.boot_id(),
-            "isolation": self.isolation,
-            "bwrap": self._bwrap,
-            "user": self._user(spec) if self._root else None,
-            "network": spec.network,
-            "deadline_seconds": spec.deadline_seconds,
-            "grace_seconds": spec.grace_seconds,
-            "limits": {name: getattr(limits, name) for name in limits.__slots__},
-            "containers": [self._container(folder, spec, *pair) for pair in containers],
-        }
-
-    def _container(self, folder: Path, spec: PodSpec, image: Image, container: Container) -> dict[str, Any]:
-        env = layout.environment(image, container)
-        if self.isolation == "sandbox":
-            inside = layout.layout(image, container, network=spec.network)
-            return {"argv": list(container.command), "env": env, "cwd": container.working_dir, "inside": inside}
-        targets = {os.path.normpath(m.target): str(m.source) for m in container.mounts}
-        tmp = folder / "tmp"
-        tmp.mkdir(mode=0o700, exist_ok=True)
-        own = {"HOME": str(tmp), "TMPDIR": str(tmp), "PATH": env["PATH"], "LANG": env["LANG"]}
-        env = own | {name: layout.translate(value, targets) for name, value in container.env.items()}
-        cwd = layout.translate(container.working_dir, targets)
-        return {"argv": [layout.translate(word, targets) for word in container.command], "env": env, "cwd": cwd}
-
-    def _user(self, spec: PodSpec) -> int:
-        """The owner of the volume that the pod mounts; a fresh id for a pod without one."""
-        for mount in _mounts(spec):
+    def _user(self, spec: PodSpec) -> int | None:
+        """As root: the owner of the volume that the pod mounts; a fresh id for a pod without one."""
+        if not self._root:
+            return None
+        for mount in plans.mounts(spec):
             owner = os.stat(mount.source, follow_symlinks=False).st_uid
             if owner in self._ids:
                 return owner
         half = self._ids[len(self._ids) // 2 :]  # volumes take the first half
         return users.pick(half, ())
 
-    def _spawn(self, folder: Path, lock: int) -> None:
-        high = fcntl.fcntl(lock, fcntl.F_DUPFD_CLOEXEC, 10)  # a dup2 onto itself would leave it closed on exec
-        null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
-        err = os.open(folder / "watcher.err", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        try:
-            argv = [
-                sys.executable,
-                "-I",
-                "-S",
-                "-c",
-                _START,
-                os.path.dirname(__file__),
-                str(folder),
-                str(_WATCHER_LOCK),
-            ]
-            dups = [
-                (os.POSIX_SPAWN_DUP2, old, new) for old, new in ((null, 0), (null, 1), (err, 2), (high, _WATCHER_LOCK))
-            ]
-            default = [signal.SIGPIPE, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD]
-            pid = os.posix_spawn(
-                sys.executable, argv, {}, file_actions=dups, setsid=True, setsigdef=default, setsigmask=[]
-            )
-        finally:
-            for fd in (high, null, err):
-                os.close(fd)
-        self._children.add(pid)
-
     def status(self, folder: Path) -> PodStatus:
         """What the files in the folder say now. A pod whose watcher died is ended as "lost" here."""
-        self._reap()
+        launch.reap(self._children)
         place = str(folder)
         if (end := files.get(place, files.END)) is not None:
             return _ended(end)
@@ -239,7 +181,7 @@ class SandboxRuntime:
             if status.state == "starting":
                 await asyncio.sleep(_POLL_SECONDS)
             else:
-                await _watcher_ends(str(folder))
+                await launch.watcher_ends(folder, otherwise_seconds=_POLL_SECONDS)
             status = self.status(folder)
         return status
 
@@ -300,36 +242,7 @@ class SandboxRuntime:
             owner = users.pick(half, users.owners(path.parent))
             os.chown(path, owner, owner)
 
-    def _reap(self) -> None:
-        for pid in tuple(self._children):
-            try:
-                if os.waitpid(pid, os.WNOHANG)[0]:
-                    self._children.discard(pid)
-            except ChildProcessError:
-                self._children.discard(pid)
-
-
-def _mounts(spec: PodSpec) -> list[Mount]:
-    """Writable ones first: their owner is who must be able to write."""
-    return sorted((m for c in (spec.main, *spec.init) for m in c.mounts), key=lambda m: m.read_only)
-
 
 def _ended(end: dict[str, Any]) -> PodStatus:
     known = PodEnd(end["why"], end["code"], end["message"], end["started_at"], end["finished_at"])
     return PodStatus("ended", started_at=known.started_at, end=known)
-
-
-async def _watcher_ends(folder: str) -> None:
-    watcher = files.get(folder, files.WATCHER)
-    process = files.open_process(watcher["pid"], watcher["start"]) if watcher else None
-    if process is None:
-        await asyncio.sleep(_POLL_SECONDS)
-        return
-    loop = asyncio.get_running_loop()
-    ended = asyncio.Event()
-    loop.add_reader(process, ended.set)
-    try:
-        await ended.wait()
-    finally:
-        loop.remove_reader(process)
-        os.close(process)

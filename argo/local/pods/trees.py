@@ -67,9 +67,10 @@ def read_file(folder: Path, name: str, *, max_bytes: int) -> bytes | None:
             return None
         except OSError as exc:
             raise NotPlain(f"{name!r} cannot be read: {exc.strerror}") from exc
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            os.close(fd)
+            raise NotPlain(f"{name!r} is not a regular file")
         with open(fd, "rb") as file:
-            if not stat.S_ISREG(os.fstat(fd).st_mode):
-                raise NotPlain(f"{name!r} is not a regular file")
             content = file.read(max_bytes + 1)
         if len(content) > max_bytes:
             raise NotPlain(f"{name!r} is larger than {max_bytes} bytes")

@@ -16,7 +16,7 @@ from argo.local.errors import ApiError
 from argo.local.fields import Fields
 from argo.local.rest.answers import JSON, refusal, server_of
 from argo.local.rest.query import Query
-from argo.local.store import Row
+from argo.local.rows import Row
 
 _KEEP_ALIVE_SECONDS: Final = 15.0
 _PREFIX: Final = "result.object."

@@ -1,5 +1,6 @@
 """Reading and stopping jobs, fetching results, environments, encryption."""
 
+import asyncio
 import hashlib
 import json
 from datetime import UTC, datetime
@@ -11,6 +12,7 @@ from ocean import ecies
 from ocean.signing import job_message, result_message, sign
 from pods.manifest import Manifest, ResultFile, summary_of
 from provider_api.errors import clean
+from provider_api.jobs.read import QUEUE_SECONDS
 from provider_api.jobs.results import Part, RangeUnsatisfiable, disposition, requested_part
 from provider_api.jobs.specification import run_time
 from tests.support import provider_facts as facts
@@ -77,6 +79,7 @@ async def test_the_place_in_the_queue(world: World) -> None:
     jobs = [await started(world, nonce) for nonce in (5, 6, 7)]
     assert [(await status(world, jobId=job))[0]["queuePosition"] for job in jobs] == [1, 2, 3]
     world.argo.finish(jobs[0])
+    await asyncio.sleep(QUEUE_SECONDS)
     assert (await status(world, jobId=jobs[2]))[0]["queuePosition"] == 2
     assert "queuePosition" not in (await status(world, jobId=jobs[0]))[0]
 

@@ -7,7 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
-from provider_api.parameters import Input, nonce_number, read_input
+from provider_api.fields import nonce_number
+from provider_api.parameters import Input, read_input
 from provider_api.settings import ServerSettings
 from tests.support.provider_neighbours import World
 

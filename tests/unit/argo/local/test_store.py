@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from argo.local.rows import Row
 from argo.local.selectors import Requirement, parse_labels
-from argo.local.store import DataFolderInUse, NameTaken, Row, Store
+from argo.local.store import DataFolderInUse, NameTaken, Store
 
 pytestmark = pytest.mark.unit
 
@@ -85,7 +86,7 @@ def test_unfinished_come_first_and_the_newest_of_each_before_the_others(store: S
         (f"owner=x,{PHASE}=Succeeded", {"c"}),
         ("n>3", {"b"}),
         ("n<3", {"a"}),
-        ("owner='; DROP", set()),
+        ("owner=';DROP", set()),
     ],
 )
 def test_selects_by_label_as_the_selector_itself_would(store: Store, selector: str, found: set[str]) -> None:

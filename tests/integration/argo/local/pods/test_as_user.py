@@ -11,12 +11,13 @@ import pytest
 
 pytestmark = pytest.mark.integration
 
-# Python may live where nobody but root gets (/root/...): in a private mount namespace a bare /root takes its place, with
-# the interpreter at its own path.
+# Python may live where nobody but root gets (/root/...): in a private mount namespace a bare /root takes its place,
+# with the interpreter at its own path.
 SCRIPT = """
 set -e
 mkdir -p "$WORK/hold"; mount --bind "$BASE" "$WORK/hold"
-case "$BASE" in /root/*) mount -t tmpfs -o mode=755 none /root; mkdir -p "$BASE"; mount --bind "$WORK/hold" "$BASE";; esac
+case "$BASE" in /root/*) mount -t tmpfs -o mode=755 none /root; mkdir -p "$BASE"
+    mount --bind "$WORK/hold" "$BASE";; esac
 chown "$WHO" "$WORK"
 exec setpriv --reuid "$WHO" --regid "$WHO" --clear-groups "$@"
 """

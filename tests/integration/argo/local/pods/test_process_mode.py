@@ -1,5 +1,7 @@
 """Plain processes, for trusted images where there are no sandboxes."""
 
+# ruff: noqa: ASYNC240, ASYNC251  (these tests wait on purpose)
+
 from __future__ import annotations
 
 import os
@@ -46,7 +48,8 @@ async def test_everything_ends(plain: Pods) -> None:
     ran = await plain.run("sh", "-c", "setsid sleep 64.5 & (setsid sh -c 'sleep 64.5') & echo done", image=STEP)
     assert (ran.end.code, ran.log) == (0, "done\n")
     assert living("64.5") == []
-    folder = plain.start("sh", "-c", "trap '' TERM; setsid sleep 65.5 & echo up; while :; do sleep 0.02; done", image=STEP,
+    script = "trap '' TERM; setsid sleep 65.5 & echo up; while :; do sleep 0.02; done"
+    folder = plain.start("sh", "-c", script, image=STEP,
                          grace_seconds=0.2)  # fmt: skip
     await plain.until(folder, "up")
     plain.runtime.stop(folder)

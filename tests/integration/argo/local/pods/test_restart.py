@@ -1,5 +1,7 @@
 """Kills at any moment: of the server that starts pods, and of the watcher of a pod."""
 
+# ruff: noqa: ASYNC220, ASYNC222, ASYNC251, S311  (these tests wait on purpose)
+
 from __future__ import annotations
 
 import contextlib

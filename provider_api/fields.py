@@ -1,0 +1,109 @@
+"""The rules that fields of a request must pass, with the peer's texts.
+
+Fields are checked in order. A field marked `bail` ends the validation at its first failing rule; any other one reports
+all its failing rules and lets the next fields report too.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from provider_api.errors import InvalidRequest
+from provider_api.parameters import Input, as_text, is_present
+
+Rule = Callable[[str, Any, Input], str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    name: str
+    rules: tuple[Rule, ...]
+    bail: bool = False
+
+
+def validate(fields: Sequence[Field], given: Input) -> None:
+    """Raises InvalidRequest with every text, in the order of the fields."""
+    errors: dict[str, list[str]] = {}
+    for field in fields:
+        value = given.get(field.name)
+        for rule in field.rules:
+            text = rule(field.name, value, given)
+            if text is not None:
+                errors.setdefault(field.name, []).append(text)
+                if field.bail:
+                    raise InvalidRequest(errors)
+    if errors:
+        raise InvalidRequest(errors)
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def required(name: str, value: Any, given: Input) -> str | None:
+    return None if is_present(value) else f"The {_words(name)} field is required."
+
+
+def required_without(*others: str) -> Rule:
+    def rule(name: str, value: Any, given: Input) -> str | None:
+        if is_present(value) or all(is_present(given.get(other)) for other in others):
+            return None
+        return f"The {_words(name)} field is required when {', '.join(others)} is not present."
+
+    return rule
+
+
+def required_with_all(*others: str) -> Rule:
+    def rule(name: str, value: Any, given: Input) -> str | None:
+        if is_present(value) or not all(is_present(given.get(other)) for other in others):
+            return None
+        return f"The {_words(name)} field is required when {', '.join(others)} are present."
+
+    return rule
+
+
+NONCE = re.compile(r"[0-9]{1,78}(\.[0-9]{1,18})?", re.ASCII)
+
+
+def nonce_number(name: str, value: Any, given: Input) -> str | None:
+    """A decimal number, 0 or greater: at most 78 digits, at most 18 of them after the point.
+
+    Stricter than the peer, which takes whatever Python's float() takes (`inf` locked an account for ever there).
+    """
+    if not is_present(value):
+        return None
+    text = "" if isinstance(value, bool | dict | list) else as_text(value)
+    ok = NONCE.fullmatch(text) is not None and sum(c.isdigit() for c in text) <= 78
+    return None if ok else f"The {_words(name)} must be a number."
+
+
+def integer(name: str, value: Any, given: Input) -> str | None:
+    """Decimal digits only, as text or JSON number."""
+    if value is None:
+        return None
+    ok = not isinstance(value, bool) and isinstance(value, int | str) and re.fullmatch(r"[0-9]{1,30}", str(value))
+    return None if ok else f"The {_words(name)} must be an integer."
+
+
+def text_value(name: str, value: Any, given: Input) -> str | None:
+    """Text, or a plain number that stands for its text."""
+    if value is None or (isinstance(value, str | int) and not isinstance(value, bool)):
+        return None
+    return f"The {_words(name)} format is invalid."
+
+
+def address(name: str, value: Any, given: Input) -> str | None:
+    """An Ethereum address in any letter case. The peer crashes on others."""
+    if not is_present(value):
+        return None
+    ok = isinstance(value, str) and re.fullmatch(r"0[xX][0-9a-fA-F]{40}", value)
+    return None if ok else f"The {_words(name)} format is invalid."
+
+
+def non_empty_list_of_objects(name: str, value: Any, given: Input) -> str | None:
+    if value is None or (isinstance(value, list) and all(isinstance(item, dict) for item in value)):
+        return None
+    return f"The {_words(name)} format is invalid."
