@@ -8,9 +8,12 @@ machine has started its parts again.
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import random
+import re
 import signal
+import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
@@ -19,11 +22,13 @@ from typing import Any, Literal
 import httpx
 import pytest
 
+from ocean.chain.network import Network
 from ocean.client import Consumer, ConsumerError
 from ocean.ddo import DDO
-from tests.support.chain import consumer
+from provider_api.machine.folder import DataFolder
+from tests.support.chain import consumer, free_port, provider
 from tests.support.data_owner import DataOwner
-from tests.support.processes import find_process, pods_of
+from tests.support.processes import find_process, pods_of, processes
 from tests.support.service import FREE, Buyer, Service, raw_python
 
 pytestmark = pytest.mark.integration
@@ -128,7 +133,7 @@ async def assert_nothing_left(service: Service) -> None:
 
 @pytest.mark.parametrize(
     ("parts", "while_away"),
-    [(("api",), "input"), (("argo",), "algorithm"), (("argo",), "input"), (("api", "argo"), "both")],
+    [(("api",), "input"), (("argo",), "both"), (("api", "argo"), "algorithm")],
 )
 async def test_jobs_at_every_step_survive(
     service: Service, buyer: Buyer, owner: DataOwner, tmp_path: Path, parts: tuple[Part, ...], while_away: str
@@ -216,3 +221,91 @@ async def test_the_chain_is_away_for_a_while(service: Service, buyer: Buyer, own
     (outputs / "go").touch()
     await assert_ran_once(buyer, job_id, tmp_path)
     await assert_ran_once(buyer, second["jobId"], tmp_path)
+
+
+class Serve:
+    """`c2d serve` as an operator runs it: one process on a port of its own, started again and again on one folder."""
+
+    def __init__(self, folder: Path, owner: DataOwner) -> None:
+        self.folder = DataFolder(folder)
+        port = free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        self._output = folder.with_name("serve.log")
+        self._environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("C2D_")},
+            "C2D_SERVER__PORT": str(port),
+            "C2D_PROVIDER__KEY": "0x" + bytes(provider.key).hex(),
+            "C2D_OUTGOING__ALLOW_PRIVATE": json.dumps([owner.address]),
+        }
+        self._words = [
+            sys.executable,
+            "-c",
+            "from provider_api.cli import main; main()",
+            "serve",
+            "--data",
+            str(folder),
+        ]
+
+    async def start(self) -> asyncio.subprocess.Process:
+        with self._output.open("wb") as output:
+            process = await asyncio.create_subprocess_exec(
+                *self._words, env=self._environment, stdout=output, stderr=output, start_new_session=True
+            )
+        await until(lambda: process.returncode is not None or "Ctrl-C ends it." in self.output(), "it serves", 60)
+        assert process.returncode is None, self.output()
+        return process
+
+    def output(self) -> str:
+        return self._output.read_text()
+
+    async def network(self) -> Network:
+        found = re.search(r"^chain +(http\S+)", self.output(), re.MULTILINE)
+        assert found is not None, self.output()
+        return await Network.open(found[1], self.folder.chain / "address.json")
+
+
+async def test_the_whole_machine_ends_and_starts_again(owner: DataOwner, tmp_path: Path) -> None:
+    """SIGTERM, the operator's way, and kill -9 of the process that keeps all parts: jobs go on, and end right."""
+    serve = Serve(tmp_path / "data", owner)
+    first = await serve.start()
+    network = await serve.network()
+    async with Consumer(serve.url, consumer) as client:
+        buyer = Buyer(serve, network, client)  # type: ignore[arg-type]
+        data = await publish(buyer, owner.serve("9,9\n").url)
+        one, two = [await request_for(buyer, data, WAIT) for _ in range(2)]
+        before = (await client.start(one))["jobId"]
+        outputs = serve.folder.argo / "volumes" / f"{before}-data" / "outputs"
+        await until((outputs / "runs").exists, "the algorithm runs")
+        first.terminate()
+        assert await asyncio.wait_for(first.wait(), 30) == 0
+        assert _only_pods(serve.folder)
+        assert pods_of(serve.folder)
+        (outputs / "go").touch()
+        await until(lambda: not pods_of(serve.folder), "the pod ends with nobody around")
+
+        second = await serve.start()
+        assert (await client.start(one))["jobId"] == before
+        await assert_ran_once(buyer, before, tmp_path)
+        after = (await client.start(two))["jobId"]
+        outputs = serve.folder.argo / "volumes" / f"{after}-data" / "outputs"
+        await until((outputs / "runs").exists, "the algorithm runs")
+        second.kill()
+        await second.wait()
+        await until(lambda: _only_pods(serve.folder), "the parts end when nobody keeps them")
+
+        third = await serve.start()
+        (outputs / "go").touch()
+        await assert_ran_once(buyer, after, tmp_path)
+        assert (await client.start(one))["jobId"] == before
+        await assert_nothing_left(serve)  # type: ignore[arg-type]
+    await network.close()
+    third.terminate()
+    assert await asyncio.wait_for(third.wait(), 30) == 0
+    assert _only_pods(serve.folder)
+
+
+def _only_pods(folder: DataFolder) -> bool:
+    """No part of the service: neither one with the folder in its command line nor the API, which has it in its settings."""
+    place = str(folder.root).encode()
+    pods = {seen.pid for seen in pods_of(folder)}
+    return not [p for p in processes() if (place in p.cmdline or place in p.environ) and p.pid not in pods]

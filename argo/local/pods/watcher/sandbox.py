@@ -33,7 +33,7 @@ class Sandbox:
     ) -> None:
         self._plan, self._user = plan, plan["user"]
         self._kept: list[int] = []
-        self._status_text, self._answered = b"", False
+        self._status_text, self._answered, self._doomed = b"", False, False
         self.identity: tuple[int, int] | None = None  # pid and start time of the namespace's first process
         self._first = -1  # its pidfd
         self._gate, inner = socketpair()
@@ -57,6 +57,7 @@ class Sandbox:
                 streams=(inner.fileno(), log, log),
                 keep=[*self._kept, status],
                 prepare=lambda: spawning.prepare(plan, group),
+                own_group=True,
             )
         finally:
             for fd in (log, status, *self._kept):
@@ -98,6 +99,8 @@ class Sandbox:
         with contextlib.suppress(OSError):  # a failed set-up has ended it already
             self._first = os.pidfd_open(pid)
             self.identity = (pid, files.start_time(pid))
+        if self._doomed:
+            self.destroy()
 
     def go(self) -> None:
         """Limit the number of processes and open the gate. Raises OSError, also when the pod has ended at the gate."""
@@ -121,12 +124,18 @@ class Sandbox:
                 os.killpg(os.getpgid(self.identity[0]), signal.SIGTERM)
 
     def destroy(self) -> None:
-        """SIGKILL to the namespace, which ends all its processes."""
+        """SIGKILL to the namespace, which ends all its processes.
+
+        Before its first process is named: to the process group of bubblewrap. Its outer process alone must not be
+        killed, the inner one would wait for it for ever; and once the inner one has left the group, its name is on the
+        way and it is killed when that arrives.
+        """
+        self._doomed = True
         with contextlib.suppress(OSError):
             if self._first >= 0:
                 signal.pidfd_send_signal(self._first, signal.SIGKILL)
             else:
-                os.kill(self._bwrap, signal.SIGKILL)
+                os.killpg(self._bwrap, signal.SIGKILL)
 
     def finish(self) -> int | None:
         """Wait until nothing of it lives; the exit code, None when no program ran or it was killed from outside."""

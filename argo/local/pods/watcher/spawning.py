@@ -22,6 +22,7 @@ def spawn(
     streams: tuple[int, int, int],
     keep: list[int],
     prepare: Callable[[], object],
+    own_group: bool = False,
 ) -> int:
     """The pid of a child that calls `prepare` and becomes `command` (found by the PATH of `env`).
 
@@ -29,8 +30,13 @@ def spawn(
     """
     pid = os.fork()
     if pid:
+        if own_group:  # in the parent too: it may want to signal the group before the child has run
+            with contextlib.suppress(OSError):
+                os.setpgid(pid, pid)
         return pid
     try:
+        if own_group:
+            os.setpgid(0, 0)
         for number in (signal.SIGTERM, signal.SIGPIPE, signal.SIGXFSZ):
             signal.signal(number, signal.SIG_DFL)
         signal.set_wakeup_fd(-1)
