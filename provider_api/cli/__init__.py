@@ -15,11 +15,14 @@ DataOption = Annotated[Path, typer.Option("--data", help="Folder for everything 
 
 
 @app.command()
-def serve(data: DataOption = Path("data/serve")) -> None:
+def serve(
+    data: DataOption = Path("data/serve"),
+    port: Annotated[int | None, typer.Option(help="Port of the API; else C2D_SERVER__PORT, else 8030.")] = None,
+) -> None:
     """Run the whole service on this machine; what the settings (C2D_…) do not name is started along with it."""
     from provider_api.cli.serve import serve_until_stopped
 
-    raise typer.Exit(serve_until_stopped(data))
+    raise typer.Exit(serve_until_stopped(data, port))
 
 
 @app.command()

@@ -3,32 +3,33 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 
 from provider_api.cli.troubles import TROUBLES, explain
 from provider_api.machine.machine import Machine
 
 
-def serve_until_stopped(folder: Path) -> int:
+def serve_until_stopped(folder: Path, port: int | None) -> int:
     """Exit code: 0 after Ctrl-C or SIGTERM, 1 when a part could not be started."""
     console = Console()
     try:
-        asyncio.run(_serve(folder, console))
+        asyncio.run(_serve(folder, port, console))
     except TROUBLES as trouble:
         console.print(f"[red]✘[/red] {explain(trouble)}", highlight=False, soft_wrap=True)
         return 1
     return 0
 
 
-async def _serve(folder: Path, console: Console) -> None:
+async def _serve(folder: Path, port: int | None, console: Console) -> None:
     stopped = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    machine = Machine(folder, fixed_ports=True)
+    chosen = {} if port is None else {"C2D_SERVER__PORT": str(port)}
+    machine = Machine(folder, fixed_ports=True, environment={**os.environ, **chosen})
     starting = asyncio.create_task(machine.start())
     with console.status("starting"):
         await asyncio.wait({starting, asyncio.create_task(stopped.wait())}, return_when=asyncio.FIRST_COMPLETED)
@@ -46,13 +47,15 @@ async def _serve(folder: Path, console: Console) -> None:
 
 
 def _announce(machine: Machine, console: Console) -> None:
-    table = Table.grid(padding=(0, 2))
-    table.add_row("Provider API", machine.url)
-    table.add_row("chain", machine.chain_url)
-    table.add_row("addresses of contracts", str(machine.address_file))
-    table.add_row("Argo server", f"{machine.argo_url} (token in {machine.argo_token_file})")
-    table.add_row("data", str(machine.folder.root))
-    console.print(table)
+    lines = {"Provider API": machine.url, "chain": machine.chain_url}
+    if machine.address_file.exists():
+        lines["contracts"] = str(machine.address_file)
+    lines["Argo server"] = machine.argo_url
+    if machine.argo_token_file.exists():
+        lines["its token"] = str(machine.argo_token_file)
+    lines["data"] = str(machine.folder.root)
+    for name, value in lines.items():
+        console.print(f"{name:<14}[cyan]{value}[/cyan]", soft_wrap=True, highlight=False)
     for remark in machine.remarks:
         console.print(f"[yellow]![/yellow] {remark}", soft_wrap=True)
     console.print("Ctrl-C ends it.")

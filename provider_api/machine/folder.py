@@ -60,12 +60,12 @@ class DataFolder:
         return self.root / "provider.key"
 
     def make(self) -> None:
-        """The folders, closed to other people of this machine except for passing through."""
-        self.root.mkdir(mode=0o711, parents=True, exist_ok=True)
+        """The folders, closed to other people of this machine. Pods get at theirs through mounts made for them."""
+        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
         for path in (self.chain, self.templates, self.logs):
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.secrets.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.results.mkdir(mode=0o711, parents=True, exist_ok=True)
+        self.results.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def provider_keys(self) -> ProviderKeys:
         """The provider's keys, made at the first call. Raises KeyMissing for a spoiled file."""

@@ -93,19 +93,20 @@ async def test_a_valid_order_needs_nothing(caller: Caller, open_dataset: DDO, al
 
 async def test_an_order_is_renewed_and_the_renewal_counts(caller: Caller, open_dataset: DDO) -> None:
     """The peer answers the purchase where the renewal is meant, and refuses a start that follows it."""
-    order = await caller.buy(open_dataset)
+    order = await caller.buy(open_dataset, caller.quote(open_dataset, environment=PAID, amount=2 * ONE))
     longer = int(time.time()) + 700
-    (told,) = await answers(caller, [order], raw(), valid_until=longer + 20)
+    (told,) = await answers(caller, [order], raw(), environment=PAID, valid_until=longer + 20)
     assert list(told) == ["datatoken", "providerFee", "validOrder"]
     assert told["validOrder"] == order["transferTxId"]
     (renewed,) = await follow(caller, [open_dataset], [told])
-    assert renewed["transferTxId"] != order["transferTxId"]
+    tx = renewed["transferTxId"]
+    assert tx != order["transferTxId"]
 
-    assert await answers(caller, [renewed], raw(), valid_until=longer) == [{"validOrder": renewed["transferTxId"]}]
-    (again,) = await answers(caller, [renewed], raw(), valid_until=longer + 50)
+    assert await answers(caller, [renewed], raw(), environment=PAID, valid_until=longer) == [{"validOrder": tx}]
+    (again,) = await answers(caller, [renewed], raw(), environment=PAID, valid_until=longer + 50)
     assert again["validOrder"] == order["transferTxId"]  # the contract wants the purchase
-    job = job_of(await caller.start([renewed], raw()))
-    assert job["agreementId"] == renewed["transferTxId"]
+    job = job_of(await caller.start([renewed], raw(), environment=PAID))
+    assert (job["agreementId"], job["validUntil"]) == (tx, longer + 20)
 
 
 async def test_an_order_whose_fee_is_over(caller: Caller, open_dataset: DDO, algorithm: DDO) -> None:

@@ -268,11 +268,10 @@ async def test_the_whole_machine_ends_and_starts_again(owner: DataOwner, tmp_pat
     """SIGTERM, the operator's way, and kill -9 of the process that keeps all parts: jobs go on, and end right."""
     serve = Serve(tmp_path / "data", owner)
     first = await serve.start()
-    network = await serve.network()
     async with Consumer(serve.url, consumer) as client:
-        buyer = Buyer(serve, network, client)  # type: ignore[arg-type]
+        buyer = Buyer(serve, await serve.network(), client)  # type: ignore[arg-type]
         data = await publish(buyer, owner.serve("9,9\n").url)
-        one, two = [await request_for(buyer, data, WAIT) for _ in range(2)]
+        one = await request_for(buyer, data, WAIT)
         before = (await client.start(one))["jobId"]
         outputs = serve.folder.argo / "volumes" / f"{before}-data" / "outputs"
         await until((outputs / "runs").exists, "the algorithm runs")
@@ -283,10 +282,12 @@ async def test_the_whole_machine_ends_and_starts_again(owner: DataOwner, tmp_pat
         (outputs / "go").touch()
         await until(lambda: not pods_of(serve.folder), "the pod ends with nobody around")
 
+        await buyer.network.close()
         second = await serve.start()
+        buyer.network = await serve.network()
         assert (await client.start(one))["jobId"] == before
         await assert_ran_once(buyer, before, tmp_path)
-        after = (await client.start(two))["jobId"]
+        after = (await client.start(await request_for(buyer, data, WAIT)))["jobId"]
         outputs = serve.folder.argo / "volumes" / f"{after}-data" / "outputs"
         await until((outputs / "runs").exists, "the algorithm runs")
         second.kill()
@@ -298,14 +299,14 @@ async def test_the_whole_machine_ends_and_starts_again(owner: DataOwner, tmp_pat
         await assert_ran_once(buyer, after, tmp_path)
         assert (await client.start(one))["jobId"] == before
         await assert_nothing_left(serve)  # type: ignore[arg-type]
-    await network.close()
+    await buyer.network.close()
     third.terminate()
     assert await asyncio.wait_for(third.wait(), 30) == 0
     assert _only_pods(serve.folder)
 
 
 def _only_pods(folder: DataFolder) -> bool:
-    """No part of the service: neither one with the folder in its command line nor the API, which has it in its settings."""
+    """No part of the service lives: the API has the folder in its settings, the others in their command line."""
     place = str(folder.root).encode()
     pods = {seen.pid for seen in pods_of(folder)}
     return not [p for p in processes() if (place in p.cmdline or place in p.environ) and p.pid not in pods]

@@ -76,7 +76,9 @@ async def test_a_killed_watcher_means_lost_and_nothing_left(pods: Pods) -> None:
     for number in range(16):
         folder = pods.start("sh", "-c", script, str(number), mounts=(writable(volume, "/data"),))
         marker = json.loads((folder / files.PLAN).read_text())["marker"]
-        time.sleep(chance.uniform(0.0, 0.12))
+        if number % 2:
+            await pods.runtime.wait(folder)
+        time.sleep(chance.uniform(0.0, 0.06))
         with contextlib.suppress(ProcessLookupError):
             os.kill(next(iter(pods.runtime._children)), signal.SIGKILL)
         time.sleep(0.01)

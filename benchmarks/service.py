@@ -1,0 +1,46 @@
+"""The service under measurement: that of the tests, optionally with environments in which every job waits for ever."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from provider_api.machine.machine import Machine
+from tests.support.service import Service
+from workflow_templates import names
+from workflow_templates.render import GITOPS
+
+PLACES = 100_000  # that wait
+
+
+def waiting_service(folder: Path, allow_private: Sequence[str]) -> Service:
+    """Jobs are accepted and stay in the queue: their pods would compete with what is measured."""
+    service = Service(folder / "data", allow_private=allow_private)
+    given = {name: value for name, value in service.machine._environment.items() if name.startswith("C2D_")}
+    manifests = _without_places(folder / "manifests")
+    service.machine = Machine(
+        folder / "data", allow_private=tuple(allow_private), environment=given, manifests=manifests
+    )
+    return service
+
+
+def _without_places(target: Path) -> Path:
+    """The committed manifests with semaphores of size 0 and a long queue."""
+    for source in sorted((GITOPS / "base").rglob("*.yaml")):
+        documents = [document for document in yaml.safe_load_all(source.read_text()) if document]
+        for document in documents:
+            _change(document)
+        path = target / source.relative_to(GITOPS / "base")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(yaml.safe_dump_all(documents, sort_keys=False))
+    return target
+
+
+def _change(document: dict[str, Any]) -> None:
+    if document.get("kind") == "WorkflowTemplate":
+        document["metadata"]["annotations"][names.MAX_QUEUED_JOBS] = str(PLACES)
+    elif document["metadata"]["name"] == names.LIMITS_CONFIG_MAP:
+        document["data"] = dict.fromkeys(document["data"], "0")
