@@ -37,10 +37,12 @@ async def http() -> AsyncIterator[ClientSession]:
         yield session
 
 
-async def fetch(session: ClientSession, method: str, url: str, **options: Any) -> bytes:
-    """The body of a success. Raises UnexpectedAnswer."""
+async def fetch(
+    session: ClientSession, method: str, url: str, *, must: str = "", times: int = 1, **options: Any
+) -> bytes:
+    """The body of a success that says `must`, so many times at least. Raises UnexpectedAnswer."""
     async with session.request(method, url, **options) as response:
         body = await response.read()
-        if response.status != 200:
+        if response.status != 200 or body.count(must.encode()) < times:
             raise UnexpectedAnswer(f"{method} was answered {response.status}: {body[:300]!r}")
         return body

@@ -42,5 +42,5 @@ def _without_places(target: Path) -> Path:
 def _change(document: dict[str, Any]) -> None:
     if document.get("kind") == "WorkflowTemplate":
         document["metadata"]["annotations"][names.MAX_QUEUED_JOBS] = str(PLACES)
-    elif document["metadata"]["name"] == names.LIMITS_CONFIG_MAP:
+    elif document.get("metadata", {}).get("name") == names.LIMITS_CONFIG_MAP:
         document["data"] = dict.fromkeys(document["data"], "0")

@@ -12,6 +12,7 @@ from ocean.client import Consumer
 from ocean.ddo import DDO
 from provider_api.machine.file_server import FileServer
 from tests.support.chain import consumer
+from tests.support.data_owner import DataOwner
 from tests.support.service import Buyer, Service
 from tests.support.starts import Caller
 
@@ -38,9 +39,16 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FileServer]:
 
 
 @pytest.fixture(scope="session")
-def service(tmp_path_factory: pytest.TempPathFactory, files: FileServer) -> Iterator[Service]:
+def owner() -> Iterator[DataOwner]:
+    """A data owner who does as a test says; jobs may download from there too."""
+    with DataOwner() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def service(tmp_path_factory: pytest.TempPathFactory, files: FileServer, owner: DataOwner) -> Iterator[Service]:
     """The whole service, shared by the tests; those that break parts of it wait until it is whole again."""
-    with Service(tmp_path_factory.mktemp("service"), allow_private=[files.address]) as running:
+    with Service(tmp_path_factory.mktemp("service"), allow_private=[files.address, owner.address]) as running:
         yield running
 
 

@@ -250,9 +250,7 @@ async def test_only_true_allows_raw_algorithms(caller: Caller, buyer: Buyer, fil
     job_of(await caller.start([await caller.buy(dataset)], raw()))
 
 
-async def test_the_consumer_of_an_order_is_the_environment(
-    service: Service, caller: Caller, open_dataset: DDO
-) -> None:
+async def test_the_consumer_of_an_order_is_the_environment(service: Service, caller: Caller, open_dataset: DDO) -> None:
     """The environment could not download with an order whose consumer is somebody else."""
     for somebody in (caller.address, stranger.address):
         order = await caller.buy(open_dataset, to=somebody)

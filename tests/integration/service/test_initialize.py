@@ -51,7 +51,9 @@ async def follow(caller: Caller, assets: list[DDO], told: list[dict[str, Any]]) 
         if "providerFee" in answer and "validOrder" not in answer:
             await mint(caller.network, publisher, answer["datatoken"], caller.address)
         wish = Wish(asset, asset.services[0].id)
-        followed.append(reference(asset, await order_one(caller.network, caller.key, environment.address, wish, answer)))
+        followed.append(
+            reference(asset, await order_one(caller.network, caller.key, environment.address, wish, answer))
+        )
     return followed
 
 

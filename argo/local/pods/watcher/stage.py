@@ -23,6 +23,8 @@ COPIED_BYTES = 8 << 20
 
 def open_plain(path: str) -> int:
     """A handle of an absolute path without following any link on the way. Raises OSError."""
+    if not path.startswith("/"):
+        raise OSError(f"a mount's source needs an absolute path: {path!r}")
     here = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     for part in path.split("/"):
         if not part:
