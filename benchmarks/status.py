@@ -94,7 +94,7 @@ async def _lists(service: Service, owners: list[str]) -> dict[str, Any]:
 
         def ours(owner: str) -> Call:
             return partial(
-                fetch, session, "GET", service.url + API, params={"consumerAddress": owner}, must=owner, times=100
+                fetch, session, "GET", service.url + API, params={"consumerAddress": owner}, must="Job finished", times=100
             )
 
         def plain(owner: str) -> Call:

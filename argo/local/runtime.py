@@ -1,7 +1,7 @@
 """What the controller asks of whatever runs pods: a narrow interface, so that the isolation can be read on its own.
 
-A pod lives in a folder of its own. Everything that must survive a kill of the server (the spec, the process that watches
-the pod, its log, its end) is a file in there, written durably; the runtime keeps nothing else.
+A pod lives in a folder of its own. Everything that must survive a kill of the server (the spec, the process that
+watches the pod, its log, its end) is a file in there, written durably; the runtime keeps nothing else.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class PodRuntime(Protocol):
         """Raises ImageUnavailable."""
 
     def start(self, folder: Path, spec: PodSpec) -> None:
-        """Start the pod once. A folder that has been started already is left alone. Raises ImageUnavailable, OSError."""
+        """Start the pod once; a folder that was started already is left alone. Raises ImageUnavailable, OSError."""
 
     def status(self, folder: Path) -> PodStatus:
         """What the files in the folder say now. A pod whose watcher died is ended as "lost" here."""

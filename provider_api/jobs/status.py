@@ -102,7 +102,9 @@ def status_of(workflow: Workflow, *, failures_as_finished: bool = False) -> JobS
         removed=1 if workflow.shutdown == "Terminate" else 0,
     )
     if not workflow.finished:
-        stopping = 1 if workflow.shutdown and status.number < 60 else status.stop_requested
+        # A stop during the release changes nothing any more; one before it does, and so did a time limit.
+        releasing = status.number in (50, 60)
+        stopping = _verdict(workflow).stop_requested if releasing else int(bool(workflow.shutdown))
         return replace(status, stop_requested=stopping, finished_at=None)
     if failures_as_finished and status.number in (41, 62):
         status = replace(status, number=70)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 HOLD_SECONDS = 60.0
+BREAK_OFF = 0  # as a status: close the connection without an answer
 
 
 @dataclass
@@ -51,6 +52,9 @@ class DataOwner:
                     return
                 served.headers.append({name.lower(): value for name, value in self.headers.items()})
                 served.gate.wait(HOLD_SECONDS)
+                if served.status == BREAK_OFF:
+                    self.close_connection = True
+                    return
                 self._answer(served.status, served.content)
 
             def _answer(self, status: int, content: bytes) -> None:

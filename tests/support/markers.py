@@ -14,7 +14,7 @@ def marker(name: str) -> str:
 
 
 def spellings(text: str) -> list[bytes]:
-    """The text as it is, as hex in both cases, and as base64 (both alphabets) wherever it may begin in a longer text."""
+    """The text as it is, as hex in both cases, and as base64 (both alphabets) at any place of a longer text."""
     plain = text.encode()
     found = [plain, plain.hex().encode(), plain.hex().upper().encode()]
     for offset in range(3):

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from ocean.chain.publishing import mint
 from ocean.ddo import DDO
 from ocean.fees import Quote, fee_amount, quote_signer, read_provider_data
 from ocean.purchase import Wish, order_one
-from ocean.chain.publishing import mint
 from provider_api.machine.file_server import FileServer
 from tests.support.chain import environment, provider, publisher
 from tests.support.service import FREE, PAID, Buyer

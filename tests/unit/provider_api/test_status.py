@@ -87,6 +87,13 @@ def test_status_only_goes_forward(name: str) -> None:
     assert all(s.reason == "" or s.number in (31, 32) for s in statuses if not s.finished), "no verdict before the end"
 
 
+@pytest.mark.parametrize("name", FINAL)
+def test_a_stop_is_told_while_results_are_published(name: str) -> None:
+    seen = snapshots(name)
+    told = [status_of(w) for w in seen if w.shutdown == seen[-1].shutdown]
+    assert {s.stop_requested for s in told if s.number in (50, 60)} <= {told[-1].stop_requested}
+
+
 @pytest.mark.parametrize("name", SEEN)
 def test_numbers_on_the_way(name: str) -> None:
     numbers: list[int] = []

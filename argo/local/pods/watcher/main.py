@@ -154,7 +154,7 @@ class Watcher:
                     self._problem = "the sandbox was not ready in time"
                     self._end(program, "setup_failed", at_once=True)
             watched = [*program.descriptors, self._wake, *([program.output] if output_open else [])]
-            for fd in select.select(watched, [], [], self._timeout(None if opened else setup_until))[0]:
+            for fd in select.select(watched, [], [], self._timeout(None if opened or self._why else setup_until))[0]:
                 if fd == self._wake:
                     read(fd)
                 elif fd == program.output:

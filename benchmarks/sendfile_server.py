@@ -1,0 +1,76 @@
+"""`python -m benchmarks.sendfile_server FILE …`: a file server in its own process that costs next to nothing.
+
+The kernel copies from the page cache to the socket. Prints its port, then serves each FILE under its name, with Range
+and an entity tag, until it is ended.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import socketserver
+import subprocess
+import sys
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    files: dict[str, Path] = {}  # noqa: RUF012  (set once, by main)
+
+    def do_GET(self) -> None:
+        path = self.files.get(self.path)
+        if path is None:
+            self.send_error(404)
+            return
+        size, start = path.stat().st_size, 0
+        asked = re.fullmatch(r"bytes=(\d+)-", self.headers.get("range", ""))
+        if asked and int(asked[1]) < size:
+            start = int(asked[1])
+            self.send_response(206)
+            self.send_header("Content-Range", f"bytes {start}-{size - 1}/{size}")
+        else:
+            self.send_response(200)
+        self.send_header("Content-Length", str(size - start))
+        self.send_header("ETag", f'"{path.stat().st_mtime_ns:x}-{size:x}"')
+        self.end_headers()
+        self.wfile.flush()
+        with path.open("rb") as file, contextlib.suppress(ConnectionError):
+            while start < size:
+                start += os.sendfile(self.connection.fileno(), file.fileno(), start, size - start)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing."""
+
+
+class _Server(socketserver.ThreadingTCPServer):
+    daemon_threads = True
+    allow_reuse_address = True
+
+
+@contextlib.contextmanager
+def serving(*files: Path) -> Iterator[int]:
+    """The server as a process; its port."""
+    words = [sys.executable, "-m", "benchmarks.sendfile_server", *map(str, files)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
+        assert process.stdout is not None
+        try:
+            yield int(process.stdout.readline())
+        finally:
+            process.terminate()
+
+
+def main(paths: list[str]) -> None:
+    _Handler.files = {f"/{Path(path).name}": Path(path) for path in paths}
+    with _Server(("127.0.0.1", 0), _Handler) as server:
+        print(server.server_address[1], flush=True)
+        server.serve_forever()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
