@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import downloads, overhead, startup, starts, status
+from benchmarks import downloads, overhead, starts, startup, status
 from benchmarks.figures import Figure, show
 
 ALL: dict[str, Callable[[Path], Awaitable[list[Figure]]]] = {

@@ -17,7 +17,7 @@ from provider_api.machine.file_server import FileServer
 from tests.support.chain import consumer as consumer_account
 from tests.support.service import FREE, Buyer, Service
 
-RUNS = 7
+RUNS = 5
 POLL_SECONDS = 0.02  # a final status is seen so much later, at most
 ALGORITHM = """
 import os, pathlib

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
+from aiohttp import ClientSession
 
+from benchmarks.load import fetch
 from provider_api.machine.machine import Machine
 from tests.support.service import Service
 from workflow_templates import names
@@ -25,6 +28,22 @@ def waiting_service(folder: Path, allow_private: Sequence[str]) -> Service:
         folder / "data", allow_private=tuple(allow_private), environment=given, manifests=manifests
     )
     return service
+
+
+def workflows_url(service: Service) -> str:
+    return f"{service.machine.argo_url}/api/v1/workflows/{service.machine.settings.argo.namespace}"
+
+
+def argo_headers(service: Service) -> dict[str, str]:
+    return {"authorization": f"Bearer {service.machine.argo_token_file.read_text().strip()}"}
+
+
+async def forget_jobs(service: Service, session: ClientSession) -> None:
+    """Delete all jobs, so that each run begins with an empty queue."""
+    url, headers = workflows_url(service), argo_headers(service)
+    found = json.loads(await fetch(session, "GET", url, headers=headers, params={"fields": "items.metadata.name"}))
+    for item in found["items"] or ():
+        await fetch(session, "DELETE", f"{url}/{item['metadata']['name']}", headers=headers)
 
 
 def _without_places(target: Path) -> Path:

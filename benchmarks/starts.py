@@ -15,7 +15,7 @@ from typing import Any
 from benchmarks.figures import Figure, sample
 from benchmarks.load import LANES, fetch, http, per_second
 from benchmarks.orders import prepare_starts
-from benchmarks.service import waiting_service
+from benchmarks.service import forget_jobs, waiting_service
 from ocean import signing
 from ocean.chain.network import Network
 from ocean.client import Consumer
@@ -69,13 +69,16 @@ async def _measure(
 
         await per_second(taken(WARM))
         for _ in range(RUNS):
+            await forget_jobs(service, session)
             starts.append(await per_second(taken(STARTS)))
             roots.append(await per_second([[partial(fetch, session, "GET", service.url + "/")] * 250] * LANES))
             reads.append(await per_second([[partial(_bare_reads, network, assets, "0x" + "ab" * 32)] * 50] * LANES))
+        await forget_jobs(service, session)
         for call in (call for lane in taken(ALONE // LANES) for call in lane):
             began = time.perf_counter()
             await call()
             alone.append(1000 * (time.perf_counter() - began))
+        await forget_jobs(service, session)
     figures = [
         Figure("validated starts", "/s", sample(starts), "root document", sample(roots), f"{LANES} at a time"),
         Figure("validated starts", "/s", sample(starts), "bare chain reads of a start", sample(reads)),

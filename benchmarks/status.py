@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import random
 import sqlite3
+import uuid
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.figures import Figure, sample
 from benchmarks.load import LANES, Call, fetch, http, per_second
+from benchmarks.service import argo_headers, workflows_url
 from ocean.client import Consumer
 from provider_api.machine.file_server import FileServer
 from tests.support.chain import consumer as consumer_account
@@ -78,8 +80,10 @@ async def _statuses(service: Service, jobs: list[tuple[str, str]]) -> dict[str, 
             )
 
         def plain(job: str, _: str) -> Call:
-            url = f"{_workflows(service)}/{job}"
-            return partial(fetch, session, "GET", url, headers=_token(service), params=_fields(one=True), must=job)
+            url = f"{workflows_url(service)}/{job}"
+            return partial(
+                fetch, session, "GET", url, headers=argo_headers(service), params=_fields(one=True), must=job
+            )
 
         return await _compared(calls, ours, plain)
 
@@ -94,7 +98,13 @@ async def _lists(service: Service, owners: list[str]) -> dict[str, Any]:
 
         def ours(owner: str) -> Call:
             return partial(
-                fetch, session, "GET", service.url + API, params={"consumerAddress": owner}, must="Job finished", times=100
+                fetch,
+                session,
+                "GET",
+                service.url + API,
+                params={"consumerAddress": owner},
+                must="Job finished",
+                times=100,
             )
 
         def plain(owner: str) -> Call:
@@ -103,7 +113,14 @@ async def _lists(service: Service, owners: list[str]) -> dict[str, Any]:
                 "listOptions.limit": "100",
             }
             return partial(
-                fetch, session, "GET", _workflows(service), headers=_token(service), params=params, must=owner, times=100
+                fetch,
+                session,
+                "GET",
+                workflows_url(service),
+                headers=argo_headers(service),
+                params=params,
+                must=owner,
+                times=100,
             )
 
         return await _compared(calls, ours, plain)
@@ -117,14 +134,6 @@ async def _compared(calls: Any, ours: Any, plain: Any) -> dict[str, Any]:
         found["status"].append(await per_second(calls(ours)))
         found["plain"].append(await per_second(calls(plain)))
     return {name: sample(values) for name, values in found.items()}
-
-
-def _workflows(service: Service) -> str:
-    return f"{service.machine.argo_url}/api/v1/workflows/{service.machine.settings.argo.namespace}"
-
-
-def _token(service: Service) -> dict[str, str]:
-    return {"authorization": f"Bearer {service.machine.argo_token_file.read_text().strip()}"}
 
 
 def _fields(*, one: bool) -> dict[str, str]:
@@ -149,7 +158,9 @@ def copy_job(database: Path, job: str) -> list[tuple[str, str]]:
     with db:
         for number, (name, new_owner) in enumerate(made):
             values = [
-                value.replace(job, name).replace(owner, new_owner) if isinstance(value, str) else value
+                value.replace(job, name).replace(owner, new_owner).replace(row["uid"], str(uuid.UUID(int=number)))
+                if isinstance(value, str)
+                else value
                 for value in (row[column] for column in columns)
             ]
             values[columns.index("position")] += number / 1000

@@ -1,6 +1,6 @@
 """The server under test: C2D_ARGO_URL with C2D_ARGO_TOKEN, or the single-machine server, started here.
 
-A real server needs the manifests of tests/recordings/argo/templates in its namespace `jobs`, with the image they name
+A real server needs the manifests of tests/recordings/templates in its namespace `jobs`, with the image they name
 and `templateReferencing: Strict`; its semaphore `small` may have any size (C2D_ARGO_LIMIT, default 1).
 """
 

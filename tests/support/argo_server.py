@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 
 ROOT = Path(__file__).parents[2]
-RECORDINGS = ROOT / "tests" / "recordings" / "argo"
+RECORDINGS = ROOT / "tests" / "recordings"
 
 
 def free_port() -> int:

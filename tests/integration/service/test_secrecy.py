@@ -144,28 +144,38 @@ async def test_the_search_finds_what_is_there(service: Service, buyer: Buyer, ow
         assert any(name == "job" and kind in place for name, place in found), kind
 
 
-@pytest.mark.parametrize("kind", ["404", "500", "refused", "private"])
 async def test_an_input_that_cannot_be_had_is_31_and_stays_unnamed(
-    service: Service, buyer: Buyer, owner: DataOwner, kind: str
+    service: Service, buyer: Buyer, owner: DataOwner
 ) -> None:
+    """Not there, a server's failure, a connection broken off, a private address that nobody allowed. All at once,
+    because what may pass is tried again and again."""
     markers = {"url": marker("url"), "header": marker("header")}
-    served = owner.serve("not what was wished", token=markers["url"])
+    headers = {"X-Access": markers["header"]}
+    started = {}
     with DataOwner() as other:  # on an address that is not allowed to jobs
         hidden = other.serve("1,2\n", token=markers["url"])
-        if kind == "private":
-            url = hidden.url
-        elif kind == "refused":  # allowed, but the server breaks the connection off without a word
-            url, served.status = served.url, BREAK_OFF
-        else:
-            url, served.status = served.url, int(kind)
-        data = await publish(buyer, UrlFile(url=url, headers={"X-Access": markers["header"]}))
-        ordered, algorithm = await buyer.order([data], raw_python("print('ran')"))
-        started = await buyer.consumer.start(await buyer.consumer.start_request(FREE, ordered, algorithm))
-        job = await buyer.finished(started["jobId"], 100)
-        assert hidden.requests == 0
-    assert (job["status"], job["statusText"], job["reason"]) == (31, "Data provisioning failed", "data_unavailable")
-    assert [result["type"] for result in job["results"]] == ["algorithmLog", "configrationLog", "publishLog"]
-    assert find_markers(markers, [("job", json.dumps(job).encode()), *await everything(service)]) == []
+        served = {
+            "404": owner.serve("not what was wished", token=markers["url"], name="404"),
+            "500": owner.serve("not what was wished", token=markers["url"], name="500"),
+            "refused": owner.serve("", token=markers["url"], name="refused"),
+            "private": hidden,
+        }
+        served["404"].status, served["500"].status, served["refused"].status = 404, 500, BREAK_OFF
+        for kind, file in served.items():
+            data = await publish(buyer, UrlFile(url=file.url, headers=headers))
+            ordered, algorithm = await buyer.order([data], raw_python("print('ran')"))
+            request = await buyer.consumer.start_request(FREE, ordered, algorithm)
+            started[kind] = (await buyer.consumer.start(request))["jobId"]
+        jobs = {kind: await buyer.finished(job_id, 100) for kind, job_id in started.items()}
+    for kind, job in jobs.items():
+        ended = (job["status"], job["statusText"], job["reason"])
+        assert ended == (31, "Data provisioning failed", "data_unavailable"), kind
+        logs = [result["type"] for result in job["results"]]
+        assert logs == ["algorithmLog", "configrationLog", "publishLog"], kind
+    asked = {kind: file.requests for kind, file in served.items()}
+    assert (asked["404"], asked["private"]) == (1, 0)
+    assert asked["500"] > 1 < asked["refused"]
+    assert find_markers(markers, [("jobs", json.dumps(jobs).encode()), *await everything(service)]) == []
 
 
 async def test_an_algorithm_with_other_bytes_than_hashed_is_32(
