@@ -13,9 +13,9 @@ import hmac
 import re
 from dataclasses import dataclass
 
-from eth_account import Account
 from nacl.public import PrivateKey
 
+from ocean.keys import address_of
 from provider_api.settings import ProviderSettings
 
 _BOX_LABEL = b"compute-to-data service box key 1"
@@ -46,7 +46,7 @@ def keys_of(private_key: str) -> ProviderKeys:
         raise KeyMissing("the provider key must be 0x and 64 hexadecimal digits")
     raw = bytes.fromhex(text)
     box = _hkdf_sha256(raw, _BOX_LABEL)
-    return ProviderKeys("0x" + text, str(Account.from_key(raw).address), PrivateKey(box))
+    return ProviderKeys("0x" + text, address_of(raw), PrivateKey(box))
 
 
 def load_keys(settings: ProviderSettings) -> ProviderKeys:

@@ -76,8 +76,9 @@ def read_content(db: sqlite3.Connection, row: Row) -> tuple[dict[str, Any], dict
 
 def _where(labels: Iterable[Requirement], names: Iterable[Requirement]) -> tuple[str, tuple[str, ...]]:
     parts, values = ["1"], list[str]()
+    few = any(_is_completed(requirement) and requirement.operator == "notin" for requirement in labels)
     for requirement in labels:
-        for part, part_values in _label_condition(requirement):
+        for part, part_values in _label_condition(requirement, few=few):
             parts.append(part)
             values += part_values
     for requirement in names:
@@ -87,12 +88,20 @@ def _where(labels: Iterable[Requirement], names: Iterable[Requirement]) -> tuple
     return " AND ".join(parts), tuple(values)
 
 
-def _label_condition(requirement: Requirement) -> Iterator[tuple[str, list[str]]]:
+def _is_completed(requirement: Requirement) -> bool:
+    """Does it ask for `completed=true` or `completed!=true`?"""
+    return requirement.key == _COMPLETED and requirement.operator in ("in", "notin") and requirement.values == ("true",)
+
+
+def _label_condition(requirement: Requirement, *, few: bool) -> Iterator[tuple[str, list[str]]]:
+    """`few`: only unfinished workflows are asked for, so each is looked at, instead of all that have the label."""
     key, operator, values = requirement.key, requirement.operator, requirement.values
-    if key == _COMPLETED and operator in ("in", "notin") and values == ("true",):
+    if _is_completed(requirement):
         yield ("finished = 1" if operator == "in" else "finished = 0"), []
         return
     below = "id {}IN (SELECT id FROM label WHERE key = ?{})"
+    if few:
+        below = "{}EXISTS (SELECT 1 FROM label WHERE label.id = workflow.id AND key = ?{})"
     if operator == "exists":
         yield below.format("", ""), [key]
     elif operator == "absent":

@@ -15,6 +15,7 @@ import socket
 import stat
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 found: dict[str, str] = {}
@@ -162,31 +163,33 @@ def search(roots: list[str], without: list[str], spelled: list[str]) -> str:
 
 def main(wishes: dict[str, Any]) -> None:
     for name, (host, port) in wishes.get("connect", {}).items():
-        attempt(f"connect {name}", lambda host=host, port=port: connect(host, port))
+        attempt(f"connect {name}", partial(connect, host, port))
     for name, (host, port) in wishes.get("udp", {}).items():
-        attempt(f"udp {name}", lambda host=host, port=port: udp_echo(host, port))
+        attempt(f"udp {name}", partial(udp_echo, host, port))
     for name, address in wishes.get("unix", {}).items():
-        attempt(f"unix {name}", lambda address=address: unix(address))
+        attempt(f"unix {name}", partial(unix, address))
     for name, path in wishes.get("read", {}).items():
-        attempt(f"read {name}", lambda path=path: read(path))
-        attempt(f"read by process {name}", lambda path=path: read_by_process(path))
+        attempt(f"read {name}", partial(read, path))
+        attempt(f"read by process {name}", partial(read_by_process, path))
     for name, pid in wishes.get("signal", {}).items():
-        attempt(f"signal {name}", lambda pid=pid: signal(pid))
+        attempt(f"signal {name}", partial(signal, pid))
     attempt("settings of other processes", settings_of_others)
+    roots, without = wishes["roots"], wishes["without"]
     for name, spelled in wishes.get("search", {}).items():
-        roots, without = wishes["roots"], wishes["without"]
-        attempt(f"search {name}", lambda spelled=spelled: search(roots, without, spelled))
+        attempt(f"search {name}", partial(search, roots, without, spelled))
     if wishes.get("inside"):
         attempt("look up a name", lambda: socket.getaddrinfo("example.com", 443))
         attempt("raw socket", lambda: socket.socket(socket.AF_INET, socket.SOCK_RAW, 1))
         attempt("talk to the machine below", lambda: socket.socket(40, socket.SOCK_STREAM))
         attempt("new user namespace", new_user_namespace)
         attempt("become root", become_root)
-        attempt("kernel setting", lambda: open("/proc/sys/kernel/core_pattern", "w"))
-        attempt("memory of the first process", lambda: open("/proc/1/mem", "rb"))
+        attempt("kernel setting", partial(write_to, "/proc/sys/kernel/core_pattern"))
+        with open(wishes["allowed"], "w"):
+            pass
+        attempt("write allowed", partial(write_to, wishes["allowed"]))
         for path in wishes["write"]:
-            attempt(f"remount {path}", lambda path=path: remount(path))
-            attempt(f"write {path}", lambda path=path: write_to(path))
+            attempt(f"remount {path}", partial(remount, path))
+            attempt(f"write {path}", partial(write_to, path))
     with open(wishes["answer"], "w") as file:
         json.dump({"found": found, "causes": causes}, file)
 

@@ -127,7 +127,7 @@ async def stopped(caller: Caller, job_id: str) -> dict[str, Any]:
 
 async def test_stop_a_running_job(caller: Caller, other: Caller, open_dataset: DDO) -> None:
     order = await caller.buy(open_dataset)
-    entrypoint = "echo half > $OUTPUTS/half; echo begun; sleep 60"
+    entrypoint = "echo half > $OUTPUTS/half; echo begun; sleep 20"
     job_id = job_of(await caller.start([order], raw(entrypoint)))["jobId"]
     await caller.reached(job_id, 40)
 
@@ -153,7 +153,7 @@ async def test_stop_jobs_that_wait_and_then_all(caller: Caller, open_dataset: DD
     running = []
     for _ in range(4):  # as many as the free environment runs at a time
         order = await caller.buy(open_dataset)
-        running.append(job_of(await caller.start([order], raw("sleep 60")))["jobId"])
+        running.append(job_of(await caller.start([order], raw("sleep 20")))["jobId"])
     for job_id in running:
         await caller.reached(job_id, 40)
     waiting = []

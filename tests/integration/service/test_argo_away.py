@@ -86,7 +86,7 @@ async def test_killed_around_the_submission(service: Service, caller: Caller, op
     for turn in range(10):
         order = await caller.buy(open_dataset)
         impatient = turn % 2 == 1
-        request = await caller.fresh([order], raw("sleep 60" if impatient else "true"))
+        request = await caller.fresh([order], raw("sleep 20" if impatient else "true"))
         under_way = asyncio.create_task(caller.send(request))
         await asyncio.sleep(dice.uniform(0.0, 0.05))  # the moment of the kill, not a wait
         service.kill("argo")
@@ -111,7 +111,7 @@ async def _with_a_new_nonce(caller: Caller, order: dict[str, str], request: dict
     """Another request for the same order: refused while the first one has or may have a job, else it gets the job."""
     async with asyncio.timeout(30):
         while True:
-            answer = await caller.start([order], raw("sleep 61"))
+            answer = await caller.start([order], raw("sleep 21"))
             if answer.status_code == 200:
                 assert "signature" in refusal(await caller.send(request))
                 return str(job_of(answer)["jobId"])

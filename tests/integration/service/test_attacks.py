@@ -128,7 +128,7 @@ async def test_one_order_backs_one_job_at_a_time(service: Service, caller: Calle
     agreement = order["transferTxId"]
     in_use = f"agreementId {agreement} is already in use for other job."
     first_nonce = await caller.next_nonce()
-    crowd = [caller.request([order], raw("sleep 60"), first_nonce + more) for more in range(4)]
+    crowd = [caller.request([order], raw("sleep 20"), first_nonce + more) for more in range(4)]
     answers = await asyncio.gather(*(caller.send(request) for request in crowd))
     (running,) = [job_of(answer) for answer in answers if answer.status_code == 200]
 
@@ -151,7 +151,7 @@ async def test_a_fee_pays_once_at_a_time_wherever_its_order_stands(
     other = await buyer.publish(files.urls["wind.csv"], compute={"allowRawAlgorithm": True})
     paid = await caller.buy(open_dataset, caller.quote(open_dataset, environment=PAID, amount=2 * ONE))
     unpaid = await caller.buy(other, caller.quote(other, environment=PAID))
-    running = job_of(await caller.start([paid], raw("sleep 60"), environment=PAID))
+    running = job_of(await caller.start([paid], raw("sleep 20"), environment=PAID))
     request = await caller.fresh([unpaid, paid], raw(), environment=PAID)
     assert "already in use for other job" in refusal(await caller.send(request))
     job_of(await caller.stop(running["jobId"]))
@@ -241,7 +241,8 @@ async def test_two_halves_of_a_fee_are_not_one(
 
 async def test_only_true_allows_raw_algorithms(caller: Caller, buyer: Buyer, files: FileServer) -> None:
     forbidden = {"dataset": "no_raw_algo_allowed"}
-    for value in (None, 0, 1, "false", "true", False, [], {}):
+    values: list[Any] = [None, 0, 1, "false", "true", False, [], {}]
+    for value in values:
         dataset = await buyer.publish(files.urls["rain.csv"], compute={"allowRawAlgorithm": value})
         order = await caller.buy(dataset)
         assert refusal(await caller.start([order], raw())) == forbidden, value

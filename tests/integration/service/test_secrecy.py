@@ -95,6 +95,7 @@ async def test_nothing_secret_is_kept_or_shown(service: Service, buyer: Buyer, o
     ordered[0]["userdata"] = {"who": markers["userdata"]}
     algorithm["algocustomdata"] = {"custom": markers["custom"]}
     request = await buyer.consumer.start_request(FREE, ordered, algorithm)
+    markers["signature"] = request["signature"].removeprefix("0x")
 
     seen: dict[tuple[str, str], None] = {}
     done = asyncio.Event()
@@ -125,7 +126,7 @@ async def test_nothing_secret_is_kept_or_shown(service: Service, buyer: Buyer, o
     assert [(name, place) for name, place in seen if name != "entrypoint" or not place.startswith("sandboxed")] == []
     assert [place for name, place in seen if name == "entrypoint"]  # the watch would have noticed
     names = " ".join(place for place, _ in places)
-    for known in ("argo workflow " + job["jobId"], "service.sqlite", "argo.log", "configure.log", "plan.json"):
+    for known in ("argo workflow " + job["jobId"], "service.sqlite", "argo.db", "argo.log", "configure.log", "plan.json"):
         assert known in names, known  # it was looked at
 
 
@@ -139,7 +140,7 @@ async def test_the_search_finds_what_is_there(service: Service, buyer: Buyer, ow
     markers["job"] = job["jobId"]
     found = find_markers(markers, await everything(service))
     assert any(name == "published" and place.endswith("/log") for name, place in found)  # the pod's log
-    kinds = ("argo workflow", "argo workflows/", ".sqlite", "api.log", "plan.json")
+    kinds = ("argo workflow", "argo workflows/", "service.sqlite", "argo.db", "api.log", "plan.json")
     for kind in kinds:
         assert any(name == "job" and kind in place for name, place in found), kind
 

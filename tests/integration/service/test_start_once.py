@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -54,19 +54,19 @@ async def test_ten_times_at_once_later_and_after_a_restart(service: Service, cal
 
 async def test_killed_while_a_start_is_under_way(service: Service, caller: Caller, open_dataset: DDO) -> None:
     dice = random.Random(7)  # noqa: S311
-    orders = []
-    for _ in range(2):
+    jobs: dict[str, str] = {}
+    rounds: tuple[tuple[Literal["api", "argo"], ...], ...] = (("api",), ("api", "argo"))
+    for parts in rounds:
         order = await caller.buy(open_dataset)
         request = await caller.fresh([order], raw())
         under_way = asyncio.gather(*(caller.send(request) for _ in range(3)), return_exceptions=True)
-        await asyncio.sleep(dice.uniform(0.005, 0.06))  # the moment of the kill, not a wait
-        service.kill("api")
+        await asyncio.sleep(dice.uniform(0.01, 0.06))  # the moment of the kill, not a wait
+        service.kill(*parts)
         await under_way
-        job = job_of(await caller.send_until(request))
-        orders.append((order, job))
-    for order, job in orders:
-        assert (await caller.finished(job["jobId"]))["status"] == 70
-        assert [found["jobId"] for found in await caller.jobs(agreementId=order["transferTxId"])] == [job["jobId"]]
+        jobs[order["transferTxId"]] = job_of(await caller.send_until(request))["jobId"]
+    for agreement, job_id in jobs.items():
+        assert (await caller.finished(job_id))["status"] == 70
+        assert [job["jobId"] for job in await caller.jobs(agreementId=agreement)] == [job_id]
 
 
 async def test_one_nonce_one_request(caller: Caller, open_dataset: DDO) -> None:
@@ -75,7 +75,7 @@ async def test_one_nonce_one_request(caller: Caller, open_dataset: DDO) -> None:
     request = caller.request([first], raw(), str(nonce))
     job = job_of(await caller.send(request))
 
-    others = {
+    others: dict[str, dict[str, Any]] = {
         "algorithm": {"algorithm": raw("false")},
         "order": {"dataset": second},
         "environment": {"environment": PAID},
@@ -125,7 +125,12 @@ def _v(request: dict[str, Any]) -> int:
 async def test_a_refused_start_leaves_its_nonce_usable(caller: Caller, open_dataset: DDO) -> None:
     order = await caller.buy(open_dataset)
     before, nonce = await caller.nonce(), await caller.next_nonce()
-    for wrong in ({"environment": "nowhere"}, {"algorithm": {"meta": {"container": {}}}}, {"output": "{"}):
+    mistakes: list[dict[str, Any]] = [
+        {"environment": "nowhere"},
+        {"algorithm": {"meta": {"container": {}}}},
+        {"output": "{"},
+    ]
+    for wrong in mistakes:
         refusal(await caller.send(caller.request([order], raw(), nonce) | wrong))
         assert await caller.nonce() == before
     job_of(await caller.send(caller.request([order], raw(), nonce)))
