@@ -32,7 +32,7 @@ async def per_second(lanes: Sequence[Sequence[Call]]) -> float:
 
 @asynccontextmanager
 async def http() -> AsyncIterator[ClientSession]:
-    """aiohttp: httpx needs three times its processor time per request, and would hide what is measured."""
+    """aiohttp on both sides of a comparison: the lighter the client, the less of it is in the figures."""
     async with ClientSession(connector=TCPConnector(limit=0), timeout=ClientTimeout(total=60)) as session:
         yield session
 

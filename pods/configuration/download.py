@@ -18,6 +18,7 @@ from pods.configuration.plan import Download
 FIRST_PAUSE_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 10.0
 PROGRESS_BYTES = 64 * 1024  # a try that came so much further than any before it does not count as failed
+WRITE_BYTES = 1 << 20  # collected before they are written
 RESERVE_BYTES = 8 * 1024 * 1024  # of the volume, for DDOs, the start script and logs
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -105,6 +106,8 @@ class _Partial:
 
     def __init__(self, file: BinaryIO, budget: ByteBudget, *, wants_digest: bool) -> None:
         self._file = file
+        self._waiting: list[bytes] = []  # received, not yet written
+        self._waiting_bytes = 0
         self._wants_digest = wants_digest
         self._digest = hashlib.sha256()
         self.budget = budget
@@ -116,21 +119,34 @@ class _Partial:
         """Keep the first `position` bytes, which is all or nothing."""
         if position == self.size:
             return
+        self._waiting.clear()
+        self._waiting_bytes = 0
         self._file.seek(0)
         self._file.truncate()
         self.budget.give_back(self.size)
         self.size = 0
         self._digest = hashlib.sha256()
 
-    def append(self, chunk: bytes) -> None:
+    async def append(self, chunk: bytes) -> None:
+        """Count the bytes now, write them when there are enough, in a thread: a slow volume holds up nobody else."""
         self.budget.take(len(chunk))
-        self._file.write(chunk)
+        self._waiting.append(chunk)
+        self._waiting_bytes += len(chunk)
         self.size += len(chunk)
         self.reached = max(self.reached, self.size)
-        if self._wants_digest:
-            self._digest.update(chunk)
+        if self._waiting_bytes >= WRITE_BYTES:
+            await self.flush()
 
-    def flush(self) -> None:
+    async def flush(self) -> None:
+        """Everything received is in the file afterwards. Raises OSError."""
+        chunks, self._waiting, self._waiting_bytes = self._waiting, [], 0
+        await asyncio.to_thread(self._write, chunks)
+
+    def _write(self, chunks: list[bytes]) -> None:
+        for chunk in chunks:
+            self._file.write(chunk)
+            if self._wants_digest:
+                self._digest.update(chunk)
         self._file.flush()
 
     def hexdigest(self) -> str:
@@ -149,9 +165,11 @@ async def _one_try(client: OutgoingClient, item: Download, state: _Partial) -> N
         state.validator = answer.validator
         if answer.size is not None:
             state.budget.require_room(answer.size - answer.start)
-        async for chunk in answer.chunks():
-            state.append(chunk)
-        state.flush()
+        try:
+            async for chunk in answer.chunks():
+                await state.append(chunk)
+        finally:
+            await state.flush()  # a broken download goes on from here
 
 
 def _pause_seconds(failures: int, retry_after_seconds: int | None) -> float:

@@ -110,11 +110,11 @@ class Machine:
         self.folder.make()
         try:
             async with asyncio.TaskGroup() as group:
-                if self._own_chain:
-                    group.create_task(self._start_chain())
                 if self._own_argo:
                     group.create_task(self._start_argo())
-            await self._start_api()
+                if self._own_chain:
+                    await self._start_chain()
+                group.create_task(self._start_api())  # waits for Argo by itself, until it is ready
         except BaseExceptionGroup as failures:
             await self.stop()
             raise failures.exceptions[0] from None

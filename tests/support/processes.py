@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Iterator
@@ -22,23 +23,25 @@ class Seen:
 
 
 def processes() -> Iterator[Seen]:
-    """All that we may read, but us. Zombies have neither command line nor environment and are left out."""
+    """All but us. An environment that we may not read is left empty; zombies have no command line and are left out."""
     ours = os.readlink("/proc/self/ns/pid")
     for entry in os.listdir("/proc"):
         if not entry.isdigit() or int(entry) == os.getpid():
             continue
         folder = Path("/proc", entry)
         try:
-            cmdline, environ = (folder / "cmdline").read_bytes(), (folder / "environ").read_bytes()
-            space = os.readlink(folder / "ns/pid")
+            cmdline = (folder / "cmdline").read_bytes()
         except OSError:
-            continue  # gone, or of another user
+            continue  # gone
+        environ, space = b"", ""
+        with contextlib.suppress(OSError):
+            environ, space = (folder / "environ").read_bytes(), os.readlink(folder / "ns/pid")
         if cmdline:
             yield Seen(int(entry), cmdline, environ, space != ours)
 
 
 def find_process(text: str) -> int | None:
-    """The process with this text in its command line."""
+    """A process with this text in its command line."""
     return next((seen.pid for seen in processes() if text.encode() in seen.cmdline), None)
 
 

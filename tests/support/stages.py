@@ -26,7 +26,7 @@ WAIT = (
     COUNT
     + "end = time.monotonic() + 60\nwhile not (out / 'go').exists() and time.monotonic() < end: time.sleep(0.02)\n"
 )
-MANY_FILES = 2500
+MANY_FILES = 1500
 MANY = COUNT + f"for n in range({MANY_FILES}): (out / f'{{n:05}}').write_text(str(n))\n"
 
 

@@ -126,8 +126,9 @@ async def test_nothing_secret_is_kept_or_shown(service: Service, buyer: Buyer, o
     assert [(name, place) for name, place in seen if name != "entrypoint" or not place.startswith("sandboxed")] == []
     assert [place for name, place in seen if name == "entrypoint"]  # the watch would have noticed
     names = " ".join(place for place, _ in places)
-    for known in ("argo workflow " + job["jobId"], "service.sqlite", "argo.db", "argo.log", "configure.log", "plan.json"):
-        assert known in names, known  # it was looked at
+    looked_at = ("service.sqlite", "argo.db", "argo.log", "configure.log", "publish.log", "plan.json")
+    for known in ("argo workflow " + job["jobId"], *looked_at):
+        assert known in names, known
 
 
 async def test_the_search_finds_what_is_there(service: Service, buyer: Buyer, owner: DataOwner) -> None:
