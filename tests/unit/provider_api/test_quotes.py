@@ -130,9 +130,9 @@ async def test_a_start_that_follows_the_answers_is_accepted(world: World, had: s
 @pytest.mark.parametrize(
     ("changes", "error"),
     [
-        ({"compute": {"env": FREE, "validUntil": 1}}, "The validUntil value is not correct."),
-        ({"compute": {"env": FREE, "validUntil": int(time.time()) + 4000}}, "The validUntil value is not correct."),
-        ({"compute": {"env": "x", "validUntil": int(time.time()) + 90}}, "Compute environment does not exist"),
+        ({"seconds": -5}, "The validUntil value is not correct."),
+        ({"seconds": 4000}, "The validUntil value is not correct."),
+        ({"env": "x"}, "Compute environment does not exist"),
         ({"algorithm": {"documentId": "did:op:x", "serviceId": "s"}}, {"algorithm.documentId": "did_not_found"}),
         ({"algorithm": {"meta": {"rawcode": "x"}}}, {"algorithm.container": "missing_entrypoint_image_checksum"}),
         ({"datasets": [{"documentId": "did:op:x", "serviceId": "s"}]}, {"dataset.documentId": "did_not_found"}),
