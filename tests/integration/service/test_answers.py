@@ -1,7 +1,8 @@
 """What consumers get to see: the four shapes of errors, stopped jobs, results."""
 
-from __future__ import asyncio
+from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
