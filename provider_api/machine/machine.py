@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import json
 import os
-import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Final
 import httpx
 import structlog
 
+from argo.local.pods import Images, SandboxRuntime
 from ocean.chain.anvil import AnvilFailed
 from ocean.chain.development import CHAIN_ID, DevelopmentChain, start_anvil
 from ocean.chain.rpc import ChainUnavailable
@@ -29,8 +29,8 @@ log = structlog.get_logger(__name__)
 
 CHAIN_PORT: Final = 8545  # where wallets and scripts look for a development chain
 NO_SANDBOX: Final = (
-    "bubblewrap (bwrap) is not installed: algorithms of other people are refused on this machine; install the package "
-    "'bubblewrap' to run them in sandboxes"
+    "no sandboxes on this machine ({problem}): algorithms of other people are refused here; they need bubblewrap and "
+    "user namespaces"
 )
 
 
@@ -158,13 +158,13 @@ class Machine:
                 log.info("child_restarted", child="chain")
 
     async def _start_argo(self) -> None:
-        sandboxes = shutil.which("bwrap") is not None
-        self.sandboxed = sandboxes or not self._own_algorithms_only
+        problem = await asyncio.to_thread(SandboxRuntime(Images.default()).probe)
+        if problem:
+            self.remarks.append(NO_SANDBOX.format(problem=problem))
+        self.sandboxed = not problem or not self._own_algorithms_only
         # A plain process has no mounts: it finds the results volume where this machine has it.
         store = None if self.sandboxed else {"url": self.folder.results.as_uri()}
         self.folder.deploy(self._manifests, self._provider_keys().box.public_key, store)
-        if not sandboxes:
-            self.remarks.append(NO_SANDBOX)
         words = [sys.executable, "-m", "argo.local", "--port", str(self._argo_port)]
         words += ["--data", str(self.folder.argo), "--namespace", self.settings.argo.namespace]
         words += ["--templates", str(self.folder.templates), "--claim", f"{names.RESULTS_CLAIM}={self.folder.results}"]
