@@ -29,8 +29,9 @@ format: setup ## put the code into shape
 	@.venv/bin/ruff check --fix .
 	@.venv/bin/ruff format .
 
-render: setup ## render the environments to argo/gitops
+render: setup ## render the environments to argo/gitops and the page of settings
 	@$(C2D) templates render
+	@$(C2D) settings > docs/reference/settings.md
 
 bench: setup ## measure, each figure beside what it is compared with
 	@.venv/bin/python -m benchmarks

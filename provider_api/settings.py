@@ -28,7 +28,7 @@ class UnknownSetting(ValueError):
 
 
 class _Group(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 class ServerSettings(_Group):
@@ -134,6 +134,7 @@ class LogSettings(_Group):
     json_lines: bool = False
     """One JSON object per line (in pods) instead of text for people."""
     level: Literal["debug", "info", "warning", "error"] = "info"
+    """Least important events that are written."""
 
 
 class Settings(BaseSettings):
@@ -142,6 +143,7 @@ class Settings(BaseSettings):
         env_nested_delimiter="__",
         extra="forbid",
         frozen=True,
+        use_attribute_docstrings=True,
     )
 
     data_folder: Path = Path("data")

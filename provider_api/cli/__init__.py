@@ -1,4 +1,4 @@
-"""The command line: `c2d serve`, `c2d demo`, `c2d templates render`."""
+"""The command line: `c2d serve`, `c2d demo`, `c2d settings`, `c2d templates render`."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help="Compute-to-D
 templates = typer.Typer(no_args_is_help=True, help="Environments as WorkflowTemplates.")
 app.add_typer(templates, name="templates")
 
-DataOption = Annotated[Path, typer.Option("--data", help="Folder for everything that must survive a restart.")]
+DATA_HELP = "Folder for everything that must survive a restart."
 
 
 @app.command()
 def serve(
-    data: DataOption = Path("data/serve"),
+    data: Annotated[Path, typer.Option("--data", envvar="C2D_DATA_FOLDER", help=DATA_HELP)] = Path("data/serve"),
     port: Annotated[int | None, typer.Option(help="Port of the API; else C2D_SERVER__PORT, else 8030.")] = None,
 ) -> None:
     """Run the whole service on this machine; what the settings (C2D_…) do not name is started along with it."""
@@ -26,11 +26,19 @@ def serve(
 
 
 @app.command()
-def demo(data: DataOption = Path("data/demo")) -> None:
+def demo(data: Annotated[Path, typer.Option("--data", help=DATA_HELP)] = Path("data/demo")) -> None:
     """Publish two datasets and an algorithm, order them, run a job, show its results."""
     from provider_api.cli.demo import show_demo
 
     raise typer.Exit(show_demo(data))
+
+
+@app.command()
+def settings() -> None:
+    """Print the page of all settings (docs/reference/settings.md)."""
+    from provider_api.cli.settings_page import settings_page
+
+    typer.echo(settings_page(), nl=False)
 
 
 @templates.command()

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from provider_api.cli.settings_page import settings_page
+
 pytestmark = pytest.mark.unit
 
 ROOT = Path(__file__).parents[2]
@@ -18,3 +20,7 @@ def test_links_lead_somewhere(page: Path) -> None:
     links = re.findall(r"\]\(([^)#\s]+)", page.read_text())
     missing = [link for link in links if "://" not in link and not (page.parent / link).exists()]
     assert missing == []
+
+
+def test_the_page_of_settings_is_what_the_settings_say() -> None:
+    assert (ROOT / "docs" / "reference" / "settings.md").read_text() == settings_page(), "run: make render"
