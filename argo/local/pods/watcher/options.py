@@ -39,16 +39,17 @@ def options(
     for name, value in container["env"].items():
         words += ["--setenv", name, value]
     words += ["--size", str(_ROOT_BYTES), "--tmpfs", "/", "--perms", "0755", "--dir", "/etc"]
-    for origin, target, _trusted in inside["binds"]:
-        words += ["--ro-bind", source(origin), target]
+    words += ["--size", str(limits["tmp_bytes"]), "--perms", "1777", "--tmpfs", "/tmp"]  # noqa: S108  (inside)
+    # Outer folders first, so that none covers an inner one: the project itself may lie below /tmp, which may be a mount.
+    places = [(target, "--ro-bind", origin) for origin, target, _trusted in inside["binds"]]
+    places += [(target, "--ro-bind" if ro else "--bind", origin) for origin, target, ro in inside["mounts"]]
+    for target, option, origin in sorted(places, key=lambda place: place[0].count("/")):
+        words += [option, source(origin), target]
     for text, target in inside["links"]:
         words += ["--symlink", text, target]
     for target, text in inside["files"].items():
         words += ["--perms", "0444", "--ro-bind-data", str(data(text)), target]
-    words += ["--size", str(limits["tmp_bytes"]), "--perms", "1777", "--tmpfs", "/tmp"]  # noqa: S108  (inside)
     words += ["--proc", "/proc", "--dev", "/dev"]
     words += ["--size", str(SHARED_MEMORY_BYTES), "--perms", "1777", "--tmpfs", "/dev/shm"]  # noqa: S108
-    for origin, target, read_only in inside["mounts"]:
-        words += ["--ro-bind" if read_only else "--bind", source(origin), target]
     words += ["--seccomp", str(seccomp), "--json-status-fd", str(status)]
     return [*words, "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", container["cwd"]]
