@@ -40,7 +40,7 @@ def options(
         words += ["--setenv", name, value]
     words += ["--size", str(_ROOT_BYTES), "--tmpfs", "/", "--perms", "0755", "--dir", "/etc"]
     words += ["--size", str(limits["tmp_bytes"]), "--perms", "1777", "--tmpfs", "/tmp"]  # noqa: S108  (inside)
-    # Outer folders first, so that none covers an inner one: the project itself may lie below /tmp, which may be a mount.
+    # Outer folders first, so that none covers an inner one: the project may lie below /tmp, and /tmp may be a mount.
     places = [(target, "--ro-bind", origin) for origin, target, _trusted in inside["binds"]]
     places += [(target, "--ro-bind" if ro else "--bind", origin) for origin, target, ro in inside["mounts"]]
     for target, option, origin in sorted(places, key=lambda place: place[0].count("/")):
