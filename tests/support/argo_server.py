@@ -15,6 +15,8 @@ from typing import Any
 
 import httpx
 
+from tests.support.sandboxes import require_sandboxes
+
 ROOT = Path(__file__).parents[2]
 RECORDINGS = ROOT / "tests" / "recordings"
 
@@ -38,6 +40,7 @@ class ArgoServer:
         return (self.data / "token").read_text()
 
     def start(self) -> None:
+        require_sandboxes()
         command = [sys.executable, "-m", "argo.local", "--data", str(self.data), "--port", str(self.port)]
         self.data.mkdir(parents=True, exist_ok=True)
         with (self.data.parent / f"{self.data.name}.log").open("ab") as log:

@@ -31,6 +31,7 @@ from tests.support.chain import consumer as consumer_account
 from tests.support.chain import environment as environment_account
 from tests.support.chain import provider as provider_account
 from tests.support.chain import publisher as publisher_account
+from tests.support.sandboxes import require_sandboxes
 from workflow_templates import names
 
 T = TypeVar("T")
@@ -54,6 +55,7 @@ class Service:
         self.folder = data
 
     def __enter__(self) -> Self:
+        require_sandboxes()
         self._thread.start()
         self.call(self.machine.start())
         return self

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,18 +8,12 @@ import pytest
 
 from argo.local.pods import Images, SandboxRuntime, remove_tree
 from tests.support.pods import Pods
-
-IN_CI = bool(os.environ.get("CI"))
+from tests.support.sandboxes import require_sandboxes
 
 
 @pytest.fixture(scope="session")
 def sandboxes() -> SandboxRuntime:
-    """A runtime whose sandboxes work; otherwise a named skip, and a failure in CI."""
-    runtime = SandboxRuntime(Images.default())
-    problem = runtime.probe()
-    if problem:
-        (pytest.fail if IN_CI else pytest.skip)(f"sandboxes do not work on this machine: {problem}")
-    return runtime
+    return require_sandboxes()
 
 
 @pytest.fixture
