@@ -17,6 +17,7 @@ from provider_api.machine.folder import DataFolder
 from tests.support.chain import consumer, free_port, provider
 from tests.support.data_owner import DataOwner
 from tests.support.processes import pods_of, processes
+from tests.support.sandboxes import require_sandboxes
 from tests.support.service import Buyer
 from tests.support.stages import WAIT, assert_nothing_left, assert_ran_once, outputs_of, publish, request_for, until
 
@@ -47,6 +48,7 @@ class Serve:
         ]
 
     async def start(self) -> asyncio.subprocess.Process:
+        require_sandboxes()
         with self._output.open("wb") as output:
             process = await asyncio.create_subprocess_exec(
                 *self._words, env=self._environment, stdout=output, stderr=output, start_new_session=True
