@@ -107,8 +107,8 @@ class Network(Node):
         """Factory membership, state, owner and the chain's head at once."""
         listed, state, owner, head = await self.read(
             self._listed(nft),
-            self.function("ERC721Template", nft, "getMetaData"),
-            self.function("ERC721Template", nft, "ownerOf", 1),
+            self.view("ERC721Template", nft, "getMetaData"),
+            self.view("ERC721Template", nft, "ownerOf", 1),
             self.web3.eth.block_number,
         )
         return NftReading(_is(listed, nft), _state(state), owner, head)
@@ -181,10 +181,10 @@ class Network(Node):
     # --- shared ------------------------------------------------------------------------------------------------------
 
     def _listed(self, nft: str) -> AsyncContractFunction:
-        return self.function("ERC721Factory", self.factory, "erc721List", checksum(nft))
+        return self.view("ERC721Factory", self.factory, "erc721List", checksum(nft))
 
     def _deployed(self, nft: str, datatoken: str) -> AsyncContractFunction:
-        return self.function("ERC721Template", nft, "isDeployed", checksum(datatoken))
+        return self.view("ERC721Template", nft, "isDeployed", checksum(datatoken))
 
     async def _number(self, call: AsyncContractFunction) -> int:
         (answer,) = await self.read(call)

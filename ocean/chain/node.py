@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, cast
+from weakref import WeakKeyDictionary
 
 from eth_abi.exceptions import DecodingError
 from web3 import AsyncWeb3
@@ -30,6 +31,7 @@ from ocean.chain.contracts import abi, artifact, entry
 from ocean.chain.errors import CallReverted, ChainUnavailable, refusal
 from ocean.chain.rpc import Rpc
 
+KEPT_CALLS = 1024
 _NOTHING = (BadFunctionCallOutput, BlockNotFound, TransactionNotFound, UnicodeDecodeError)
 _FAILURES = (Web3Exception, DecodingError, OverflowError, ValueError, TypeError, KeyError, AttributeError)
 
@@ -62,6 +64,8 @@ class Node:
     def __init__(self, rpc: Rpc) -> None:
         self.rpc = rpc
         self.web3: AsyncWeb3[Rpc] = _Web3(rpc, middleware=[])
+        self.view = lru_cache(maxsize=KEPT_CALLS)(self.function)  # the same, remembered: for reads that come again
+        self._requests: WeakKeyDictionary[AsyncContractFunction, Any] = WeakKeyDictionary()
         self._interface = cache(self._new_interface)
         self._bytecode = cache(self._new_bytecode)
         self._sending: dict[str, asyncio.Lock] = {}
@@ -94,7 +98,7 @@ class Node:
         """
         async with self.web3.batch_requests() as batch:
             for call in calls:
-                batch.add(call)
+                batch.add(self._request(call) if isinstance(call, AsyncContractFunction) else call)
             outcomes = await batch.async_execute()
         for outcome in outcomes:
             if isinstance(outcome, ChainUnavailable):
@@ -112,6 +116,12 @@ class Node:
     def sending(self, address: str) -> asyncio.Lock:
         """Held while one account takes a nonce and sends, so that our own transactions do not race."""
         return self._sending.setdefault(canonical(address), asyncio.Lock())
+
+    async def _request(self, call: AsyncContractFunction) -> Any:
+        """What web3 makes of a call in a batch: the request and how to read its answer. Most of a read's work."""
+        if call not in self._requests:
+            self._requests[call] = await call.call()
+        return self._requests[call]
 
     def _error(self, exc: Exception) -> ChainUnavailable | CallReverted:
         if isinstance(exc, ContractLogicError):
