@@ -32,8 +32,8 @@ from ocean.chain.errors import CallReverted, ChainUnavailable, refusal
 from ocean.chain.rpc import Rpc
 
 KEPT_CALLS = 1024
-_NOTHING = (BadFunctionCallOutput, BlockNotFound, TransactionNotFound, UnicodeDecodeError)
-_FAILURES = (Web3Exception, DecodingError, OverflowError, ValueError, TypeError, KeyError, AttributeError)
+_NOT_THE_CONTRACT = (BadFunctionCallOutput, DecodingError, OverflowError, UnicodeDecodeError)
+_FAILURES = (Web3Exception, ValueError, TypeError, KeyError, AttributeError)
 
 
 class _Manager(RequestManager):
@@ -48,7 +48,7 @@ class _Manager(RequestManager):
             return refusal(chain_id, response["error"])
         try:
             return super()._format_batched_response(requests_info, response)
-        except _NOTHING:
+        except (BlockNotFound, TransactionNotFound, *_NOT_THE_CONTRACT):
             return None
         except _FAILURES as exc:
             return ChainUnavailable(chain_id, f"an answer could not be read ({type(exc).__name__})")

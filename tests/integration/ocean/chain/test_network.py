@@ -97,6 +97,19 @@ async def test_contract_that_reverts_with_nonsense(chain: Chain, said: str) -> N
         await network.close()
 
 
+@pytest.mark.parametrize(
+    "said", ["", "01", "ff" * 32, "ff" * 200, f"{32:064x}{1:064x}" + "ff".ljust(64, "0"), f"{32:064x}{2**255:064x}"]
+)
+async def test_answers_of_other_contracts(chain: Chain, said: str) -> None:
+    """Empty, too short, too long, text that is no UTF-8, text longer than the answer."""
+    async with rpc_proxy(chain.url) as proxy:
+        network = await Network.open(proxy.url, chain.network.addresses)
+        proxy.answer = json.dumps({"jsonrpc": "2.0", "id": 1, "result": "0x" + said})
+        assert await network.nft_state(stranger.address) is None
+        assert await network.read(network.function("ERC20Template", stranger.address, "name")) == [None]
+        await network.close()
+
+
 async def test_node_that_adds_no_error_to_a_result(chain: Chain) -> None:
     async with rpc_proxy(chain.url) as proxy:
         network = await Network.open(proxy.url, chain.network.addresses)
