@@ -9,7 +9,7 @@ from typing import Any
 
 from eth_account.signers.local import LocalAccount
 
-from ocean.chain.contracts import function
+from ocean.addresses import checksum
 from ocean.chain.development import account
 from ocean.chain.network import Network
 from ocean.chain.publishing import mint
@@ -24,7 +24,6 @@ from tests.support.service import PAID, Service
 CONSUMERS = (6, 7, 8, 9)  # development accounts that nobody else uses
 PAID_SECONDS = 1800
 _GAS = 1_000_000
-_START_ORDER, _APPROVE = function("ERC20Template", "startOrder"), function("ERC20Template", "approve")
 _NO_MARKET = ("0x" + "00" * 20, "0x" + "00" * 20, 0)
 _nonces = itertools.count(time.time_ns())
 
@@ -70,7 +69,8 @@ async def _orders(
     """One quote may be paid many times; each payment is an order of its own."""
     token = asset.services[0].datatoken_address
     await mint(network, publisher, token, key.address, count * 10**18)
-    order = _START_ORDER.encode(environment["consumerAddress"], 0, quote.tuple(), _NO_MARKET)
-    steps = [Step(_APPROVE.encode(token, quote.amount * count), _GAS, quote.fee_token)]
-    steps += [Step(order, _GAS, token)] * count
-    return [receipt.tx_hash for receipt in (await send_all(network.rpc, key, steps))[1:]]
+    values = (checksum(environment["consumerAddress"]), 0, quote.tuple(), _NO_MARKET)
+    order = network.function("ERC20Template", token, "startOrder", *values)
+    approval = network.function("ERC20Template", quote.fee_token, "approve", checksum(token), quote.amount * count)
+    steps = [Step(approval, _GAS), *[Step(order, _GAS)] * count]
+    return [receipt.tx_hash for receipt in (await send_all(network, key, steps))[1:]]

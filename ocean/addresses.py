@@ -10,6 +10,8 @@ import re
 from functools import lru_cache
 from typing import Final
 
+from eth_typing import ChecksumAddress, HexAddress, HexStr
+
 from ocean.keccak import keccak256
 
 ZERO: Final = "0x" + "0" * 40
@@ -32,7 +34,7 @@ def canonical(text: str) -> str:
     return "0x" + match[1].lower()
 
 
-def checksum(text: str) -> str:
+def checksum(text: str) -> ChecksumAddress:
     """EIP-55 spelling of an address. The letter case of the input is free, also a wrong checksum is accepted.
 
     Raises AddressInvalid.
@@ -45,7 +47,8 @@ def is_address(text: object) -> bool:
 
 
 @lru_cache(maxsize=8192)
-def _spelled(lower: str) -> str:
+def _spelled(lower: str) -> ChecksumAddress:
     digits = lower[2:]
     marks = keccak256(digits.encode()).hex()
-    return "0x" + "".join(digit.upper() if mark >= "8" else digit for digit, mark in zip(digits, marks, strict=False))
+    spelled = (digit.upper() if mark >= "8" else digit for digit, mark in zip(digits, marks, strict=False))
+    return ChecksumAddress(HexAddress(HexStr("0x" + "".join(spelled))))

@@ -13,11 +13,10 @@ from typing import Protocol
 import structlog
 
 from ocean.addresses import ZERO, canonical, checksum
-from ocean.chain.contracts import AnswerMalformed
+from ocean.chain.errors import AnswerMalformed, ChainUnavailable
 from ocean.chain.index import AssetNotFound, MetadataIndex
 from ocean.chain.network import Network
 from ocean.chain.orders import Order, OrderRequest, verify_order
-from ocean.chain.rpc import ChainUnavailable
 from ocean.ddo import DDO
 from provider_api.keys import ProviderKeys
 from provider_api.settings import ChainSettings

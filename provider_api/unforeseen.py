@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from argo.client.errors import ArgoError, ArgoUnavailable
-from ocean.chain.rpc import ChainUnavailable
+from ocean.chain.errors import ChainUnavailable
 from provider_api.errors import ApiError, NeighbourAway, NeighbourFailed, render, render_unforeseen
 
 log = structlog.get_logger(__name__)

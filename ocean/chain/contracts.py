@@ -1,8 +1,7 @@
-"""ABIs and bytecode of Ocean's contracts, and a small codec for exactly the calls and events that we use.
+"""ABIs and bytecode of Ocean's contracts, and their events as web3 decodes them.
 
 The package `ocean-contracts` installs a top-level folder `artifacts`, so its files are found through the distribution's
-metadata instead of importing a name that generic. The codec exists because a generic contract object costs more than
-the call itself; addresses come out of it in lower case.
+metadata instead of importing a name that generic.
 """
 
 from __future__ import annotations
@@ -14,64 +13,44 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from eth_abi.abi import decode, encode
 from eth_abi.exceptions import DecodingError
-from eth_utils.crypto import keccak
+from hexbytes import HexBytes
+from web3 import AsyncBaseProvider, AsyncWeb3
+from web3.contract.async_contract import AsyncContractEvent
+from web3.exceptions import LogTopicError, MismatchedABI
 
+from ocean.chain.errors import AnswerMalformed
 from ocean.chain.logs import Log
-
-
-class AnswerMalformed(ValueError):
-    """Bytes of a call's answer or of a log do not fit the ABI: the other side is not the contract it was taken for."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(f"the chain's answer does not fit {name}")
-        self.name = name
-
-
-@dataclass(frozen=True, slots=True)
-class Function:
-    """One contract function: encodes the call's data, decodes the answer."""
-
-    name: str
-    selector: bytes
-    inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
-
-    def encode(self, *args: Any) -> bytes:
-        return self.selector + encode(self.inputs, args)
-
-    def decode(self, answer: bytes) -> tuple[Any, ...]:
-        """The answer's values. Raises AnswerMalformed, also for an address without code (empty answer)."""
-        try:
-            return tuple(decode(self.outputs, answer))
-        except (DecodingError, OverflowError, UnicodeDecodeError) as exc:
-            raise AnswerMalformed(self.name) from exc
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One contract event. `topic` is 0x-hex; `names` and `types` of the indexed arguments, then of the others."""
+    """One contract event. `topic` is 0x-hex; `addresses` names the arguments that are addresses."""
 
     name: str
     topic: str
-    indexed: tuple[tuple[str, str], ...]
-    plain: tuple[tuple[str, str], ...]
+    addresses: frozenset[str]
+    abi: AsyncContractEvent
 
     def decode(self, log: Log) -> dict[str, Any]:
-        """Arguments by name. Raises AnswerMalformed when topics or data do not fit."""
-        if not log.topics or log.topics[0] != self.topic or len(log.topics) != len(self.indexed) + 1:
-            raise AnswerMalformed(self.name)
+        """Arguments by name, addresses in lower case. Raises AnswerMalformed when topics or data do not fit."""
         try:
-            values: dict[str, Any] = {
-                name: decode([kind], bytes.fromhex(topic[2:]))[0]
-                for (name, kind), topic in zip(self.indexed, log.topics[1:], strict=True)
-            }
-            names = [name for name, _ in self.plain]
-            values.update(zip(names, decode([kind for _, kind in self.plain], log.data), strict=True))
-        except (DecodingError, OverflowError, UnicodeDecodeError) as exc:
+            values = self.abi.process_log(
+                {
+                    "address": log.address,
+                    "topics": [HexBytes(topic) for topic in log.topics],
+                    "data": HexBytes(log.data),
+                    "blockNumber": log.block_number,
+                    "blockHash": HexBytes(b""),
+                    "transactionHash": HexBytes(b""),
+                    "transactionIndex": 0,
+                    "logIndex": log.index,
+                    "removed": False,
+                }
+            )["args"]
+        except (DecodingError, IndexError, LogTopicError, MismatchedABI, OverflowError, UnicodeDecodeError) as exc:
             raise AnswerMalformed(self.name) from exc
-        return values
+        return {name: value.lower() if name in self.addresses else value for name, value in values.items()}
 
 
 @cache
@@ -89,38 +68,23 @@ def abi(name: str) -> list[dict[str, Any]]:
     return entries
 
 
-@cache
-def function(contract: str, name: str) -> Function:
-    entry = _entry(contract, "function", name)
-    inputs, outputs = (tuple(_type(item) for item in entry[side]) for side in ("inputs", "outputs"))
-    selector = keccak(text=f"{name}({','.join(inputs)})")[:4]
-    return Function(name, selector, inputs, outputs)
+def entry(contract: str, kind: str, name: str) -> dict[str, Any]:
+    """The ABI of one `function` or `event`. Raises LookupError."""
+    for item in abi(contract):
+        if item["type"] == kind and item.get("name") == name:
+            return item
+    raise LookupError(f"{contract} has no {kind} {name}")
 
 
 @cache
 def event(contract: str, name: str) -> Event:
-    inputs = _entry(contract, "event", name)["inputs"]
-    topic = "0x" + keccak(text=f"{name}({','.join(_type(item) for item in inputs)})").hex()
-    indexed = tuple((item["name"], _type(item)) for item in inputs if item["indexed"])
-    return Event(name, topic, indexed, tuple((item["name"], _type(item)) for item in inputs if not item["indexed"]))
+    found = entry(contract, "event", name)
+    addresses = frozenset(item["name"] for item in found["inputs"] if item["type"] == "address")
+    kind: AsyncContractEvent = _away().eth.contract(abi=[found]).events[name]()
+    return Event(name, kind.topic, addresses, kind)
 
 
-def creation_code(contract: str, *args: Any) -> bytes:
-    """Data of the transaction that deploys `contract` with these constructor arguments."""
-    constructors = [entry for entry in abi(contract) if entry["type"] == "constructor"]
-    types = [_type(item) for item in constructors[0]["inputs"]] if constructors else []
-    return bytes.fromhex(artifact(contract)["bytecode"].removeprefix("0x")) + encode(types, args)
-
-
-def _entry(contract: str, kind: str, name: str) -> dict[str, Any]:
-    for entry in abi(contract):
-        if entry["type"] == kind and entry.get("name") == name:
-            return entry
-    raise LookupError(f"{contract} has no {kind} {name}")
-
-
-def _type(item: dict[str, Any]) -> str:
-    kind: str = item["type"]
-    if kind.startswith("tuple"):
-        return f"({','.join(_type(part) for part in item['components'])}){kind.removeprefix('tuple')}"
-    return kind
+@cache
+def _away() -> AsyncWeb3[AsyncBaseProvider]:
+    """web3 without a node, whose codec is all that reading a log needs."""
+    return AsyncWeb3(AsyncBaseProvider())

@@ -18,12 +18,15 @@ from typing import Any
 
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
+from web3.utils import get_create_address
 
+from ocean.addresses import checksum
 from ocean.chain.anvil import AnvilFailed, AnvilProcess
-from ocean.chain.contracts import creation_code, function
+from ocean.chain.errors import ChainUnavailable
 from ocean.chain.network import NetworkMisconfigured, read_address_file
-from ocean.chain.rpc import ChainUnavailable, Rpc
-from ocean.chain.transactions import Step, created_address, send_all
+from ocean.chain.node import Node
+from ocean.chain.rpc import Rpc
+from ocean.chain.transactions import Step, send_all
 
 CHAIN_ID = 8996  # the only local chain id that ocean.py knows, under the name "development"
 NETWORK_NAME = "development"
@@ -71,43 +74,43 @@ async def start_anvil(
     process = AnvilProcess.start(folder, port, chain_id, binary)
     try:
         try:
-            rpc = await _answering(process, chain_id)
+            node = await _answering(process, chain_id)
         except AnvilFailed:
             state = folder / "chain.json"
             if process.running or not state.exists():
                 raise
             state.replace(folder / "chain.json.unreadable")
             process = AnvilProcess.start(folder, port, chain_id, binary)
-            rpc = await _answering(process, chain_id)
+            node = await _answering(process, chain_id)
         try:
             path = folder / "address.json"
-            entry = await _known_stack(rpc, path, chain_id)
+            entry = await _known_stack(node, path, chain_id)
             if entry is None:
-                entry = await deploy_stack(rpc, account(OWNER))
+                entry = await deploy_stack(node, account(OWNER))
                 _write(path, {NETWORK_NAME: entry})
         finally:
-            await rpc.close()
+            await node.close()
     except BaseException:
         await asyncio.to_thread(process.stop)
         raise
     return DevelopmentChain(process, entry, path)
 
 
-async def deploy_stack(rpc: Rpc, owner: LocalAccount) -> dict[str, Any]:
+async def deploy_stack(node: Node, owner: LocalAccount) -> dict[str, Any]:
     """Deploy the contracts and give each development account 10,000 OCEAN and 10,000 of a six-decimals mock token.
 
     Answers the entry of an address file (`MockUSDC` is ours). Raises TransactionFailed, ChainUnavailable.
     """
-    nonce = int(await rpc.call("eth_getTransactionCount", owner.address, "pending"), 16)
-    start_block = int(await rpc.call("eth_blockNumber"), 16)
+    eth = node.web3.eth
+    nonce, start_block = await node.read(eth.get_transaction_count(owner.address, "pending"), eth.block_number)
     steps: list[Step] = []
 
     def deploy(contract: str, *args: Any) -> str:
-        steps.append(Step(creation_code(contract, *args), gas=6_000_000))
-        return created_address(owner.address, nonce + len(steps) - 1)
+        steps.append(Step(node.creation(contract, *args), gas=6_000_000))
+        return get_create_address(owner.address, nonce + len(steps) - 1)
 
     def call(to: str, contract: str, name: str, *args: Any) -> None:
-        steps.append(Step(function(contract, name).encode(*args), gas=200_000, to=to))
+        steps.append(Step(node.function(contract, to, name, *args), gas=200_000))
 
     ocean = deploy("OceanToken", owner.address)
     usdc = deploy("MockERC20Decimals", "USDC", "USDC", 6)
@@ -125,9 +128,9 @@ async def deploy_stack(rpc: Rpc, owner: LocalAccount) -> dict[str, Any]:
     for index in range(10):
         call(ocean, "OceanToken", "mint", account(index).address, 10_000 * ONE_TOKEN)
         call(usdc, "ERC20Template", "transfer", account(index).address, 10_000 * 10**6)
-    await send_all(rpc, owner, steps)
+    await send_all(node, owner, steps)
     return {
-        "chainId": rpc.chain_id,
+        "chainId": node.chain_id,
         "startBlock": start_block,
         "Ocean": ocean,
         "Router": router,
@@ -141,26 +144,27 @@ async def deploy_stack(rpc: Rpc, owner: LocalAccount) -> dict[str, Any]:
     }
 
 
-async def _answering(process: AnvilProcess, chain_id: int) -> Rpc:
-    rpc, deadline = Rpc(process.url, chain_id=chain_id), time.monotonic() + START_SECONDS
+async def _answering(process: AnvilProcess, chain_id: int) -> Node:
+    node, deadline = Node(Rpc(process.url, chain_id=chain_id)), time.monotonic() + START_SECONDS
     while process.running and time.monotonic() < deadline:
         try:
-            await rpc.call("eth_chainId")
+            await node.read(node.web3.eth.chain_id)
         except ChainUnavailable:
             await asyncio.sleep(0.005)
         else:
-            return rpc
-    await rpc.close()
+            return node
+    await node.close()
     raise AnvilFailed(process.output())
 
 
-async def _known_stack(rpc: Rpc, path: Path, chain_id: int) -> dict[str, Any] | None:
+async def _known_stack(node: Node, path: Path, chain_id: int) -> dict[str, Any] | None:
     try:
         entry = read_address_file(path, chain_id)
     except NetworkMisconfigured:
         return None
-    codes = await rpc.batch([("eth_getCode", [entry[name], "latest"]) for name in ("ERC721Factory", "Ocean")])
-    return entry if all(isinstance(code, str) and len(code) > 2 for code in codes) else None
+    eth = node.web3.eth
+    codes = await node.read(*(eth.get_code(checksum(entry[name])) for name in ("ERC721Factory", "Ocean")))
+    return entry if all(codes) else None
 
 
 def _write(path: Path, document: dict[str, Any]) -> None:

@@ -12,7 +12,6 @@ from typing import Any
 
 from ocean import ecies
 from ocean.addresses import AddressInvalid, canonical, checksum, is_address
-from ocean.chain.contracts import function
 from ocean.chain.index_store import MetadataEvent
 from ocean.chain.metadata import DocumentUnreadable, PackedDocument, unpack
 from ocean.chain.network import Network
@@ -113,15 +112,14 @@ class DocumentReader:
         services = document.get("services") or []
         tokens = [service["datatokenAddress"] for service in services if is_address(service.get("datatokenAddress"))]
         tokens = tokens[:NAMED_SERVICES]
-        answers = await self._network.read_many(
-            [
-                (asset.nft, function("ERC721Template", "name"), ()),
-                (asset.nft, function("ERC721Template", "symbol"), ()),
-                (asset.nft, function("ERC721Template", "tokenURI"), (1,)),
-                *((token, function("ERC20Template", call), ()) for token in tokens for call in ("name", "symbol")),
-            ]
+        function = self._network.function
+        answers = await self._network.read(
+            function("ERC721Template", asset.nft, "name"),
+            function("ERC721Template", asset.nft, "symbol"),
+            function("ERC721Template", asset.nft, "tokenURI", 1),
+            *(function("ERC20Template", token, name) for token in tokens for name in ("name", "symbol")),
         )
-        texts = [str(answer[0]) if answer else "" for answer in answers]
+        texts = [str(answer or "") for answer in answers]
         names = {token: texts[3 + 2 * index : 5 + 2 * index] for index, token in enumerate(tokens)}
         return {
             "nft": {

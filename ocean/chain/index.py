@@ -15,9 +15,9 @@ from typing import Any
 import structlog
 
 from ocean.chain.documents import AssetNotFound, DocumentReader, IndexedAsset, RemoteDecryption
+from ocean.chain.errors import ChainUnavailable
 from ocean.chain.index_store import IndexStore
 from ocean.chain.network import Network
-from ocean.chain.rpc import ChainUnavailable
 from ocean.chain.scan import ChainScan
 from ocean.ddo import DDO
 from ocean.did import is_did

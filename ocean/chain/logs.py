@@ -1,10 +1,10 @@
-"""Logs and receipts as plain frozen values, parsed from a node's JSON. Addresses and hashes are lower-case hex."""
+"""Logs and receipts as plain frozen values, made from web3's. Addresses and hashes are lower-case hex."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+
+from web3.types import LogReceipt, TxReceipt
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,14 +17,14 @@ class Log:
     index: int  # position in the block
 
     @classmethod
-    def parse(cls, item: Mapping[str, Any]) -> Log:
+    def of(cls, item: LogReceipt) -> Log:
         return cls(
             address=item["address"].lower(),
-            topics=tuple(topic.lower() for topic in item["topics"]),
-            data=bytes.fromhex(item["data"][2:]),
-            tx_hash=item["transactionHash"].lower(),
-            block_number=int(item["blockNumber"], 16),
-            index=int(item["logIndex"], 16),
+            topics=tuple(topic.to_0x_hex() for topic in item["topics"]),
+            data=bytes(item["data"]),
+            tx_hash=item["transactionHash"].to_0x_hex(),
+            block_number=item["blockNumber"],
+            index=item["logIndex"],
         )
 
 
@@ -38,13 +38,13 @@ class Receipt:
     logs: tuple[Log, ...]
 
     @classmethod
-    def parse(cls, item: Mapping[str, Any]) -> Receipt:
-        created = item.get("contractAddress")
+    def of(cls, item: TxReceipt) -> Receipt:
+        created = item["contractAddress"]
         return cls(
-            tx_hash=item["transactionHash"].lower(),
-            succeeded=int(item["status"], 16) == 1,
+            tx_hash=item["transactionHash"].to_0x_hex(),
+            succeeded=item["status"] == 1,
             sender=item["from"].lower(),
-            block_number=int(item["blockNumber"], 16),
+            block_number=item["blockNumber"],
             contract_address=created.lower() if created else None,
-            logs=tuple(Log.parse(entry) for entry in item["logs"]),
+            logs=tuple(Log.of(entry) for entry in item["logs"]),
         )

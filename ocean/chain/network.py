@@ -1,26 +1,22 @@
-"""One chain: its node, the addresses of Ocean's contracts there, and the reads that deciding about jobs needs.
-
-Reads that belong together travel in one batch: one HTTP request costs more than ten calls in it.
-"""
+"""One chain: its node, the addresses of Ocean's contracts there, and the reads that deciding about jobs needs."""
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from hexbytes import HexBytes
+from web3.contract.async_contract import AsyncContractFunction
+from web3.types import TxReceipt
 
 from ocean.addresses import ZERO, canonical, checksum
-from ocean.chain.contracts import AnswerMalformed, Function, function
+from ocean.chain.errors import AnswerMalformed, ChainUnavailable
 from ocean.chain.logs import Receipt
-from ocean.chain.rpc import CallReverted, ChainUnavailable, NodeRefused, Request, Rpc
-
-if TYPE_CHECKING:
-    from web3 import AsyncWeb3
-
-    from ocean.chain.web3_provider import RpcProvider
+from ocean.chain.node import Node
+from ocean.chain.rpc import Rpc
 
 NAMES = {
     1: "Ethereum Mainnet",
@@ -31,13 +27,6 @@ NAMES = {
     11155111: "Sepolia",
     11155420: "OP Sepolia",
 }
-
-_ERC721_LIST = function("ERC721Factory", "erc721List")
-_GET_META_DATA = function("ERC721Template", "getMetaData")
-_OWNER_OF = function("ERC721Template", "ownerOf")
-_IS_DEPLOYED = function("ERC721Template", "isDeployed")
-_DECIMALS = function("ERC20Template", "decimals")
-_BALANCE_OF = function("ERC20Template", "balanceOf")
 
 
 class NetworkMisconfigured(ValueError):
@@ -74,19 +63,17 @@ class OrderReading:
     head: int
 
 
-class Network:
+class Network(Node):
     """Open with `await Network.open(...)`, close with `await close()`. Every read may raise ChainUnavailable."""
 
-    def __init__(self, rpc: Rpc, chain_id: int, addresses: Mapping[str, Any], confirmations: int) -> None:
-        self.rpc = rpc
-        self.chain_id = chain_id
+    def __init__(self, rpc: Rpc, addresses: Mapping[str, Any], confirmations: int) -> None:
+        super().__init__(rpc)
         self.addresses = dict(addresses)  # an entry of Ocean's address file
         self.factory = checksum(addresses["ERC721Factory"])
         self.ocean = checksum(addresses["Ocean"])
         self.start_block = int(addresses.get("startBlock", 0))
         self.confirmations = confirmations
         self._decimals: dict[str, int] = {ZERO: 18}
-        self._sending: dict[str, asyncio.Lock] = {}
 
     @classmethod
     async def open(
@@ -103,54 +90,48 @@ class Network:
         Raises ChainUnavailable, NetworkMisconfigured."""
         rpc = Rpc(url, chain_id=chain_id or 0, timeout_seconds=timeout_seconds)
         try:
-            rpc.chain_id = int(await rpc.call("eth_chainId"), 16)
+            (rpc.chain_id,) = await Node(rpc).read(Node(rpc).web3.eth.chain_id)
             entry = _entry_of(addresses, rpc.chain_id, chain_id)
         except BaseException:
-            await rpc.close()
+            await rpc.disconnect()
             raise
-        return cls(rpc, rpc.chain_id, entry, confirmations)
+        return cls(rpc, entry, confirmations)
 
     @property
     def name(self) -> str:
         return NAMES.get(self.chain_id, f"Chain {self.chain_id}")
 
-    @property
-    def web3(self) -> AsyncWeb3[RpcProvider]:
-        """web3's API on our connection, for what this class does not offer."""
-        from ocean.chain.web3_provider import over  # importing web3 takes half a second, and a service never needs it
-
-        return over(self.rpc)
-
-    async def close(self) -> None:
-        await self.rpc.close()
-
     # --- assets ------------------------------------------------------------------------------------------------------
 
     async def read_nft(self, nft: str) -> NftReading:
         """Factory membership, state, owner and the chain's head at once."""
-        requests = [*self._asset_calls(nft), _call(nft, _OWNER_OF, 1), ("eth_blockNumber", [])]
-        listed, state, owner, head = await self._batch(requests)
-        owners = _decoded(_OWNER_OF, owner)
-        return NftReading(
-            _is_listed(listed, nft), _state(state), checksum(owners[0]) if owners else None, int(head, 16)
+        listed, state, owner, head = await self.read(
+            self._listed(nft),
+            self.view("ERC721Template", nft, "getMetaData"),
+            self.view("ERC721Template", nft, "ownerOf", 1),
+            self.web3.eth.block_number,
         )
+        return NftReading(_is(listed, nft), _state(state), owner, head)
 
     async def nft_state(self, nft: str) -> NftState | None:
         """None when there is no data NFT at that address."""
-        return _state((await self._batch([_call(nft, _GET_META_DATA)]))[0])
+        (answer,) = await self.read(self.function("ERC721Template", nft, "getMetaData"))
+        return _state(answer)
 
     async def nft_owner(self, nft: str) -> str | None:
         """Checksum address of the publisher; None when there is no data NFT at that address."""
-        owners = await self.read(nft, _OWNER_OF, 1)
-        return checksum(owners[0]) if owners else None
+        (owner,) = await self.read(self.function("ERC721Template", nft, "ownerOf", 1))
+        return None if owner is None else str(owner)
 
     async def is_deployed(self, nft: str, datatoken: str) -> bool:
         """Whether this NFT created that datatoken."""
-        return bool((await self.read(nft, _IS_DEPLOYED, datatoken) or (False,))[0])
+        (deployed,) = await self.read(self._deployed(nft, datatoken))
+        return bool(deployed)
 
     async def factory_knows(self, nft: str) -> bool:
         """Whether Ocean's factory created that NFT."""
-        return _is_listed((await self._batch([_call(self.factory, _ERC721_LIST, nft)]))[0], nft)
+        (listed,) = await self.read(self._listed(nft))
+        return _is(listed, nft)
 
     # --- tokens ------------------------------------------------------------------------------------------------------
 
@@ -158,36 +139,28 @@ class Network:
         """Remembered for ever. Raises AnswerMalformed when it is no token; 18 for the zero address."""
         key = canonical(token)
         if key not in self._decimals:
-            answer = await self.read(token, _DECIMALS)
-            if answer is None:
-                raise AnswerMalformed("decimals")
-            self._decimals[key] = int(answer[0])
+            self._decimals[key] = await self._number(self.function("ERC20Template", token, "decimals"))
         return self._decimals[key]
 
     async def balance(self, token: str, address: str) -> int:
         """Base units of `token` that `address` holds."""
-        answer = await self.read(token, _BALANCE_OF, address)
-        if answer is None:
-            raise AnswerMalformed("balanceOf")
-        return int(answer[0])
+        return await self._number(self.function("ERC20Template", token, "balanceOf", checksum(address)))
 
     # --- transactions and blocks -------------------------------------------------------------------------------------
 
     async def read_order(self, nft: str, datatoken: str, tx_hash: str) -> OrderReading:
         """NFT of our factory, datatoken of that NFT, receipt and head at once."""
-        listed, deployed, receipt, head = await self._batch(
-            [
-                _call(self.factory, _ERC721_LIST, nft),
-                _call(nft, _IS_DEPLOYED, datatoken),
-                ("eth_getTransactionReceipt", [tx_hash]),
-                ("eth_blockNumber", []),
-            ]
+        listed, deployed, receipt, head = await self.read(
+            self._listed(nft),
+            self._deployed(nft, datatoken),
+            self.web3.eth.get_transaction_receipt(HexBytes(tx_hash)),
+            self.web3.eth.block_number,
         )
-        is_deployed = bool((_decoded(_IS_DEPLOYED, deployed) or (False,))[0])
-        return OrderReading(_is_listed(listed, nft), is_deployed, self._receipt(receipt), int(head, 16))
+        return OrderReading(_is(listed, nft), bool(deployed), self._receipt(receipt), head)
 
     async def receipts(self, tx_hashes: Sequence[str]) -> list[Receipt | None]:
-        answers = await self._batch([("eth_getTransactionReceipt", [tx_hash]) for tx_hash in tx_hashes])
+        eth = self.web3.eth
+        answers = await self.read(*(eth.get_transaction_receipt(HexBytes(tx_hash)) for tx_hash in tx_hashes))
         return [self._receipt(answer) for answer in answers]
 
     async def receipt(self, tx_hash: str) -> Receipt | None:
@@ -196,45 +169,35 @@ class Network:
 
     async def block_timestamp(self, number: int) -> int:
         """Seconds UTC. Raises LookupError for a block that does not exist."""
-        block = await self.rpc.call("eth_getBlockByNumber", hex(number), False)
+        (block,) = await self.read(self.web3.eth.get_block(number))
         if block is None:
             raise LookupError(f"chain {self.chain_id} has no block {number}")
-        return int(block["timestamp"], 16)
+        return int(block["timestamp"])
 
     async def head(self) -> int:
-        return int(await self.rpc.call("eth_blockNumber"), 16)
+        (number,) = await self.read(self.web3.eth.block_number)
+        return int(number)
 
     # --- shared ------------------------------------------------------------------------------------------------------
 
-    async def read(self, contract: str, call: Function, *args: Any) -> tuple[Any, ...] | None:
-        """One `view` call; None when the contract refuses it or is not the contract it was taken for."""
-        return _decoded(call, (await self._batch([_call(contract, call, *args)]))[0])
+    def _listed(self, nft: str) -> AsyncContractFunction:
+        return self.view("ERC721Factory", self.factory, "erc721List", checksum(nft))
 
-    async def read_many(self, calls: Sequence[tuple[str, Function, tuple[Any, ...]]]) -> list[tuple[Any, ...] | None]:
-        """Several (contract, function, arguments) in one request, each answered as by `read`."""
-        answers = await self._batch([_call(contract, call, *args) for contract, call, args in calls])
-        return [_decoded(call, answer) for (_, call, _), answer in zip(calls, answers, strict=True)]
+    def _deployed(self, nft: str, datatoken: str) -> AsyncContractFunction:
+        return self.view("ERC721Template", nft, "isDeployed", checksum(datatoken))
 
-    def sending(self, address: str) -> asyncio.Lock:
-        """Held while one account takes a nonce and sends, so that our own transactions do not race."""
-        return self._sending.setdefault(canonical(address), asyncio.Lock())
+    async def _number(self, call: AsyncContractFunction) -> int:
+        (answer,) = await self.read(call)
+        if answer is None:
+            raise AnswerMalformed(call.fn_name)
+        return int(answer)
 
-    def _asset_calls(self, nft: str) -> list[Request]:
-        return [_call(self.factory, _ERC721_LIST, nft), _call(nft, _GET_META_DATA)]
-
-    async def _batch(self, requests: Sequence[Request]) -> list[Any]:
-        answers = await self.rpc.batch(requests)
-        for answer in answers:
-            if isinstance(answer, NodeRefused):
-                raise answer
-        return answers
-
-    def _receipt(self, answer: Any) -> Receipt | None:
-        if answer is None or isinstance(answer, CallReverted):
+    def _receipt(self, answer: TxReceipt | None) -> Receipt | None:
+        if answer is None:
             return None
         try:
-            return Receipt.parse(answer)
-        except (KeyError, TypeError, ValueError) as exc:
+            return Receipt.of(answer)
+        except (AttributeError, KeyError, TypeError) as exc:
             raise ChainUnavailable(self.chain_id, "a receipt could not be read") from exc
 
 
@@ -259,24 +222,9 @@ def _entry_of(addresses: Mapping[str, Any] | Path | str, found: int, expected: i
     return entry
 
 
-def _call(contract: str, call: Function, *args: Any) -> Request:
-    return ("eth_call", [{"to": contract, "data": "0x" + call.encode(*args).hex()}, "latest"])
+def _is(listed: str | None, nft: str) -> bool:
+    return listed is not None and canonical(listed) == canonical(nft)
 
 
-def _decoded(call: Function, answer: Any) -> tuple[Any, ...] | None:
-    if not isinstance(answer, str):
-        return None
-    try:
-        return call.decode(bytes.fromhex(answer[2:]))
-    except AnswerMalformed:
-        return None
-
-
-def _is_listed(answer: Any, nft: str) -> bool:
-    listed = _decoded(_ERC721_LIST, answer)
-    return listed is not None and canonical(listed[0]) == canonical(nft)
-
-
-def _state(answer: Any) -> NftState | None:
-    values = _decoded(_GET_META_DATA, answer)
+def _state(values: Sequence[Any] | None) -> NftState | None:
     return NftState(*values) if values else None

@@ -15,7 +15,8 @@ from typing import Any
 
 from ocean import fees
 from ocean.addresses import ZERO, canonical, checksum
-from ocean.chain.contracts import AnswerMalformed, Event, event
+from ocean.chain.contracts import Event, event
+from ocean.chain.errors import AnswerMalformed
 from ocean.chain.logs import Log, Receipt
 from ocean.chain.order_values import Evidence, Order, OrderInvalid, OrderRequest, normal_hash
 from ocean.fees import ProviderData, Quote, QuoteMalformed

@@ -7,15 +7,9 @@ from dataclasses import dataclass
 from eth_account.signers.local import LocalAccount
 
 from ocean.addresses import ZERO, checksum
-from ocean.chain.contracts import function
 from ocean.chain.network import Network
 from ocean.chain.transactions import account_of, send
 from ocean.fees import Quote
-
-_APPROVE = function("ERC20Template", "approve")
-_ALLOWANCE = function("ERC20Template", "allowance")
-_START_ORDER = function("ERC20Template", "startOrder")
-_REUSE_ORDER = function("ERC20Template", "reuseOrder")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,26 +37,29 @@ async def start_order(
     """
     fee = market_fee or MarketFee()
     await _allow(network, key, datatoken, quote)
-    data = _START_ORDER.encode(consumer, service_index, quote.tuple(), (fee.address, fee.token, fee.amount))
-    return (await send(network, key, datatoken, data)).tx_hash
+    market = (checksum(fee.address), checksum(fee.token), fee.amount)
+    values = (checksum(consumer), service_index, quote.tuple(), market)
+    return (await send(network, key, network.function("ERC20Template", datatoken, "startOrder", *values))).tx_hash
 
 
 async def reuse_order(network: Network, key: LocalAccount | str, datatoken: str, order_tx: str, quote: Quote) -> str:
     """Pay a new provider fee for an order of before; its time limit goes on. Raises as `start_order`."""
     await _allow(network, key, datatoken, quote)
-    data = _REUSE_ORDER.encode(bytes.fromhex(order_tx.removeprefix("0x")), quote.tuple())
-    return (await send(network, key, datatoken, data)).tx_hash
+    values = (bytes.fromhex(order_tx.removeprefix("0x")), quote.tuple())
+    return (await send(network, key, network.function("ERC20Template", datatoken, "reuseOrder", *values))).tx_hash
 
 
 async def approve(network: Network, key: LocalAccount | str, token: str, spender: str, amount: int) -> str:
     """Let `spender` take `amount` base units of `token`."""
-    return (await send(network, key, token, _APPROVE.encode(checksum(spender), amount))).tx_hash
+    call = network.function("ERC20Template", token, "approve", checksum(spender), amount)
+    return (await send(network, key, call)).tx_hash
 
 
 async def _allow(network: Network, key: LocalAccount | str, datatoken: str, quote: Quote) -> None:
     if quote.amount == 0 or quote.fee_token == ZERO:
         return
     owner = account_of(key).address
-    allowed = await network.read(quote.fee_token, _ALLOWANCE, owner, datatoken)
-    if allowed is None or allowed[0] < quote.amount:
+    call = network.function("ERC20Template", quote.fee_token, "allowance", owner, checksum(datatoken))
+    (allowed,) = await network.read(call)
+    if allowed is None or allowed < quote.amount:
         await approve(network, key, quote.fee_token, datatoken, quote.amount)

@@ -12,7 +12,7 @@ from eth_account.signers.local import LocalAccount
 
 from ocean import ecies
 from ocean.addresses import ZERO, checksum
-from ocean.chain.contracts import Event, event, function
+from ocean.chain.contracts import Event, event
 from ocean.chain.logs import Receipt
 from ocean.chain.metadata import COMPRESSED, ENCRYPTED, PackedDocument, pack
 from ocean.chain.network import Network
@@ -26,10 +26,6 @@ UNLIMITED = 2**256 - 1
 # Encrypts bytes for the provider that will serve the asset: its `encrypt` endpoint, or `for_key`.
 Encryption = Callable[[bytes], Awaitable[bytes]]
 
-_CREATE = function("ERC721Factory", "createNftWithErc20")
-_SET_META_DATA = function("ERC721Template", "setMetaData")
-_SET_STATE = function("ERC721Template", "setMetaDataState")
-_MINT = function("ERC20Template", "mint")
 _NFT_CREATED = event("ERC721Factory", "NFTCreated")
 _TOKEN_CREATED = event("ERC721Factory", "TokenCreated")
 
@@ -97,7 +93,8 @@ async def create_nft(
     owner = account_of(key).address
     nft = (name, symbol, 1, "", True, owner)
     token: tuple[Any, ...] = (template, [name, symbol], [owner, owner, ZERO, network.ocean], [UNLIMITED, 0], [])
-    receipt = await send(network, key, network.factory, _CREATE.encode(nft, token))
+    call = network.function("ERC721Factory", network.factory, "createNftWithErc20", nft, token)
+    receipt = await send(network, key, call)
     return _created(receipt, _NFT_CREATED), _created(receipt, _TOKEN_CREATED)
 
 
@@ -127,18 +124,19 @@ async def set_packed(
 ) -> str:
     """Write bytes that are packed already; the contract checks nothing of them."""
     publisher = account_of(key).address
-    data = _SET_META_DATA.encode(state, provider_url, publisher, packed.flags, packed.data, packed.digest, [])
-    return (await send(network, key, nft, data)).tx_hash
+    values: tuple[Any, ...] = (state, provider_url, publisher, packed.flags, packed.data, packed.digest, [])
+    return (await send(network, key, network.function("ERC721Template", nft, "setMetaData", *values))).tx_hash
 
 
 async def set_state(network: Network, key: LocalAccount | str, nft: str, state: int) -> str:
     """0 active, 1 end of life, 2 deprecated, 3 revoked, 4 ordering disabled, 5 unlisted."""
-    return (await send(network, key, nft, _SET_STATE.encode(state))).tx_hash
+    return (await send(network, key, network.function("ERC721Template", nft, "setMetaDataState", state))).tx_hash
 
 
 async def mint(network: Network, key: LocalAccount | str, datatoken: str, to: str, amount: int = 10**18) -> str:
     """`amount` in base units: 10^18 pay one order."""
-    return (await send(network, key, datatoken, _MINT.encode(checksum(to), amount))).tx_hash
+    call = network.function("ERC20Template", datatoken, "mint", checksum(to), amount)
+    return (await send(network, key, call)).tx_hash
 
 
 def _file_list(draft: AssetDraft, nft: str, datatoken: str) -> Any:

@@ -1,93 +1,94 @@
-"""JSON-RPC over HTTP to one chain node: timeouts, batches, a call counter, our own errors.
+"""web3's provider for one chain node: JSON-RPC over HTTP with time limits, batches and a call counter.
 
-Error policy: a node that cannot be reached, does not answer in time or answers nonsense is `ChainUnavailable`; one that
-answers with a JSON-RPC error is `NodeRefused`, a kind of it; only a reverted call is the caller's business,
-`CallReverted`. Nothing is retried, but for a kept connection that the node closed while the request was on its way.
-
-web3's own HTTP provider is not used: its session cache takes a lock in a thread of its own for every call, and calls
-were seen to wait for that lock for ever. `Network.web3` puts web3 on top of this transport for whoever wants its API.
+web3's own `AsyncHTTPProvider` takes a lock in a worker thread for every call to look up its session (calls were seen to
+wait for it for ever), opens a connection for every request, and takes a node without batches for a broken one. This one
+keeps its session and connections. Nothing is retried, but for a kept connection that the node closed while the request
+was on its way.
 """
 
 from __future__ import annotations
 
 import asyncio
-import itertools
-import json
 from collections.abc import Sequence
 from typing import Any, cast
 
 from aiohttp import ClientError, ClientSession, ClientTimeout, ServerDisconnectedError
+from web3.providers.async_base import AsyncJSONBaseProvider
+from web3.types import RPCEndpoint, RPCResponse
 
-Request = tuple[str, Sequence[Any]]  # method, parameters
+from ocean.chain.errors import ChainUnavailable, refusal
+
 MAX_BATCH = 50
 CONNECT_SECONDS = 3.0
 _HEADERS = {"content-type": "application/json"}
+_SEND = "eth_sendRawTransaction"  # may have arrived although no answer came back
 
 
-class ChainUnavailable(RuntimeError):
-    """The chain's node did not give a usable answer. Nothing is known; ask again later."""
-
-    def __init__(self, chain_id: int, reason: str = "no answer") -> None:
-        super().__init__(f"the node of chain {chain_id} is not available: {reason}")
-        self.chain_id = chain_id
-        self.reason = reason
-
-
-class NodeRefused(ChainUnavailable):
-    """The node answered with an error, for example because a log query spans too many blocks."""
-
-    def __init__(self, chain_id: int, code: int, message: str) -> None:
-        super().__init__(chain_id, message)
-        self.code = code
-
-
-class CallReverted(RuntimeError):
-    """A contract refused the call or transaction."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
-
-
-class Rpc:
+class Rpc(AsyncJSONBaseProvider):
     """`requests` counts JSON-RPC calls, `round_trips` HTTP requests; benchmarks read both."""
 
+    global_ccip_read_enabled = False  # else a contract could name URLs for us to fetch (EIP-3668)
+
     def __init__(self, url: str, *, chain_id: int = 0, timeout_seconds: float = 10.0) -> None:
+        super().__init__()
         self.url = url
         self.chain_id = chain_id
         self.requests = 0
         self.round_trips = 0
         self._limits = ClientTimeout(total=timeout_seconds, sock_connect=min(CONNECT_SECONDS, timeout_seconds))
         self._session: ClientSession | None = None
-        self._numbers = itertools.count(1)
         self._batches = True
 
     async def call(self, method: str, *params: Any) -> Any:
-        """The `result` of one call. Raises ChainUnavailable, NodeRefused, CallReverted."""
-        self.requests += 1
-        return self._result(await self.post(self._request(method, params)))
+        """The plain `result` of one call, for methods that web3 does not know.
 
-    async def batch(self, requests: Sequence[Request]) -> list[Any]:
-        """Results in order, one HTTP request per 50 calls; a call that the node refused yields its error as a value.
+        Raises ChainUnavailable, NodeRefused, CallReverted."""
+        answer = await self.make_request(RPCEndpoint(method), params)
+        if "error" in answer:
+            raise refusal(self.chain_id, answer["error"])
+        return answer["result"]
+
+    async def make_request(self, method: RPCEndpoint, params: Any) -> RPCResponse:
+        """The answer, which may be an error of the node's. Raises ChainUnavailable."""
+        self.requests += 1
+        return self._checked(await self._post(self.encode_rpc_request(method, params), repeatable=method != _SEND))
+
+    async def make_batch_request(self, requests: list[tuple[RPCEndpoint, Any]]) -> list[RPCResponse]:
+        """Answers in order, one HTTP request per 50 calls. Raises ChainUnavailable.
 
         A node that knows no batches is remembered and asked call by call, at the same time.
         """
-        results: list[Any] = []
+        answers: list[RPCResponse] = []
         for start in range(0, len(requests), MAX_BATCH):
-            results += await self._batch(requests[start : start + MAX_BATCH])
-        return results
+            answers += await self._batch(requests[start : start + MAX_BATCH])
+        return answers
 
-    async def post(self, payload: Any) -> Any:
-        """Send a JSON-RPC request or batch as it is; the JSON of the answer. Raises ChainUnavailable."""
+    async def disconnect(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def _batch(self, requests: Sequence[tuple[RPCEndpoint, Any]]) -> list[RPCResponse]:
+        if self._batches and len(requests) > 1:
+            calls = [self.form_request(method, params) for method, params in requests]
+            answer = await self._post(self.encode_batch_request_dicts(calls))
+            if isinstance(answer, list):
+                self.requests += len(calls)
+                found = {item["id"]: item for item in answer if isinstance(item, dict) and type(item.get("id")) is int}
+                return [self._checked(found.get(call["id"])) for call in calls]  # they may come in any order
+            self._checked(answer)
+            self._batches = False
+        return list(await asyncio.gather(*(self.make_request(method, params) for method, params in requests)))
+
+    async def _post(self, body: bytes, *, repeatable: bool = True) -> Any:
         self.round_trips += 1
         if self._session is None:
             self._session = ClientSession(timeout=self._limits, headers=_HEADERS)
-        body = json.dumps(payload, separators=(",", ":"))
         try:
             try:
                 return await self._exchange(self._session, body)
             except ServerDisconnectedError:
-                if "eth_sendRawTransaction" in body:  # it may have arrived
+                if not repeatable:
                     raise
                 return await self._exchange(self._session, body)
         except (ClientError, TimeoutError, OSError) as exc:
@@ -95,57 +96,15 @@ class Rpc:
         except (ValueError, RecursionError) as exc:
             raise ChainUnavailable(self.chain_id, "not a JSON-RPC answer") from exc
 
-    async def _exchange(self, session: ClientSession, body: str) -> Any:
+    async def _exchange(self, session: ClientSession, body: bytes) -> Any:
         async with session.post(self.url, data=body) as response:
-            return json.loads(await response.read())
+            return self.decode_rpc_response(await response.read())
 
-    async def close(self) -> None:
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
-
-    async def _batch(self, requests: Sequence[Request]) -> list[Any]:
-        if self._batches and len(requests) > 1:
-            payload = [self._request(method, params) for method, params in requests]
-            answers = await self.post(payload)
-            if isinstance(answers, list):
-                self.requests += len(requests)
-                return self._in_order(payload, answers)
-            if not isinstance(answers, dict):
-                raise ChainUnavailable(self.chain_id, "not a JSON-RPC answer")
-            self._batches = False
-        return list(await asyncio.gather(*(self._call_or_error(method, params) for method, params in requests)))
-
-    def _in_order(self, payload: Sequence[dict[str, Any]], answers: Sequence[Any]) -> list[Any]:
-        """Results as they were asked for: a node may answer a batch in any order."""
-        found = {answer["id"]: answer for answer in answers if isinstance(answer, dict) and "id" in answer}
-        return [self._result_or_error(found.get(request["id"])) for request in payload]
-
-    def _request(self, method: str, params: Sequence[Any]) -> dict[str, Any]:
-        return {"jsonrpc": "2.0", "id": next(self._numbers), "method": method, "params": list(params)}
-
-    async def _call_or_error(self, method: str, params: Sequence[Any]) -> Any:
-        try:
-            return await self.call(method, *params)
-        except (NodeRefused, CallReverted) as exc:
-            return exc
-
-    def _result_or_error(self, answer: Any) -> Any:
-        try:
-            return self._result(answer)
-        except (NodeRefused, CallReverted) as exc:
-            return exc
-
-    def _result(self, answer: Any) -> Any:
-        if not isinstance(answer, dict):
-            raise ChainUnavailable(self.chain_id, "not a JSON-RPC answer")
-        error = answer.get("error")
-        if error is None:
-            if "result" not in answer:
-                raise ChainUnavailable(self.chain_id, "not a JSON-RPC answer")
-            return answer["result"]
-        details = cast("dict[str, Any]", error) if isinstance(error, dict) else {"message": str(error)}
-        code, message = int(details.get("code") or 0), str(details.get("message"))
-        if code == 3 or "revert" in message.lower():
-            raise CallReverted(message)
-        raise NodeRefused(self.chain_id, code, message)
+    def _checked(self, answer: Any) -> RPCResponse:
+        if isinstance(answer, dict):
+            if answer.get("error") is not None:
+                return cast("RPCResponse", answer)
+            answer.pop("error", None)  # some nodes say `null` beside a result, which web3 takes for nonsense
+            if "result" in answer:
+                return cast("RPCResponse", answer)
+        raise ChainUnavailable(self.chain_id, "not a JSON-RPC answer")

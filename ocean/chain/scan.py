@@ -8,15 +8,17 @@ reorganisation, or another chain at the same address) the index goes back to the
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+
+from eth_typing import HexStr
+from web3.types import BlockData, FilterParams
 
 from ocean.addresses import canonical
-from ocean.chain.contracts import AnswerMalformed, event
+from ocean.chain.contracts import event
+from ocean.chain.errors import AnswerMalformed, ChainUnavailable, NodeRefused
 from ocean.chain.index_store import IndexStore, MetadataEvent
 from ocean.chain.logs import Log
 from ocean.chain.metadata import PackedDocument
 from ocean.chain.network import Network
-from ocean.chain.rpc import ChainUnavailable, NodeRefused
 from ocean.did import did_of
 
 FIRST_RANGE = 10_000
@@ -25,6 +27,7 @@ LARGEST_RANGE = 100_000
 _NFT_CREATED = event("ERC721Factory", "NFTCreated")
 _METADATA_CREATED = event("ERC721Template", "MetadataCreated")
 _METADATA_UPDATED = event("ERC721Template", "MetadataUpdated")
+_TOPICS = [[HexStr(kind.topic) for kind in (_NFT_CREATED, _METADATA_CREATED, _METADATA_UPDATED)]]
 
 
 class ChainScan:
@@ -57,38 +60,39 @@ class ChainScan:
 
     async def _position(self) -> tuple[int, int]:
         """(head, first block to scan), after comparing what was scanned before with this chain."""
-        rpc, start = self._network.rpc, self._network.start_block
+        eth, start = self._network.web3.eth, self._network.start_block
         checkpoints = self._store.checkpoints()
         newest = checkpoints[0][0] if checkpoints else 0
-        head, genesis, block = await rpc.batch([("eth_blockNumber", []), _block(0), _block(newest)])
-        genesis_hash = _hash_of(self._usable(genesis))
+        head, genesis, block = await self._network.read(eth.block_number, eth.get_block(0), eth.get_block(newest))
+        genesis_hash = _hash_of(genesis)
         if genesis_hash is None:
             raise ChainUnavailable(self._network.chain_id, "the node knows no block 0")
         if not self._store.belongs_to(self._network.chain_id, genesis_hash):
             self._store.begin(self._network.chain_id, genesis_hash)
             checkpoints = []
-        if checkpoints and _hash_of(self._usable(block)) != checkpoints[0][1]:
+        if checkpoints and _hash_of(block) != checkpoints[0][1]:
             checkpoints = await self._shared(checkpoints[1:])
             self._store.roll_back(checkpoints[0][0] if checkpoints else -1)
-        return int(self._usable(head), 16), checkpoints[0][0] + 1 if checkpoints else start
+        return head, checkpoints[0][0] + 1 if checkpoints else start
 
     async def _shared(self, checkpoints: list[tuple[int, str]]) -> list[tuple[int, str]]:
-        answers = await self._network.rpc.batch([_block(number) for number, _ in checkpoints])
-        for position, answer in enumerate(answers):
-            if _hash_of(self._usable(answer)) == checkpoints[position][1]:
+        eth = self._network.web3.eth
+        blocks = await self._network.read(*(eth.get_block(number) for number, _ in checkpoints))
+        for position, block in enumerate(blocks):
+            if _hash_of(block) == checkpoints[position][1]:
                 return checkpoints[position:]
         return []
 
     async def _logs(self, first: int, last: int) -> tuple[list[Log], str]:
-        topics = [[_NFT_CREATED.topic, _METADATA_CREATED.topic, _METADATA_UPDATED.topic]]
-        query = {"fromBlock": hex(first), "toBlock": hex(last), "topics": topics}
-        logs, block = await self._network.rpc.batch([("eth_getLogs", [query]), _block(last)])
-        block_hash = _hash_of(self._usable(block))
+        eth = self._network.web3.eth
+        query: FilterParams = {"fromBlock": first, "toBlock": last, "topics": _TOPICS}
+        logs, block = await self._network.read(eth.get_logs(query), eth.get_block(last))
+        block_hash = _hash_of(block)
         if block_hash is None:
             raise ChainUnavailable(self._network.chain_id, "a block vanished while it was read")
         try:
-            return [Log.parse(item) for item in self._usable(logs)], block_hash
-        except (KeyError, TypeError, ValueError) as exc:
+            return [Log.of(item) for item in logs], block_hash
+        except (AttributeError, KeyError, TypeError) as exc:
             raise ChainUnavailable(self._network.chain_id, "logs could not be read") from exc
 
     def _keep(self, logs: Sequence[Log], scanned: tuple[int, str]) -> None:
@@ -107,13 +111,6 @@ class ChainScan:
                 continue  # a contract of somebody else with the same topic
         self._store.add(nfts, events, scanned)
 
-    def _usable(self, answer: Any) -> Any:
-        if isinstance(answer, ChainUnavailable):
-            raise answer
-        if isinstance(answer, Exception):
-            raise ChainUnavailable(self._network.chain_id, "the node refused a read") from answer
-        return answer
-
 
 def _metadata_event(log: Log) -> MetadataEvent:
     created = log.topics[0] == _METADATA_CREATED.topic
@@ -130,9 +127,5 @@ def _metadata_event(log: Log) -> MetadataEvent:
     )
 
 
-def _block(number: int) -> tuple[str, list[Any]]:
-    return ("eth_getBlockByNumber", [hex(number), False])
-
-
-def _hash_of(block: Any) -> str | None:
-    return block["hash"].lower() if isinstance(block, dict) else None
+def _hash_of(block: BlockData | None) -> str | None:
+    return None if block is None else block["hash"].to_0x_hex()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import ValidationError
 
 from ocean.chain.anvil import AnvilFailed, AnvilMissing
-from ocean.chain.rpc import ChainUnavailable
+from ocean.chain.errors import ChainUnavailable
 from pods.keys import KeyFileInvalid
 from provider_api.keys import KeyMissing
 from provider_api.machine.children import ChildFailed

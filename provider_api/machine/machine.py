@@ -17,7 +17,7 @@ import structlog
 from argo.local.pods import Images, SandboxRuntime
 from ocean.chain.anvil import AnvilFailed
 from ocean.chain.development import CHAIN_ID, DevelopmentChain, start_anvil
-from ocean.chain.rpc import ChainUnavailable
+from ocean.chain.errors import ChainUnavailable
 from provider_api.keys import ProviderKeys, load_keys
 from provider_api.machine.children import Child, free_port, inherited_environment, port_is_free
 from provider_api.machine.folder import DataFolder

@@ -16,7 +16,7 @@ from eth_abi.abi import encode
 from eth_account.signers.local import LocalAccount
 
 from ocean.addresses import ZERO
-from ocean.chain.contracts import event, function
+from ocean.chain.contracts import event
 from ocean.chain.development import CONSUMER, ENVIRONMENT, OWNER, PROVIDER, PUBLISHER, STRANGER, account
 from ocean.chain.network import Network
 from ocean.chain.ordering import start_order
@@ -144,7 +144,8 @@ class Chain:
 
     async def forge_logs(self, logs: Sequence[tuple[Sequence[bytes], bytes]], key: LocalAccount = stranger) -> str:
         """Emit any logs from a throw-away contract; the transaction hash. Only the emitter is true."""
-        return (await send(self.network, key, None, emitting_code(logs))).tx_hash
+        code = self.network.web3.eth.contract(abi=[], bytecode=emitting_code(logs))
+        return (await send(self.network, key, code.constructor())).tx_hash
 
     async def forged_order(self, asset: Asset, quote: Quote, *, payer: str = consumer.address) -> str:
         """Logs of an order of `asset` that nobody paid for."""
@@ -167,11 +168,11 @@ class Chain:
     async def order_bundle(self, asset: Asset, quote: Quote, *, key: LocalAccount = consumer) -> str:
         """An order through the factory, which the datatoken then records as the payer."""
         await self.give(asset, key)
-        approve = function("ERC20Template", "approve").encode(self.network.factory, ONE)
-        await send(self.network, key, asset.datatoken, approve)
+        function, factory = self.network.function, self.network.factory
+        await send(self.network, key, function("ERC20Template", asset.datatoken, "approve", factory, ONE))
         bundle = [(asset.datatoken, environment.address, 0, quote.tuple(), (ZERO, ZERO, 0))]
-        data = function("ERC721Factory", "startMultipleTokenOrder").encode(bundle)
-        return (await send(self.network, key, self.network.factory, data)).tx_hash
+        call = function("ERC721Factory", factory, "startMultipleTokenOrder", bundle)
+        return (await send(self.network, key, call)).tx_hash
 
 
 def order_started_log(consumer_: str, payer: str, service_index: int, timestamp: int) -> tuple[list[bytes], bytes]:

@@ -21,8 +21,8 @@ from nacl.public import PrivateKey
 from argo.client.errors import ArgoUnavailable, SubmissionRefused, WorkflowExists, WorkflowFinished, WorkflowNotFound
 from argo.client.records import Node, Template, Workflow
 from ocean.addresses import checksum
+from ocean.chain.errors import ChainUnavailable
 from ocean.chain.orders import Order, OrderInvalid, OrderRequest, normal_hash
-from ocean.chain.rpc import ChainUnavailable
 from ocean.ddo import DDO
 from ocean.file_lists import encode_files
 from ocean.files import UrlFile

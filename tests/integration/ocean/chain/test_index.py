@@ -12,14 +12,13 @@ from typing import Any
 
 import pytest
 
-from ocean.chain.contracts import function
 from ocean.chain.development import start_anvil
 from ocean.chain.documents import RemoteDecryptionFailed
+from ocean.chain.errors import ChainUnavailable
 from ocean.chain.index import UNKNOWN_DID_SECONDS, AssetNotFound, MetadataIndex
 from ocean.chain.metadata import PackedDocument, pack
 from ocean.chain.network import Network
 from ocean.chain.publishing import create_nft, set_metadata, set_packed, set_state
-from ocean.chain.rpc import ChainUnavailable
 from ocean.chain.transactions import send
 from ocean.did import did_of
 from ocean.ecies import encrypt, public_key_of
@@ -93,8 +92,8 @@ async def test_state_and_owner_are_of_this_moment(chain: Chain, index: MetadataI
         assert found.nft is not None
         assert (found.nft.state, found.metadata is None) == (state, False)
     await set_state(chain.network, publisher, asset.nft, 0)
-    move = function("ERC721Template", "transferFrom").encode(publisher.address, stranger.address, 1)
-    await send(chain.network, publisher, asset.nft, move)
+    transfer = (publisher.address, stranger.address, 1)
+    await send(chain.network, publisher, chain.network.function("ERC721Template", asset.nft, "transferFrom", *transfer))
     found = await index.resolve(asset.ddo.id)
     assert found.nft is not None
     assert found.nft.owner == stranger.address

@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from ocean.chain.contracts import AnswerMalformed
+from ocean.chain.errors import AnswerMalformed, CallReverted, ChainUnavailable
 from ocean.chain.network import Network, NetworkMisconfigured
 from ocean.chain.orders import OrderInvalid, verify_order
-from ocean.chain.rpc import CallReverted, ChainUnavailable
 from tests.support.chain import Chain, consumer, free_port, publisher, stranger
 from tests.support.rpc_proxy import rpc_proxy
 
@@ -85,6 +84,37 @@ async def test_node_that_says_something_else(chain: Chain, said: str) -> None:
             await network.head()
         with pytest.raises(ChainUnavailable):
             await network.read_nft(stranger.address)
+        await network.close()
+
+
+@pytest.mark.parametrize("said", ["0x556f1830", "0x4e487b71ff", "Reverted 0xff", "0x08c379a0ff"])
+async def test_contract_that_reverts_with_nonsense(chain: Chain, said: str) -> None:
+    error = {"code": 3, "message": "execution reverted", "data": said}
+    async with rpc_proxy(chain.url) as proxy:
+        network = await Network.open(proxy.url, chain.network.addresses)
+        proxy.answer = json.dumps({"jsonrpc": "2.0", "id": 1, "error": error})
+        assert await network.nft_state(stranger.address) is None
+        await network.close()
+
+
+@pytest.mark.parametrize(
+    "said", ["", "01", "ff" * 32, "ff" * 200, f"{32:064x}{1:064x}" + "ff".ljust(64, "0"), f"{32:064x}{2**255:064x}"]
+)
+async def test_answers_of_other_contracts(chain: Chain, said: str) -> None:
+    """Empty, too short, too long, text that is no UTF-8, text longer than the answer."""
+    async with rpc_proxy(chain.url) as proxy:
+        network = await Network.open(proxy.url, chain.network.addresses)
+        proxy.answer = json.dumps({"jsonrpc": "2.0", "id": 1, "result": "0x" + said})
+        assert await network.nft_state(stranger.address) is None
+        assert await network.read(network.function("ERC20Template", stranger.address, "name")) == [None]
+        await network.close()
+
+
+async def test_node_that_adds_no_error_to_a_result(chain: Chain) -> None:
+    async with rpc_proxy(chain.url) as proxy:
+        network = await Network.open(proxy.url, chain.network.addresses)
+        proxy.answer = '{"jsonrpc":"2.0","id":1,"result":"0x10","error":null}'
+        assert await network.head() == 16
         await network.close()
 
 

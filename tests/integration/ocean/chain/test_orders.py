@@ -8,7 +8,6 @@ import time
 import pytest
 
 from ocean.addresses import ZERO
-from ocean.chain.contracts import function
 from ocean.chain.order_rules import LONGEST_REUSE_CHAIN
 from ocean.chain.ordering import reuse_order
 from ocean.chain.orders import OrderInvalid, OrderRequest, verify_order
@@ -102,13 +101,12 @@ class TestPurchases:
 
     async def test_reverted_transaction_is_no_order(self, chain: Chain) -> None:
         asset = await chain.publish()
-        encoded = function("ERC20Template", "startOrder").encode(
-            environment.address, 0, chain.quote(asset).tuple(), (ZERO, ZERO, 0)
-        )
+        values = (environment.address, 0, chain.quote(asset).tuple(), (ZERO, ZERO, 0))
+        order = chain.network.function("ERC20Template", asset.datatoken, "startOrder", *values)
         with pytest.raises(TransactionFailed):
-            await send(chain.network, consumer, asset.datatoken, encoded)
-        call = {"from": consumer.address, "to": asset.datatoken, "data": "0x" + encoded.hex(), "gas": hex(300_000)}
-        tx = await chain.network.rpc.call("eth_sendTransaction", call)
+            await send(chain.network, consumer, order)
+        unlocked = await order.transact({"from": consumer.address, "gas": 300_000})
+        tx = unlocked.to_0x_hex()
         while await chain.network.receipt(tx) is None:
             await asyncio.sleep(0.005)
         assert await refusal(chain, chain.request(asset, tx)) == "transaction_failed"

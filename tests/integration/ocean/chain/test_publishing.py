@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 
 from ocean.chain.publishing import AssetDraft, create_nft, mint, publish_asset, set_metadata
-from ocean.chain.transactions import TransactionFailed
+from ocean.chain.transactions import TransactionFailed, TransactionUnconfirmed, send
 from ocean.client import Consumer
 from ocean.did import did_of
 from ocean.file_lists import FilesUnreadable, decode_files
@@ -80,6 +80,21 @@ async def test_only_the_publisher_writes_and_mints(chain: Chain) -> None:
         await mint(chain.network, stranger, asset.datatoken, stranger.address)
     with pytest.raises(TransactionFailed):
         await set_metadata(chain.network, stranger, asset.nft, {}, provider_url=PROVIDER_URL)
+
+
+async def test_transaction_that_is_not_mined_in_time(chain: Chain) -> None:
+    asset = await chain.publish()
+    call = chain.network.function("ERC20Template", asset.datatoken, "mint", consumer.address, 1)
+    await chain.network.rpc.call("evm_setAutomine", False)
+    try:
+        with pytest.raises(TransactionUnconfirmed) as caught:
+            await send(chain.network, publisher, call, timeout_seconds=0.1)
+    finally:
+        await chain.network.rpc.call("evm_setAutomine", True)
+        await chain.network.rpc.call("evm_mine")
+    receipt = await chain.network.receipt(caught.value.tx_hash)
+    assert receipt is not None
+    assert receipt.succeeded
 
 
 async def test_transactions_of_one_account_at_the_same_time(chain: Chain) -> None:

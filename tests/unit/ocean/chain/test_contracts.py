@@ -1,12 +1,15 @@
-"""The codec against known selectors and topics, and against answers that do not fit."""
+"""Contract functions and events against known selectors and topics, and logs that do not fit."""
 
 from __future__ import annotations
 
 import pytest
+from eth_utils.abi import function_abi_to_4byte_selector
 
-from ocean.chain.contracts import AnswerMalformed, abi, artifact, creation_code, event, function
+from ocean.chain.contracts import abi, artifact, entry, event
+from ocean.chain.errors import AnswerMalformed
 from ocean.chain.logs import Log
-from ocean.chain.transactions import created_address
+from ocean.chain.node import Node
+from ocean.chain.rpc import Rpc
 
 pytestmark = pytest.mark.unit
 
@@ -25,7 +28,7 @@ pytestmark = pytest.mark.unit
     ],
 )
 def test_selectors(contract: str, name: str, selector: str) -> None:
-    assert function(contract, name).selector.hex() == selector
+    assert function_abi_to_4byte_selector(entry(contract, "function", name)).hex() == selector
 
 
 @pytest.mark.parametrize(
@@ -44,24 +47,11 @@ def test_topics(contract: str, name: str, topic: str) -> None:
     assert event(contract, name).topic == "0x" + topic
 
 
-def test_calls_and_answers_round_trip() -> None:
-    call = function("ERC721Template", "isDeployed")
-    assert call.encode("0x" + "11" * 20).hex() == "90184b02" + "0" * 24 + "11" * 20
-    assert call.decode((1).to_bytes(32, "big")) == (True,)
-
-
-@pytest.mark.parametrize("answer", [b"", b"\1", b"\xff" * 32])
-def test_answers_of_other_contracts(answer: bytes) -> None:
-    with pytest.raises(AnswerMalformed):
-        function("ERC721Template", "isDeployed").decode(answer)
-    with pytest.raises(AnswerMalformed):
-        function("ERC721Template", "getMetaData").decode(answer)
-
-
-def test_text_that_is_no_utf8() -> None:
-    text = (32).to_bytes(32, "big") + (1).to_bytes(32, "big") + b"\xff".ljust(32, b"\0")
-    with pytest.raises(AnswerMalformed):
-        function("ERC20Template", "name").decode(text)
+async def test_call_of_a_function() -> None:
+    address = "0x" + "11" * 20
+    call = Node(Rpc("http://127.0.0.1:9")).function("ERC721Template", address, "isDeployed", address)
+    given = await call.build_transaction({"gas": 1, "gasPrice": 1, "chainId": 1})
+    assert (given["to"], given["data"]) == (address, "0x90184b02" + "0" * 24 + "11" * 20)
 
 
 def test_logs_of_other_events() -> None:
@@ -72,24 +62,15 @@ def test_logs_of_other_events() -> None:
 
 
 def test_unknown_names() -> None:
-    for ask in (lambda: artifact("Nothing"), lambda: function("ERC20Template", "nothing"), lambda: abi("../../x")):
+    for ask in (lambda: artifact("Nothing"), lambda: event("ERC20Template", "nothing"), lambda: abi("../../x")):
         with pytest.raises(LookupError):
             ask()
 
 
-def test_creation_code_ends_with_the_arguments() -> None:
-    plain = bytes.fromhex(artifact("OceanToken")["bytecode"][2:])
-    code = creation_code("OceanToken", "0x" + "11" * 20)
-    assert code == plain + bytes(12) + b"\x11" * 20
-    assert creation_code("ERC20Template") == bytes.fromhex(artifact("ERC20Template")["bytecode"][2:])
-
-
-@pytest.mark.parametrize(
-    ("nonce", "address"),
-    [
-        (0, "0x5FbDB2315678afecb367f032d93F642f64180aa3"),
-        (1, "0xe7f1725E7734CE288F8367e1Bb143E90bb3F0512"),
-    ],
-)
-def test_address_of_a_contract_follows_from_the_nonce(nonce: int, address: str) -> None:
-    assert created_address("0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266", nonce) == address
+async def test_creation_code_ends_with_the_arguments() -> None:
+    node, plain = Node(Rpc("http://127.0.0.1:9")), artifact("OceanToken")["bytecode"]
+    filled = {"gas": 1, "gasPrice": 1, "chainId": 1}
+    given = await node.creation("OceanToken", "0x" + "11" * 20).build_transaction(filled)
+    assert given["data"] == plain + "00" * 12 + "11" * 20
+    given = await node.creation("ERC20Template").build_transaction(filled)
+    assert given["data"] == artifact("ERC20Template")["bytecode"]

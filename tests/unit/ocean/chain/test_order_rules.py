@@ -263,10 +263,10 @@ def test_less_than_one_datatoken() -> None:
 
 
 @pytest.mark.parametrize("data", [b"", b"\xff" * 31, b"\xff" * 160, b"\xff" * 1000])
-@pytest.mark.parametrize("name", ["OrderStarted", "OrderReused", "ProviderFee"])
-def test_logs_with_broken_data_are_refused_not_a_crash(name: str, data: bytes) -> None:
-    kind = event("ERC20Template", name)
-    broken = Log(TOKEN, (kind.topic, *("0x" + "ff" * 32 for _ in kind.indexed)), data, TX, 1, 0)
+@pytest.mark.parametrize(("name", "indexed"), [("OrderStarted", 2), ("OrderReused", 0), ("ProviderFee", 2)])
+def test_logs_with_broken_data_are_refused_not_a_crash(name: str, indexed: int, data: bytes) -> None:
+    topics = (event("ERC20Template", name).topic, *["0x" + "ff" * 32] * indexed)
+    broken = Log(TOKEN, topics, data, TX, 1, 0)
     with pytest.raises(OrderInvalid):
         check_order(REQUEST, evidence(receipt(started(1), broken, broken)), 1_200)
 

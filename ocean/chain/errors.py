@@ -1,0 +1,53 @@
+"""What can go wrong with a chain's node.
+
+A node that cannot be reached, does not answer in time or answers nonsense is `ChainUnavailable`; one that answers with
+a JSON-RPC error is `NodeRefused`, a kind of it; only a reverted call is the caller's business, `CallReverted`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+_REVERTED = 3  # the code that nodes give a reverted call
+
+
+class ChainUnavailable(RuntimeError):
+    """The chain's node did not give a usable answer. Nothing is known; ask again later."""
+
+    def __init__(self, chain_id: int, reason: str = "no answer") -> None:
+        super().__init__(f"the node of chain {chain_id} is not available: {reason}")
+        self.chain_id = chain_id
+        self.reason = reason
+
+
+class NodeRefused(ChainUnavailable):
+    """The node answered with an error, for example because a log query spans too many blocks."""
+
+    def __init__(self, chain_id: int, code: int, message: str) -> None:
+        super().__init__(chain_id, message)
+        self.code = code
+
+
+class CallReverted(RuntimeError):
+    """A contract refused the call or transaction."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class AnswerMalformed(ValueError):
+    """Bytes of a call's answer or of a log do not fit the ABI: the other side is not the contract it was taken for."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"the chain's answer does not fit {name}")
+        self.name = name
+
+
+def refusal(chain_id: int, error: Any) -> NodeRefused | CallReverted:
+    """What the `error` of a JSON-RPC answer means."""
+    details = error if isinstance(error, dict) else {"message": str(error)}
+    code, message = details.get("code"), str(details.get("message"))
+    if code == _REVERTED or "revert" in message.lower():
+        return CallReverted(message)
+    return NodeRefused(chain_id, code if isinstance(code, int) else 0, message)
