@@ -15,7 +15,6 @@ from argo.client.errors import (
     WorkflowFinished,
     WorkflowNotFound,
 )
-from argo.client.pod_names import node_id, pod_name
 from argo.client.records import Node, Template, Workflow
 
 __all__ = [
@@ -31,6 +30,4 @@ __all__ = [
     "WorkflowExists",
     "WorkflowFinished",
     "WorkflowNotFound",
-    "node_id",
-    "pod_name",
 ]

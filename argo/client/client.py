@@ -19,8 +19,8 @@ from argo.client.connection import Connection, Token
 from argo.client.errors import ArgumentsMismatch, WorkflowFinished, WorkflowNotFound
 from argo.client.logs import LogStream
 from argo.client.parsing import nodes_left_out, parse_template, parse_workflow
-from argo.client.pod_names import pod_name
 from argo.client.records import Template, Workflow
+from argo.naming import pod_name
 from workflow_templates import names
 
 if TYPE_CHECKING:

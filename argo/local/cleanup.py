@@ -12,12 +12,12 @@ from argo.local import hostfiles
 from argo.local.active import Active
 from argo.local.engine.node import Node
 from argo.local.engine.state import Run
-from argo.local.names import pod_name
 from argo.local.podplan import Places
 from argo.local.rows import Row
 from argo.local.runtime import PodRuntime, PodStatus
 from argo.local.spec import quantities
 from argo.local.store import Store
+from argo.naming import pod_name
 
 _OWNER: Final = "owner.json"
 _AT_THE_END: Final = ("OnWorkflowCompletion", "OnPodCompletion")

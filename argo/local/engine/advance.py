@@ -13,8 +13,8 @@ from argo.local.engine import dag, pods, retry
 from argo.local.engine.node import Node
 from argo.local.engine.pods import Observation
 from argo.local.engine.state import Lock, Run
-from argo.local.names import node_id
 from argo.local.spec.model import Template
+from argo.naming import node_id
 
 KILLED: Final = "workflow shutdown with strategy:  {}"
 STOPPED: Final = "Stopped with strategy '{}'"

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from argo.local.engine.node import FINAL, Node
 from argo.local.engine.times import parse, stamp
-from argo.local.names import node_id, pod_name
 from argo.local.spec.model import Spec
+from argo.naming import node_id, pod_name
 
 OWN: Final = "workflows.argoproj.io/"
 

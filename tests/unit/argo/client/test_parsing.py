@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from argo.client.parsing import nodes_left_out, parse_template, parse_workflow
-from argo.client.pod_names import node_id, pod_name
 from argo.client.records import Workflow
 from tests.support.replay import RECORDINGS, recorded_job, recorded_rest
 
@@ -35,7 +34,6 @@ def test_every_recorded_state_can_be_read(name: str) -> None:
         assert not nodes_left_out(document)
         for node in workflow.nodes:
             assert status["nodes"][node.id]["phase"] == node.phase
-            assert node.id == node_id(workflow.name, node.name)
 
 
 def test_a_created_workflow_has_no_phase_yet() -> None:
@@ -138,13 +136,3 @@ def test_something_else_is_refused(document: dict[str, Any]) -> None:
         parse_workflow(document)
     with pytest.raises(ValueError, match="no name"):
         parse_template(document)
-
-
-def test_pod_names_are_argos() -> None:
-    # as recorded: the log of that pod was asked for by this name
-    assert pod_name("j-live", "algorithm", "j-live.algorithm") == "j-live-algorithm-4056294113"
-    assert pod_name("j-live", "compute", "j-live") == "j-live"
-    assert node_id("j-success", "j-success.onExit.publishing(0)") == "j-success-1645312736"
-    long = pod_name("w" * 200, "t" * 100, "node")
-    assert len(long) <= 253
-    assert long.startswith("w" * 200 + "-" + "t" * 41 + "-")

@@ -1,4 +1,4 @@
-"""The name of a node's pod, which Argo keeps in no field of the workflow.
+"""How Argo names nodes and pods. The name of a node's pod stands in no field of the workflow.
 
 Argo's rule (pod name format v2): the workflow's name, the template's name and a 32-bit FNV-1a hash of the node's *name*
 (not its display name). The hash with the workflow's name alone is the node's id.

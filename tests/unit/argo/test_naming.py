@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from argo.local.names import node_id, pod_name
+from argo.naming import node_id, pod_name
 from tests.support.argo_server import RECORDINGS
 
 pytestmark = pytest.mark.unit
@@ -26,4 +26,6 @@ def test_every_recorded_node_has_the_id_that_we_compute() -> None:
 def test_a_recorded_pod_name() -> None:
     assert pod_name("j-live", "algorithm", "j-live.algorithm") == "j-live-algorithm-4056294113"
     assert pod_name("j", "main", "j") == "j"
-    assert len(pod_name("j" * 60, "t" * 300, "x")) <= 253
+    long = pod_name("w" * 200, "t" * 100, "node")
+    assert len(long) <= 253
+    assert long.startswith("w" * 200 + "-" + "t" * 41 + "-")
