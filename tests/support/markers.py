@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -35,7 +36,13 @@ def find_markers(markers: Mapping[str, str], places: Iterable[tuple[str, bytes]]
 def files_below(folder: Path, *, without: Iterable[Path] = ()) -> Iterator[tuple[str, bytes]]:
     """Every file: (path, path and content, because a name can tell too)."""
     left_out = tuple(without)
-    for path in sorted(folder.rglob("*")):
+
+    def unless_removed(error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError):  # earlier jobs are being cleaned up meanwhile
+            raise error
+
+    found = os.walk(folder, onerror=unless_removed)
+    for path in sorted(Path(place, name) for place, folders, files in found for name in (*folders, *files)):
         if any(path.is_relative_to(other) for other in left_out):
             continue
         try:
