@@ -7,8 +7,10 @@ that reads and then writes takes its lock at once, so it can never fail half-way
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager, closing, nullcontext
 from typing import Any
 
 from sqlalchemy import Connection, event, text
@@ -37,6 +39,8 @@ class Database:
 
     async def open(self) -> None:
         """Bring the tables up to date."""
+        if self.is_sqlite and self._url.database:
+            await asyncio.to_thread(_enable_write_ahead_log, self._url.database)
         async with self.engine.begin() as connection:
             if self._url.get_backend_name() == "postgresql":
                 await connection.execute(text(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})"))
@@ -57,10 +61,28 @@ class Database:
             yield connection
 
 
+def _enable_write_ahead_log(path: str) -> None:
+    """Once for the file, which remembers it. SQLite does not wait when two processes change the mode at the same time.
+
+    Raises sqlite3.OperationalError when the file stays locked.
+    """
+    deadline = time.monotonic() + BUSY_TIMEOUT_SECONDS
+    with closing(sqlite3.connect(path, timeout=BUSY_TIMEOUT_SECONDS)) as connection:
+        while True:
+            try:
+                connection.execute("PRAGMA journal_mode=WAL")
+            except sqlite3.OperationalError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.01)
+            else:
+                return
+
+
 def _prepare_sqlite(connection: Any, record: object) -> None:
     connection.isolation_level = None  # the driver must not begin transactions by itself
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", f"busy_timeout={BUSY_TIMEOUT_SECONDS * 1000}"):
+    for pragma in ("synchronous=FULL", f"busy_timeout={BUSY_TIMEOUT_SECONDS * 1000}"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 

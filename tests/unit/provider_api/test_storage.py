@@ -164,6 +164,17 @@ async def test_a_freed_order_of_a_released_claim_may_be_taken_meanwhile(database
         await claims.reopen(released, "5")
 
 
+async def test_many_open_a_fresh_file_at_once(tmp_path: Path) -> None:
+    """Changing a file's journal mode is the one thing that SQLite refuses instead of waiting."""
+    for round_ in range(5):
+        databases = [Database(f"sqlite+aiosqlite:///{tmp_path / f'{round_}.sqlite'}") for _ in range(6)]
+        try:
+            await asyncio.gather(*(database.open() for database in databases))
+        finally:
+            for database in databases:
+                await database.close()
+
+
 async def test_two_processes_share_one_file(tmp_path: Path) -> None:
     url = f"sqlite+aiosqlite:///{tmp_path / 'service.sqlite'}"
     first, second = Database(url), Database(url)
