@@ -36,6 +36,9 @@ class ServerSettings(_Group):
     """Address to listen on. Loopback, because a single machine is the default; `0.0.0.0` in a container."""
     port: int = Field(default=8030, ge=0, le=65535)
     """Port to listen on; 0 lets the system choose. 8030 is the port that Ocean's own tools expect."""
+    public_urls: tuple[str, ...] = ()
+    """Addresses under which publishers name this service in their documents (`serviceEndpoint`). An asset that names
+    another address belongs to another provider, unless its files open with our key."""
     max_body_bytes: int = 4 * 1024 * 1024
     """Largest request body. Raw algorithms are sent in the body; the sealed job spec is limited much earlier."""
 
@@ -87,11 +90,41 @@ class StorageSettings(_Group):
     """SQLAlchemy address, sqlite+aiosqlite:///… or postgresql+asyncpg://…. Empty: service.sqlite in the data folder."""
 
 
+class MetadataSettings(_Group):
+    store_url: str | None = None
+    """Address of a metadata store (Aquarius) that is asked for documents first; what it says is checked against the
+    chain. Empty: the own index alone."""
+    timeout_seconds: float = Field(default=4.0, gt=0)
+    """Time limit of one request to the store; without an answer the own index decides."""
+    max_document_bytes: int = 8 * 1024 * 1024
+    """Largest document that is read or validated."""
+
+
+class AccessSettings(_Group):
+    authorized_decrypters: tuple[str, ...] = ()
+    """Addresses that may ask for decryption of documents; empty: everybody."""
+    rbac_url: str | None = None
+    """Access control server that is asked before every use of an asset; empty: nobody is asked."""
+    private_provider: bool = False
+    """What the access control server is told: `private` instead of `public`."""
+    proof_url: str | None = None
+    """Where a proof of every finished download is sent (HTTP POST); empty: nowhere."""
+    timeout_seconds: float = Field(default=5.0, gt=0)
+    """Time limit of one request to either of them."""
+
+
 class OutgoingSettings(_Group):
     allow_private: tuple[str, ...] = ()
-    """`host:port` pairs that downloads may reach although the address is private. Exact, never a port of ours."""
+    """`host:port` or `network/bits:port` that downloads may reach although the address is private. Never a port of
+    ours."""
     forbid: tuple[str, ...] = ()
     """`host:port` pairs that stay closed whatever else is allowed."""
+    ipfs_gateway: str | None = None
+    """Gateway for files of type ipfs: `GET {gateway}/ipfs/{hash}`. A private one must be in `allow_private`."""
+    arweave_gateway: str | None = None
+    """Gateway for files of type arweave: `GET {gateway}/{transactionId}`. A private one must be in `allow_private`."""
+    max_checksum_bytes: int = 32 * 1024 * 1024
+    """fileinfo computes checksums of files up to this size."""
     timeout_seconds: float = Field(default=20.0, gt=0)
     """Time limit for hashing one algorithm file."""
     max_algorithm_bytes: int = 256 * 1024 * 1024
@@ -111,6 +144,8 @@ class LimitSettings(_Group):
     """Value of Retry-After on 503."""
     list_limit: int = 100
     """Most jobs in one answer."""
+    token_seconds: int = 366 * 24 * 3600
+    """Longest lifetime of a token (createAuthToken)."""
     datasets: int = 20
     """Most datasets in one request: each costs reads of a chain."""
 
@@ -126,6 +161,9 @@ class PolicySettings(_Group):
     """Let jobs have a network when every compute dataset says allowNetworkAccess. Off: such jobs run without."""
     respect_purgatory: bool = True
     """Treat assets in purgatory as disabled."""
+    tolerate_missing_nonce: bool = False
+    """Accept a stop or delete of one job whose request carries, or whose signature covers, no nonce: ocean.js sends such
+    ones (delete in all its 3.x versions, stop since 3.3.3). Whoever has seen such a request can repeat it."""
     failures_as_finished: bool = False
     """Report failures 41 and 62 as 70, for callers that wait for a status above 60; reason and exit code still tell."""
 
@@ -156,6 +194,8 @@ class Settings(BaseSettings):
     results: ResultSettings = ResultSettings()
     storage: StorageSettings = StorageSettings()
     outgoing: OutgoingSettings = OutgoingSettings()
+    metadata: MetadataSettings = MetadataSettings()
+    access: AccessSettings = AccessSettings()
     limits: LimitSettings = LimitSettings()
     policy: PolicySettings = PolicySettings()
     log: LogSettings = LogSettings()
