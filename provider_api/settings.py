@@ -162,8 +162,8 @@ class PolicySettings(_Group):
     respect_purgatory: bool = True
     """Treat assets in purgatory as disabled."""
     tolerate_missing_nonce: bool = False
-    """Accept a stop or delete of one job whose request carries, or whose signature covers, no nonce: ocean.js sends such
-    ones (delete in all its 3.x versions, stop since 3.3.3). Whoever has seen such a request can repeat it."""
+    """Accept a stop or delete of one job whose request carries, or whose signature covers, no nonce, as ocean.js
+    sends them (delete in all of 3.x, stop since 3.3.3). Whoever has seen such a request can repeat it."""
     failures_as_finished: bool = False
     """Report failures 41 and 62 as 70, for callers that wait for a status above 60; reason and exit code still tell."""
 
