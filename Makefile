@@ -16,6 +16,7 @@ serve: setup ## the whole service on this machine, with a development chain
 	@$(C2D) serve
 
 test: setup ## all tests
+	@./tools/setup-clients
 	@.venv/bin/python -m pytest
 
 lint: setup ## style, types, layers, rendered files
@@ -24,14 +25,17 @@ lint: setup ## style, types, layers, rendered files
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports
 	@$(C2D) templates render --check
+	@$(C2D) settings | diff -u docs/reference/settings.md -
+	@$(C2D) openapi | diff -u docs/reference/openapi.json -
 
 format: setup ## put the code into shape
 	@.venv/bin/ruff check --fix .
 	@.venv/bin/ruff format .
 
-render: setup ## render the environments to argo/gitops and the page of settings
+render: setup ## render the environments to argo/gitops, the page of settings, the description of the API
 	@$(C2D) templates render
 	@$(C2D) settings > docs/reference/settings.md
+	@$(C2D) openapi > docs/reference/openapi.json
 
 bench: setup ## measure, each figure beside what it is compared with
 	@.venv/bin/python -m benchmarks
@@ -41,4 +45,4 @@ lock: setup ## resolve the dependencies anew
 	  --python-version 3.11 --upgrade --quiet pyproject.toml -o requirements.lock
 
 clean: ## remove what was installed and all local data
-	@rm -rf .venv tools/node_modules data
+	@rm -rf .venv .clients tools/node_modules data

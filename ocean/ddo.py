@@ -15,6 +15,8 @@ from typing import Annotated, Any, NoReturn
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError
 from pydantic.alias_generators import to_camel
 
+from ocean.json_bounds import JsonUnbounded, require_bounded
+
 UNBOUND_VERSION = "4.0.0"  # what a document without `version` is
 
 
@@ -140,14 +142,22 @@ class DDO(_Section):
         """Read a document from JSON (UTF-8) or an object. Raises DDOMalformed."""
         document = source if isinstance(source, dict) else _loaded(source)
         try:
+            require_bounded(document)
             ddo = cls.model_validate(document)
+        except JsonUnbounded:
+            raise DDOMalformed("document") from None
         except ValidationError as error:
             place = error.errors(include_url=False, include_context=False, include_input=False)[0]["loc"]
             raise DDOMalformed(".".join(map(str, place))) from None
-        except RecursionError:
-            raise DDOMalformed("document") from None
         ddo._document = copy.deepcopy(document)
         return ddo
+
+    def with_added(self, *, stats: dict[str, Any], purgatory: dict[str, Any]) -> DDO:
+        """The same document with these two of the added fields, which change without a metadata event."""
+        changed = self.model_copy(update={"stats": stats, "purgatory": purgatory})
+        if self._document is not None:
+            changed._document = self._document | {"stats": stats, "purgatory": purgatory}
+        return changed
 
     def document(self) -> dict[str, Any]:
         """The document as it was received, a copy."""

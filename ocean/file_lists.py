@@ -9,7 +9,7 @@ from typing import Any
 from ocean import ecies
 from ocean.addresses import AddressInvalid, canonical, checksum
 from ocean.ddo import UNBOUND_VERSION
-from ocean.files import FileObjectInvalid, UrlFile, parse_file
+from ocean.files import File, FileObjectInvalid, parse_file
 from ocean.keys import Key, private_bytes
 
 
@@ -21,7 +21,7 @@ class FilesUnreadable(ValueError):
         self.reason = reason
 
 
-def encode_files(files: Iterable[UrlFile], datatoken: str, nft: str, public_key: bytes | str) -> str:
+def encode_files(files: Iterable[File], datatoken: str, nft: str, public_key: bytes | str) -> str:
     """The `files` of a service: `0x` hex, readable with the key, and usable in this asset and service only.
 
     Raises AddressInvalid, PublicKeyInvalid.
@@ -42,7 +42,7 @@ def decode_files(
     nft: str,
     private_key: Key,
     allow_unbound: bool = False,
-) -> tuple[UrlFile, ...]:
+) -> tuple[File, ...]:
     """The file list of a service of a DDO with this version. Raises FilesUnreadable, also for an empty list,
     and KeyInvalid.
 

@@ -11,11 +11,11 @@ import base64
 import binascii
 import zlib
 from collections.abc import Iterable
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from nacl.exceptions import CryptoError
 from nacl.public import Box, PrivateKey, PublicKey
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 MAX_SEALED_BYTES = (
     96 * 1024
@@ -49,13 +49,46 @@ class Binding(_Value):
     network: Literal["none", "public"]
 
 
+class UrlSource(_Value):
+    """A file behind a URL: what files of the types url, ipfs, arweave and graphql come to. `userdata` go into the query
+    (GET), or are the JSON body (POST)."""
+
+    type: Literal["url"] = "url"
+    url: str
+    method: Literal["GET", "POST"] = "GET"
+    headers: dict[str, str] = {}
+    userdata: dict[str, Any] | None = None
+
+
+class TextSource(_Value):
+    """A file that travels in the job spec: the answer of a contract, asked at the start of the job."""
+
+    type: Literal["text"] = "text"
+    text: str
+
+
+class ProviderSource(_Value):
+    """A file of an asset that another provider serves. The pod asks for it as the environment, with this order."""
+
+    type: Literal["provider"] = "provider"
+    download: str  # address of that provider's download endpoint
+    nonce: str  # and of its nonce endpoint
+    did: str
+    service_id: str
+    tx: str
+    index: int
+    userdata: dict[str, Any] | None = None
+
+
+Source = Annotated[UrlSource | TextSource | ProviderSource, Field(discriminator="type")]
+
+
 class InputAsset(_Value):
     """One dataset: its files lie at /data/inputs/{did without did:op:}/{position}."""
 
     did: str
     service_id: str
-    files: tuple[dict[str, Any], ...]  # decrypted file objects, `ocean.files`
-    userdata: dict[str, Any] | None = None
+    files: tuple[Source, ...]
     ddo: dict[str, Any]
 
 
@@ -65,9 +98,8 @@ class Algorithm(_Value):
     did: str = ""  # "" for a raw algorithm
     ddo: dict[str, Any] | None = None
     rawcode: str | None = None
-    files: tuple[dict[str, Any], ...] = ()
+    files: tuple[Source, ...] = ()
     sha256: tuple[str, ...] = ()  # expected digest of each file, lower-case hex; empty: not known
-    userdata: dict[str, Any] | None = None
     custom_data: Any = None  # written to algoCustomData.json
     entrypoint: str  # shell text with $ALGO
 

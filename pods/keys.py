@@ -4,7 +4,9 @@ A folder of an environment (a Secret in a cluster) holds
 
 * `environment.key`, the environment's private keys: the first is the one in use, further lines are old ones that are
   still accepted, so that a key can be changed while jobs are waiting;
-* `service.pub`, the public keys of the services whose job specs the environment accepts, likewise.
+* `service.pub`, the public keys of the services whose job specs the environment accepts, likewise;
+* `ethereum.key`, the private key of the account in whose name inputs of other providers are downloaded (0x and 64 hex
+  digits); without it such jobs fail.
 """
 
 from __future__ import annotations
@@ -19,8 +21,11 @@ from typing import TypeVar
 
 from nacl.public import PrivateKey, PublicKey
 
+from ocean.keys import private_bytes
+
 ENVIRONMENT_KEY_FILE = "environment.key"
 SERVICE_PUBLIC_FILE = "service.pub"
+ETHEREUM_KEY_FILE = "ethereum.key"
 
 _Key = TypeVar("_Key", PrivateKey, PublicKey)
 
@@ -70,6 +75,17 @@ def read_public_keys(path: Path) -> tuple[PublicKey, ...]:
 def read_key_ring(folder: Path) -> KeyRing:
     """Raises KeyFileInvalid."""
     return KeyRing(read_private_keys(folder / ENVIRONMENT_KEY_FILE), read_public_keys(folder / SERVICE_PUBLIC_FILE))
+
+
+def read_ethereum_key(folder: Path) -> bytes | None:
+    """The key of the environment's account; None if the folder has none. Raises KeyFileInvalid."""
+    path = folder / ETHEREUM_KEY_FILE
+    if not path.exists():
+        return None
+    try:
+        return private_bytes(path.read_text(encoding="ascii").strip())
+    except (OSError, ValueError) as exc:
+        raise KeyFileInvalid(path, type(exc).__name__) from None
 
 
 def load_or_make_private_key(path: Path) -> PrivateKey:

@@ -7,6 +7,7 @@ import sys
 import uvicorn
 
 from provider_api.app import create_app
+from provider_api.http_protocol import BoundedProtocol
 from provider_api.logs import configure_logging
 from provider_api.settings import load_settings
 
@@ -21,6 +22,7 @@ def main() -> None:
         create_app(settings),
         host=settings.server.host,
         port=settings.server.port,
+        http=BoundedProtocol,
         access_log=False,
         server_header=False,
         log_config=None,

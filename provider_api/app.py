@@ -10,10 +10,12 @@ from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match
 from starlette.types import ASGIApp
 
-from provider_api import routes
+from provider_api import aquarius, openapi, routes
 from provider_api.errors import ApiError, NotOffered, render
+from provider_api.responses import json_bytes
 from provider_api.services import OpenNeighbours, open_neighbours, open_services
 from provider_api.settings import Settings
 from provider_api.transport import Transport
@@ -30,6 +32,9 @@ def create_app(settings: Settings, neighbours: OpenNeighbours = open_neighbours)
         async with open_services(settings, neighbours) as services:
             app.state.services = services
             app.state.root = routes.root.document(services)
+            described = openapi.document()
+            app.state.spec = json_bytes(described, sort_keys=False)
+            app.state.docs = openapi.page(described)
             log.info("service_ready", chains=services.chains.ids(), provider=services.keys.address)
             yield
 
@@ -42,6 +47,7 @@ def create_app(settings: Settings, neighbours: OpenNeighbours = open_neighbours)
         redirect_slashes=False,
     )
     app.include_router(routes.router)
+    app.include_router(aquarius.router)
     app.add_middleware(ErrorNet, retry_after_seconds=settings.limits.retry_after_seconds)
     app.add_exception_handler(ApiError, _render)
     app.add_exception_handler(HTTPException, _render_http)
@@ -51,6 +57,8 @@ def create_app(settings: Settings, neighbours: OpenNeighbours = open_neighbours)
 async def _render(request: Request, error: Exception) -> Response:
     if not isinstance(error, ApiError):
         raise error
+    if isinstance(error, NotOffered) and error.status == 405:
+        return render(NotOffered(405, _allowed(request)))
     return render(error)
 
 
@@ -58,4 +66,14 @@ async def _render_http(request: Request, error: Exception) -> Response:
     """Unknown paths and wrong methods, which the router finds."""
     if not isinstance(error, HTTPException):
         raise error
-    return render(NotOffered(405 if error.status_code == 405 else 404))
+    return render(NotOffered(405, _allowed(request)) if error.status_code == 405 else NotOffered(404))
+
+
+def _allowed(request: Request) -> str:
+    """The methods that the path of a request has. HEAD is not among them: it is mostly answered with 405."""
+
+    def exists(method: str) -> bool:
+        scope = {**request.scope, "method": method}
+        return any(route.matches(scope)[0] is Match.FULL for route in request.app.router.routes)
+
+    return ", ".join(method for method in ("DELETE", "GET", "PATCH", "POST", "PUT") if exists(method))

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import structlog
 
 from ocean.addresses import ZERO, canonical, checksum
+from ocean.chain.decryption import Publication, read_publication
 from ocean.chain.errors import AnswerMalformed, ChainUnavailable
 from ocean.chain.index import AssetNotFound, MetadataIndex
 from ocean.chain.network import Network
 from ocean.chain.orders import Order, OrderRequest, verify_order
+from ocean.chain.remote_decryption import through
+from ocean.chain.store import MetadataStore
+from ocean.chain.views import read_view
 from ocean.ddo import DDO
+from ocean.files import ContractFile
+from ocean.outgoing import OutgoingGuard
 from provider_api.keys import ProviderKeys
 from provider_api.settings import ChainSettings
 
@@ -49,6 +55,15 @@ class Chain(Protocol):
 
     async def head(self) -> int: ...
 
+    @property
+    def scanned(self) -> int:
+        """The newest block whose assets are known; a resolution goes to the head anyhow."""
+
+    async def view(self, file: ContractFile, arguments: Sequence[Any]) -> Any:
+        """Raises ViewFailed, UserdataInvalid."""
+
+    async def publication(self, nft: str, tx: str | None) -> Publication: ...
+
 
 @dataclass(frozen=True, slots=True)
 class OceanChain:
@@ -65,6 +80,10 @@ class OceanChain:
     @property
     def name(self) -> str:
         return self.network.name
+
+    @property
+    def scanned(self) -> int:
+        return self.index.scanned
 
     async def resolve(self, did: str) -> DDO | None:
         try:
@@ -87,6 +106,12 @@ class OceanChain:
     async def head(self) -> int:
         return await self.network.head()
 
+    async def view(self, file: ContractFile, arguments: Sequence[Any]) -> Any:
+        return await read_view(self.network, file, arguments)
+
+    async def publication(self, nft: str, tx: str | None) -> Publication:
+        return await read_publication(self.network, nft, tx)
+
 
 class Chains:
     """All chains by id."""
@@ -104,23 +129,43 @@ class Chains:
         return self._chains.get(chain_id)
 
     async def resolve(self, did: str) -> tuple[Chain, DDO] | None:
-        """The asset and its chain: a DID does not say which, so all are asked. Raises ChainUnavailable only if no
-        chain knows the asset and one could not be asked."""
-        chains = self.all()
-        answers = await asyncio.gather(*(chain.resolve(did) for chain in chains), return_exceptions=True)
-        for chain, answer in zip(chains, answers, strict=True):
-            if isinstance(answer, DDO):
-                return chain, answer
-        for answer in answers:
-            if isinstance(answer, BaseException):
-                raise answer
+        """The asset and its chain: a DID does not say which, so all are asked, and the first that knows it ends the
+        question: others may be slow. Raises ChainUnavailable only if no chain knows the asset and one could not be
+        asked."""
+        asked = {asyncio.ensure_future(chain.resolve(did)): chain for chain in self.all()}
+        failure: BaseException | None = None
+        waiting = set(asked)
+        try:
+            while waiting:
+                answered, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+                for answer in answered:
+                    if (error := answer.exception()) is not None:
+                        failure = error
+                    elif (ddo := answer.result()) is not None:
+                        return asked[answer], ddo
+        finally:
+            for task in waiting:
+                task.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
+        if failure is not None:
+            raise failure
         return None
 
 
 async def open_chain(
-    settings: ChainSettings, keys: ProviderKeys, data_folder: Path, addresses: Path, stack: AsyncExitStack
+    settings: ChainSettings,
+    keys: ProviderKeys,
+    data_folder: Path,
+    addresses: Path,
+    stack: AsyncExitStack,
+    *,
+    guard: OutgoingGuard | None = None,
+    store: MetadataStore | None = None,
 ) -> OceanChain:
     """Open one chain; the stack closes it. Waits for a node that is just starting.
+
+    guard: through it other providers are asked to open documents that were encrypted for them; None: nobody is asked.
+    store: a metadata store to ask about assets too.
 
     Raises ChainUnavailable, ocean.chain.network.NetworkMisconfigured.
     """
@@ -132,7 +177,9 @@ async def open_chain(
 
     network = await _patiently(attempt)
     stack.push_async_callback(network.close)
-    index = MetadataIndex(network, keys.private_key, data_folder / f"assets-{network.chain_id}.sqlite")
+    key, remembered = keys.private_key, data_folder / f"assets-{network.chain_id}.sqlite"
+    remote = None if guard is None else through(guard, key, network.chain_id)
+    index = MetadataIndex(network, key, remembered, remote_decryption=remote, store=store)
     stack.push_async_callback(index.close)
     fee_token = checksum(settings.fee_token) if settings.fee_token else network.ocean
     return OceanChain(network, index, ZERO if canonical(fee_token) == ZERO else fee_token)

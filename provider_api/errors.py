@@ -4,7 +4,7 @@ Ocean's clients tell four shapes apart by their keys, so each has its class here
 
 (a) `InvalidRequest`   400 `{"errors": {field: [text…] or text}, "message": "Validation error", "success": false}`
 (b) `Refused`          4xx `{"error": "text"}` or `{"error": {"place": "code"}}`
-(c) `NotOffered`       404, 405, 413 `{"context": null, "error": "404 Not Found: …"}`
+(c) `NotOffered`       404, 405, 413 … `{"context": null, "error": "404 Not Found: …"}`
 (d) everything else    503 with Retry-After for a neighbour's fault, 500 for ours: `{"context": null, "error": "…"}`
 
 The peer puts the request's own values into `context`; ours stays null, because requests carry signatures.
@@ -22,12 +22,22 @@ from starlette.responses import Response
 from provider_api.responses import json_response
 
 FieldErrors = Mapping[str, Sequence[str] | str]
-_NAMES = {404: "Not Found", 405: "Method Not Allowed", 413: "Request Entity Too Large"}
+_NAMES = {
+    400: "Bad Request",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    413: "Request Entity Too Large",
+    414: "Request-URI Too Long",
+    431: "Request Header Fields Too Large",
+}
 _TEXTS = {
+    400: "The browser (or proxy) sent a request that this server could not understand.",
     404: "The requested URL was not found on the server. If you entered the URL manually please check your spelling"
     " and try again.",
     405: "The method is not allowed for the requested URL.",
     413: "The data value transmitted exceeds the capacity limit.",
+    414: "The length of the requested URL exceeds the capacity limit for this server.",
+    431: "One or more header fields exceeds the maximum size.",
 }
 
 
@@ -69,11 +79,15 @@ class Refused(ApiError):
 
 
 class NotOffered(ApiError):
-    """(c): no such path or method, or a body beyond the limit."""
+    """(c): no such path or method, or a request beyond the limits. `allow`: the methods that a path has, for 405."""
 
-    def __init__(self, status: int = 404) -> None:
-        super().__init__(f"{status} {_NAMES[status]}: {_TEXTS[status]}")
-        self.status = status
+    def __init__(self, status: int = 404, allow: str = "") -> None:
+        self.name = _NAMES[status]
+        super().__init__(f"{status} {self.name}: {_TEXTS[status]}")
+        self.status, self.allow = status, allow
+
+    def headers(self) -> dict[str, str]:
+        return {"Allow": self.allow} if self.allow else {}
 
 
 class NeighbourAway(ApiError):

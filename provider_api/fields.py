@@ -47,22 +47,32 @@ def required(name: str, value: Any, given: Input) -> str | None:
     return None if is_present(value) else f"The {_words(name)} field is required."
 
 
-def required_without(*others: str) -> Rule:
-    def rule(name: str, value: Any, given: Input) -> str | None:
-        if is_present(value) or all(is_present(given.get(other)) for other in others):
-            return None
-        return f"The {_words(name)} field is required when {', '.join(others)} is not present."
+@dataclass(frozen=True, slots=True)
+class RequiredWithout:
+    others: tuple[str, ...]
 
-    return rule
+    def __call__(self, name: str, value: Any, given: Input) -> str | None:
+        if is_present(value) or all(is_present(given.get(other)) for other in self.others):
+            return None
+        return f"The {_words(name)} field is required when {', '.join(self.others)} is not present."
+
+
+@dataclass(frozen=True, slots=True)
+class RequiredWithAll:
+    others: tuple[str, ...]
+
+    def __call__(self, name: str, value: Any, given: Input) -> str | None:
+        if is_present(value) or not all(is_present(given.get(other)) for other in self.others):
+            return None
+        return f"The {_words(name)} field is required when {', '.join(self.others)} are present."
+
+
+def required_without(*others: str) -> Rule:
+    return RequiredWithout(others)
 
 
 def required_with_all(*others: str) -> Rule:
-    def rule(name: str, value: Any, given: Input) -> str | None:
-        if is_present(value) or not all(is_present(given.get(other)) for other in others):
-            return None
-        return f"The {_words(name)} field is required when {', '.join(others)} are present."
-
-    return rule
+    return RequiredWithAll(others)
 
 
 NONCE = re.compile(r"[0-9]{1,78}(\.[0-9]{1,18})?", re.ASCII)
@@ -89,8 +99,8 @@ def integer(name: str, value: Any, given: Input) -> str | None:
 
 
 def text_value(name: str, value: Any, given: Input) -> str | None:
-    """Text, or a plain number that stands for its text."""
-    if value is None or (isinstance(value, str | int) and not isinstance(value, bool)):
+    """Text, or a plain number that stands for its text. No null bytes: a database may not be able to hold them."""
+    if value is None or (isinstance(value, str | int) and not isinstance(value, bool) and "\0" not in str(value)):
         return None
     return f"The {_words(name)} format is invalid."
 

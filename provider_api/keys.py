@@ -1,8 +1,8 @@
 """The provider's keys. One Ethereum key is the root, everything else is derived from it: one secret to keep.
 
-The Ethereum key itself signs fees and opens file lists. The service's box key, with which job specs are sealed, is
-HKDF-SHA256 of it with a label of its own: whoever holds the box key learns nothing about the Ethereum key, and every
-replica of the service has the same one without storing it.
+The Ethereum key itself signs fees and opens file lists. The service's box key, with which job specs are sealed, and
+the key that authenticates tokens are HKDF-SHA256 of it with a label each: whoever holds one of them learns nothing
+about the Ethereum key, and every replica of the service has the same ones without storing them.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from ocean.keys import address_of
 from provider_api.settings import ProviderSettings
 
 _BOX_LABEL = b"compute-to-data service box key 1"
+_TOKEN_LABEL = b"compute-to-data token key 1"
 
 
 class KeyMissing(ValueError):
@@ -30,6 +31,7 @@ class ProviderKeys:
     private_key: str  # 0x + 64 lower-case hex
     address: str  # checksum spelling
     box: PrivateKey
+    token: bytes  # 32 bytes, HMAC key of tokens
 
     def box_public_text(self) -> str:
         """Base64 of the box key's public part: the file service.pub in the secret of every environment."""
@@ -45,8 +47,8 @@ def keys_of(private_key: str) -> ProviderKeys:
     if not re.fullmatch(r"[0-9a-f]{64}", text):
         raise KeyMissing("the provider key must be 0x and 64 hexadecimal digits")
     raw = bytes.fromhex(text)
-    box = _hkdf_sha256(raw, _BOX_LABEL)
-    return ProviderKeys("0x" + text, address_of(raw), PrivateKey(box))
+    box, token = _hkdf_sha256(raw, _BOX_LABEL), _hkdf_sha256(raw, _TOKEN_LABEL)
+    return ProviderKeys("0x" + text, address_of(raw), PrivateKey(box), token)
 
 
 def load_keys(settings: ProviderSettings) -> ProviderKeys:

@@ -3,6 +3,9 @@
 If the URL has any query parameter, the query is the whole input and the body is ignored; otherwise the JSON body is,
 and only with a JSON content type. Broken JSON counts as an empty object. Of a repeated query key the first value wins.
 Query values are text, JSON values keep their type, numbers keep the digits they were sent with.
+
+A document may be as large as a body may be, but not of arbitrarily many parts: one of four million bytes and as many
+numbers would keep the service from everybody else for a second.
 """
 
 from __future__ import annotations
@@ -16,6 +19,8 @@ from urllib.parse import parse_qsl
 from provider_api.errors import Refused
 
 MAX_DEPTH = 64
+MAX_PARTS = 200_000  # commas and opening brackets of a document
+MAX_QUERY_PARAMETERS = 1000
 
 
 class NumberText(str):
@@ -35,9 +40,11 @@ def _no_constant(text: str) -> Any:
 def parse_json(body: bytes) -> Any:
     """A JSON value without loss: integers of any length, other numbers as their text.
 
-    None for broken JSON. Raises Refused (400) for what is JSON but cannot be worked with: nested too deep, or text that
-    is no Unicode.
+    None for broken JSON. Raises Refused (400) for what is JSON but cannot be worked with: nested too deep, too many
+    parts, or text that is no Unicode.
     """
+    if sum(body.count(mark) for mark in (b",", b"[", b"{")) > MAX_PARTS:
+        raise Refused("The JSON document has too many parts.")
     try:
         value = json.loads(body, parse_float=NumberText, parse_constant=_no_constant)
     except RecursionError:
@@ -79,6 +86,7 @@ class Input:
     """Parameters of one request. Dotted names reach into nested JSON objects."""
 
     values: Mapping[str, Any]
+    token_sent: bool = False  # the header AuthToken came along, which may stand for a signature
 
     def get(self, name: str) -> Any:
         """The value, None if absent. A query cannot nest, so a dotted name is looked up as it stands there too."""
@@ -97,15 +105,17 @@ class Input:
         return "" if value is None else as_text(value)
 
 
-def read_input(query: str, content_type: str, body: bytes) -> Input:
-    """The parameters of a request. Raises Refused for a JSON body that is no object."""
+def read_input(query: str, content_type: str, body: bytes, *, token_sent: bool = False) -> Input:
+    """The parameters of a request. Raises Refused for too many of them, and for a JSON body that is no object."""
+    if query.count("&") >= MAX_QUERY_PARAMETERS:
+        raise Refused("The query has too many parameters.")
     pairs = parse_qsl(query, keep_blank_values=True)
     if pairs:
         values: dict[str, Any] = {}
         for name, value in pairs:
             values.setdefault(name, value)
-        return Input(values)
-    return Input(read_json_object(content_type, body))
+        return Input(values, token_sent)
+    return Input(read_json_object(content_type, body), token_sent)
 
 
 def read_json_object(content_type: str, body: bytes) -> dict[str, Any]:

@@ -11,21 +11,26 @@ from pathlib import Path
 from typing import Any
 
 from argo.client import ArgoClient
-from ocean.outgoing import OutgoingGuard
+from ocean.chain.store import MetadataStore
+from ocean.outgoing import OutgoingClient, OutgoingGuard
 from pods.store import open_store
-from provider_api.access.checksums import FileChecksums
+from provider_api.access.control import AccessControl
 from provider_api.access.gather import FactFinder
+from provider_api.access.signature import Callers
 from provider_api.chains import Chains, OceanChain, open_chain
+from provider_api.files.files import Files
 from provider_api.jobs.environments import Environments
 from provider_api.jobs.read import JobReader
 from provider_api.jobs.records import Argo
 from provider_api.jobs.results import ResultStore
 from provider_api.jobs.start import JobStarter
 from provider_api.keys import ProviderKeys, load_keys
-from provider_api.settings import ArgoSettings, Settings
+from provider_api.proofs import Proofs
+from provider_api.settings import ArgoSettings, MetadataSettings, Settings
 from provider_api.storage.claims import Claims
 from provider_api.storage.database import Database
 from provider_api.storage.nonces import Nonces
+from provider_api.tokens import Tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +39,7 @@ class Neighbours:
 
     argo: Argo
     chains: Chains
-    checksums: FileChecksums
+    outgoing: OutgoingClient  # for addresses that strangers name
     results: ResultStore
 
 
@@ -44,13 +49,18 @@ class Services:
     keys: ProviderKeys
     database: Database
     nonces: Nonces
+    tokens: Tokens
+    callers: Callers
     argo: Argo
     chains: Chains
+    files: Files
     environments: Environments
     facts: FactFinder
     starter: JobStarter
     reader: JobReader
     results: ResultStore
+    control: AccessControl
+    proofs: Proofs
 
 
 OpenNeighbours = Callable[[Settings, ProviderKeys], AbstractAsyncContextManager[Neighbours]]
@@ -71,21 +81,27 @@ async def open_neighbours(settings: Settings, keys: ProviderKeys) -> AsyncIterat
     settings.data_folder.mkdir(parents=True, exist_ok=True)
     async with AsyncExitStack() as stack:
         addresses = _distributed_addresses()
+        guard = OutgoingGuard(settings.outgoing.allow_private, settings.outgoing.forbid)
+        asked = _metadata_store(settings.metadata)
+        if asked is not None:
+            stack.push_async_callback(asked.close)
         opened: list[OceanChain] = await asyncio.gather(
-            *(open_chain(chain, keys, settings.data_folder, addresses, stack) for chain in settings.chains)
+            *(
+                open_chain(chain, keys, settings.data_folder, addresses, stack, guard=guard, store=asked)
+                for chain in settings.chains
+            )
         )
         for chain in opened:
             await _background(stack, chain.index.run())
         argo = await stack.enter_async_context(_argo_client(settings.argo))
         await _background(stack, argo.warm_up())
-        guard = OutgoingGuard(settings.outgoing.allow_private, settings.outgoing.forbid)
         client = await stack.enter_async_context(guard.client())
         options = {name: value.get_secret_value() for name, value in settings.results.options.items()}
         store = open_store(settings.results_url(), options, retry_timeout_seconds=10)
         yield Neighbours(
             argo=argo,
             chains=Chains({chain.chain_id: chain for chain in opened}),
-            checksums=FileChecksums(client, settings.outgoing),
+            outgoing=client,
             results=ResultStore(store, settings.limits.retry_after_seconds),
         )
 
@@ -100,25 +116,34 @@ async def open_services(settings: Settings, neighbours: OpenNeighbours = open_ne
         stack.push_async_callback(database.close)
         await database.open()
         around = await stack.enter_async_context(neighbours(settings, keys))
-        nonces, claims = Nonces(database), Claims(database)
+        nonces, claims, tokens = Nonces(database), Claims(database), Tokens(keys, database)
         environments = Environments(around.argo)
         stack.push_async_callback(environments.close)
         await _background(stack, environments.run())
-        facts = FactFinder(settings, keys, around.chains, environments, around.checksums)
+        files = Files(around.outgoing, settings.outgoing, around.chains)
+        facts = FactFinder(settings, keys, around.chains, environments, files)
         starter = JobStarter(settings, keys, facts, around.argo, nonces, claims)
         stack.push_async_callback(starter.close)
+        control = AccessControl(settings.access, keys, settings.limits.retry_after_seconds)
+        await stack.enter_async_context(control)
+        proofs = await stack.enter_async_context(Proofs(settings.access, keys))
         yield Services(
             settings=settings,
             keys=keys,
             database=database,
             nonces=nonces,
+            tokens=tokens,
+            callers=Callers(nonces, tokens),
             argo=around.argo,
             chains=around.chains,
+            files=files,
             environments=environments,
             facts=facts,
             starter=starter,
             reader=JobReader(settings, around.argo, around.results),
             results=around.results,
+            control=control,
+            proofs=proofs,
         )
 
 
@@ -131,6 +156,13 @@ async def _background(stack: AsyncExitStack, work: Coroutine[Any, Any, None]) ->
         await asyncio.gather(task, return_exceptions=True)
 
     stack.push_async_callback(end)
+
+
+def _metadata_store(settings: MetadataSettings) -> MetadataStore | None:
+    if settings.store_url is None:
+        return None
+    timeout, largest = settings.timeout_seconds, settings.max_document_bytes
+    return MetadataStore(settings.store_url, timeout_seconds=timeout, max_bytes=largest)
 
 
 def _argo_client(settings: ArgoSettings) -> ArgoClient:

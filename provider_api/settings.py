@@ -87,17 +87,18 @@ class ResultSettings(_Group):
 
 class StorageSettings(_Group):
     url: SecretStr | None = None
-    """SQLAlchemy address, sqlite+aiosqlite:///… or postgresql+asyncpg://…. Empty: service.sqlite in the data folder."""
+    """SQLAlchemy address, sqlite+aiosqlite:///… or postgresql+asyncpg://…. Empty: service.sqlite in the data folder.
+    Several API processes may share either, on several machines PostgreSQL. Nothing else is needed, no Redis."""
 
 
 class MetadataSettings(_Group):
     store_url: str | None = None
-    """Address of a metadata store (Aquarius) that is asked for documents first; what it says is checked against the
-    chain. Empty: the own index alone."""
+    """Address of a metadata store (Aquarius) that is asked about each asset beside the own index: for documents that
+    are encrypted for others, which must have the hash on chain, and for purgatory. Empty: the own index alone."""
     timeout_seconds: float = Field(default=4.0, gt=0)
     """Time limit of one request to the store; without an answer the own index decides."""
     max_document_bytes: int = 8 * 1024 * 1024
-    """Largest document that is read or validated."""
+    """Largest answer of the store, and largest document to validate (requests are limited besides)."""
 
 
 class AccessSettings(_Group):
@@ -162,8 +163,9 @@ class PolicySettings(_Group):
     respect_purgatory: bool = True
     """Treat assets in purgatory as disabled."""
     tolerate_missing_nonce: bool = False
-    """Accept a stop or delete of one job whose request carries, or whose signature covers, no nonce, as ocean.js
-    sends them (delete in all of 3.x, stop since 3.3.3). Whoever has seen such a request can repeat it."""
+    """Accept a stop or delete of one named job as ocean.js sends them. Its delete (all of 3.x) signs a nonce and does
+    not send it: it is found and used up. Its stop (since 3.3.3) signs none: whoever has seen one can repeat it, but
+    can do nothing else with it."""
     failures_as_finished: bool = False
     """Report failures 41 and 62 as 70, for callers that wait for a status above 60; reason and exit code still tell."""
 

@@ -2,7 +2,7 @@
 
 * Extra slashes at the start of a path are dropped; doubled ones further inside are redirected (308) to the clean path.
 * Any origin may call (CORS), preflights are answered here. Browsers may read Content-Disposition.
-* A body above the limit is refused with 413 without reading it to the end.
+* A body above the limit is refused with 413 without reading it to the end; too much in front of it with 414 or 431.
 * Each request has an id, in the log and in the answer's X-Request-ID.
 """
 
@@ -17,9 +17,10 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from provider_api.errors import NotOffered
+from provider_api.errors import NotOffered, render
 
 _METHODS = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"
+MAX_HEAD_BYTES = 64 * 1024  # of a request's address and headers: consumer parameters travel in addresses
 _EXPOSED = "Content-Disposition, Content-Range, ETag, Accept-Ranges, Retry-After"
 
 
@@ -36,7 +37,7 @@ class Transport:
         request_id = secrets.token_hex(8)
         sender = _Sender(send, headers, request_id)
         with structlog.contextvars.bound_contextvars(request_id=request_id):
-            early = self._early_answer(scope, headers)
+            early = _too_large(scope) or self._early_answer(scope, headers)
             if early is not None:
                 await early(scope, receive, sender)
                 return
@@ -61,13 +62,24 @@ class Transport:
         return None
 
 
+def _too_large(scope: Scope) -> Response | None:
+    """A refusal of a head that is too large, and of its address if that is."""
+    address = len(scope.get("raw_path") or scope["path"]) + len(scope["query_string"])
+    if address > MAX_HEAD_BYTES:
+        return render(NotOffered(414))
+    if address + sum(len(name) + len(value) for name, value in scope["headers"]) > MAX_HEAD_BYTES:
+        return render(NotOffered(431))
+    return None
+
+
 class _Limited:
     """Receives the body, as far as it is allowed."""
 
     def __init__(self, receive: Receive, headers: Headers, limit: int) -> None:
         self._receive, self._limit, self._seen = receive, limit, 0
         length = headers.get("content-length", "")
-        self._too_long = length.isdigit() and int(length) > limit
+        digits = length.lstrip("0")
+        self._too_long = digits.isascii() and digits.isdigit() and (len(digits) > 18 or int(digits) > limit)
 
     async def __call__(self) -> Message:
         if self._too_long:

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from argo.client.errors import ArgoError, ArgoUnavailable
 from ocean.chain.errors import ChainUnavailable
 from provider_api.errors import ApiError, NeighbourAway, NeighbourFailed, render, render_unforeseen
+from provider_api.storage.database import StorageUnavailable
 
 log = structlog.get_logger(__name__)
 
@@ -46,6 +47,9 @@ class ErrorNet:
         if isinstance(exc, ChainUnavailable):
             log.warning("chain_unavailable", chain_id=exc.chain_id, reason=exc.reason)
             return render(NeighbourAway("The blockchain node does not answer at the moment.", retry))
+        if isinstance(exc, StorageUnavailable):
+            log.warning("storage_unavailable", reason=exc.reason)
+            return render(NeighbourAway("The service's database does not answer at the moment.", retry))
         if isinstance(exc, ArgoUnavailable):
             log.warning("argo_unavailable", reason=exc.reason)
             return render(NeighbourAway("The compute service does not answer at the moment.", retry))

@@ -15,11 +15,13 @@ from ocean.addresses import AddressInvalid, canonical, checksum, is_address
 from ocean.chain.index_store import MetadataEvent
 from ocean.chain.metadata import DocumentUnreadable, PackedDocument, unpack
 from ocean.chain.network import Network
+from ocean.chain.store import StoreAnswer, published_bytes
 from ocean.ddo import DDO, DDOMalformed
 from ocean.keys import Key
 
 STATES_WITH_DOCUMENT = frozenset({0, 1, 4, 5})  # with any other state only the added fields remain
 NAMED_SERVICES = 64  # names of further datatokens are not read
+NOT_FOR_US = "encrypted_for_another_provider"
 
 # Opens a document that another provider encrypted: (provider's URL, NFT, transaction) → plain bytes.
 # Raises RemoteDecryptionFailed.
@@ -63,23 +65,19 @@ class DocumentReader:
         self._key = key
         self._remote = remote_decryption
 
-    async def read(self, asset: IndexedAsset) -> tuple[DDO, int]:
-        """The document with the added fields, and its size in bytes before. Raises AssetNotFound, ChainUnavailable."""
-        document: dict[str, Any] = {
-            "id": asset.did,
-            "chainId": self._network.chain_id,
-            "nftAddress": checksum(asset.nft),
-        }
-        size = 0
+    async def read(self, asset: IndexedAsset, said: StoreAnswer | None = None) -> tuple[DDO, int]:
+        """The document with the added fields, and its size in bytes before. `said`: a metadata store's answer, which
+        is looked at when the document was encrypted for others. Raises AssetNotFound, ChainUnavailable."""
         try:
-            if asset.state in STATES_WITH_DOCUMENT:
-                plain = await self._plain(asset)
-                document, size = self._checked(asset, plain), len(plain)
-            return DDO.parse(document | await self._added(asset, document)), size
+            if asset.state not in STATES_WITH_DOCUMENT:
+                return DDO.parse(await self._without_document(asset)), 0
+            plain = await self._plain(asset, said)
+            document = self._checked(asset, plain)
+            return DDO.parse(document | await self._added(asset, document.get("services"))), len(plain)
         except DDOMalformed as exc:
             raise AssetNotFound(asset.did, f"malformed: {exc.where}") from exc
         except DocumentUnreadable as exc:
-            raise AssetNotFound(asset.did, exc.reason) from exc
+            raise AssetNotFound(asset.did, exc.reason, passing=exc.reason == NOT_FOR_US) from exc
         except RemoteDecryptionFailed as exc:
             raise AssetNotFound(asset.did, "remote_decryption_failed", passing=True) from exc
 
@@ -97,19 +95,41 @@ class DocumentReader:
             raise AssetNotFound(asset.did, "other_nft") from exc
         return document
 
-    async def _plain(self, asset: IndexedAsset) -> bytes:
+    async def _without_document(self, asset: IndexedAsset) -> dict[str, Any]:
+        """What remains of a deprecated or revoked asset; datatokens as far as we can read what it was."""
+        try:
+            services = self._checked(asset, self._opened(asset)).get("services")
+        except (DocumentUnreadable, DDOMalformed, AssetNotFound):
+            services = None
+        remains = {"id": asset.did, "chainId": self._network.chain_id, "nftAddress": checksum(asset.nft)}
+        return remains | await self._added(asset, services)
+
+    def _opened(self, asset: IndexedAsset) -> bytes:
+        try:
+            return unpack(asset.event.document, lambda blob: ecies.decrypt(self._key, blob))
+        except ecies.DecryptionFailed as exc:
+            raise DocumentUnreadable(NOT_FOR_US) from exc
+
+    async def _plain(self, asset: IndexedAsset, said: StoreAnswer | None) -> bytes:
         packed = asset.event.document
         try:
-            return unpack(packed, lambda blob: ecies.decrypt(self._key, blob))
-        except ecies.DecryptionFailed as exc:
+            return self._opened(asset)
+        except DocumentUnreadable as exc:
+            if exc.reason != NOT_FOR_US:
+                raise
+            if said is not None and (plain := published_bytes(said.document, packed.digest)) is not None:
+                return plain
             if self._remote is None:
-                raise DocumentUnreadable("encrypted_for_another_provider") from exc
+                raise
         plain = await self._remote(asset.event.decryptor_url, asset.nft, asset.event.tx)
-        return unpack(PackedDocument(b"", plain, packed.digest), lambda blob: blob)
+        try:
+            return unpack(PackedDocument(b"", plain, packed.digest), lambda blob: blob)
+        except DocumentUnreadable as exc:  # that provider's fault, not the publisher's: it may answer rightly later
+            raise AssetNotFound(asset.did, exc.reason, passing=True) from exc
 
-    async def _added(self, asset: IndexedAsset, document: dict[str, Any]) -> dict[str, Any]:
-        """What a metadata store adds. Names are read from the contracts, once per event."""
-        services = document.get("services") or []
+    async def _added(self, asset: IndexedAsset, services: list[dict[str, Any]] | None) -> dict[str, Any]:
+        """What a metadata store adds, but for what changes without an event. Names are read from the contracts."""
+        services = services or []
         tokens = [service["datatokenAddress"] for service in services if is_address(service.get("datatokenAddress"))]
         tokens = tokens[:NAMED_SERVICES]
         function = self._network.function
@@ -138,13 +158,12 @@ class DocumentReader:
             ],
             "event": {
                 "tx": asset.event.tx,
+                "txid": asset.event.tx,  # by this name ocean.js waits for its transaction
                 "block": asset.event.block,
                 "from": checksum(asset.event.sender),
                 "contract": checksum(asset.nft),
                 "datetime": _date(asset.event.timestamp),
             },
-            "stats": {},
-            "purgatory": {"state": False},
         }
 
 

@@ -14,11 +14,13 @@ from typing import Any
 
 import structlog
 
+from ocean.addresses import canonical
 from ocean.chain.documents import AssetNotFound, DocumentReader, IndexedAsset, RemoteDecryption
 from ocean.chain.errors import ChainUnavailable
 from ocean.chain.index_store import IndexStore
 from ocean.chain.network import Network
 from ocean.chain.scan import ChainScan
+from ocean.chain.store import MetadataStore, StoreAnswer
 from ocean.ddo import DDO
 from ocean.did import is_did
 from ocean.keys import Key
@@ -33,7 +35,8 @@ UNKNOWN_DID_SECONDS = 0.25  # at most one look at the chain in this time, howeve
 
 
 class MetadataIndex:
-    """`cache_path`: file to remember in (SQLite), None for memory. One index per network and process."""
+    """`cache_path`: file to remember in (SQLite), None for memory. `store`: a metadata store to ask about each asset
+    too. One index per network and process."""
 
     def __init__(
         self,
@@ -42,8 +45,10 @@ class MetadataIndex:
         cache_path: Path | None = None,
         *,
         remote_decryption: RemoteDecryption | None = None,
+        store: MetadataStore | None = None,
     ) -> None:
         self._network = network
+        self._metadata_store = store
         self._reader = DocumentReader(network, provider_key, remote_decryption)
         self._store = IndexStore(cache_path)
         self._scan = ChainScan(network, self._store)
@@ -75,6 +80,11 @@ class MetadataIndex:
             await asyncio.gather(self._search, return_exceptions=True)
         self._store.close()
 
+    @property
+    def scanned(self) -> int:
+        """The newest block whose assets are known, -1 before the first look."""
+        return self._scanned
+
     def dids(self) -> list[str]:
         """Every asset known so far, oldest first."""
         return self._store.dids()
@@ -89,7 +99,7 @@ class MetadataIndex:
         if not is_did(did):
             raise AssetNotFound(did, "not_a_did")
         nft = self._store.nft_of(did) or await self._search_chain(did)
-        reading = await self._network.read_nft(nft)
+        reading, said = await asyncio.gather(self._network.read_nft(nft), self._said(did))
         if reading.head != self._scanned:
             await self.sync()
             nft = self._store.nft_of(did) or ""  # gone after a reorganisation
@@ -99,7 +109,18 @@ class MetadataIndex:
         if not reading.state.has_metadata or newest is None:
             raise AssetNotFound(did, "no_metadata")
         created = self._store.created(nft) or newest.timestamp
-        return await self._document(IndexedAsset(did, nft, reading.state.state, reading.owner, created, newest))
+        asset = IndexedAsset(did, nft, reading.state.state, reading.owner, created, newest)
+        ddo = await self._document(asset, said)
+        return ddo.with_added(stats=self._stats(ddo), purgatory=_purgatory(said))
+
+    async def _said(self, did: str) -> StoreAnswer | None:
+        return None if self._metadata_store is None else await self._metadata_store.find(did)
+
+    def _stats(self, ddo: DDO) -> dict[str, Any]:
+        """Orders are counted from the chain, whoever's datatokens the asset names. A price would have to be asked from
+        exchanges, and nothing is allocated in this version of Ocean: clients expect the two fields."""
+        tokens = {canonical(entry["address"]) for entry in ddo.datatokens}
+        return {"orders": sum(map(self._store.orders_of, tokens)), "price": {}, "allocated": 0}
 
     async def _search_chain(self, did: str) -> str:
         """Look once more for an unknown DID. All who ask within a short time share one look."""
@@ -115,11 +136,11 @@ class MetadataIndex:
             await asyncio.sleep(UNKNOWN_DID_SECONDS)  # nothing new: whoever guesses DIDs waits
         await self.sync()
 
-    async def _document(self, asset: IndexedAsset) -> DDO:
+    async def _document(self, asset: IndexedAsset, said: StoreAnswer | None) -> DDO:
         key = (asset.did, asset.event.tx, asset.event.log_index, asset.state, asset.owner)
         if key not in self._documents:
             try:
-                ddo, size = await self._reader.read(asset)
+                ddo, size = await self._reader.read(asset, said)
             except AssetNotFound as exc:
                 if not exc.passing:
                     self._remember(key, exc.reason)
@@ -137,3 +158,9 @@ class MetadataIndex:
         self._documents[key] = outcome
         if len(self._documents) > KEPT_DOCUMENTS:
             self._documents.popitem(last=False)
+
+
+def _purgatory(said: StoreAnswer | None) -> dict[str, Any]:
+    if said is None or not said.in_purgatory:
+        return {"state": False}
+    return {"state": True, "reason": said.purgatory_reason}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import NoReturn
 
 from ocean.chain.metadata import PackedDocument
 
-VERSION = 1
+VERSION = 2
 KEPT_CHECKPOINTS = 128
 _TABLES = """
 CREATE TABLE about (version INTEGER, chain_id INTEGER, genesis TEXT);
@@ -23,8 +24,12 @@ CREATE TABLE nft (did TEXT PRIMARY KEY, address TEXT NOT NULL UNIQUE, block INTE
 CREATE TABLE metadata (address TEXT NOT NULL, block INTEGER NOT NULL, log_index INTEGER NOT NULL, tx TEXT NOT NULL,
   sender TEXT NOT NULL, url TEXT NOT NULL, flags BLOB NOT NULL, data BLOB NOT NULL, digest BLOB NOT NULL,
   timestamp INTEGER NOT NULL, PRIMARY KEY (address, block, log_index)) WITHOUT ROWID;
+CREATE TABLE datatoken (address TEXT PRIMARY KEY, block INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE orders (datatoken TEXT NOT NULL, block INTEGER NOT NULL, count INTEGER NOT NULL,
+  PRIMARY KEY (datatoken, block)) WITHOUT ROWID;
 CREATE TABLE checkpoint (block INTEGER PRIMARY KEY, hash TEXT NOT NULL);
 """
+_OF_THE_CHAIN = ("nft", "metadata", "datatoken", "orders", "checkpoint")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +63,7 @@ class IndexStore:
     def begin(self, chain_id: int, genesis: str) -> None:
         """Forget everything and belong to this chain."""
         with self._db:
-            for table in ("about", "nft", "metadata", "checkpoint"):
+            for table in ("about", *_OF_THE_CHAIN):
                 self._db.execute(f"DELETE FROM {table}")  # noqa: S608 - constant names
             self._db.execute("INSERT INTO about VALUES (?, ?, ?)", (VERSION, chain_id, genesis))
 
@@ -67,11 +72,18 @@ class IndexStore:
         return list(self._db.execute("SELECT block, hash FROM checkpoint ORDER BY block DESC"))
 
     def add(
-        self, nfts: Iterable[tuple[str, str, int]], events: Iterable[MetadataEvent], scanned: tuple[int, str]
+        self,
+        nfts: Iterable[tuple[str, str, int]],
+        events: Iterable[MetadataEvent],
+        scanned: tuple[int, str],
+        *,
+        datatokens: Iterable[tuple[str, int]] = (),
+        orders: Iterable[tuple[str, int]] = (),
     ) -> None:
-        """Add (did, address, block) and events of one scanned range that ends with block `scanned`, all or nothing.
+        """Add what one scanned range of blocks has, all or nothing: NFTs as (did, address, block), events, datatokens
+        as (address, block), and each order as (datatoken, block). `scanned`: the last block and its hash.
 
-        Events of addresses that are no known NFT are left out: whoever likes may emit such logs.
+        Events and orders at addresses that are not known are left out: whoever likes may emit such logs.
         """
         with self._db:
             self._db.executemany("INSERT OR REPLACE INTO nft VALUES (?, ?, ?)", nfts)
@@ -79,6 +91,11 @@ class IndexStore:
                 "INSERT OR REPLACE INTO metadata SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ? "
                 "WHERE EXISTS (SELECT 1 FROM nft WHERE address = ?)",
                 [_row(event) for event in events],
+            )
+            self._db.executemany("INSERT OR REPLACE INTO datatoken VALUES (?, ?)", datatokens)
+            self._db.executemany(
+                "INSERT OR REPLACE INTO orders SELECT ?, ?, ? WHERE EXISTS (SELECT 1 FROM datatoken WHERE address = ?)",
+                [(token, block, count, token) for (token, block), count in Counter(orders).items()],
             )
             self._db.execute("INSERT OR REPLACE INTO checkpoint VALUES (?, ?)", scanned)
             self._db.execute(
@@ -89,7 +106,7 @@ class IndexStore:
     def roll_back(self, block: int) -> None:
         """Forget all that lies above `block`."""
         with self._db:
-            for table in ("nft", "metadata", "checkpoint"):
+            for table in _OF_THE_CHAIN:
                 self._db.execute(f"DELETE FROM {table} WHERE block > ?", (block,))  # noqa: S608 - constant names
 
     def nft_of(self, did: str) -> str | None:
@@ -114,6 +131,11 @@ class IndexStore:
         """Seconds of the first metadata event."""
         row = self._db.execute("SELECT min(timestamp) FROM metadata WHERE address = ?", (address,)).fetchone()
         return None if row[0] is None else int(row[0])
+
+    def orders_of(self, datatoken: str) -> int:
+        """How many orders of a datatoken (lower-case) were started."""
+        row = self._db.execute("SELECT sum(count) FROM orders WHERE datatoken = ?", (datatoken,)).fetchone()
+        return int(row[0] or 0)
 
     def _open(self) -> sqlite3.Connection:
         """Open, or start anew when the file is broken or of another version."""

@@ -19,7 +19,8 @@ from ocean.chain.network import Network
 from ocean.chain.transactions import account_of, send
 from ocean.ddo import DDO, UNBOUND_VERSION
 from ocean.did import did_of
-from ocean.files import UrlFile
+from ocean.files import File
+from ocean.metadata_proof import MetadataProof
 
 UNLIMITED = 2**256 - 1
 
@@ -40,7 +41,7 @@ class AssetDraft:
     """
 
     name: str
-    files: Sequence[UrlFile]
+    files: Sequence[File]
     type: Literal["dataset", "algorithm"] = "dataset"
     service: Literal["access", "compute"] = "compute"
     description: str = "Published for compute to data"
@@ -120,11 +121,21 @@ async def set_metadata(
 
 
 async def set_packed(
-    network: Network, key: LocalAccount | str, nft: str, packed: PackedDocument, *, provider_url: str, state: int = 0
+    network: Network,
+    key: LocalAccount | str,
+    nft: str,
+    packed: PackedDocument,
+    *,
+    provider_url: str,
+    state: int = 0,
+    proofs: Sequence[MetadataProof] = (),
 ) -> str:
-    """Write bytes that are packed already; the contract checks nothing of them."""
-    publisher = account_of(key).address
-    values: tuple[Any, ...] = (state, provider_url, publisher, packed.flags, packed.data, packed.digest, [])
+    """Write bytes that are packed already; the contract checks nothing of them but that `proofs` are of their hash.
+
+    Raises TransactionFailed.
+    """
+    publisher, proven = account_of(key).address, [proof.tuple() for proof in proofs]
+    values: tuple[Any, ...] = (state, provider_url, publisher, packed.flags, packed.data, packed.digest, proven)
     return (await send(network, key, network.function("ERC721Template", nft, "setMetaData", *values))).tx_hash
 
 

@@ -1,6 +1,7 @@
-"""Reading the chain into the index: data NFTs of the factory and their metadata events, range by range.
+"""Reading the chain into the index: data NFTs of the factory, their metadata events, datatokens and the number of their
+orders, range by range.
 
-One log query per range asks for the three topics at any address: emitters are checked here, because a query by address
+One log query per range asks for the five topics at any address: emitters are checked here, because a query by address
 would have to name every NFT. A node that refuses a range gets half of it. Where the chain changed behind us (a
 reorganisation, or another chain at the same address) the index goes back to the newest block that both still share.
 """
@@ -27,7 +28,10 @@ LARGEST_RANGE = 100_000
 _NFT_CREATED = event("ERC721Factory", "NFTCreated")
 _METADATA_CREATED = event("ERC721Template", "MetadataCreated")
 _METADATA_UPDATED = event("ERC721Template", "MetadataUpdated")
-_TOPICS = [[HexStr(kind.topic) for kind in (_NFT_CREATED, _METADATA_CREATED, _METADATA_UPDATED)]]
+_TOKEN_CREATED = event("ERC721Factory", "TokenCreated")
+_ORDER_STARTED = event("ERC20Template", "OrderStarted")
+_KINDS = (_NFT_CREATED, _METADATA_CREATED, _METADATA_UPDATED, _TOKEN_CREATED, _ORDER_STARTED)
+_TOPICS = [[HexStr(kind.topic) for kind in _KINDS]]
 
 
 class ChainScan:
@@ -99,17 +103,25 @@ class ChainScan:
         factory = canonical(self._network.factory)
         nfts: list[tuple[str, str, int]] = []
         events: list[MetadataEvent] = []
+        datatokens: list[tuple[str, int]] = []
+        orders: list[tuple[str, int]] = []
         for log in logs:
+            kind = log.topics[0]
             try:
-                if log.topics[0] == _NFT_CREATED.topic:
-                    if log.address == factory:
-                        address = _NFT_CREATED.decode(log)["newTokenAddress"]
-                        nfts.append((did_of(address, self._network.chain_id), address, log.block_number))
-                else:
+                if kind == _ORDER_STARTED.topic:
+                    orders.append((log.address, log.block_number))
+                elif kind in (_METADATA_CREATED.topic, _METADATA_UPDATED.topic):
                     events.append(_metadata_event(log))
+                elif log.address != factory:
+                    continue
+                elif kind == _TOKEN_CREATED.topic:
+                    datatokens.append((_TOKEN_CREATED.decode(log)["newTokenAddress"], log.block_number))
+                else:
+                    address = _NFT_CREATED.decode(log)["newTokenAddress"]
+                    nfts.append((did_of(address, self._network.chain_id), address, log.block_number))
             except AnswerMalformed:
                 continue  # a contract of somebody else with the same topic
-        self._store.add(nfts, events, scanned)
+        self._store.add(nfts, events, scanned, datatokens=datatokens, orders=orders)
 
 
 def _metadata_event(log: Log) -> MetadataEvent:

@@ -6,15 +6,16 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 import httpx
 
 from ocean.files import UrlFile
-from ocean.outgoing.download import Download, opened
+from ocean.outgoing.download import Download, opened, passed_on
 from ocean.outgoing.errors import OutgoingFailed, OutgoingRefused
-from ocean.outgoing.requests import Hop, first_hop, next_hop
+from ocean.outgoing.requests import Hop, first_hop, is_same_origin, next_hop
 from ocean.outgoing.transport import GuardedTransport
 
 MAX_REDIRECTS = 5
@@ -57,10 +58,11 @@ class OutgoingClient:
         *,
         headers: Mapping[str, str] | None = None,
         content: bytes | None = None,
+        same_origin: bool = False,
     ) -> AsyncIterator[httpx.Response]:
         """The last hop's response with any status, its body not read (`aiter_raw`). Headers are not repeated to
-        another origin. Raises OutgoingRefused, OutgoingFailed."""
-        response = await self._followed(first_hop(method, url, headers or {}, content))
+        another origin; `same_origin`: redirects lead to no other one. Raises OutgoingRefused, OutgoingFailed."""
+        response = await self._followed(first_hop(method, url, headers or {}, content), same_origin=same_origin)
         try:
             yield response
         finally:
@@ -76,6 +78,8 @@ class OutgoingClient:
         offset: int = 0,
         validator: str | None = None,
         max_bytes: int | None = None,
+        same_origin: bool = False,
+        refusal_bytes: int = 0,
     ) -> AsyncIterator[Download]:
         """Open a file for download.
 
@@ -83,16 +87,42 @@ class OutgoingClient:
         still has the same version, the download's `start` is the offset, otherwise it is 0 and the bytes that are
         there must be thrown away. Without a validator, and for POST, a download always begins at 0.
         `userdata` (object or its JSON text) goes into the query for GET, and is the JSON body for POST. `max_bytes`
-        bounds the whole file. Raises OutgoingRefused, OutgoingFailed.
+        bounds the whole file. `same_origin`: redirects lead to no other origin. `refusal_bytes`: how much of an error
+        answer its OutgoingFailed shall carry. Raises OutgoingRefused, OutgoingFailed.
         """
         hop = first_hop(file.method, file.url, file.headers, None, userdata=userdata)
         if offset and validator and file.method == "GET":
             hop = hop.with_range(offset, validator)
         else:
             offset = 0
+        response = await self._followed(hop, same_origin=same_origin)
+        try:
+            try:
+                download = opened(response, offset, max_bytes)
+            except OutgoingFailed as failure:
+                if refusal_bytes and failure.reason == "status":
+                    failure.content = await self._beginning(response, refusal_bytes)
+                raise
+            yield download
+        finally:
+            with suppress(OutgoingFailed):
+                await response.aclose()
+
+    @asynccontextmanager
+    async def fetch(
+        self, file: UrlFile, *, userdata: Any = None, range_header: str | None = None
+    ) -> AsyncIterator[Download]:
+        """Open a file to hand it on: one request, with somebody's Range header. The server decides whether it answers
+        the whole (status 200), the part (206) or that there is no such part (416, no content).
+
+        Raises OutgoingRefused, OutgoingFailed.
+        """
+        hop = first_hop(file.method, file.url, file.headers, None, userdata=userdata)
+        if range_header is not None:
+            hop = replace(hop, range={"range": range_header})
         response = await self._followed(hop)
         try:
-            yield opened(response, offset, max_bytes)
+            yield passed_on(response)
         finally:
             with suppress(OutgoingFailed):
                 await response.aclose()
@@ -112,7 +142,18 @@ class OutgoingClient:
             raise OutgoingFailed("timeout", retriable=True) from None
         return FileDigest(digest.hexdigest(), size, download.validator)
 
-    async def _followed(self, hop: Hop) -> httpx.Response:
+    async def _beginning(self, response: httpx.Response, count: int) -> bytes:
+        """Up to `count` bytes of an answer; fewer if the rest does not come."""
+        content = b""
+        with suppress(OutgoingFailed, TimeoutError):
+            async with asyncio.timeout(self._open_seconds):
+                async for chunk in response.aiter_raw():
+                    content += chunk
+                    if len(content) >= count:
+                        break
+        return content[:count]
+
+    async def _followed(self, hop: Hop, *, same_origin: bool = False) -> httpx.Response:
         try:
             async with asyncio.timeout(self._open_seconds):
                 for _ in range(MAX_REDIRECTS + 1):
@@ -120,7 +161,9 @@ class OutgoingClient:
                     if not response.has_redirect_location:
                         return response
                     await response.aclose()
-                    hop = next_hop(hop, response)
+                    previous, hop = hop, next_hop(hop, response)
+                    if same_origin and not is_same_origin(previous.url, hop.url):
+                        raise OutgoingFailed("redirects", retriable=False)
         except TimeoutError:
             raise OutgoingFailed("timeout", retriable=True) from None
         raise OutgoingFailed("redirects", retriable=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 
 import httpx
 
@@ -17,7 +17,8 @@ _UNPACK_BYTES = 1024 * 1024  # at most so much at once, whatever the server pack
 
 
 class Download:
-    """An opened file.
+    """An opened file. `status` and `headers` (lower-case names) are the server's, `packed`: it compresses although
+    nobody asked, and `chunks` unpacks.
 
     `start`: position of the first byte of `chunks`, 0 or the offset that was asked for; `size`: of the whole file,
     None if the server does not say; `validator`: what a resumption must present, None if it cannot be resumed.
@@ -32,14 +33,18 @@ class Download:
         validator: str | None,
         max_bytes: int | None,
         empty: bool = False,
+        end: int | None = None,
     ) -> None:
         self._response = response
         self._max_bytes = max_bytes
         self._empty = empty
         self.start = start
         self.size = size
+        self.end = size if end is None else end  # position behind the last byte of `chunks`
         self.validator = validator
-        self.content_type: str | None = response.headers.get("content-type")
+        self.status = response.status_code
+        self.headers: Mapping[str, str] = response.headers
+        self.packed = bool(_encoding(response))
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """The bytes from `start` on, once. Raises OutgoingFailed; what came before is good and can be kept."""
@@ -49,7 +54,7 @@ class Download:
                 position += len(chunk)
                 self._require_within(position)
                 yield chunk
-        if self.size is not None and position != self.size:
+        if self.end is not None and position != self.end:
             raise OutgoingFailed("incomplete", retriable=True)
 
     def _parts(self) -> AsyncIterator[bytes]:
@@ -59,7 +64,7 @@ class Download:
     def _require_within(self, position: int) -> None:
         if self._max_bytes is not None and position > self._max_bytes:
             raise OutgoingFailed("too_large", retriable=False)
-        if self.size is not None and position > self.size:
+        if self.end is not None and position > self.end:
             raise OutgoingFailed("incomplete", retriable=True)
 
 
@@ -92,6 +97,25 @@ def opened(response: httpx.Response, offset: int, max_bytes: int | None) -> Down
         raise OutgoingFailed("too_large", retriable=False)
     validator = None if encoding else _validator(response)
     return Download(response, start=start, size=size, validator=validator, max_bytes=max_bytes, empty=empty)
+
+
+def passed_on(response: httpx.Response) -> Download:
+    """Read the header of a response to a request that may have asked for any part: 200, 206 or 416.
+
+    Raises OutgoingFailed for other answers, and for a part whose length cannot be told.
+    """
+    status, encoding = response.status_code, _encoding(response)
+    if status == 200:
+        return opened(response, 0, None)
+    if status == 416:
+        return Download(response, start=0, size=None, validator=None, max_bytes=None, empty=True)
+    if status != 206:
+        return opened(response, 0, None)  # raises
+    match = _CONTENT_RANGE.fullmatch(response.headers.get("content-range", "").strip())
+    if match is None or match[1] is None or encoding or int(match[2]) < int(match[1]):
+        raise OutgoingFailed("range", retriable=False, status=status)
+    start, end = int(match[1]), int(match[2]) + 1
+    return Download(response, start=start, size=_number(match[3]), validator=None, max_bytes=None, end=end)
 
 
 async def _unpacked(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

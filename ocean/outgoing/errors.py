@@ -25,6 +25,8 @@ FailureReason = Literal[
     "range",  # the server answered a resumption with another part
     "encoding",  # a compression that nobody asked for
     "protocol",  # not HTTP
+    "key",  # the request must be signed, and there is no key to sign with
+    "nonce",  # others who sign with the same key were faster, again and again
 ]
 
 
@@ -42,7 +44,8 @@ class OutgoingRefused(OutgoingError):
 
 class OutgoingFailed(OutgoingError):
     """The call was made and failed. `retriable`: another attempt may succeed; `status`: the HTTP status, if any;
-    `retry_after_seconds`: what the server asks for, if it does."""
+    `retry_after_seconds`: what the server asks for, if it does; `content`: the beginning of its answer, for those who
+    asked for that. It is a stranger's text and not shown."""
 
     def __init__(
         self,
@@ -51,9 +54,11 @@ class OutgoingFailed(OutgoingError):
         retriable: bool,
         status: int | None = None,
         retry_after_seconds: int | None = None,
+        content: bytes = b"",
     ) -> None:
         super().__init__(f"outgoing request failed: {reason}" + (f" {status}" if status else ""))
         self.reason = reason
         self.retriable = retriable
         self.status = status
         self.retry_after_seconds = retry_after_seconds
+        self.content = content

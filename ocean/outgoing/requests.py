@@ -67,8 +67,7 @@ def next_hop(hop: Hop, response: httpx.Response) -> Hop:
     target = _target(joined)
     if target.userinfo:
         raise OutgoingRefused("userinfo")
-    same_origin = (target.scheme, target.host, target.port) == (hop.url.scheme, hop.url.host, hop.url.port)
-    own = dict(hop.own_headers) if same_origin else {}
+    own = dict(hop.own_headers) if is_same_origin(hop.url, target) else {}
     method, content = hop.method, hop.content
     if response.status_code == 303 or (response.status_code in (301, 302) and method == "POST"):
         method, content = "GET", None
@@ -76,6 +75,10 @@ def next_hop(hop: Hop, response: httpx.Response) -> Hop:
     elif content is not None and "content-type" in hop.own_headers:
         own["content-type"] = hop.own_headers["content-type"]
     return Hop(method, target, own, content, hop.range)
+
+
+def is_same_origin(first: httpx.URL, second: httpx.URL) -> bool:
+    return (first.scheme, first.host, first.port) == (second.scheme, second.host, second.port)
 
 
 def _target(url: str) -> httpx.URL:

@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from ocean.outgoing import OutgoingClient, OutgoingFailed, OutgoingRefused
+from ocean.outgoing import OutgoingFailed, OutgoingRefused
 from pods.configuration.plan import Download
+from pods.configuration.sources import Sources
+from pods.job_spec import TextSource
 
 FIRST_PAUSE_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 10.0
@@ -64,9 +66,7 @@ class ByteBudget:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-async def download(
-    client: OutgoingClient, item: Download, target: Path, budget: ByteBudget, *, attempts: int
-) -> Downloaded:
+async def download(sources: Sources, item: Download, target: Path, budget: ByteBudget, *, attempts: int) -> Downloaded:
     """Write the file to `target`, which is created. Raises DownloadFailed; `target` is then of no use.
 
     `attempts`: tries in a row that brought nothing. A server that breaks off again and again but gets further is
@@ -78,13 +78,13 @@ async def download(
         while True:
             tries += 1
             try:
-                await _one_try(client, item, state)
+                await _one_try(sources, item, state)
                 break
             except OutgoingRefused as exc:
                 raise DownloadFailed(item.label, f"refused, {exc.reason}", passing=False) from None
             except OutgoingFailed as exc:
                 cause = exc.reason + (f" {exc.status}" if exc.status else "")
-                if not exc.retriable:
+                if not exc.retriable and not sources.may_repeat(item.source, exc, tries):
                     raise DownloadFailed(item.label, cause, passing=False) from None
                 failures = 0 if state.reached > furthest + PROGRESS_BYTES else failures + 1
                 furthest = max(furthest, state.reached)
@@ -153,10 +153,16 @@ class _Partial:
         return self._digest.hexdigest()
 
 
-async def _one_try(client: OutgoingClient, item: Download, state: _Partial) -> None:
-    async with client.stream(
-        item.file,
-        userdata=item.userdata,
+async def _one_try(sources: Sources, item: Download, state: _Partial) -> None:
+    if isinstance(item.source, TextSource):
+        state.start_at(0)
+        await state.append(item.source.text.encode())
+        await state.flush()
+        return
+    file, userdata = await sources.request(item.source)
+    async with sources.client.stream(
+        file,
+        userdata=userdata,
         offset=state.size,
         validator=state.validator,
         max_bytes=state.size + state.budget.left,

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
-from ocean.files import FileObjectInvalid, UrlFile, parse_file
-from pods.job_spec import Algorithm, InputAsset, JobSpec
+from pods.job_spec import Algorithm, InputAsset, JobSpec, ProviderSource, TextSource, UrlSource
 
 ALGORITHM_FILE = "algorithm"
 _FOLDER_NAME = re.compile(r"[A-Za-z0-9]{1,128}")
@@ -24,8 +23,7 @@ class Download:
 
     label: str
     target: PurePosixPath
-    file: UrlFile = field(repr=False)
-    userdata: Any = field(default=None, repr=False)
+    source: UrlSource | TextSource | ProviderSource = field(repr=False)
     sha256: str | None = None  # lower-case hex; None: any bytes will do
 
 
@@ -65,11 +63,10 @@ def plan_algorithm(algorithm: Algorithm) -> tuple[Download, ...]:
         Download(
             label=f"algorithm, file {position}",
             target=PurePosixPath(ALGORITHM_FILE if position == 0 else str(position)),
-            file=_parsed(obj, "the algorithm", position),
-            userdata=algorithm.userdata,
+            source=source,
             sha256=algorithm.sha256[position].lower() if algorithm.sha256 else None,
         )
-        for position, obj in enumerate(algorithm.files)
+        for position, source in enumerate(algorithm.files)
     )
 
 
@@ -104,17 +101,7 @@ def _input_downloads(asset: InputAsset, folder: str) -> tuple[Download, ...]:
         Download(
             label=f"{asset.did}, file {position}",
             target=PurePosixPath(folder, str(position)),
-            file=_parsed(obj, asset.did, position),
-            userdata=asset.userdata,
+            source=source,
         )
-        for position, obj in enumerate(asset.files)
+        for position, source in enumerate(asset.files)
     )
-
-
-def _parsed(obj: Any, whose: str, position: int) -> UrlFile:
-    try:
-        return parse_file(obj)
-    except FileObjectInvalid as exc:
-        raise PlanImpossible(
-            f"{whose}, file {position}: not a file that can be downloaded ({type(exc).__name__})"
-        ) from None

@@ -29,7 +29,7 @@ from pods.configuration.plan import (
 from pods.configuration.provision import Provisioner, ProvisioningFailed
 from pods.exit_codes import ExitCode
 from pods.job_spec import MAX_SEALED_BYTES, Binding, JobSpec, JobSpecRefused, open_sealed, require_binding
-from pods.keys import KeyFileInvalid, read_key_ring
+from pods.keys import KeyFileInvalid, read_ethereum_key, read_key_ring
 from pods.settings import ConfigurationSettings, SettingsInvalid, Volume, read_configuration_settings
 from pods.start_script import Start, start_script
 from pods.step_log import StepLog
@@ -125,6 +125,7 @@ async def _provision(
         log,
         settings.parallel_downloads,
         settings.download_attempts,
+        read_ethereum_key(settings.keys),
     )
     try:
         code, broken = plan_algorithm(spec.algorithm), None

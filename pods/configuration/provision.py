@@ -8,9 +8,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from ocean.outgoing import OutgoingClient, OutgoingGuard
+from ocean.outgoing import OutgoingGuard
 from pods.configuration.download import ByteBudget, Downloaded, DownloadFailed, download
 from pods.configuration.plan import Download
+from pods.configuration.sources import Sources
 from pods.exit_codes import ExitCode
 from pods.step_log import StepLog, size_text
 
@@ -32,6 +33,7 @@ class Provisioner:
     log: StepLog
     parallel: int
     attempts: int
+    ethereum_key: bytes | None = None  # the environment's, for files of other providers
 
     async def provision(
         self, inputs: Iterable[tuple[Download, Path]], algorithm: Iterable[tuple[Download, Path]]
@@ -43,8 +45,11 @@ class Provisioner:
         """
         slots = asyncio.Semaphore(self.parallel)
         async with self.guard.client(read_seconds=IDLE_SECONDS, max_connections=self.parallel) as client:
-            wanted = {item.target: asyncio.create_task(self._fetch(client, slots, item, path)) for item, path in inputs}
-            code = [asyncio.create_task(self._fetch(client, slots, item, path)) for item, path in algorithm]
+            sources = Sources(client, self.ethereum_key)
+            wanted = {
+                item.target: asyncio.create_task(self._fetch(sources, slots, item, path)) for item, path in inputs
+            }
+            code = [asyncio.create_task(self._fetch(sources, slots, item, path)) for item, path in algorithm]
             try:
                 await self._judge(wanted.values(), ExitCode.INPUTS_NOT_PROVISIONED)
                 await self._judge(code, ExitCode.ALGORITHM_NOT_PROVISIONED)
@@ -66,11 +71,11 @@ class Provisioner:
         if passing:
             raise ProvisioningFailed(ExitCode.TRY_AGAIN)
 
-    async def _fetch(self, client: OutgoingClient, slots: asyncio.Semaphore, item: Download, path: Path) -> Downloaded:
+    async def _fetch(self, sources: Sources, slots: asyncio.Semaphore, item: Download, path: Path) -> Downloaded:
         async with slots:
             began = time.monotonic()
             try:
-                done = await download(client, item, path, self.budget, attempts=self.attempts)
+                done = await download(sources, item, path, self.budget, attempts=self.attempts)
             except DownloadFailed as exc:
                 self.log.say(f"{item.label}: failed, {exc.cause}")
                 raise

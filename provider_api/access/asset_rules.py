@@ -4,34 +4,93 @@ from __future__ import annotations
 
 from ocean import credentials, parameters
 from ocean.addresses import AddressInvalid
+from ocean.chain.documents import STATES_WITH_DOCUMENT
 from provider_api.access.facts import AssetFacts, ComputeFacts
-from provider_api.access.refusal import Refusal
+from provider_api.access.refusal import Refusal, Who
+from provider_api.access.rule import rule
 
 CONSUMABLE_STATES = frozenset({0, 5})  # active, unlisted
+_STATES = {0: "active", 1: "end of life", 2: "deprecated", 3: "revoked", 4: "ordering disabled", 5: "unlisted"}
 _MALFORMED = "Asset malformed or disabled."
 
 
-def request_is_complete(facts: ComputeFacts, item: AssetFacts) -> Refusal | None:
-    if not item.request.document_id:
-        return Refusal(f"{item.place}.documentId", "missing")
-    if facts.with_orders and not item.request.transfer_tx_id:
-        return Refusal(f"{item.place}.transferTxId", "missing")
-    if not item.request.service_id:
-        return Refusal(f"{item.place}.serviceId", "missing")
-    return None
+# --- what must be known ----------------------------------------------------------------------------------------------
 
 
+def did_given(facts: ComputeFacts, item: AssetFacts) -> bool:
+    return bool(item.request.document_id)
+
+
+def looked_up(facts: ComputeFacts, item: AssetFacts) -> bool:
+    return facts.gathered and did_given(facts, item)
+
+
+def document_known(facts: ComputeFacts, item: AssetFacts) -> bool:
+    return item.ddo is not None
+
+
+def well_formed(facts: ComputeFacts, item: AssetFacts) -> bool:
+    ddo = item.ddo
+    return ddo is not None and ddo.nft is not None and bool(ddo.nft.address) and ddo.chain_id is not None
+
+
+def document_shown(facts: ComputeFacts, item: AssetFacts) -> bool:
+    """Deprecated and revoked assets have neither metadata nor services; the rule about states says so."""
+    nft = item.ddo.nft if item.ddo is not None else None
+    return item.ddo is not None and (nft is None or nft.state is None or nft.state in STATES_WITH_DOCUMENT)
+
+
+def service_known(facts: ComputeFacts, item: AssetFacts) -> bool:
+    return item.service is not None
+
+
+def type_known(facts: ComputeFacts, item: AssetFacts) -> bool:
+    return item.service is not None and item.service.type in ("access", "compute")
+
+
+def order_looked_up(facts: ComputeFacts, item: AssetFacts) -> bool:
+    """Without orders there is nothing to know about them."""
+    known = item.service is not None and facts.environment is not None and bool(item.request.transfer_tx_id)
+    return not facts.with_orders or known
+
+
+# --- is it named, and is it there -------------------------------------------------------------------------------------
+
+
+@rule("consumer")
+def did_is_given(facts: ComputeFacts, item: AssetFacts) -> Refusal | None:
+    return None if item.request.document_id else Refusal(f"{item.place}.documentId", "missing", "a DID")
+
+
+@rule("consumer")
+def order_is_given(facts: ComputeFacts, item: AssetFacts) -> Refusal | None:
+    if not facts.with_orders or item.request.transfer_tx_id:
+        return None
+    return Refusal(f"{item.place}.transferTxId", "missing", "the transaction of an order")
+
+
+@rule("consumer")
+def service_is_given(facts: ComputeFacts, item: AssetFacts) -> Refusal | None:
+    return None if item.request.service_id else Refusal(f"{item.place}.serviceId", "missing", "a service id")
+
+
+@rule("consumer", looked_up)
 def did_resolves(facts: ComputeFacts, item: AssetFacts) -> Refusal | None:
-    return Refusal(f"{item.place}.documentId", "did_not_found") if item.ddo is None else None
+    if item.ddo is not None:
+        return None
+    expected = "a DID whose document can be read from a chain of this provider"
+    return Refusal(f"{item.place}.documentId", "did_not_found", expected, item.request.document_id)
 
 
+@rule("consumer", did_given)
 def is_no_duplicate(facts: ComputeFacts, item: AssetFacts) -> Refusal | None:
     """Ours: one input would overwrite the other."""
     for earlier in facts.datasets:
         if earlier is item:
             return None
         if _identity(earlier) == _identity(item):
-            return Refusal(item.place, "duplicate")
+            expected = "each service of a dataset once"
+            return Refusal(item.place, "duplicate", expected, f"the same as {earlier.place}")
     return None
 
 
@@ -39,72 +98,130 @@ def _identity(item: AssetFacts) -> tuple[str, str]:
     return item.request.document_id, item.request.service_id
 
 
+def _service_given(facts: ComputeFacts, item: AssetFacts) -> bool:
+    return bool(item.request.service_id)
+
+
+@rule("consumer", document_known, document_shown, _service_given)
 def service_exists(facts: ComputeFacts, item: AssetFacts) -> Refusal | None:
-    if state_refuses(item):
-        return None  # deprecated and revoked assets have no services; the next rule says so
-    return Refusal(f"{item.place}.serviceId", "not_found") if item.service is None else None
-
-
-def is_consumable(facts: ComputeFacts, item: AssetFacts) -> Refusal | None:
-    text = consumable_problem(facts, item)
-    return None if text is None else Refusal(item.place, text)
-
-
-def state_refuses(item: AssetFacts) -> bool:
-    nft = item.ddo.nft if item.ddo is not None else None
-    return nft is not None and nft.state is not None and nft.state not in CONSUMABLE_STATES
-
-
-def consumable_problem(facts: ComputeFacts, item: AssetFacts) -> str | None:
-    """Why this consumer may not use the asset, in the peer's words; None if he may."""
-    ddo = item.ddo
-    if ddo is None or ddo.nft is None or not ddo.nft.address or ddo.chain_id is None:
-        return _MALFORMED
-    if ddo.nft.state not in CONSUMABLE_STATES:
-        return "Asset is not consumable."
-    if ddo.metadata is None:
-        return _denied(ddo.id, "ASSET_DISABLED")
-    if facts.policy.respect_purgatory and isinstance(ddo.purgatory, dict) and ddo.purgatory.get("state") is True:
-        return _denied(ddo.id, "ASSET_DISABLED")
-    if not facts.with_credentials:
+    if item.service is not None or item.ddo is None:
         return None
-    try:
-        denial = credentials.denial(ddo.credentials, facts.request.consumer)
-    except (credentials.CredentialsMalformed, AddressInvalid):
-        return _MALFORMED
-    return None if denial is None else _denied(ddo.id, denial)
+    ids = [service.id for service in item.ddo.services]
+    return Refusal(f"{item.place}.serviceId", "not_found", ids, item.request.service_id)
 
 
-def _denied(did: str, code: str) -> str:
-    return f"Error: Access to asset {did} was denied with code: ConsumableCodes.{code}."
+# --- may this consumer use it: these also judge the algorithm --------------------------------------------------------
 
 
-def service_type_is_known(facts: ComputeFacts, item: AssetFacts) -> Refusal | None:
-    known = item.service is not None and item.service.type in ("access", "compute")
-    return None if known else Refusal(f"{item.place}.serviceId", "service_not_access_compute")
+@rule("publisher", document_known)
+def is_well_formed(facts: ComputeFacts, item: AssetFacts) -> Refusal | None:
+    if well_formed(facts, item):
+        return None
+    return _unusable(item, _MALFORMED, "a document with its NFT and chain", "a document without them")
 
 
-def main_service_is_compute(facts: ComputeFacts, item: AssetFacts) -> Refusal | None:
-    if item is facts.datasets[0] and not is_compute(item):
-        return Refusal(f"{item.place}.serviceId", "main_service_compute")
+@rule("publisher", well_formed)
+def state_allows_use(facts: ComputeFacts, item: AssetFacts) -> Refusal | None:
+    state = item.ddo.nft.state if item.ddo is not None and item.ddo.nft is not None else None
+    if state in CONSUMABLE_STATES:
+        return None
+    found = "unknown" if state is None else f"{state} ({_STATES.get(state, 'unknown')})"
+    return _unusable(item, "Asset is not consumable.", ["0 (active)", "5 (unlisted)"], found)
+
+
+@rule("publisher", well_formed, document_shown)
+def metadata_is_there(facts: ComputeFacts, item: AssetFacts) -> Refusal | None:
+    if item.ddo is not None and item.ddo.metadata is not None:
+        return None
+    return _denied(item, "ASSET_DISABLED", "a document with metadata", "a document without metadata")
+
+
+@rule("operator", well_formed)
+def is_not_in_purgatory(facts: ComputeFacts, item: AssetFacts) -> Refusal | None:
+    """Ours, as a policy: the peer does not look at it."""
+    purgatory = item.ddo.purgatory if item.ddo is not None else None
+    if facts.policy.respect_purgatory and isinstance(purgatory, dict) and purgatory.get("state") is True:
+        return _denied(item, "ASSET_DISABLED", "an asset that is not in purgatory", "in purgatory")
     return None
 
 
+@rule("publisher", well_formed, document_shown)
+def consumer_is_allowed(facts: ComputeFacts, item: AssetFacts) -> Refusal | None:
+    if not facts.with_credentials or item.ddo is None:
+        return None
+    try:
+        denial = credentials.denial(item.ddo.credentials, facts.request.consumer)
+    except (credentials.CredentialsMalformed, AddressInvalid):
+        return _unusable(item, _MALFORMED, "credentials with types and values", "credentials that cannot be judged")
+    if denial is None:
+        return None
+    return _denied(item, denial, "a consumer whom the asset's credentials allow", facts.request.consumer)
+
+
+CONSUMABLE = (is_well_formed, state_allows_use, metadata_is_there, is_not_in_purgatory, consumer_is_allowed)
+
+
+def _denied(item: AssetFacts, code: str, expected: str, found: str) -> Refusal:
+    did = item.ddo.id if item.ddo is not None else item.request.document_id
+    text = f"Error: Access to asset {did} was denied with code: ConsumableCodes.{code}."
+    return _unusable(item, text, expected, found)
+
+
+def _unusable(item: AssetFacts, text: str, expected: str | list[str], found: str) -> Refusal:
+    algorithm = item.place == "algorithm"
+    who: Who | None = "algorithm_publisher" if algorithm else None
+    return Refusal("algorithm.credentials" if algorithm else item.place, text, expected, found, who)
+
+
+# --- can it be served ------------------------------------------------------------------------------------------------
+
+
+@rule("consumer", service_known)
+def service_type_is_known(facts: ComputeFacts, item: AssetFacts) -> Refusal | None:
+    if type_known(facts, item):
+        return None
+    found = item.service.type if item.service is not None else None
+    return Refusal(f"{item.place}.serviceId", "service_not_access_compute", ["access", "compute"], found)
+
+
+@rule("consumer", type_known)
+def main_service_is_compute(facts: ComputeFacts, item: AssetFacts) -> Refusal | None:
+    if item is not facts.datasets[0] or is_compute(item):
+        return None
+    found = item.service.type if item.service is not None else None
+    return Refusal(f"{item.place}.serviceId", "main_service_compute", "compute", found)
+
+
+@rule("publisher", service_known)
 def compute_section_exists(facts: ComputeFacts, item: AssetFacts) -> Refusal | None:
     """Ours: the peer crashes."""
-    missing = is_compute(item) and item.service is not None and item.service.compute is None
-    return Refusal(item.place, "no_compute_section") if missing else None
+    if compute_known(facts, item):
+        return None
+    return Refusal(item.place, "no_compute_section", "a compute service that says what it allows", "no such section")
 
 
+def compute_known(facts: ComputeFacts, item: AssetFacts) -> bool:
+    """Need of the rules about algorithms: an access service has no policy about them."""
+    return item.service is not None and (not is_compute(item) or item.service.compute is not None)
+
+
+@rule("publisher", type_known)
 def files_are_ours(facts: ComputeFacts, item: AssetFacts) -> Refusal | None:
     """A compute service must be readable with our key. Ours: so must an access service, until inputs of other
     providers can be fetched; the peer lets such a job start and fail."""
-    if item.files:
-        return None
-    code = "compute_services_not_in_same_provider" if is_compute(item) else "remote_provider_unavailable"
-    return Refusal(f"{item.place}.serviceId", code)
+    place, expected = f"{item.place}.serviceId", "files that this provider can open and fetch"
+    if not item.files:
+        code = "compute_services_not_in_same_provider" if is_compute(item) else "remote_provider_unavailable"
+        return Refusal(place, code, expected, "files that do not open with this provider's key")
+    if not item.sources:
+        return Refusal(place, "files_unavailable", expected, "a kind of file that cannot be had here", "operator")
+    return None
 
 
+# --- has it been asked for and ordered properly ----------------------------------------------------------------------
+
+
+@rule("consumer", service_known)
 def parameters_fit(facts: ComputeFacts, item: AssetFacts) -> Refusal | None:
     """Ours: what the publisher of a dataset asks its consumers for."""
     if item.service is None or not facts.with_orders:
@@ -112,14 +229,21 @@ def parameters_fit(facts: ComputeFacts, item: AssetFacts) -> Refusal | None:
     try:
         parameters.completed(item.service.consumer_parameters, item.request.userdata)
     except parameters.ParameterRefused as refused:
-        return Refusal(f"{item.place}.userdata", str(refused))
+        expected = "values as the service's consumerParameters ask for them"
+        return Refusal(f"{item.place}.userdata", str(refused), expected)
     return None
 
 
+@rule("consumer", order_looked_up)
 def is_ordered(facts: ComputeFacts, item: AssetFacts) -> Refusal | None:
     if not facts.with_orders or item.order is not None:
         return None
-    return Refusal(f"{item.place}.serviceId", "order_invalid")
+    return Refusal(f"{item.place}.serviceId", "order_invalid", wanted_order(facts), item.order_problem or None)
+
+
+def wanted_order(facts: ComputeFacts) -> str:
+    environment = facts.environment.id if facts.environment is not None else ""
+    return f"an order of this service by the consumer for environment {environment}, whose fee is not over"
 
 
 def is_compute(item: AssetFacts) -> bool:

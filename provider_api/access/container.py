@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 
 from ocean.ddo import DDO
+from provider_api.access.facts import ComputeFacts
 
 _PART = r"[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*"
 _IMAGE = re.compile(rf"(?:{_PART}(?::[0-9]{{1,5}})?/)?{_PART}(?:/{_PART})*")
@@ -47,3 +48,18 @@ def published_container(ddo: DDO | None) -> AlgorithmContainer | None:
     metadata = ddo.metadata if ddo is not None else None
     found = metadata.algorithm.container if metadata is not None and metadata.algorithm is not None else None
     return None if found is None else AlgorithmContainer(found.entrypoint, found.image, found.checksum, found.tag)
+
+
+def hashable(ddo: DDO | None) -> bool:
+    """Whether an algorithm's container has what its checksum is made of."""
+    container = published_container(ddo)
+    return container is not None and bool(container.entrypoint) and bool(container.checksum)
+
+
+def container_of(facts: ComputeFacts) -> AlgorithmContainer | None:
+    """The container that the job would run in."""
+    if facts.algorithm is not None:
+        return published_container(facts.algorithm.ddo)
+    given = facts.request.algorithm.container()
+    texts = [value if isinstance(value := given.get(name), str) else "" for name in ("entrypoint", "image", "checksum")]
+    return AlgorithmContainer(*texts)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from ocean.chain.orders import Order
 from ocean.ddo import DDO, Service
-from ocean.files import UrlFile
+from ocean.files import File
+from pods.job_spec import Source
 from provider_api.access.request import AssetRequest, ComputeRequest
 from provider_api.jobs.environment import Environment
 from provider_api.settings import PolicySettings
@@ -20,7 +21,8 @@ class AssetFacts:
     request: AssetRequest
     ddo: DDO | None = None  # with `nft.state` and `nft.owner` read from the chain; None: the DID does not resolve
     service: Service | None = None
-    files: tuple[UrlFile, ...] | None = None  # None: not readable with our key
+    files: tuple[File, ...] | None = None  # None: not readable with our key
+    sources: tuple[Source, ...] | None = None  # where a job gets the files from; None: nowhere
     digests: tuple[str, ...] | None = None  # of an algorithm's files; None: they could not be fetched
     order: Order | None = None  # None: not verified, see `order_problem`
     order_problem: str = ""  # code for the log
@@ -50,7 +52,10 @@ class ComputeFacts:
     max_datasets: int
     with_orders: bool = True  # a start; False: a request for quotes, which needs no orders
     with_credentials: bool = True  # False: nobody has said who the consumer is
+    raw_sources: tuple[Source, ...] = ()  # of a raw algorithm's url
     raw_digests: tuple[str, ...] | None = ()  # of a raw algorithm's url; None: it could not be fetched
+    gathered: bool = True  # False: nothing was asked about the assets, because the request is refused anyway
+    unfinished_jobs: int | None = None  # of the environment; None: Argo was not asked
 
     def assets(self) -> Iterator[AssetFacts]:
         """Datasets in order, then the published algorithm."""

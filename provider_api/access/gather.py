@@ -18,11 +18,12 @@ from ocean.addresses import ZERO, AddressInvalid
 from ocean.chain.orders import Order, OrderInvalid, OrderRequest
 from ocean.ddo import DDO, Service
 from ocean.file_lists import FilesUnreadable, decode_files
-from ocean.files import FileObjectInvalid, UrlFile, parse_file
-from provider_api.access.checksums import FileChecksums
+from ocean.files import File, FileObjectInvalid, parse_file
+from pods.job_spec import Source
 from provider_api.access.facts import AssetFacts, ComputeFacts
 from provider_api.access.request import AssetRequest, ComputeRequest
 from provider_api.chains import Chain, Chains
+from provider_api.files.files import Files
 from provider_api.jobs.environment import Environment
 from provider_api.jobs.environments import Environments
 from provider_api.keys import ProviderKeys
@@ -40,10 +41,10 @@ class FactFinder:
         keys: ProviderKeys,
         chains: Chains,
         environments: Environments,
-        checksums: FileChecksums,
+        files: Files,
     ) -> None:
         self._settings, self._keys = settings, keys
-        self._chains, self._environments, self._checksums = chains, environments, checksums
+        self._chains, self._environments, self._files = chains, environments, files
 
     async def for_start(self, request: ComputeRequest) -> ComputeFacts:
         """Facts about a start. Raises ChainUnavailable, ArgoError."""
@@ -58,7 +59,14 @@ class FactFinder:
         named = not await self._environments.is_consumer_address(request.consumer)
         return await self._gather(request, with_orders=False, with_credentials=named)
 
-    async def _gather(self, request: ComputeRequest, *, with_orders: bool, with_credentials: bool) -> ComputeFacts:
+    async def for_why_not(self, request: ComputeRequest) -> ComputeFacts:
+        """Facts about a start that is not meant yet: whatever can be found out. Orders are judged if one is named."""
+        named = any(asset.transfer_tx_id for asset in (*request.datasets, request.algorithm.asset))
+        return await self._gather(request, with_orders=named, with_credentials=True, everything=True)
+
+    async def _gather(
+        self, request: ComputeRequest, *, with_orders: bool, with_credentials: bool, everything: bool = False
+    ) -> ComputeFacts:
         now = time.time()
         facts = ComputeFacts(
             request=request,
@@ -72,18 +80,23 @@ class FactFinder:
             with_orders=with_orders,
             with_credentials=with_credentials,
         )
-        if facts.environment is None or len(facts.datasets) > facts.max_datasets:
-            return facts  # refused by the first rules; not worth a question to anybody
+        if len(facts.datasets) > facts.max_datasets or (facts.environment is None and not everything):
+            return replace(facts, gathered=False)  # refused by the first rules; not worth a question to anybody
         assets = await asyncio.gather(
             *(self._asset(request, item, facts.environment, now, lenient=not with_orders) for item in facts.assets())
         )
-        raw_digests = await self._raw_digests(request) if facts.algorithm is None else ()
+        raw_sources, raw_digests = await self._raw(request) if facts.algorithm is None else ((), ())
         count = len(facts.datasets)
-        algorithm = assets[count] if facts.algorithm is not None else None
-        return replace(facts, datasets=tuple(assets[:count]), algorithm=algorithm, raw_digests=raw_digests)
+        return replace(
+            facts,
+            datasets=tuple(assets[:count]),
+            algorithm=assets[count] if facts.algorithm is not None else None,
+            raw_sources=raw_sources,
+            raw_digests=raw_digests,
+        )
 
     async def _asset(
-        self, request: ComputeRequest, item: AssetFacts, environment: Environment, now: float, *, lenient: bool
+        self, request: ComputeRequest, item: AssetFacts, environment: Environment | None, now: float, *, lenient: bool
     ) -> AssetFacts:
         found = await self._chains.resolve(item.request.document_id) if item.request.document_id else None
         if found is None:
@@ -93,17 +106,25 @@ class FactFinder:
         item = replace(item, ddo=ddo, service=service, free=chain.fee_token == ZERO)
         if service is None:
             return item
-        files = self._files(ddo, service)
-        digests, ordered, decimals = await asyncio.gather(
-            self._digests(request, item.request, service, files),
+        files = self._decoded(ddo, service)
+        (sources, digests), ordered, decimals = await asyncio.gather(
+            self._contents(request, item.request, service, files),
             self._order(request, item.request, ddo, service, environment, chain, now, lenient=lenient),
             chain.fee_decimals(),
         )
         order = ordered if isinstance(ordered, Order) else None
         problem = "" if isinstance(ordered, Order) else ordered
-        return replace(item, files=files, digests=digests, order=order, order_problem=problem, fee_decimals=decimals)
+        return replace(
+            item,
+            files=files,
+            sources=sources,
+            digests=digests,
+            order=order,
+            order_problem=problem,
+            fee_decimals=decimals,
+        )
 
-    def _files(self, ddo: DDO, service: Service) -> tuple[UrlFile, ...] | None:
+    def _decoded(self, ddo: DDO, service: Service) -> tuple[File, ...] | None:
         try:
             return decode_files(
                 service.files,
@@ -117,24 +138,35 @@ class FactFinder:
             log.info("files_unreadable", did=ddo.id, service_id=service.id, reason=exc.reason)
             return None
 
-    async def _digests(
-        self, request: ComputeRequest, asset: AssetRequest, service: Service, files: tuple[UrlFile, ...] | None
-    ) -> tuple[str, ...] | None:
-        if asset is not request.algorithm.asset or not files:
-            return None
+    async def _contents(
+        self, request: ComputeRequest, asset: AssetRequest, service: Service, files: tuple[File, ...] | None
+    ) -> tuple[tuple[Source, ...] | None, tuple[str, ...] | None]:
+        """(where the job gets the files, digests of an algorithm's); None for what cannot be had."""
+        if not files:
+            return None, None
         try:
             userdata = file_parameters(service, asset.userdata)
         except parameters.ParameterRefused:
             userdata = None  # a rule will say so
-        return await self._checksums.of(files, userdata)
+        is_algorithm = asset is request.algorithm.asset
+        sources, digests = await asyncio.gather(
+            self._files.sources(files, userdata),
+            self._files.digests(files, userdata) if is_algorithm else _nothing(),
+        )
+        return sources, digests
 
-    async def _raw_digests(self, request: ComputeRequest) -> tuple[str, ...] | None:
-        """Digest of a raw algorithm's file; () if it brings its code along."""
+    async def _raw(self, request: ComputeRequest) -> tuple[tuple[Source, ...], tuple[str, ...] | None]:
+        """The file of a raw algorithm and its digest; both () if it brings its code along."""
         algorithm = request.algorithm
         if algorithm.text("rawcode") or not algorithm.text("url"):
-            return ()
-        file = raw_file(request)
-        return None if file is None else await self._checksums.of([file], object_of(algorithm.asset.userdata))
+            return (), ()
+        try:
+            file = parse_file({"type": "url", "url": algorithm.text("url")})
+        except FileObjectInvalid:
+            return (), None
+        userdata = object_of(algorithm.asset.userdata)
+        sources = await self._files.sources([file], userdata)
+        return sources or (), await self._files.digests([file], userdata)
 
     async def _order(
         self,
@@ -142,7 +174,7 @@ class FactFinder:
         asset: AssetRequest,
         ddo: DDO,
         service: Service,
-        environment: Environment,
+        environment: Environment | None,
         chain: Chain,
         now: float,
         *,
@@ -151,6 +183,8 @@ class FactFinder:
         """The verified order, or the code of what is wrong with it."""
         if not asset.transfer_tx_id:
             return "no_transaction"
+        if environment is None:
+            return "no_environment"
         question = OrderRequest(
             tx_hash=asset.transfer_tx_id,
             nft=ddo.nft_address,
@@ -174,12 +208,8 @@ class FactFinder:
             return "address_malformed"
 
 
-def raw_file(request: ComputeRequest) -> UrlFile | None:
-    """The file of a raw algorithm that is given by URL; None if the URL is none."""
-    try:
-        return parse_file({"type": "url", "url": request.algorithm.text("url")})
-    except FileObjectInvalid:
-        return None
+async def _nothing() -> None:
+    return None
 
 
 def file_parameters(service: Service, userdata: Any) -> dict[str, Any] | None:

@@ -14,7 +14,7 @@ from decimal import Decimal
 
 from ocean.chain.orders import Order
 from ocean.fees import GRACE_SECONDS, MAX_ORDERING_SECONDS, fee_amount, sufficient
-from provider_api.access.facts import AssetFacts
+from provider_api.access.facts import AssetFacts, ComputeFacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,14 @@ def find_carrier(price: Decimal, assets: Iterable[AssetFacts], now: float, minim
         if asset.order is not None and pays(price, asset, end, now):
             return Carrier(asset.order, asset.chain_id, _paid_until(asset.order, end, now, minimum_seconds))
     return None
+
+
+def carrier_of(facts: ComputeFacts) -> Carrier | None:
+    """The order that pays for the job in its environment, None if there is none."""
+    if facts.environment is None:
+        return None
+    price = facts.environment.price_per_minute
+    return find_carrier(price, facts.assets(), facts.now, facts.minimum_paid_seconds)
 
 
 def _paid_until(order: Order, end: int, now: float, minimum_seconds: int) -> int | None:

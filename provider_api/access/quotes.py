@@ -19,6 +19,7 @@ from typing import Any
 from ocean import fees
 from provider_api.access import payment, rules
 from provider_api.access.facts import AssetFacts, ComputeFacts
+from provider_api.access.request_rules import end_is_possible
 from provider_api.chains import Chains
 from provider_api.errors import Refused
 from provider_api.keys import ProviderKeys
@@ -32,17 +33,17 @@ _PRELIMINARY = {
 
 def require_period(valid_until: int, facts: ComputeFacts) -> None:
     """Raises Refused for an end in the past, or later than the environment's longest job."""
-    longest = facts.environment.max_job_duration if facts.environment is not None else 0
-    # One minute more: clients compute "now + maximum" with their own clock.
-    if not facts.now < valid_until <= facts.now + longest + 60:
-        raise Refused("The validUntil value is not correct.")
+    refusal = end_is_possible(facts, valid_until)
+    if refusal is not None:
+        raise Refused(refusal.code)
 
 
 def require_quotable(facts: ComputeFacts) -> None:
     """The rules of a start, without orders. Raises Refused."""
     refusal = rules.judge(facts)
     if refusal is not None:
-        raise Refused(_PRELIMINARY[refusal]) if refusal in _PRELIMINARY else refusal.error()
+        sentence = _PRELIMINARY.get((refusal.place, refusal.code))
+        raise Refused(sentence) if sentence is not None else refusal.error()
 
 
 def make_quotes(facts: ComputeFacts, valid_until: int, keys: ProviderKeys, chains: Chains) -> dict[str, Any]:

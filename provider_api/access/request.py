@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from provider_api.parameters import Input, as_text, is_present, plain
@@ -80,6 +80,12 @@ def read_quote(given: Input, consumer: str) -> ComputeRequest:
         environment=_plain(given.get("compute.env")),
         consumer=consumer,
     )
+
+
+def read_why_not(given: Input, consumer: str) -> ComputeRequest:
+    """The same, with the environment also where a start names it, and the output section of a start."""
+    quote = read_quote(given, consumer)
+    return replace(quote, environment=_plain(given.get("environment")) or quote.environment, output=given.get("output"))
 
 
 def _additional(given: Input) -> tuple[list[Mapping[str, Any]], bool]:

@@ -1,4 +1,4 @@
-"""The command line: `c2d serve`, `c2d demo`, `c2d settings`, `c2d templates render`."""
+"""The command line: `c2d serve`, `c2d demo`, `c2d settings`, `c2d openapi`, `c2d templates render`."""
 
 from __future__ import annotations
 
@@ -39,6 +39,14 @@ def settings() -> None:
     from provider_api.cli.settings_page import settings_page
 
     typer.echo(settings_page(), nl=False)
+
+
+@app.command()
+def openapi() -> None:
+    """Print the OpenAPI document (docs/reference/openapi.json)."""
+    from provider_api.openapi import document_text
+
+    typer.echo(document_text(), nl=False)
 
 
 @templates.command()

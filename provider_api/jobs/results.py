@@ -150,9 +150,3 @@ def requested_part(header: str | None, size: int) -> Part | None:
     if start >= size:
         raise RangeUnsatisfiable
     return Part(start, min(size, int(match[2]) + 1) if match[2] else size)
-
-
-def disposition(filename: str) -> str:
-    """`attachment;filename=NAME`, no blank, no quotes: what clients match. Odd characters become _."""
-    name = re.sub(r"[^\w.()+=@ -]", "_", filename, flags=re.ASCII).strip(" .") or "result"
-    return f"attachment;filename={name[:200]}"

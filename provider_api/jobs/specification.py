@@ -14,9 +14,9 @@ from typing import Literal
 
 from ocean import parameters
 from pods import job_spec
-from provider_api.access import payment, rules, trust_rules
+from provider_api.access import payment, trust_rules
+from provider_api.access.container import container_of
 from provider_api.access.facts import AssetFacts, ComputeFacts
-from provider_api.access.gather import file_parameters, object_of, raw_file
 from provider_api.errors import Refused
 from provider_api.jobs.environment import Environment
 from provider_api.keys import ProviderKeys
@@ -44,7 +44,7 @@ def prepare(facts: ComputeFacts, job_id: str, owner_text: str, settings: Setting
 
     Raises Refused when the job spec is larger than a workflow may carry.
     """
-    environment, carrier, container = facts.environment, rules.carrier_of(facts), rules.container_of(facts)
+    environment, carrier, container = facts.environment, payment.carrier_of(facts), container_of(facts)
     if environment is None or carrier is None or container is None:
         raise LookupError("a submission is prepared from facts that have passed the rules")
     run_seconds = run_time(environment, carrier.paid_until, facts.now)
@@ -107,13 +107,12 @@ def _sealed(spec: job_spec.JobSpec, keys: ProviderKeys, environment: Environment
 
 
 def _input(item: AssetFacts) -> job_spec.InputAsset:
-    if item.ddo is None or item.service is None or not item.files:
+    if item.ddo is None or item.service is None or not item.sources:
         raise LookupError("an input is made of an asset that has passed the rules")
     return job_spec.InputAsset(
         did=item.ddo.id,
         service_id=item.service.id,
-        files=tuple(file.to_json() for file in item.files),
-        userdata=file_parameters(item.service, item.request.userdata),
+        files=item.sources,
         ddo=item.ddo.document(),
     )
 
@@ -122,24 +121,21 @@ def _algorithm(facts: ComputeFacts, entrypoint: str) -> job_spec.Algorithm:
     request, item = facts.request.algorithm, facts.algorithm
     if item is None:
         code = request.text("rawcode")
-        file = None if code else raw_file(facts.request)
         return job_spec.Algorithm(
             rawcode=code or None,
-            files=() if file is None else (file.to_json(),),
+            files=() if code else facts.raw_sources,
             sha256=facts.raw_digests or (),
-            userdata=object_of(request.asset.userdata),
             custom_data=parameters.read_values(request.custom_data),
             entrypoint=entrypoint,
         )
-    if item.ddo is None or item.service is None or not item.files or item.digests is None:
+    if item.ddo is None or item.service is None or not item.sources or item.digests is None:
         raise LookupError("a published algorithm is an asset that has passed the rules")
     metadata = item.ddo.metadata.algorithm if item.ddo.metadata is not None else None
     return job_spec.Algorithm(
         did=item.ddo.id,
         ddo=item.ddo.document(),
-        files=tuple(file.to_json() for file in item.files),
+        files=item.sources,
         sha256=item.digests,
-        userdata=file_parameters(item.service, item.request.userdata),
         custom_data=parameters.completed(metadata and metadata.consumer_parameters, request.custom_data),
         entrypoint=entrypoint,
     )

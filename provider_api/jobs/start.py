@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -27,9 +27,9 @@ from provider_api.access import rules
 from provider_api.access.facts import ComputeFacts
 from provider_api.access.gather import FactFinder
 from provider_api.access.request import ComputeRequest
+from provider_api.access.request_rules import room_is_left
 from provider_api.access.signature import require_fresh, stale
 from provider_api.errors import NeighbourAway, NeighbourFailed, Refused
-from provider_api.jobs.environment import Environment
 from provider_api.jobs.identity import JobIdentity
 from provider_api.jobs.records import Argo, find_workflow
 from provider_api.jobs.specification import Submission, prepare
@@ -136,8 +136,9 @@ class JobStarter:
         if environment is None:
             return
         unfinished = await self._argo.count({names.ENVIRONMENT: environment.id}, unfinished_only=True)
-        if unfinished >= _places(environment):
-            raise Refused({"environment": "queue_full"})
+        refusal = room_is_left(replace(facts, unfinished_jobs=unfinished))
+        if refusal is not None:
+            raise refusal.error()
 
     # --- claims ------------------------------------------------------------------------------------------------------
 
@@ -231,8 +232,3 @@ class JobStarter:
         if workflow is None:
             raise NeighbourAway("It is not known whether the job was started. Repeat the same request.", retry)
         return workflow
-
-
-def _places(environment: Environment) -> int:
-    """How many unfinished jobs an environment may have."""
-    return environment.max_jobs + environment.max_queued_jobs

@@ -19,11 +19,10 @@ import yaml
 from nacl.public import PublicKey
 
 from ocean.keys import address_of
-from pods.keys import encode_key, generate_keys
+from pods.keys import ETHEREUM_KEY_FILE, encode_key, generate_keys
 from provider_api.keys import ProviderKeys, keys_of
 from workflow_templates import names
 
-ETHEREUM_KEY_FILE = "ethereum.key"
 RESULTS_IN_POD = "file:///results"  # where environments mount the claim with the results
 
 

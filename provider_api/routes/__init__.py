@@ -2,8 +2,34 @@
 
 from fastapi import APIRouter
 
-from provider_api.routes import compute, encrypt, environments, health, initialize_compute, nonce, results, root
+from provider_api.routes import (
+    auth,
+    compute,
+    decrypt,
+    description,
+    encrypt,
+    environments,
+    health,
+    initialize_compute,
+    nonce,
+    results,
+    root,
+    why_not,
+)
 
 router = APIRouter()
-for part in (root, nonce, encrypt, environments, initialize_compute, compute, results, health):
+for part in (
+    root,
+    description,
+    nonce,
+    auth,
+    encrypt,
+    decrypt,
+    environments,
+    initialize_compute,
+    compute,
+    results,
+    health,
+    why_not,
+):
     router.include_router(part.router)

@@ -29,6 +29,7 @@ async def encrypt(request: Request) -> Response:
     services = services_of(request)
     if chain_id not in {str(known) for known in services.chains.ids()}:
         raise Refused("Failed to encrypt.")
+    await services.control.require("encryptUrl", None)
     key = public_bytes(services.keys.private_key)
     blob = await asyncio.to_thread(ecies.encrypt, key, await request.body())
     return Response("0x" + blob.hex(), 201, {"Content-Type": "text/plain"})

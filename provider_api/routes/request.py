@@ -7,12 +7,15 @@ from collections.abc import Sequence
 from starlette.requests import Request
 
 from ocean.addresses import canonical
+from provider_api.access.signature import signature_or_token, token_of
 from provider_api.errors import NotOffered
-from provider_api.fields import Field, address, required, validate
+from provider_api.fields import Field, address, nonce_number, required, text_value, validate
 from provider_api.parameters import Input, read_input
 from provider_api.services import Services
 
 CONSUMER = Field("consumerAddress", (required, address), bail=True)
+NONCE = Field("nonce", (required, nonce_number), bail=True)
+SIGNATURE = Field("signature", (signature_or_token, text_value), bail=True)
 
 
 def services_of(request: Request) -> Services:
@@ -25,7 +28,9 @@ async def parameters_of(request: Request, fields: Sequence[Field]) -> Input:
 
     Raises InvalidRequest, Refused, NotOffered.
     """
-    given = read_input(request.url.query, request.headers.get("content-type", ""), await request.body())
+    query = request.scope["query_string"].decode("utf-8", "replace")
+    content_type, token_sent = request.headers.get("content-type", ""), bool(token_of(request))
+    given = read_input(query, content_type, await request.body(), token_sent=token_sent)
     validate(fields, given)
     require_not_head(request)
     return given

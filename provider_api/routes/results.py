@@ -7,14 +7,12 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from ocean import signing
-from provider_api.access.signature import require_fresh, require_signer, stale
 from provider_api.errors import Refused
 from provider_api.fields import Field, integer, required, text_value
+from provider_api.files.names import disposition
 from provider_api.jobs.records import find_workflow
-from provider_api.jobs.results import Part, RangeUnsatisfiable, disposition, requested_part
-from provider_api.routes.compute import NONCE, SIGNATURE
-from provider_api.routes.request import CONSUMER, parameters_of, services_of
-from provider_api.storage.nonces import NonceStale
+from provider_api.jobs.results import Part, RangeUnsatisfiable, requested_part
+from provider_api.routes.request import CONSUMER, NONCE, SIGNATURE, parameters_of, services_of
 from workflow_templates import names
 
 router = APIRouter()
@@ -33,9 +31,9 @@ async def compute_result(request: Request) -> Response:
     given = await parameters_of(request, FIELDS)
     services = services_of(request)
     owner, job_id, index = given.text("consumerAddress"), given.text("jobId"), given.text("index")
-    nonce = given.text("nonce")
-    require_fresh(await services.nonces.find(owner.lower()), nonce)
-    consumer = require_signer(given, lambda text: signing.result_message(owner, job_id, index, text))
+    consumer = await services.callers.require(
+        request, given, lambda nonce: signing.result_message(owner, job_id, index, nonce)
+    )
     workflow = await find_workflow(services.argo, job_id)
     if workflow is None:
         raise Refused(f"No results for job {job_id[:64]}", 404)
@@ -47,10 +45,7 @@ async def compute_result(request: Request) -> Response:
     if part is None:
         return Response(status_code=416, headers={**headers, "Content-Range": f"bytes */{file.filesize}"})
     stream = await services.results.stream(file, part)
-    try:
-        await services.nonces.consume(consumer, nonce)
-    except NonceStale as exc:
-        raise stale(exc) from None
+    await services.callers.consume(consumer, given.text("nonce"))
     whole = part == Part(0, file.filesize)
     headers["Content-Length"] = str(part.end - part.start)
     headers["Content-Disposition"] = disposition(file.filename)

@@ -66,9 +66,7 @@ class Claims:
         values = _values(claim, "open", time.time())
         try:
             async with self._database.begin() as connection:
-                if await _find(connection, claim.job_id) is not None:
-                    raise AlreadyClaimed
-                await nonces.take(connection, claim.consumer, nonce_text)
+                await _take_nonce(connection, claim, nonce_text)
                 await connection.execute(insert(claims).values(**values))
         except IntegrityError:
             await self._explain_conflict(claim)
@@ -82,7 +80,7 @@ class Claims:
         try:
             async with self._database.begin() as connection:
                 if seen.state == "released":
-                    stored = await nonces.read(connection, seen.consumer)
+                    stored = await nonces.lock(connection, seen.consumer)
                     if stored is not None and nonces.number_of(stored) != nonces.number_of(nonce_text):
                         raise nonces.NonceStale(stored, nonce_text)
                 return await _change(connection, seen, "open")
@@ -117,6 +115,18 @@ class Claims:
             row = (await connection.execute(statement)).first()
         if row is not None:
             raise AgreementTaken(Claim(**row._mapping)) from None
+
+
+async def _take_nonce(connection: AsyncConnection, claim: Claim, nonce_text: str) -> None:
+    """Raises AlreadyClaimed, also if waiting for the nonce was waiting for the identical request; NonceStale."""
+    if await _find(connection, claim.job_id) is not None:
+        raise AlreadyClaimed
+    try:
+        await nonces.take(connection, claim.consumer, nonce_text)
+    except nonces.NonceStale:
+        if await _find(connection, claim.job_id) is not None:
+            raise AlreadyClaimed from None
+        raise
 
 
 async def _find(connection: AsyncConnection, job_id: str) -> Claim | None:

@@ -2,6 +2,9 @@
 
 SQLite runs in WAL mode, with full durability (a forgotten nonce is a replay) and with `BEGIN IMMEDIATE`: a transaction
 that reads and then writes takes its lock at once, so it can never fail half-way because another was faster.
+
+Whatever the database or the way to it does wrong leaves here as StorageUnavailable, except IntegrityError: that a row
+exists already is an answer.
 """
 
 from __future__ import annotations
@@ -9,18 +12,28 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing, nullcontext
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, closing, contextmanager, nullcontext
 from typing import Any
 
 from sqlalchemy import Connection, event, text
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from provider_api.storage import migrations
 
 BUSY_TIMEOUT_SECONDS = 15
-_MIGRATION_LOCK = 7163412  # any fixed number: replicas that start together migrate one after the other
+MIGRATION_LOCK = 7163412  # any fixed number: replicas that start together migrate one after the other
+_CONNECT_SECONDS, _COMMAND_SECONDS, _POOL_SECONDS = 5, 15, 10  # PostgreSQL
+
+
+class StorageUnavailable(Exception):
+    """The database does not answer, or not as it should. The text is the error's class: statements hold values."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"the database does not answer: {reason}")
+        self.reason = reason
 
 
 class Database:
@@ -29,8 +42,8 @@ class Database:
     def __init__(self, url: str) -> None:
         self._url = make_url(url)
         self.is_sqlite = self._url.get_backend_name() == "sqlite"
-        options: dict[str, Any] = {"connect_args": {"timeout": BUSY_TIMEOUT_SECONDS}} if self.is_sqlite else {}
-        self.engine: AsyncEngine = create_async_engine(self._url, **options)
+        options = _sqlite_options() if self.is_sqlite else _postgresql_options()
+        self.engine: AsyncEngine = create_async_engine(self._url, hide_parameters=True, **options)
         if self.is_sqlite:
             event.listen(self.engine.sync_engine, "connect", _prepare_sqlite)
             event.listen(self.engine.sync_engine, "begin", _begin_immediate)
@@ -38,12 +51,16 @@ class Database:
         self._reader = self.engine.execution_options(isolation_level="AUTOCOMMIT")
 
     async def open(self) -> None:
-        """Bring the tables up to date."""
+        """Bring the tables up to date. Raises StorageUnavailable."""
         if self.is_sqlite and self._url.database:
             await asyncio.to_thread(_enable_write_ahead_log, self._url.database)
+        with _translated():
+            await self._migrate()
+
+    async def _migrate(self) -> None:
         async with self.engine.begin() as connection:
-            if self._url.get_backend_name() == "postgresql":
-                await connection.execute(text(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})"))
+            if not self.is_sqlite:
+                await connection.execute(text(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))
             await connection.run_sync(migrations.upgrade)
 
     async def close(self) -> None:
@@ -51,14 +68,38 @@ class Database:
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[AsyncConnection]:
+        """A writing transaction. Raises StorageUnavailable, IntegrityError."""
         # SQLite has one writer at a time; waiting in turn here is quicker than its own polling for the lock.
-        async with self._turn if self.is_sqlite else nullcontext(), self.engine.begin() as connection:
-            yield connection
+        with _translated():
+            async with self._turn if self.is_sqlite else nullcontext(), self.engine.begin() as connection:
+                yield connection
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
-        async with self._reader.connect() as connection:
-            yield connection
+        """A connection that sees committed rows. Raises StorageUnavailable."""
+        with _translated():
+            async with self._reader.connect() as connection:
+                yield connection
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except IntegrityError:
+        raise
+    except (SQLAlchemyError, OSError) as exc:
+        raise StorageUnavailable(type(exc).__name__) from exc
+
+
+def _sqlite_options() -> dict[str, Any]:
+    return {"connect_args": {"timeout": BUSY_TIMEOUT_SECONDS}}
+
+
+def _postgresql_options() -> dict[str, Any]:
+    """A connection is tried before it is used, so that requests do not notice that the server was started again."""
+    limits = {"timeout": _CONNECT_SECONDS, "command_timeout": _COMMAND_SECONDS}
+    return {"connect_args": limits, "pool_pre_ping": True, "pool_timeout": _POOL_SECONDS}
 
 
 def _enable_write_ahead_log(path: str) -> None:

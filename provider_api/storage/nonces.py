@@ -1,6 +1,7 @@
 """Nonces: strictly increasing per consumer, compared as numbers, stored as written, kept for ever.
 
-Keyed by the canonical address (the peer keyed by spelling, so that another letter case started from zero).
+Keyed by the canonical address (the peer keyed by spelling, so that another letter case started from zero). Whoever
+takes one locks the consumer's row first, so that of equal nonces exactly one is accepted however many processes race.
 """
 
 from __future__ import annotations
@@ -25,10 +26,6 @@ class NonceStale(Exception):
         self.stored, self.given = stored, given
 
 
-class _LostRace(Exception):
-    """Another writer changed the row between our read and our write."""
-
-
 def number_of(nonce: str) -> Decimal:
     """Exact value of a nonce that has passed `parameters.nonce_number`."""
     return _EXACT.create_decimal(nonce)
@@ -47,34 +44,25 @@ def require_newer(stored: str | None, given: str) -> None:
         raise NonceStale(stored, given)
 
 
-async def read(connection: AsyncConnection, consumer: str) -> str | None:
-    return (await connection.execute(select(nonces.c.value).where(nonces.c.consumer == consumer))).scalar_one_or_none()
-
-
-async def swap(connection: AsyncConnection, consumer: str, stored: str | None, given: str) -> None:
-    """Store `given` if the row still says `stored`. Raises _LostRace."""
-    if stored is None:
-        try:
-            async with connection.begin_nested():
-                await connection.execute(insert(nonces).values(consumer=consumer, value=given))
-        except IntegrityError:
-            raise _LostRace from None
-        return
-    statement = update(nonces).where(nonces.c.consumer == consumer, nonces.c.value == stored).values(value=given)
-    if (await connection.execute(statement)).rowcount != 1:
-        raise _LostRace
+async def lock(connection: AsyncConnection, consumer: str) -> str | None:
+    """The stored nonce, which nobody else can change before this transaction ends. None if there is none yet."""
+    statement = select(nonces.c.value).where(nonces.c.consumer == consumer).with_for_update()
+    return (await connection.execute(statement)).scalar_one_or_none()
 
 
 async def take(connection: AsyncConnection, consumer: str, given: str) -> None:
     """Inside a transaction: require a newer nonce and store it. Raises NonceStale; for a lost race, with the winner."""
-    stored = await read(connection, consumer)
+    stored = await lock(connection, consumer)
+    if stored is None:
+        try:
+            async with connection.begin_nested():
+                await connection.execute(insert(nonces).values(consumer=consumer, value=given))
+        except IntegrityError:  # somebody else's first one was faster
+            stored = await lock(connection, consumer)
+        else:
+            return
     require_newer(stored, given)
-    try:
-        await swap(connection, consumer, stored, given)
-    except _LostRace:
-        winner = await read(connection, consumer)
-        require_newer(winner, given)
-        await swap(connection, consumer, winner, given)
+    await connection.execute(update(nonces).where(nonces.c.consumer == consumer).values(value=given))
 
 
 class Nonces:
@@ -83,8 +71,9 @@ class Nonces:
 
     async def find(self, consumer: str) -> str | None:
         """The stored nonce as its consumer wrote it. `consumer` is canonical."""
+        statement = select(nonces.c.value).where(nonces.c.consumer == consumer)
         async with self._database.read() as connection:
-            return await read(connection, consumer)
+            return (await connection.execute(statement)).scalar_one_or_none()
 
     async def consume(self, consumer: str, given: str) -> None:
         """Compare and store in one step. Raises NonceStale."""

@@ -1,4 +1,4 @@
-"""The two tables. Migrations in `migrations/` make them; a test compares both."""
+"""The tables. Migrations in `migrations/` make them; a test compares both."""
 
 from __future__ import annotations
 
@@ -28,6 +28,14 @@ claims = Table(
     # closed: the job is over
     Column("state", String(9), nullable=False),
     Column("changed_at", Float, nullable=False),  # Unix seconds
+)
+
+# Tokens that their owners have deleted, until they expire by themselves.
+revoked_tokens = Table(
+    "revoked_tokens",
+    metadata,
+    Column("digest", String(64), primary_key=True),  # SHA-256 of the token, hex
+    Column("expires_at", BigInteger, nullable=False, index=True),  # Unix seconds
 )
 
 _TAKEN = text("state IN ('open', 'submitted')")

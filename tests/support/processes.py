@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,3 +59,9 @@ def _marker(plan: Path) -> bytes | None:
         return json.loads(plan.read_text())["marker"].encode()  # type: ignore[no-any-return]
     except FileNotFoundError:
         return None
+
+
+def die_with_parent(number: int) -> Callable[[], None]:
+    """For `preexec_fn`: a child gets this signal when we are gone, however we went."""
+    library = ctypes.CDLL(None, use_errno=True)
+    return lambda: library.prctl(1, number)  # PR_SET_PDEATHSIG

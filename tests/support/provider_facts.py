@@ -12,6 +12,7 @@ from ocean.chain.orders import Order
 from ocean.ddo import DDO
 from ocean.files import UrlFile
 from ocean.trust import container_checksum
+from pods.job_spec import UrlSource
 from provider_api.access.facts import AssetFacts, ComputeFacts
 from provider_api.access.request import AlgorithmRequest, AssetRequest, ComputeRequest
 from provider_api.jobs.environment import Environment
@@ -107,6 +108,7 @@ def asset(place: str, source: dict[str, Any], **changes: Any) -> AssetFacts:
         ddo=ddo,
         service=ddo.service("svc"),
         files=(UrlFile("http://example.com/x"),),
+        sources=(UrlSource(url="http://example.com/x"),),
         digests=(DIGEST,) if place == "algorithm" else None,
         order=order(),
     )

@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import json
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -20,19 +20,19 @@ from nacl.public import PrivateKey
 
 from argo.client.errors import ArgoUnavailable, SubmissionRefused, WorkflowExists, WorkflowFinished, WorkflowNotFound
 from argo.client.records import Node, Template, Workflow
-from ocean.addresses import checksum
+from ocean.addresses import canonical, checksum
+from ocean.chain.decryption import Publication
 from ocean.chain.errors import ChainUnavailable
 from ocean.chain.orders import Order, OrderInvalid, OrderRequest, normal_hash
 from ocean.ddo import DDO
 from ocean.file_lists import encode_files
-from ocean.files import UrlFile
+from ocean.files import ContractFile, UrlFile
 from ocean.keys import public_bytes
 from ocean.outgoing import OutgoingGuard
 from ocean.signing import job_message, result_message, sign, start_message
 from pods.job_spec import JobSpec, open_sealed
 from pods.keys import encode_key
 from pods.store import open_store
-from provider_api.access.checksums import FileChecksums
 from provider_api.app import create_app
 from provider_api.chains import Chains
 from provider_api.jobs.results import ResultStore
@@ -178,6 +178,7 @@ class MemoryChain:
     assets: dict[str, DDO] = field(default_factory=dict)
     orders: dict[str, Order] = field(default_factory=dict)
     away: bool = False
+    nft_state: int = 0  # of the one data NFT, facts.NFT
 
     def _reachable(self) -> None:
         if self.away:
@@ -208,6 +209,18 @@ class MemoryChain:
         self._reachable()
         return 1
 
+    @property
+    def scanned(self) -> int:
+        return 1
+
+    async def view(self, file: ContractFile, arguments: Sequence[Any]) -> Any:
+        self._reachable()
+        return list(arguments)
+
+    async def publication(self, nft: str, tx: str | None) -> Publication:
+        self._reachable()
+        return Publication(canonical(nft) == canonical(facts.NFT), self.nft_state, None)
+
 
 class World:
     """The service in this process, its neighbours in memory, a consumer with a key, HTTP without sockets."""
@@ -228,7 +241,7 @@ class World:
             yield Neighbours(
                 argo=self.argo,
                 chains=Chains({self.chain.chain_id: self.chain}),
-                checksums=FileChecksums(client, settings.outgoing),
+                outgoing=client,
                 results=ResultStore(open_store(settings.results_url()), 5),
             )
 

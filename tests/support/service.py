@@ -25,7 +25,8 @@ from ocean.client import Consumer, ConsumerError
 from ocean.ddo import DDO
 from ocean.files import UrlFile
 from ocean.purchase import Wish, order_all
-from provider_api.machine.folder import ETHEREUM_KEY_FILE, DataFolder, write_secret
+from pods.keys import ETHEREUM_KEY_FILE
+from provider_api.machine.folder import DataFolder, write_secret
 from provider_api.machine.machine import Machine
 from tests.support.chain import consumer as consumer_account
 from tests.support.chain import environment as environment_account

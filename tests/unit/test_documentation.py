@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from provider_api.cli.settings_page import settings_page
+from provider_api.openapi import document_text
 
 pytestmark = pytest.mark.unit
 
@@ -24,3 +25,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 def test_the_page_of_settings_is_what_the_settings_say() -> None:
     assert (ROOT / "docs" / "reference" / "settings.md").read_text() == settings_page(), "run: make render"
+
+
+def test_the_openapi_file_is_what_the_service_says() -> None:
+    assert (ROOT / "docs" / "reference" / "openapi.json").read_text() == document_text(), "run: make render"

@@ -9,9 +9,9 @@ from alembic.config import Config
 from sqlalchemy import Connection
 
 
-def upgrade(connection: Connection) -> None:
-    """Bring the database of an open connection to the newest revision, inside its transaction."""
+def upgrade(connection: Connection, revision: str = "head") -> None:
+    """Bring the database of an open connection to a revision, the newest by default, inside its transaction."""
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent))
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    command.upgrade(config, revision)

@@ -20,7 +20,6 @@ from ocean.outgoing import OutgoingGuard
 from ocean.purchase import Wish, order_all
 from ocean.trust import container_checksum
 from pods.store import open_store
-from provider_api.access.checksums import FileChecksums
 from provider_api.app import create_app
 from provider_api.chains import Chains, open_chain
 from provider_api.jobs.results import ResultStore
@@ -109,7 +108,7 @@ async def service(chain: Chain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
                 yield Neighbours(
                     argo=argo,
                     chains=Chains({opened.chain_id: opened}),
-                    checksums=FileChecksums(client, settings.outgoing),
+                    outgoing=client,
                     results=ResultStore(open_store(settings.results_url()), 5),
                 )
 

@@ -13,6 +13,7 @@ from ocean.ddo import DDO
 from provider_api.machine.file_server import FileServer
 from tests.support.chain import consumer
 from tests.support.data_owner import DataOwner
+from tests.support.file_sources import SOURCES, FileSources
 from tests.support.service import Buyer, Service
 from tests.support.starts import Caller
 
@@ -46,9 +47,19 @@ def owner() -> Iterator[DataOwner]:
 
 
 @pytest.fixture(scope="session")
-def service(tmp_path_factory: pytest.TempPathFactory, files: FileServer, owner: DataOwner) -> Iterator[Service]:
+def sources() -> Iterator[FileSources]:
+    """Every kind of source a publisher may name, with two datasets and an algorithm that tells what it was given."""
+    with FileSources(SOURCES) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def service(
+    tmp_path_factory: pytest.TempPathFactory, files: FileServer, owner: DataOwner, sources: FileSources
+) -> Iterator[Service]:
     """The whole service, shared by the tests; those that break parts of it wait until it is whole again."""
-    with Service(tmp_path_factory.mktemp("service"), allow_private=[files.address, owner.address]) as running:
+    private = [files.address, owner.address, sources.address]
+    with Service(tmp_path_factory.mktemp("service"), allow_private=private) as running:
         yield running
 
 

@@ -143,6 +143,9 @@ def test_a_document_without_version_is_of_the_first() -> None:
         ("{", "JSON"),
         ('{"id": "x", "n": NaN}', "JSON"),
         ("[" * 200_000, "JSON"),
+        ('{"id": "x", "deep": ' + "[" * 400 + "]" * 400 + "}", "document"),
+        ('{"id": "x", "n": 1e999}', "document"),
+        ('{"id": "x", "many": [' + "1," * 200_000 + "1]}", "document"),
         ("[]", "document"),
         ("null", "document"),
         ({}, "id"),
@@ -165,6 +168,16 @@ def test_what_nobody_could_judge_is_refused(source: Any, where: str) -> None:
 def test_a_value_made_by_hand_has_a_document_too() -> None:
     ddo = DDO(id="x", chain_id=1)
     assert ddo.document() == {"id": "x", "version": "4.0.0", "chainId": 1, "nftAddress": "", "services": []}
+
+
+def test_added_fields_can_be_renewed() -> None:
+    ddo = DDO.parse(DOCUMENT)
+    later = ddo.with_added(stats={"orders": 7}, purgatory={"state": True})
+    assert (later.stats, later.purgatory) == ({"orders": 7}, {"state": True})
+    assert later.document() == DOCUMENT | {"stats": {"orders": 7}, "purgatory": {"state": True}}
+    assert later.services == ddo.services
+    assert ddo.document() == DOCUMENT
+    assert DDO(id="x").with_added(stats={}, purgatory={}).document()["id"] == "x"
 
 
 def test_a_repr_does_not_show_encrypted_files() -> None:

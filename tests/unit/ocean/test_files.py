@@ -5,7 +5,7 @@ import pytest
 
 from ocean.ecies import encrypt, public_key_of
 from ocean.file_lists import FilesUnreadable, decode_files, encode_files
-from ocean.files import FileObjectInvalid, FileTypeUnsupported, UrlFile, parse_file
+from ocean.files import File, FileObjectInvalid, UrlFile, parse_file
 from ocean.keys import KeyInvalid
 
 pytestmark = pytest.mark.unit
@@ -23,7 +23,7 @@ def sealed(document: Any, key: str = KEY) -> str:
     return "0x" + encrypt(public_key_of(key), plain).hex()
 
 
-def opened(text: str, version: str | None = "4.1.0", **changes: Any) -> tuple[UrlFile, ...]:
+def opened(text: str, version: str | None = "4.1.0", **changes: Any) -> tuple[File, ...]:
     where = {"datatoken": DATATOKEN, "nft": NFT, "private_key": KEY} | changes
     return decode_files(text, version=version, **where)
 
@@ -73,11 +73,59 @@ def test_objects_that_are_no_files(obj: Any, text: str) -> None:
     assert str(caught.value) == text
 
 
-@pytest.mark.parametrize("type_", ["ipfs", "arweave", "graphql", "smartcontract"])
-def test_types_of_later_versions(type_: str) -> None:
-    with pytest.raises(FileTypeUnsupported) as caught:
-        parse_file({"type": type_, "hash": "x"})
-    assert str(caught.value) == f"files of type {type_} are not supported yet"
+ABI = {"type": "function", "name": "f", "stateMutability": "view", "inputs": [{"name": "a", "type": "uint256"}]}
+ADDRESS = "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC"
+
+
+@pytest.mark.parametrize(
+    "obj",
+    [
+        {"type": "ipfs", "hash": "Qm123/data.csv", "headers": {"x": "y"}},
+        {"type": "arweave", "transactionId": "a4qJoQZa1poIv5guEzkfgZYSAD0uYm7Vw4zm_tCswVQ"},
+        {"type": "graphql", "url": "https://example.com/g", "query": "{ a }", "headers": {"x": "y"}},
+        {"type": "smartcontract", "address": ADDRESS, "abi": ABI, "chainId": 8996},
+        {"type": "smartcontract", "address": ADDRESS, "abi": ABI},
+    ],
+)
+def test_the_other_types(obj: dict[str, Any]) -> None:
+    file = parse_file({**obj, "index": 0})
+    assert file.to_json() == obj
+    assert parse_file(file.to_json()) == file
+    for secret in ("Qm123", "a4qJ", "example.com", "{ a }"):
+        assert secret not in repr(file)
+
+
+@pytest.mark.parametrize(
+    ("obj", "text"),
+    [
+        ({"type": "ipfs"}, "malformed service files, missing required keys."),
+        ({"type": "ipfs", "hash": "../api/v0/id"}, "malformed file object."),
+        ({"type": "ipfs", "hash": ["x"]}, "malformed file object."),
+        ({"type": "ipfs", "hash": "x", "headers": "text"}, "malformed file object."),
+        ({"type": "arweave"}, "malformed service files, missing transactionId."),
+        ({"type": "arweave", "transactionId": ".."}, "malformed file object."),
+        ({"type": "graphql", "query": "{a}"}, "missing graphql endpoint"),
+        ({"type": "graphql", "url": "https://example.com"}, "missing graphql query"),
+        ({"type": "smartcontract", "abi": ABI}, "malformed smartcontract type, missing contract address"),
+        (
+            {"type": "smartcontract", "address": "0x1", "abi": ABI},
+            "malformed smartcontract type, missing contract address",
+        ),
+        ({"type": "smartcontract", "address": ADDRESS}, "invalid abi"),
+        ({"type": "smartcontract", "address": ADDRESS, "abi": {**ABI, "type": "event"}}, "invalid abi"),
+        ({"type": "smartcontract", "address": ADDRESS, "abi": {"type": "function", "name": "f"}}, "invalid abi"),
+        ({"type": "smartcontract", "address": ADDRESS, "abi": {**ABI, "inputs": [{"name": 1}]}}, "invalid abi"),
+        (
+            {"type": "smartcontract", "address": ADDRESS, "abi": {**ABI, "stateMutability": "payable"}},
+            "only view or pure functions are allowed",
+        ),
+        ({"type": "smartcontract", "address": ADDRESS, "abi": {**ABI, "name": ""}}, "missing name"),
+    ],
+)
+def test_other_types_that_are_malformed(obj: dict[str, Any], text: str) -> None:
+    with pytest.raises(FileObjectInvalid) as caught:
+        parse_file(obj)
+    assert str(caught.value) == text
 
 
 @pytest.mark.parametrize("version", ["4.1.0", "4.3.0", "4.5.0", "5.0.0"])

@@ -12,8 +12,9 @@ from ocean import ecies
 from ocean.signing import job_message, result_message, sign
 from pods.manifest import Manifest, ResultFile, summary_of
 from provider_api.errors import clean
+from provider_api.files.names import disposition
 from provider_api.jobs.read import QUEUE_SECONDS
-from provider_api.jobs.results import Part, RangeUnsatisfiable, disposition, requested_part
+from provider_api.jobs.results import Part, RangeUnsatisfiable, requested_part
 from provider_api.jobs.specification import run_time
 from tests.support import provider_facts as facts
 from tests.support.provider_neighbours import CONSUMER_KEY, FREE, PAID, PROVIDER_KEY, STRANGER_KEY, World

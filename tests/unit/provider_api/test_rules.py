@@ -1,15 +1,18 @@
 """Every rule of a start: the exact place and message of each refusal, and what must pass."""
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ocean.ddo import DDO
+from provider_api.access.asset_rules import CONSUMABLE
 from provider_api.access.facts import AssetFacts, ComputeFacts
 from provider_api.access.request import AlgorithmRequest, AssetRequest, ComputeRequest
-from provider_api.access.rules import judge, judge_all
+from provider_api.access.rules import RulesLeftOut, in_order, judge, judge_all
 from provider_api.access.trust_rules import network_is_allowed
 from provider_api.settings import PolicySettings
 from tests.support.provider_facts import (
@@ -161,11 +164,13 @@ REFUSED: dict[str, tuple[ComputeFacts, str, str]] = {
     "ours no compute section": (
         facts((spoiled(lambda d: d["services"][0].pop("compute")),)), "dataset", "no_compute_section"),
     "C8 foreign files": (
-        facts((replace(dataset(), files=None),)), "dataset.serviceId", "compute_services_not_in_same_provider"),
+        facts((replace(dataset(), files=None, sources=None),)), "dataset.serviceId",
+        "compute_services_not_in_same_provider"),
     "C8 no files": (
-        facts((replace(dataset(), files=()),)), "dataset.serviceId", "compute_services_not_in_same_provider"),
+        facts((replace(dataset(), files=(), sources=()),)), "dataset.serviceId",
+        "compute_services_not_in_same_provider"),
     "C8 foreign files, second": (
-        facts((dataset(), replace(dataset(1), files=None))), "datasets[1].serviceId",
+        facts((dataset(), replace(dataset(1), files=None, sources=None))), "datasets[1].serviceId",
         "compute_services_not_in_same_provider"),
     "ours foreign access": (
         facts((dataset(), replace(spoiled(lambda d: d["services"][0].update(type="access"), 1), files=None))),
@@ -258,7 +263,10 @@ REFUSED: dict[str, tuple[ComputeFacts, str, str]] = {
 @pytest.mark.parametrize("name", REFUSED)
 def test_refused(name: str) -> None:
     given, place, message = REFUSED[name]
-    assert judge(given) == (place, message)
+    refusal = judge(given)
+    assert refusal is not None
+    assert (refusal.place, refusal.code) == (place, message)
+    assert refusal.error().body() == {"error": {place: message}}
 
 
 ACCEPTED: dict[str, ComputeFacts] = {
@@ -325,19 +333,72 @@ def test_nobody_named_nobody_judged() -> None:
     assert judge(replace(given, with_credentials=False)) is None
 
 
+def all_of(given: ComputeFacts) -> list[tuple[str, str]]:
+    return [(refusal.place, refusal.code) for refusal in judge_all(given)]
+
+
 def test_why_not_names_everything_at_once() -> None:
+    lost = AssetFacts(AssetRequest("datasets[1]", did(1), "svc", "0x1"))
     given = facts(
-        (replace(dataset(), order=None), NOTHING), published=replace(algorithm(), digests=None, order=None),
-        environment=environment(price_per_minute=1),
+        (spoiled(lambda d: (d["nft"].update(state=4), d.update(credentials={"deny": ME}),
+                            d["services"][0]["compute"].update(publisherTrustedAlgorithms=[{"did": did(9)}])),
+                 order=None, order_problem="order_expired"), lost),
+        published=replace(algorithm(), digests=None, order=None), unfinished_jobs=101,
     )  # fmt: skip
-    assert [tuple(refusal) for refusal in judge_all(with_request(given, output="{"))] == [
+    assert all_of(with_request(given, output="{")) == [
         ("algorithm", "file_unavailable"),
+        ("dataset", "Asset is not consumable."),
+        ("dataset", denied(did(0), "CREDENTIAL_IN_DENY_LIST")),
+        ("dataset", "not_trusted_algo"),
         ("dataset.serviceId", "order_invalid"),
-        ("dataset.documentId", "did_not_found"),
+        ("datasets[1].documentId", "did_not_found"),
         ("algorithm", "in_use_or_not_on_chain"),
-        ("order", "fees_not_paid"),
         ("output", "invalid"),
+        ("environment", "queue_full"),
     ]
+
+
+def test_why_not_does_not_repeat_itself() -> None:
+    lost = AssetFacts(AssetRequest("dataset", did(0), "svc", "0x1"))
+    assert all_of(facts((lost,))) == [("dataset.documentId", "did_not_found")]
+    assert all_of(facts(published=LOST_ALGORITHM)) == [("algorithm.documentId", "did_not_found")]
+    revoked = replace(spoiled(lambda d: (d["nft"].update(state=3), d.pop("metadata"), d.pop("services"))),
+                      service=None, files=None, sources=None, order=None)  # fmt: skip
+    assert all_of(facts((revoked,))) == [("dataset", "Asset is not consumable.")]
+    nameless = AssetFacts(AssetRequest("dataset"))
+    assert all_of(facts((nameless,))) == [
+        ("dataset.documentId", "missing"), ("dataset.transferTxId", "missing"), ("dataset.serviceId", "missing"),
+    ]  # fmt: skip
+    nowhere = facts((asked(NOTHING),), LOST_ALGORITHM, environment=None, gathered=False)
+    assert all_of(nowhere) == [("environment", "not_found")]
+
+
+def test_a_refusal_says_who_can_change_what() -> None:
+    given = facts((compute(publisherTrustedAlgorithms=[{"did": did(9)}]),),
+                  spoiled_algorithm(lambda d: d["nft"].update(state=3)))  # fmt: skip
+    state, trust = judge_all(given)
+    assert state.reason() == {
+        "place": "algorithm.credentials", "rule": "state_allows_use", "code": "Asset is not consumable.",
+        "expected": ["0 (active)", "5 (unlisted)"], "found": "3 (revoked)", "who": "algorithm_publisher",
+    }  # fmt: skip
+    assert trust.reason() == {
+        "place": "dataset", "rule": "algorithm_is_trusted", "code": "not_trusted_algo",
+        "expected": [did(9)], "found": ALGORITHM_DID, "who": "publisher",
+    }  # fmt: skip
+
+
+def test_long_values_are_cut() -> None:
+    given = facts((compute(publisherTrustedAlgorithmPublishers=["x" * 1000] * 1000),))
+    (refusal,) = judge_all(given)
+    expected = refusal.reason()["expected"]
+    assert len(expected) == 20
+    assert {len(text) for text in expected} == {201}
+
+
+def test_nothing_is_accepted_when_a_rule_was_left_out() -> None:
+    """Facts that no gathering makes: the environment is there, but nothing was asked about the assets."""
+    with pytest.raises(RulesLeftOut):
+        judge(facts(gathered=False))
 
 
 @pytest.mark.parametrize(
@@ -361,3 +422,16 @@ def test_values_are_what_they_say() -> None:
     given = facts()
     assert isinstance(given.request, ComputeRequest)
     assert isinstance(given.datasets[0].ddo, DDO)
+
+
+def test_the_how_to_lists_every_rule_in_order() -> None:
+    text = (Path(__file__).parents[3] / "docs/how-to/why-not.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^\| `(\w+)` \| (consumer|publisher|algorithm_publisher|operator) \|", text, re.MULTILINE)
+    names = {rule.name: rule.who for rule, _ in in_order(facts((dataset(),)))}
+    asked_again = len(CONSUMABLE)  # first about the algorithm
+    order = list(names.items())
+    start = next(index for index, (name, _) in enumerate(order) if name == CONSUMABLE[0].name)
+    shared = order[start : start + asked_again]
+    rest = order[:start] + order[start + asked_again :]
+    place = [name for name, _ in rest].index("service_exists") + 1
+    assert listed == rest[:place] + shared + rest[place:]

@@ -99,6 +99,28 @@ async def test_state_and_owner_are_of_this_moment(chain: Chain, index: MetadataI
     assert found.nft.owner == stranger.address
 
 
+async def test_orders_are_counted_and_forged_ones_are_not(chain: Chain, index: MetadataIndex) -> None:
+    asset, other = await chain.publish(), await chain.publish()
+    for _ in range(2):
+        await chain.order(asset)
+    await chain.forged_order(asset, chain.quote(asset))
+    for ddo, orders in ((asset.ddo, 2), (other.ddo, 0)):
+        assert (await index.resolve(ddo.id)).stats == {"orders": orders, "price": {}, "allocated": 0}
+    await chain.order(asset)
+    assert (await index.resolve(asset.ddo.id)).document()["stats"]["orders"] == 3
+
+
+async def test_datatokens_of_a_revoked_asset(chain: Chain, index: MetadataIndex) -> None:
+    asset, unreadable = await chain.publish(), await chain.publish()
+    foreign = pack(b"{}", 3, lambda data: encrypt(public_key_of(stranger), data))
+    await set_packed(chain.network, publisher, unreadable.nft, foreign, provider_url=PROVIDER_URL)
+    for published in (asset, unreadable):
+        await set_state(chain.network, publisher, published.nft, 3)
+    named = {"address": asset.datatoken, "name": "rain", "symbol": "C2D", "serviceId": "main"}
+    assert (await index.resolve(asset.ddo.id)).datatokens == [named]
+    assert (await index.resolve(unreadable.ddo.id)).datatokens == []
+
+
 @pytest.mark.parametrize("state", [2, 3, 77])
 async def test_deprecated_revoked_and_unknown_states_hide_the_document(
     chain: Chain, index: MetadataIndex, state: int

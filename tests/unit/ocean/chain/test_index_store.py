@@ -99,3 +99,16 @@ def test_unusable_file_is_replaced(tmp_path: Path, kind: str) -> None:
     store.add([("did:1", NFT, 1)], [changed(1)], (1, "0xa"))
     assert store.dids() == ["did:1"]
     store.close()
+
+
+def test_orders_of_known_datatokens_are_counted(store: IndexStore) -> None:
+    token, forged = "0x" + "33" * 20, "0x" + "44" * 20
+    for _ in range(2):  # a range that is read twice counts once
+        store.add([], [], (2, "0xb"), datatokens=[(token, 1)], orders=[(token, 1), (token, 2), (token, 2), (forged, 2)])
+    store.add([], [], (3, "0xc"), orders=[(token, 3)])
+    assert (store.orders_of(token), store.orders_of(forged)) == (4, 0)
+    store.roll_back(1)
+    assert store.orders_of(token) == 1
+    store.roll_back(0)
+    store.add([], [], (1, "0xa"), orders=[(token, 1)])
+    assert store.orders_of(token) == 0, "the datatoken went with its block"

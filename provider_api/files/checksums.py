@@ -11,13 +11,11 @@ import asyncio
 import json
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import structlog
 
-from ocean.files import UrlFile
+from ocean.file_requests import Fetch
 from ocean.outgoing import OutgoingClient, OutgoingError
 from provider_api.settings import OutgoingSettings
 
@@ -40,33 +38,30 @@ class FileChecksums:
         self._known: OrderedDict[str, _Known] = OrderedDict()
         self._asking: dict[str, asyncio.Task[str | None]] = {}
 
-    async def of(self, files: Sequence[UrlFile], userdata: Any = None) -> tuple[str, ...] | None:
-        """SHA-256 (lower-case hex) of each file as the pod will fetch it; None if one cannot be had, or is too big."""
-        digests = await asyncio.gather(*(self._shared(file, userdata) for file in files))
-        found = tuple(digest for digest in digests if digest is not None)
-        return found if len(found) == len(digests) else None
+    async def of(self, fetch: Fetch) -> str | None:
+        """SHA-256 (lower-case hex) of a file as the pod will fetch it; None if it cannot be had, or is too big.
 
-    async def _shared(self, file: UrlFile, userdata: Any) -> str | None:
-        """All who want the same file at the same time share one request."""
-        key = json.dumps([file.to_json(), userdata], sort_keys=True, default=str)
+        All who want the same file at the same time share one request.
+        """
+        key = json.dumps([fetch.file.to_json(), fetch.userdata], sort_keys=True, default=str)
         task = self._asking.get(key)
         if task is None:
-            task = asyncio.create_task(self._digest(key, file, userdata))
+            task = asyncio.create_task(self._digest(key, fetch))
             self._asking[key] = task
             task.add_done_callback(lambda _: self._asking.pop(key, None))
         return await asyncio.shield(task)
 
-    async def _digest(self, key: str, file: UrlFile, userdata: Any) -> str | None:
+    async def _digest(self, key: str, fetch: Fetch) -> str | None:
         known = self._known.get(key)
         if known is not None and time.monotonic() - known.asked_at < self._settings.checksum_seconds:
             return known.digest
         try:
-            if known is not None and userdata is None and await self._is_unchanged(file, known):
+            if known is not None and fetch.userdata is None and await self._is_unchanged(fetch, known):
                 return self._remember(key, known.digest, known.validator)
             found = await self._client.sha256_of(
-                file,
+                fetch.file,
                 self._settings.max_algorithm_bytes,
-                userdata=userdata,
+                userdata=fetch.userdata,
                 total_seconds=self._settings.timeout_seconds,
             )
         except OutgoingError as exc:
@@ -74,7 +69,8 @@ class FileChecksums:
             return None
         return self._remember(key, found.digest, found.etag)
 
-    async def _is_unchanged(self, file: UrlFile, known: _Known) -> bool:
+    async def _is_unchanged(self, fetch: Fetch, known: _Known) -> bool:
+        file = fetch.file
         if file.method != "GET" or known.validator is None or not known.validator.startswith('"'):
             return False
         headers = {**file.headers, "If-None-Match": known.validator}

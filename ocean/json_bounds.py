@@ -1,0 +1,39 @@
+"""How deep and how large a stranger's JSON may be before anybody works on it.
+
+Python's parser takes nesting close to its recursion limit; copying or writing such a value again needs several times
+as many frames, and a number like 1e999 is read as an infinity that no JSON can say. Both are refused here, by a walk
+that does not recurse.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+MAX_DEPTH = 64
+MAX_VALUES = 200_000
+
+
+class JsonUnbounded(ValueError):
+    """The value is nested too deeply, has too many parts, or holds a number that JSON has not."""
+
+
+def require_bounded(value: Any, *, max_depth: int = MAX_DEPTH, max_values: int = MAX_VALUES) -> None:
+    """Raises JsonUnbounded."""
+    level, count = [value], 0
+    for _ in range(max_depth + 1):
+        count += len(level)
+        if count > max_values:
+            raise JsonUnbounded("too many values")
+        inner: list[Any] = []
+        for item in level:
+            if isinstance(item, dict):
+                inner.extend(item.values())
+            elif isinstance(item, list):
+                inner.extend(item)
+            elif isinstance(item, float) and not math.isfinite(item):
+                raise JsonUnbounded("a number that is none")
+        if not inner:
+            return
+        level = inner
+    raise JsonUnbounded("nested too deeply")

@@ -1,0 +1,165 @@
+"""Rules about the algorithm: is it named without doubt, can its files and container be had, is it ordered."""
+
+from __future__ import annotations
+
+from ocean import parameters
+from provider_api.access.asset_rules import document_known, document_shown, looked_up, wanted_order
+from provider_api.access.container import container_of, hashable, problem
+from provider_api.access.facts import AssetFacts, ComputeFacts
+from provider_api.access.refusal import Refusal, Who
+from provider_api.access.rule import rule
+
+_CONTAINER = {
+    "missing_entrypoint_image_checksum": "entrypoint, image and checksum",
+    "checksum_prefix": "a checksum that begins with sha256:",
+    "invalid_checksum": "sha256: and 64 hexadecimal digits",
+    "invalid_image": "the name of an image, without tag or digest",
+}
+
+
+# --- before the datasets ---------------------------------------------------------------------------------------------
+
+
+@rule("consumer")
+def algorithm_is_unambiguous(facts: ComputeFacts) -> Refusal | None:
+    """Ours: the peer crashes when both a DID and a raw algorithm are given, and on `meta` that is no JSON."""
+    algorithm = facts.request.algorithm
+    both = bool(algorithm.asset.document_id) and (algorithm.meta is not None or algorithm.meta_broken)
+    if not both and not algorithm.meta_broken:
+        return None
+    found = "both" if both else "meta that is no JSON object"
+    return Refusal("algorithm", "invalid", "either documentId or meta", found)
+
+
+def _meta_readable(facts: ComputeFacts) -> bool:
+    return not facts.request.algorithm.meta_broken
+
+
+@rule("consumer", _meta_readable)
+def algorithm_is_given(facts: ComputeFacts) -> Refusal | None:
+    algorithm = facts.request.algorithm
+    missing = algorithm.is_raw and algorithm.meta is None
+    return Refusal("algorithm", "missing_meta_documentId", "either documentId or meta") if missing else None
+
+
+@rule("consumer", looked_up)
+def algorithm_resolves(facts: ComputeFacts, item: AssetFacts) -> Refusal | None:
+    """Ours: the peer crashes."""
+    if item.ddo is not None:
+        return None
+    expected = "a DID whose document can be read from a chain of this provider"
+    return Refusal("algorithm.documentId", "did_not_found", expected, item.request.document_id)
+
+
+@rule("consumer", document_known, document_shown)
+def algorithm_is_an_algorithm(facts: ComputeFacts, item: AssetFacts) -> Refusal | None:
+    metadata = item.ddo.metadata if item.ddo is not None else None
+    found = metadata.type if metadata is not None else None
+    return None if found == "algorithm" else Refusal("algorithm", "not_algo", "algorithm", found)
+
+
+@rule("consumer")
+def algorithm_service_is_named(facts: ComputeFacts, item: AssetFacts) -> Refusal | None:
+    return None if item.request.service_id else Refusal("algorithm.serviceId", "missing", "a service id")
+
+
+def _service_named(facts: ComputeFacts, item: AssetFacts) -> bool:
+    return bool(item.request.service_id)
+
+
+@rule("algorithm_publisher", document_known, document_shown, _service_named)
+def algorithm_is_available(facts: ComputeFacts, item: AssetFacts) -> Refusal | None:
+    """The service exists, its files can be opened, fetched and hashed, and the container can be hashed."""
+    if item.service is None:
+        found = "no service with this id"
+    elif not item.files:
+        found = "files that do not open with this provider's key"
+    elif item.digests is None:
+        found = "files that cannot be fetched or are too large"
+    elif not hashable(item.ddo):
+        found = "a container without entrypoint or checksum"
+    else:
+        return None
+    who: Who | None = "consumer" if item.service is None else None
+    return Refusal("algorithm", "file_unavailable", "a service with files and container that can be had", found, who)
+
+
+# --- after the datasets ----------------------------------------------------------------------------------------------
+
+
+def _order_looked_up(facts: ComputeFacts, item: AssetFacts) -> bool:
+    return not facts.with_orders or (item.service is not None and facts.environment is not None)
+
+
+@rule("consumer", _order_looked_up)
+def algorithm_is_ordered(facts: ComputeFacts, item: AssetFacts) -> Refusal | None:
+    """A missing transaction has no code of its own here."""
+    if not facts.with_orders or item.order is not None:
+        return None
+    return Refusal("algorithm", "in_use_or_not_on_chain", wanted_order(facts), item.order_problem or None)
+
+
+def _raw_given(facts: ComputeFacts) -> bool:
+    algorithm = facts.request.algorithm
+    return not algorithm.is_raw or algorithm.meta is not None
+
+
+@rule("consumer", _raw_given)
+def raw_algorithm_has_code(facts: ComputeFacts) -> Refusal | None:
+    algorithm = facts.request.algorithm
+    if not algorithm.is_raw or algorithm.text("rawcode") or algorithm.text("url"):
+        return None
+    return Refusal("algorithm", "meta_oneof_url_rawcode_remote", ["rawcode", "url"])
+
+
+@rule("consumer")
+def raw_algorithm_is_available(facts: ComputeFacts) -> Refusal | None:
+    """Ours: the file of a raw algorithm is hashed like a published one."""
+    if facts.raw_digests is not None:
+        return None
+    return Refusal("algorithm", "file_unavailable", "a file that can be fetched", "a file that cannot")
+
+
+def _container_known(facts: ComputeFacts) -> bool:
+    """A published container without entrypoint or checksum is a matter of `algorithm_is_available`."""
+    return _raw_given(facts) and (facts.algorithm is None or hashable(facts.algorithm.ddo))
+
+
+@rule("consumer", _container_known)
+def container_is_usable(facts: ComputeFacts) -> Refusal | None:
+    """The peer asks for the three values and the prefix; ours also for a whole digest and a plain image name."""
+    container = container_of(facts)
+    code = "missing_entrypoint_image_checksum" if container is None else problem(container)
+    if code is None:
+        return None
+    found = [container.entrypoint, container.image, container.checksum] if container is not None else None
+    who: Who | None = "algorithm_publisher" if facts.algorithm is not None else None
+    return Refusal("algorithm.container", code, _CONTAINER[code], found, who)
+
+
+@rule("consumer")
+def algorithm_parameters_fit(facts: ComputeFacts) -> Refusal | None:
+    """Ours: what an algorithm's service asks its consumers for."""
+    item = facts.algorithm
+    if item is None or item.service is None or not facts.with_orders:
+        return None  # without a service there is nothing that asks
+    return _parameters("algorithm.userdata", item.service.consumer_parameters, item.request.userdata)
+
+
+@rule("consumer")
+def algorithm_custom_data_fits(facts: ComputeFacts) -> Refusal | None:
+    """Ours: what the algorithm itself asks them for."""
+    item = facts.algorithm
+    metadata = item.ddo.metadata if item is not None and item.ddo is not None else None
+    if metadata is None or metadata.algorithm is None or not facts.with_orders:
+        return None
+    given = facts.request.algorithm.custom_data
+    return _parameters("algorithm.algocustomdata", metadata.algorithm.consumer_parameters, given)
+
+
+def _parameters(place: str, definitions: object, values: object) -> Refusal | None:
+    try:
+        parameters.completed(definitions, values)
+    except parameters.ParameterRefused as refused:
+        return Refusal(place, str(refused), "values as the algorithm's consumerParameters ask for them")
+    return None

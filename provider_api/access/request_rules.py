@@ -1,0 +1,119 @@
+"""Rules about the request as a whole: environment, payment, the end that was asked for, output section, room."""
+
+from __future__ import annotations
+
+import json
+
+from provider_api.access import payment
+from provider_api.access.facts import ComputeFacts
+from provider_api.access.refusal import Refusal
+from provider_api.access.rule import rule
+
+CLOCK_SECONDS = 60  # clients compute "now + maximum" with their own clock
+
+
+def environment_known(facts: ComputeFacts) -> bool:
+    return facts.environment is not None
+
+
+# --- before the assets -----------------------------------------------------------------------------------------------
+
+
+@rule("consumer")
+def additional_datasets_are_a_list(facts: ComputeFacts) -> Refusal | None:
+    """Also ours: each entry is an object."""
+    if not facts.request.additional_invalid:
+        return None
+    return Refusal("additional_input", "invalid", "a list of objects", "something else")
+
+
+@rule("consumer")
+def not_too_many_datasets(facts: ComputeFacts) -> Refusal | None:
+    """Ours: every dataset costs reads of a chain."""
+    count, most = len(facts.datasets), facts.max_datasets
+    return Refusal("additional_input", "too_many", f"at most {most} datasets", count) if count > most else None
+
+
+@rule("consumer")
+def environment_exists(facts: ComputeFacts) -> Refusal | None:
+    """Ours: the peer starts jobs in environments that do not exist."""
+    if facts.environment is not None:
+        return None
+    return Refusal("environment", "not_found", "one of computeEnvironments", facts.request.environment)
+
+
+@rule("operator", environment_known)
+def environment_serves_the_chains(facts: ComputeFacts) -> Refusal | None:
+    """Ours: an environment may be restricted to some chains."""
+    allowed = facts.environment.allowed_chains if facts.environment is not None else ()
+    others = sorted({item.chain_id for item in facts.assets() if item.ddo is not None} - set(allowed))
+    return Refusal("environment", "chain_not_allowed", list(allowed), others) if allowed and others else None
+
+
+# --- after them ------------------------------------------------------------------------------------------------------
+
+
+def _some_order_known(facts: ComputeFacts) -> bool:
+    """Where no order could be verified, the rules about orders have said so."""
+    return not facts.with_orders or (environment_known(facts) and any(item.order for item in facts.assets()))
+
+
+@rule("consumer", _some_order_known)
+def fee_is_paid(facts: ComputeFacts) -> Refusal | None:
+    if not facts.with_orders or payment.carrier_of(facts) is not None:
+        return None
+    orders = [item.order for item in facts.assets() if item.order is not None]
+    end = payment.last_valid_until(orders)
+    price = facts.environment.price_per_minute if facts.environment is not None else 0
+    expected = f"one order that carries the environment's fee, {price} per minute, until {end or 'an end'} (Unix time)"
+    return Refusal("order", "fees_not_paid", expected, [str(order.fee_amount) for order in orders])
+
+
+@rule("consumer")
+def time_is_left(facts: ComputeFacts) -> Refusal | None:
+    """Ours: a job that would be out of paid time at once is refused while its order can still be renewed."""
+    carrier = payment.carrier_of(facts) if facts.with_orders else None
+    if carrier is None or carrier.paid_until is None or carrier.paid_until - facts.now >= facts.minimum_paid_seconds:
+        return None
+    expected = f"at least {facts.minimum_paid_seconds} paid seconds"
+    return Refusal("order", "paid_time_over", expected, max(0, int(carrier.paid_until - facts.now)))
+
+
+@rule("consumer")
+def output_is_json(facts: ComputeFacts) -> Refusal | None:
+    """The output section is ignored, but text must be JSON."""
+    output = facts.request.output
+    if not isinstance(output, str) or not output:
+        return None
+    try:
+        json.loads(output)
+    except (ValueError, RecursionError):
+        return Refusal("output", "invalid", "an object or JSON text", "text that is no JSON")
+    return None
+
+
+@rule("operator")
+def room_is_left(facts: ComputeFacts) -> Refusal | None:
+    """Ours: only so many jobs may wait. Judged once Argo has been asked how many there are."""
+    environment, unfinished = facts.environment, facts.unfinished_jobs
+    if environment is None or unfinished is None:
+        return None
+    places = environment.max_jobs + environment.max_queued_jobs
+    if unfinished < places:
+        return None
+    return Refusal("environment", "queue_full", f"fewer than {places} unfinished jobs", unfinished)
+
+
+def _end_and_environment_known(facts: ComputeFacts, valid_until: int) -> bool:
+    return environment_known(facts)
+
+
+@rule("consumer", _end_and_environment_known)
+def end_is_possible(facts: ComputeFacts, valid_until: int) -> Refusal | None:
+    """Of a request for quotes: not in the past, not later than the environment's longest job."""
+    longest = facts.environment.max_job_duration if facts.environment is not None else 0
+    latest = int(facts.now) + longest + CLOCK_SECONDS
+    if facts.now < valid_until <= facts.now + longest + CLOCK_SECONDS:
+        return None
+    expected = f"after {int(facts.now)}, at most {latest} (Unix time)"
+    return Refusal("compute.validUntil", "The validUntil value is not correct.", expected, valid_until)

@@ -1,0 +1,54 @@
+"""Why a job would not be started: every failed rule at once, what was expected and found, and who can change it.
+
+The rules are those of a start, asked of the same facts; nothing is claimed, stored or signed. The answer shows what the
+request, the documents and the chain show anyway. It cannot tell everything: an order that another job is using, a
+nonce, and what an access control server would say come to light at the start only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from provider_api.access import rules
+from provider_api.access.facts import ComputeFacts
+from provider_api.access.gather import FactFinder
+from provider_api.access.refusal import Refusal
+from provider_api.access.request import ComputeRequest
+from provider_api.access.request_rules import end_is_possible
+from provider_api.errors import Refused
+from provider_api.jobs.environments import TemplateReader
+from provider_api.jobs.specification import prepare
+from provider_api.keys import ProviderKeys
+from provider_api.settings import Settings
+from workflow_templates import names
+
+_NO_JOB = "0" * 32  # the job whose spec is made to be measured
+
+
+async def facts_of(finder: FactFinder, argo: TemplateReader, request: ComputeRequest) -> ComputeFacts:
+    """All that can be found out about the request. Raises ChainUnavailable, ArgoError."""
+    facts = await finder.for_why_not(request)
+    if facts.environment is None:
+        return facts
+    unfinished = await argo.count({names.ENVIRONMENT: facts.environment.id}, unfinished_only=True)
+    return replace(facts, unfinished_jobs=unfinished)
+
+
+def reasons(facts: ComputeFacts, valid_until: int | None, settings: Settings, keys: ProviderKeys) -> list[Refusal]:
+    """Every refusal, in the order of a start; then the wanted end, and whether the job spec is too large, which can be
+    measured only if nothing else is refused. Empty: the job would be started."""
+    found = rules.judge_all(facts)
+    if valid_until is not None and end_is_possible.can_judge(facts, valid_until):
+        found += [refusal for refusal in [end_is_possible(facts, valid_until)] if refusal is not None]
+    if not found and facts.with_orders:
+        found += _too_large(facts, settings, keys)
+    return found
+
+
+def _too_large(facts: ComputeFacts, settings: Settings, keys: ProviderKeys) -> list[Refusal]:
+    try:
+        prepare(facts, _NO_JOB, facts.request.consumer, settings, keys)
+    except Refused as refused:
+        said = refused.error if not isinstance(refused.error, str) else {"algorithm": refused.error}
+        return [Refusal(place, code, who="consumer", rule="job_spec_fits") for place, code in said.items()]
+    return []

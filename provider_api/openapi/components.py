@@ -1,0 +1,229 @@
+"""JSON schemas of answers and errors, by name. Answers may grow members."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, get_args
+
+from provider_api.jobs.status import TEXTS, Reason
+from provider_api.openapi.rules import ADDRESS
+
+_TEXT: Final = {"type": "string"}
+_INTEGER: Final = {"type": "integer"}
+_NUMBER: Final = {"type": "number", "minimum": 0}
+_ADDRESS: Final = {"type": "string", "pattern": ADDRESS}
+_HEX: Final = {"type": "string", "pattern": "^0x[0-9a-fA-F]*$"}
+_HASH: Final = {"type": "string", "pattern": "^0x[0-9a-fA-F]{64}$"}
+_SECONDS: Final = {"type": ["string", "null"], "description": "Unix seconds with a fraction, as text."}
+_NOTHING: Final = {"type": "null"}
+
+
+def ref(name: str) -> dict[str, Any]:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _object(required: Mapping[str, Any], optional: Mapping[str, Any] | None = None, text: str = "") -> dict[str, Any]:
+    schema = {"type": "object", "properties": {**required, **(optional or {})}, "required": list(required)}
+    return schema | ({"description": text} if text else {})
+
+
+def _list(items: Mapping[str, Any], text: str = "") -> dict[str, Any]:
+    return {"type": "array", "items": dict(items)} | ({"description": text} if text else {})
+
+
+ERRORS: Final[Mapping[str, Any]] = {
+    "ValidationError": _object(
+        {
+            "errors": {
+                "type": "object",
+                "additionalProperties": {"anyOf": [_list(_TEXT), _TEXT]},
+                "description": "Texts by field; one text, no list, for a `signature` that was sent but is wrong.",
+            },
+            "message": {"const": "Validation error"},
+            "success": {"const": False},
+        },
+        text="Parameters, signature or nonce are not good.",
+    ),
+    "Refusal": _object(
+        {"error": {"anyOf": [_TEXT, {"type": "object", "additionalProperties": _TEXT}]}},
+        text="A check said no: a sentence, or for compute jobs `{place: code}`.",
+    ),
+    "InvalidOrRefused": {"anyOf": [ref("ValidationError"), ref("Refusal")]},
+    "NotOffered": _object(
+        {"context": _NOTHING, "error": _TEXT},
+        text="No such path or method, or a request beyond the limits.",
+    ),
+    "Unavailable": _object(
+        {"context": _NOTHING, "error": _TEXT},
+        text="A neighbour of the service (chain, Argo, result store) does not answer, or not as it should.",
+    ),
+    "StoreError": {
+        "description": "Errors of the metadata store's calls.",
+        "anyOf": [
+            _object({"error": _TEXT}),
+            _object({"errors": {"type": "object", "additionalProperties": _TEXT}}),
+            _list(_object({"message": _TEXT})),
+        ],
+    },
+}
+
+ANSWERS: Final[Mapping[str, Any]] = {
+    "Root": _object(
+        {
+            "chainIds": _list(_INTEGER),
+            "providerAddresses": {
+                "type": "object",
+                "additionalProperties": _ADDRESS,
+                "description": "By chain id (as text): the account that signs fees and whose key opens file lists.",
+            },
+            "serviceEndpoints": {
+                "type": "object",
+                "description": "Method and path by name; exactly these 16.",
+                "additionalProperties": {
+                    "type": "array",
+                    "items": {"type": "string", "pattern": "^(GET|POST|PUT|DELETE|/.*)$"},
+                    "minItems": 2,
+                    "maxItems": 2,
+                },
+                "minProperties": 16,
+                "maxProperties": 16,
+            },
+            "software": _TEXT,
+            "version": _TEXT,
+        }
+    ),
+    "Health": _object(
+        {"status": {"enum": ["ok", "unavailable"]}},
+        {"checks": {"type": "object", "additionalProperties": {"enum": ["ok", "unavailable"]}}},
+    ),
+    "ProviderFee": _object(
+        {
+            "providerFeeAddress": _ADDRESS,
+            "providerFeeToken": _ADDRESS,
+            "providerFeeAmount": {
+                "type": "string",
+                "pattern": "^[0-9]+$",
+                "description": "Smallest units of the token, as text.",
+            },
+            "providerData": _HEX,
+            "v": {"enum": [27, 28]},
+            "r": _HASH,
+            "s": _HASH,
+            "validUntil": {"type": "integer", "minimum": 0, "description": "Unix seconds; 0 for access services."},
+        },
+        text="Signed; `startOrder` and `reuseOrder` of the datatoken take it as it is.",
+    ),
+    "Quote": {
+        "description": "One of three: a good order (nothing to buy); an order to renew; something to order.",
+        "anyOf": [
+            _object({"validOrder": _HASH}, text="Nothing to buy: use this transaction."),
+            _object(
+                {"datatoken": _ADDRESS, "providerFee": ref("ProviderFee"), "validOrder": _HASH},
+                text="`reuseOrder(validOrder, providerFee)`, then use the new transaction.",
+            ),
+            _object(
+                {"datatoken": _ADDRESS, "providerFee": ref("ProviderFee")},
+                text="`startOrder(…, providerFee, …)`, then use the new transaction.",
+            ),
+        ],
+    },
+    "ComputeQuotes": _object(
+        {"datasets": _list(ref("Quote"), "In the order of the request.")}, {"algorithm": ref("Quote")}
+    ),
+    "Environment": _object(
+        {
+            "id": _TEXT,
+            "consumerAddress": {**_ADDRESS, "description": "The consumer of every order for this environment."},
+            "priceMin": {**_NUMBER, "description": "Price of a minute, in whole fee tokens; 0 is free."},
+            "feeToken": _ADDRESS,
+            "maxJobDuration": {**_INTEGER, "description": "Seconds."},
+            "maxJobs": {**_INTEGER, "description": "Jobs that run at the same time; further ones wait."},
+            "currentJobs": _INTEGER,
+            "cpuNumber": _NUMBER,
+            "cpuType": _TEXT,
+            "gpuNumber": _NUMBER,
+            "gpuType": _TEXT,
+            "ramGB": _NUMBER,
+            "diskGB": _NUMBER,
+            "storageExpiry": {**_INTEGER, "description": "Seconds for which results are kept."},
+            "desc": _TEXT,
+            "lastSeen": {"type": "string", "description": "Unix seconds, as text."},
+        },
+        {"allowedChainId": _list(_INTEGER)},
+    ),
+    "Environments": {
+        "type": "object",
+        "description": "By chain id, as text.",
+        "additionalProperties": _list(ref("Environment")),
+    },
+    "Result": _object(
+        {
+            "index": {**_INTEGER, "minimum": 0, "description": "What `computeResult` calls this file."},
+            "filename": _TEXT,
+            "filesize": {**_INTEGER, "description": "Bytes."},
+            "type": {"enum": ["output", "algorithmLog", "configrationLog", "filteringLog", "publishLog"]},
+        }
+    ),
+    "Job": _object(
+        {
+            "agreementId": {"type": "string", "description": "The order that the job counts against."},
+            "jobId": {"type": "string", "pattern": "^[0-9a-f]{32}$"},
+            "owner": {"type": "string", "description": "`consumerAddress` of the start, in its spelling."},
+            "status": {
+                "enum": list(TEXTS),
+                "description": "1 queued, 10 started, 20 volumes, 30 inputs are there, 31 inputs not available,"
+                " 32 algorithm not available, 40 running, 41 failed, 50 filtering, 60 publishing,"
+                " 62 results incomplete, 70 finished. The end is `dateFinished`.",
+            },
+            "statusText": {"enum": list(TEXTS.values())},
+            "dateCreated": _SECONDS,
+            "dateFinished": _SECONDS,
+            "results": {"anyOf": [{"const": ""}, _list(ref("Result"))], "description": '`""` until there are some.'},
+            "stopreq": {"enum": [0, 1, 2], "description": "1: a stop was asked for; 2: the time was over."},
+            "removed": {"enum": [0, 1]},
+            "algoDID": {"type": "string", "description": "Empty for an algorithm that was sent along."},
+            "inputDID": _list(_TEXT),
+            "environment": _TEXT,
+            "chainId": _INTEGER,
+            "validUntil": {**_INTEGER, "description": "Until when it is paid for, Unix seconds."},
+            "startedAt": _SECONDS,
+            "exitCode": {"type": ["integer", "null"], "description": "Of the algorithm's entrypoint."},
+            "reason": {"enum": list(get_args(Reason)), "description": "How it ended; empty until then."},
+        },
+        {"queuePosition": {**_INTEGER, "minimum": 1, "description": "1 is next. Only while the job waits."}},
+    ),
+    "Jobs": _list(ref("Job")),
+    "Reasons": _object(
+        {
+            "ordersJudged": {"type": "boolean", "description": "Whether orders were looked at, too."},
+            "reasons": _list(
+                _object(
+                    {
+                        "place": {"type": "string", "description": "Which part of the request."},
+                        "rule": {"type": "string", "description": "Name of the rule that says no."},
+                        "code": {"type": "string", "description": "What a start would answer."},
+                        "expected": {},
+                        "found": {},
+                        "who": {
+                            "enum": ["consumer", "publisher", "algorithm_publisher", "operator", None],
+                            "description": "Who can change it.",
+                        },
+                    }
+                ),
+                "Empty: nothing stands against it.",
+            ),
+        }
+    ),
+    "AssetReference": _object(
+        {},
+        {
+            "documentId": {"description": "DID."},
+            "serviceId": {"description": "`id` of the service in the DDO."},
+            "transferTxId": {"description": "The order."},
+            "userdata": {"description": "Consumer parameters: an object, or its JSON text."},
+        },
+        text="An asset of a request. A value that is no text counts as absent.",
+    ),
+}
+
+SCHEMAS: Final[Mapping[str, Any]] = {**ERRORS, **ANSWERS}

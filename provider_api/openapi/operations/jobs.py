@@ -1,0 +1,331 @@
+"""Compute jobs: environments, what must be bought, start, status, stop, delete, results, why not."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from provider_api.openapi import samples
+from provider_api.openapi.components import ref
+from provider_api.openapi.operation import Answer, Failure, Operation, Parameter
+from provider_api.openapi.operations.common import (
+    ARGO_FAILED,
+    AUTH_TOKEN,
+    COMPUTE_AWAY,
+    CONSUMER,
+    NONCE,
+    away,
+    invalid,
+    signature,
+    signed,
+)
+from provider_api.routes import compute, initialize_compute, job_call, results, why_not
+
+_COMPUTE: Final = "/api/services/compute"
+_ANY: Final[dict[str, Any]] = {}
+_DATASETS: Final = {"type": "array", "items": ref("AssetReference"), "minItems": 1}
+_META: Final = {
+    "type": ["object", "string", "null"],
+    "properties": {
+        "rawcode": {"description": "The program; or `url`, from where it is fetched."},
+        "container": {
+            "description": "Texts: `entrypoint` (with `$ALGO`), `image`, `tag`, `checksum` (`sha256:` and the digest)."
+        },
+    },
+}
+_ALGORITHM: Final = {
+    "algorithm.documentId": Parameter("DID of a published algorithm, unless `algorithm.meta` is given."),
+    "algorithm.meta": Parameter("An algorithm sent along: an object, or its JSON text.", schema=_META),
+    "algorithm.serviceId": Parameter("Service of a published algorithm.", schema=_ANY),
+    "algorithm.transferTxId": Parameter("Its order.", schema=_ANY),
+    "algorithm.userdata": Parameter("Its consumer parameters.", schema=_ANY),
+    "algorithm.algocustomdata": Parameter("Anything; the algorithm finds it as `algoCustomData.json`.", schema=_ANY),
+}
+_RULES: Final = {
+    "not_trusted": {"error": {"dataset": "not_trusted_algo"}},
+    "order": {"error": {"dataset.serviceId": "order_invalid"}},
+}
+_JOB: Final = {"job": [samples.job()]}
+_AWAY: Final = {502: ARGO_FAILED, 503: COMPUTE_AWAY}
+
+OPERATIONS: Final = (
+    Operation(
+        "GET",
+        "/api/services/computeEnvironments",
+        "computeEnvironments",
+        "Compute",
+        "Where jobs may run, and at which price",
+        {
+            200: Answer(
+                "The environments of every chain.",
+                ref("Environments"),
+                {
+                    "free": {
+                        "8996": [
+                            {
+                                "id": samples.ENVIRONMENT,
+                                "consumerAddress": samples.ENVIRONMENT_ADDRESS,
+                                "priceMin": 0,
+                                "feeToken": samples.FEE_TOKEN,
+                                "maxJobDuration": 600,
+                                "maxJobs": 4,
+                                "currentJobs": 1,
+                                "cpuNumber": 1,
+                                "cpuType": "",
+                                "gpuNumber": 0,
+                                "gpuType": "",
+                                "ramGB": 1,
+                                "diskGB": 2,
+                                "storageExpiry": 604800,
+                                "desc": "Small jobs, free of charge",
+                                "lastSeen": str(samples.MOMENT),
+                            }
+                        ]
+                    }
+                },
+            )
+        },
+        _AWAY,
+    ),
+    Operation(
+        "POST",
+        "/api/services/initializeCompute",
+        "initializeCompute",
+        "Compute",
+        "What a job still needs: orders to make or to renew, with signed fees",
+        {
+            200: Answer(
+                "One entry for each asset.",
+                ref("ComputeQuotes"),
+                {
+                    "to_order": {
+                        "algorithm": {
+                            "datatoken": samples.DATATOKEN,
+                            "providerFee": samples.fee("0", samples.MOMENT + 600),
+                        },
+                        "datasets": [
+                            {
+                                "datatoken": samples.DATATOKEN,
+                                "providerFee": samples.fee("1000000000000000000", samples.MOMENT + 600),
+                            }
+                        ],
+                    },
+                    "nothing_to_buy": {"datasets": [{"validOrder": samples.TX}]},
+                },
+            )
+        },
+        {
+            400: Failure(
+                "InvalidOrRefused",
+                "A parameter is missing or malformed, or the job could not be started even with orders.",
+                {
+                    "too_late": {"error": "The validUntil value is not correct."},
+                    "environment": {"error": "Compute environment does not exist"},
+                    **_RULES,
+                },
+            ),
+            **_AWAY,
+        },
+        text="Says before anybody pays that an asset may not be used, the job is too large or the queue is full. The"
+        " whole fee is on one asset, all others have a signed fee of 0.",
+        fields=initialize_compute.FIELDS,
+        parameters={
+            "datasets": Parameter("The first must be a compute service.", schema=_DATASETS),
+            **_ALGORITHM,
+            "compute.env": Parameter("Id of the environment.", samples.ENVIRONMENT),
+            "compute.validUntil": Parameter("Until when the job may run, Unix seconds.", samples.MOMENT + 600),
+            "consumerAddress": CONSUMER,
+        },
+        place="body",
+        examples={
+            "published": {
+                "datasets": [samples.without_order(samples.DATASET)],
+                "algorithm": samples.without_order(samples.ALGORITHM),
+                "compute": {"env": samples.ENVIRONMENT, "validUntil": samples.MOMENT + 600},
+                "consumerAddress": samples.CONSUMER,
+            },
+            "sent_along": {
+                "datasets": [samples.DATASET],
+                "algorithm": {"meta": samples.RAW_ALGORITHM},
+                "compute": {"env": samples.ENVIRONMENT, "validUntil": samples.MOMENT + 600},
+                "consumerAddress": samples.CONSUMER,
+            },
+        },
+    ),
+    Operation(
+        "POST",
+        _COMPUTE,
+        "computeStart",
+        "Compute",
+        "Start a job",
+        {200: Answer("The job.", ref("Jobs"), {"accepted": [samples.new_job()]})},
+        {
+            400: signed(
+                "dataset.documentId",
+                **_RULES,
+                unpaid={"error": {"order": "fees_not_paid"}},
+                taken={"error": f"agreementId {samples.TX} already in use for other job."},
+            ),
+            **_AWAY,
+        },
+        text="The same signed request again is answered with the same job, however often it is sent.",
+        fields=compute.START,
+        parameters={
+            "dataset.documentId": Parameter("DID of the first dataset."),
+            "dataset.serviceId": Parameter("Its compute service."),
+            "dataset.transferTxId": Parameter("Its order."),
+            **_ALGORITHM,
+            "consumerAddress": CONSUMER,
+            "nonce": NONCE,
+            "signature": signature("consumerAddress + dataset.documentId + nonce"),
+            "environment": Parameter("Id of the environment of the orders.", schema=_ANY),
+            "dataset.userdata": Parameter("Consumer parameters of the dataset.", schema=_ANY),
+            "additionalDatasets": Parameter("Further datasets, like `dataset`.", schema=_ANY),
+            "output": Parameter("Ignored, but text must be JSON.", schema=_ANY),
+        },
+        place="body",
+        request_headers=AUTH_TOKEN,
+        examples={
+            "published": {
+                "consumerAddress": samples.CONSUMER,
+                "environment": samples.ENVIRONMENT,
+                "dataset": samples.DATASET,
+                "algorithm": samples.ALGORITHM,
+                "nonce": samples.NONCE,
+                "signature": samples.SIGNATURE,
+            }
+        },
+    ),
+    Operation(
+        "GET",
+        _COMPUTE,
+        "computeStatus",
+        "Compute",
+        "Jobs of an account",
+        {200: Answer("Newest first; `[]` if there are none.", ref("Jobs"), _JOB | {"none": []})},
+        {400: invalid("consumerAddress"), **_AWAY},
+        text="Not signed.",
+        fields=compute.STATUS,
+        parameters={
+            "consumerAddress": CONSUMER,
+            "jobId": Parameter("Only this job."),
+            "agreementId": Parameter("Only jobs of this order; with or without `0x`."),
+            "documentId": Parameter("Ignored."),
+        },
+    ),
+    Operation(
+        "PUT",
+        _COMPUTE,
+        "computeStop",
+        "Compute",
+        "Stop a job, or all that run",
+        {200: Answer("The jobs that the request was about; outputs so far are published.", ref("Jobs"), _JOB)},
+        {400: signed("consumerAddress"), **_AWAY},
+        fields=job_call.FIELDS,
+        parameters={
+            "consumerAddress": CONSUMER,
+            "jobId": Parameter("The job; without it all jobs of the account that have not ended.", samples.JOB),
+            "documentId": Parameter("Part of the signed message, otherwise ignored."),
+            "nonce": NONCE,
+            "signature": signature("consumerAddress + jobId + documentId + nonce"),
+        },
+        request_headers=AUTH_TOKEN,
+    ),
+    Operation(
+        "GET",
+        "/api/services/computeResult",
+        "computeResult",
+        "Compute",
+        "One file of a job's results",
+        {
+            200: Answer(
+                "The file.",
+                {},
+                media="*/*",
+                headers={
+                    "Content-Disposition": "`attachment;filename=NAME`",
+                    "ETag": "SHA-256 of the file.",
+                    "Accept-Ranges": "`bytes`",
+                },
+            ),
+            206: Answer(
+                "The part that was asked for.", {}, media="*/*", headers={"Content-Range": "Which part it is."}
+            ),
+            416: Answer("There is no such part.", headers={"Content-Range": "`bytes */SIZE`"}),
+        },
+        {
+            400: signed("jobId"),
+            404: Failure(
+                "Refusal",
+                "No such job, none of this account, no results yet, or no such file.",
+                {"index": {"error": "No such index 9 in this compute job"}},
+            ),
+            502: ARGO_FAILED,
+            503: away("The result store does not answer at the moment."),
+        },
+        fields=results.FIELDS,
+        parameters={
+            "jobId": Parameter("The job.", samples.JOB),
+            "index": Parameter("`index` of the result.", "0"),
+            "consumerAddress": CONSUMER,
+            "nonce": NONCE,
+            "signature": signature("consumerAddress + jobId + index + nonce"),
+        },
+        request_headers={
+            "Range": Parameter("A part of the file, `bytes=0-1023`.", schema={"type": "string"}),
+            "If-Range": Parameter("Only if the file has this ETag; else the whole.", schema={"type": "string"}),
+            **AUTH_TOKEN,
+        },
+    ),
+    Operation(
+        "POST",
+        "/api/v1/why-not",
+        "whyNot",
+        "Compute",
+        "Every reason why a job would not be started",
+        {
+            200: Answer(
+                "All rules that say no, at once.",
+                ref("Reasons"),
+                {
+                    "startable": {"ordersJudged": False, "reasons": []},
+                    "not_trusted": {
+                        "ordersJudged": False,
+                        "reasons": [
+                            {
+                                "place": "dataset",
+                                "rule": "algorithm_is_trusted",
+                                "code": "not_trusted_algo",
+                                "expected": [samples.DID],
+                                "found": samples.ALGORITHM_DID,
+                                "who": "publisher",
+                            }
+                        ],
+                    },
+                },
+            )
+        },
+        {400: invalid("consumerAddress"), **_AWAY},
+        text="An addition to Ocean's Provider. Not signed, changes nothing. When an asset names a transaction, orders"
+        " are judged as at a start; when none does, only what can be said before buying.",
+        fields=why_not.FIELDS,
+        parameters={
+            "datasets": Parameter("The first must be a compute service.", schema=_DATASETS),
+            **_ALGORITHM,
+            "algorithm.meta": Parameter("An algorithm sent along, whatever is wrong with it.", schema=_ANY),
+            "environment": Parameter("Id of the environment; or `compute.env`.", samples.ENVIRONMENT),
+            "compute.env": Parameter("Id of the environment, where initializeCompute has it."),
+            "compute.validUntil": Parameter("Until when the job shall run, Unix seconds."),
+            "consumerAddress": CONSUMER,
+            "output": Parameter("As at a start.", schema=_ANY),
+        },
+        place="body",
+        examples={
+            "before_buying": {
+                "datasets": [samples.without_order(samples.DATASET)],
+                "algorithm": samples.without_order(samples.ALGORITHM),
+                "environment": samples.ENVIRONMENT,
+                "consumerAddress": samples.CONSUMER,
+            }
+        },
+    ),
+)

@@ -1,0 +1,71 @@
+"""Which values pass a field's rules, as JSON schema: what a query may say and what a JSON body may."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from provider_api import fields
+from provider_api.access.signature import signature_given, signature_or_token
+from provider_api.fields import Field, RequiredWithAll, RequiredWithout, Rule
+from provider_api.openapi.operation import Schema
+from provider_api.routes.auth import NearFuture
+
+_DIGITS: Final = "^[0-9]{1,30}$"
+_NONCE: Final = "^[0-9]{1,78}(\\.[0-9]{1,18})?$"
+_NO_NULL: Final = "^[^\\u0000]*$"
+ADDRESS: Final = "^0[xX][0-9a-fA-F]{40}$"
+
+# Query values are always text; JSON may also say a number where a number or its text is meant.
+_QUERY: Final[Mapping[Rule, Schema]] = {
+    fields.text_value: {"type": "string", "pattern": _NO_NULL},
+    fields.integer: {"type": "string", "pattern": _DIGITS},
+    fields.nonce_number: {"type": "string", "pattern": _NONCE},
+    fields.address: {"type": "string", "pattern": ADDRESS},
+}
+_BODY: Final[Mapping[Rule, Schema]] = {
+    fields.text_value: {"type": ["string", "number"], "pattern": _NO_NULL},
+    fields.integer: {"type": ["integer", "string"], "minimum": 0, "pattern": _DIGITS},
+    fields.nonce_number: {"type": ["string", "number"], "minimum": 0, "pattern": _NONCE},
+    fields.address: {"type": "string", "pattern": ADDRESS},
+    fields.non_empty_list_of_objects: {"type": "array", "items": {"type": "object"}},
+}
+_PRESENCE: Final[frozenset[Rule]] = frozenset({fields.required, signature_given, signature_or_token})
+_RELATIONS: Final = (RequiredWithout, RequiredWithAll, NearFuture)  # no matter of the value's form
+
+
+class RuleUndescribed(LookupError):
+    """A field has a rule that this module does not know."""
+
+
+def is_required(field: Field) -> bool:
+    """Whether a request without the field is refused, whatever else it has."""
+    return fields.required in field.rules or signature_given in field.rules
+
+
+def alternatives(field: Field) -> tuple[str, ...]:
+    """The fields one of which makes this one unnecessary; () if there are none."""
+    return next((rule.others for rule in field.rules if isinstance(rule, RequiredWithout)), ())
+
+
+def schema_of(field: Field, *, in_body: bool) -> dict[str, Any]:
+    """What the rules let pass, without saying whether the field must be there. Raises RuleUndescribed."""
+    known = _BODY if in_body else _QUERY
+    schema: dict[str, Any] = {}
+    for rule in field.rules:
+        if rule in known:
+            schema |= known[rule]
+        elif not (rule in _PRESENCE or isinstance(rule, _RELATIONS)):
+            raise RuleUndescribed(f"{field.name}: {getattr(rule, '__name__', rule)}")
+    if is_required(field):
+        kinds = schema.get("type", "string")
+        if "array" in kinds:
+            schema["minItems"] = 1
+        elif "string" in kinds and "pattern" not in schema:
+            schema["minLength"] = 1
+        elif schema.get("pattern") == _NO_NULL:
+            schema["pattern"] = "^[^\\u0000]+$"
+    elif in_body and "type" in schema:
+        kinds = schema["type"]
+        schema["type"] = [*([kinds] if isinstance(kinds, str) else kinds), "null"]
+    return schema

@@ -1,0 +1,75 @@
+"""Tokens: GET createAuthToken makes one, DELETE deleteAuthToken takes it out of use. Both must be signed.
+
+The signature covers address and nonce only (clients cannot change that); so the nonce is used up, and a token has a
+longest lifetime.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ocean import signing
+from provider_api.access.signature import signature_given, stale
+from provider_api.errors import Refused
+from provider_api.fields import Field, address, integer, required, text_value
+from provider_api.parameters import Input, as_text
+from provider_api.responses import json_response
+from provider_api.routes.request import NONCE, parameters_of, services_of
+from provider_api.storage.nonces import NonceStale
+from provider_api.tokens import TokenRefused
+
+router = APIRouter()
+
+ADDRESS = Field("address", (required, address), bail=True)
+SIGNATURE = Field("signature", (signature_given, text_value))
+DELETE = (ADDRESS, Field("token", (required, text_value), bail=True), NONCE, SIGNATURE)
+
+
+@dataclass(frozen=True, slots=True)
+class NearFuture:
+    """Unix seconds between now and the longest lifetime. Milliseconds are far beyond it."""
+
+    limit_seconds: int
+
+    def __call__(self, name: str, value: object, given: Input) -> str | None:
+        now = time.time()
+        return None if now < int(as_text(value)) <= now + self.limit_seconds else "Invalid timestamp provided."
+
+
+def create_fields(limit_seconds: int) -> tuple[Field, ...]:
+    """`limit_seconds`: longest lifetime of a token."""
+    expiration = Field("expiration", (required, integer, NearFuture(limit_seconds)), bail=True)
+    return (ADDRESS, expiration, NONCE, SIGNATURE)
+
+
+@router.api_route("/api/services/createAuthToken", methods=["GET", "HEAD"])
+async def create_auth_token(request: Request) -> Response:
+    services = services_of(request)
+    given = await parameters_of(request, create_fields(services.settings.limits.token_seconds))
+    owner, nonce = given.text("address"), given.text("nonce")
+    await services.callers.require_signer(given, lambda text: signing.token_message(owner, text), "address")
+    try:
+        token = await services.tokens.create(owner, int(given.text("expiration")), nonce)
+    except NonceStale as exc:
+        raise stale(exc) from None
+    return json_response({"token": token})
+
+
+@router.delete("/api/services/deleteAuthToken")
+async def delete_auth_token(request: Request) -> Response:
+    services = services_of(request)
+    given = await parameters_of(request, DELETE)
+    owner = given.text("address")
+    signer = await services.callers.require_signer(given, lambda text: signing.token_message(owner, text), "address")
+    try:
+        await services.tokens.delete(given.text("token"), signer, given.text("nonce"))
+    except NonceStale as exc:
+        raise stale(exc) from None
+    except TokenRefused as exc:
+        raise Refused(str(exc)) from None
+    return json_response({"success": "Token has been deactivated."})

@@ -1,0 +1,52 @@
+"""What stop and delete have in common: who asks, for which job."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from starlette.requests import Request
+
+from ocean import signing
+from provider_api.access.signature import Caller, signature_or_token
+from provider_api.fields import Field, nonce_number, required_without, text_value
+from provider_api.routes.request import CONSUMER, NONCE, parameters_of, services_of
+
+_REST = (
+    Field("signature", (signature_or_token, text_value)),
+    Field("jobId", (text_value,)),
+    Field("documentId", (text_value,)),
+)
+FIELDS = (CONSUMER, NONCE, *_REST)
+TOLERANT = (CONSUMER, Field("nonce", (required_without("jobId"), nonce_number), bail=True), *_REST)
+
+
+@dataclass(frozen=True, slots=True)
+class JobCall:
+    caller: Caller
+    job_id: str  # "": all jobs of the caller
+
+
+async def read_job_call(request: Request, *, may_sign_no_nonce: bool) -> JobCall:
+    """A proven request that access control allows. The caller's nonce is not used up yet. Raises InvalidRequest,
+    NeighbourAway.
+
+    `may_sign_no_nonce`: what such a request does may be repeated by whoever has seen it (a stop, but no deletion).
+    Counts only for one named job, and only with the setting for it.
+    """
+    services = services_of(request)
+    tolerant = services.settings.policy.tolerate_missing_nonce
+    given = await parameters_of(request, TOLERANT if tolerant else FIELDS)
+    owner, job_id, document = given.text("consumerAddress"), given.text("jobId"), given.text("documentId")
+
+    def message(nonce: str) -> str:
+        return signing.job_message(owner, job_id, document, nonce)
+
+    if tolerant and job_id:
+        caller = await services.callers.require_with_lost_nonce(
+            request, given, message, may_sign_none=may_sign_no_nonce
+        )
+    else:
+        address = await services.callers.require(request, given, message)
+        caller = Caller(address, given.text("nonce"))
+    await services.control.require("compute", caller.address)
+    return JobCall(caller, job_id)

@@ -1,0 +1,103 @@
+"""Tokens: what a consumer may send in the header `AuthToken` instead of a signature.
+
+    header  {"typ":"JWT","alg":"HS256"}      payload  {"exp":1767225600,"address":"0xf39F…"}      in this order, compact
+
+The form is the peer's; the same address (as spelled) and expiration always give the same token. Ours: the HMAC key is
+derived from the provider's key instead of being it, and a token has one spelling. Base64 can spell the same bytes in
+several ways, so a token that is not letter for letter what we would make is refused; a deleted one would come back to
+life otherwise.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import jwt
+
+from ocean.addresses import AddressInvalid, canonical
+from provider_api.keys import ProviderKeys
+from provider_api.storage.database import Database
+from provider_api.storage.revocations import AlreadyRevoked, Revocations
+
+_ALGORITHM: Final = "HS256"
+_LONGEST: Final = 256  # characters; ours have about 180
+Reason = Literal["expired", "invalid", "deleted"]
+
+
+class TokenRefused(Exception):
+    """The token is not good for this address. The text is the peer's."""
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(f"Token is {reason}.")
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class _Claims:
+    address: str  # canonical
+    expires_at: int
+
+
+class Tokens:
+    def __init__(self, keys: ProviderKeys, database: Database) -> None:
+        self._key = keys.token
+        self._revocations = Revocations(database)
+
+    async def create(self, address: str, expires_at: int, nonce: str) -> str:
+        """The token of an address (as spelled) that has proven itself, and uses up its nonce. A deleted one is good
+        again. Raises NonceStale."""
+        token = encode(address, expires_at, self._key)
+        await self._revocations.remove(_digest(token), canonical(address), nonce)
+        return token
+
+    async def require(self, token: str, address: str) -> None:
+        """Raises TokenRefused unless the token speaks for the canonical address."""
+        self._read(token, address)
+        if await self._revocations.contains(_digest(token)):
+            raise TokenRefused("deleted")
+
+    async def delete(self, token: str, address: str, nonce: str) -> None:
+        """Take the token of a canonical address that has proven itself out of use, and use up its nonce.
+
+        Raises TokenRefused (the nonce stays usable then), NonceStale.
+        """
+        claims = self._read(token, address)
+        try:
+            await self._revocations.add(_digest(token), claims.expires_at, address, nonce)
+        except AlreadyRevoked:
+            raise TokenRefused("deleted") from None
+
+    def _read(self, token: str, address: str) -> _Claims:
+        claims = decode(token, self._key)
+        if claims.address != address:
+            raise TokenRefused("invalid")
+        return claims
+
+
+def encode(address: str, expires_at: int, key: bytes) -> str:
+    return jwt.encode({"exp": expires_at, "address": address}, key, algorithm=_ALGORITHM, sort_headers=False)
+
+
+def decode(token: str, key: bytes) -> _Claims:
+    """What an unexpired token of ours says. Raises TokenRefused."""
+    if len(token) > _LONGEST:
+        raise TokenRefused("invalid")
+    try:
+        claims: dict[str, Any] = jwt.decode(
+            token, key, algorithms=[_ALGORITHM], options={"require": ["exp", "address"]}
+        )
+        address, expires_at = claims["address"], claims["exp"]
+        found = _Claims(canonical(address), expires_at)
+    except jwt.ExpiredSignatureError:
+        raise TokenRefused("expired") from None
+    except (jwt.InvalidTokenError, AddressInvalid):
+        raise TokenRefused("invalid") from None
+    if not isinstance(expires_at, int) or token != encode(address, expires_at, key):
+        raise TokenRefused("invalid")
+    return found
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()

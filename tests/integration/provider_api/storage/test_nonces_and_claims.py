@@ -1,0 +1,293 @@
+"""Nonces, claims and deleted tokens on SQLite and on PostgreSQL, with many tasks and several processes' engines."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import insert, inspect, select, text
+
+from provider_api.storage import migrations
+from provider_api.storage.claims import AgreementTaken, AlreadyClaimed, Claim, Claims
+from provider_api.storage.database import MIGRATION_LOCK, Database
+from provider_api.storage.nonces import Nonces, NonceStale
+from provider_api.storage.revocations import AlreadyRevoked, Revocations
+from provider_api.storage.tables import metadata, revoked_tokens
+from tests.support.postgres import Postgres
+
+pytestmark = pytest.mark.integration
+
+CONSUMER = "0x" + "a" * 40
+CLAIM = Claim("00" + "1" * 30, CONSUMER, "5", "d" * 64, 8996, "0x" + "e" * 64)
+
+
+@pytest.fixture
+async def database(storage_url: str) -> AsyncIterator[Database]:
+    database = Database(storage_url)
+    await database.open()
+    yield database
+    await database.close()
+
+
+async def test_the_migration_makes_the_tables_of_the_code(database: Database) -> None:
+    async with database.read() as connection:
+        found = await connection.run_sync(
+            lambda c: {
+                table: {column["name"] for column in inspect(c).get_columns(table)}
+                for table in inspect(c).get_table_names()
+                if table != "alembic_version"
+            }
+        )
+        indexes = await connection.run_sync(
+            lambda c: {table: {index["name"] for index in inspect(c).get_indexes(table)} for table in metadata.tables}
+        )
+    assert found == {name: {c.name for c in table.columns} for name, table in metadata.tables.items()}
+    assert indexes == {name: {index.name for index in table.indexes} for name, table in metadata.tables.items()}
+
+
+async def test_opening_twice_changes_nothing(database: Database) -> None:
+    await Nonces(database).consume(CONSUMER, "7")
+    await database.open()
+    assert await Nonces(database).find(CONSUMER) == "7"
+
+
+@pytest.mark.parametrize(
+    ("stored", "given", "accepted"),
+    [
+        ("5", "6", True),
+        ("5", "5", False),
+        ("5", "5.0", False),
+        ("5", "4.999999999999999999", False),
+        ("5", "5.000000000000000001", True),
+        ("9007199254740993", "9007199254740994", True),
+        ("9" * 78, "9" * 77, False),
+        ("57", "571", True),
+        ("0010", "11", True),
+    ],
+)
+async def test_nonces_grow(database: Database, stored: str, given: str, accepted: bool) -> None:
+    nonces = Nonces(database)
+    await nonces.consume(CONSUMER, stored)
+    if accepted:
+        await nonces.consume(CONSUMER, given)
+        assert await nonces.find(CONSUMER) == given
+    else:
+        with pytest.raises(NonceStale) as refused:
+            await nonces.consume(CONSUMER, given)
+        assert (refused.value.stored, refused.value.given) == (stored, given)
+
+
+async def test_one_of_many_equal_nonces_wins(database: Database) -> None:
+    nonces = Nonces(database)
+    results = await asyncio.gather(*(nonces.consume(CONSUMER, "8") for _ in range(40)), return_exceptions=True)
+    assert results.count(None) == 1
+    assert sum(isinstance(result, NonceStale) for result in results) == 39
+
+
+async def test_ten_identical_claims_make_one(database: Database) -> None:
+    claims = Claims(database)
+    results = await asyncio.gather(*(claims.claim(CLAIM, "5") for _ in range(10)), return_exceptions=True)
+    assert results.count(None) == 1
+    assert sum(isinstance(result, AlreadyClaimed) for result in results) == 9
+    found = await claims.find(CLAIM.job_id)
+    assert found is not None
+    assert found.state == "open"
+
+
+async def test_an_order_pays_for_one_job_at_a_time(database: Database) -> None:
+    claims, nonces = Claims(database), Nonces(database)
+    await claims.claim(CLAIM, "5")
+    other = replace(CLAIM, job_id="00" + "2" * 30, nonce="6")
+    with pytest.raises(AgreementTaken) as taken:
+        await claims.claim(other, "6")
+    assert taken.value.holder.job_id == CLAIM.job_id
+    assert await nonces.find(CONSUMER) == "5", "a refused claim must leave the nonce usable"
+    assert await claims.mark(CLAIM.job_id, "open", "submitted")
+    with pytest.raises(AgreementTaken):
+        await claims.claim(other, "6")
+    held = await claims.find(CLAIM.job_id)
+    assert held is not None
+    assert await claims.change(held, "closed")
+    await claims.claim(other, "6")
+
+
+async def test_racing_jobs_for_one_order(database: Database) -> None:
+    claims = Claims(database)
+    rivals = [replace(CLAIM, job_id=f"00{n:030x}", nonce=str(n), consumer=f"0x{n:040x}") for n in range(1, 21)]
+    results = await asyncio.gather(*(claims.claim(rival, rival.nonce) for rival in rivals), return_exceptions=True)
+    assert results.count(None) == 1
+    assert sum(isinstance(result, AgreementTaken) for result in results) == 19
+
+
+async def test_the_same_order_id_on_two_chains_is_two_orders(database: Database) -> None:
+    claims = Claims(database)
+    await claims.claim(CLAIM, "5")
+    await claims.claim(replace(CLAIM, job_id="00" + "2" * 30, nonce="6", chain_id=137), "6")
+
+
+async def test_a_released_claim_is_opened_again_only_with_the_last_nonce(database: Database) -> None:
+    claims, nonces = Claims(database), Nonces(database)
+    await claims.claim(CLAIM, "5")
+    assert await claims.mark(CLAIM.job_id, "open", "released")
+    released = await claims.find(CLAIM.job_id)
+    assert released is not None
+    assert await claims.reopen(released, "5")
+    assert await claims.mark(CLAIM.job_id, "open", "released")
+    await nonces.consume(CONSUMER, "6")
+    released = await claims.find(CLAIM.job_id)
+    assert released is not None
+    with pytest.raises(NonceStale):
+        await claims.reopen(released, "5")
+
+
+async def test_reopening_loses_against_whoever_was_faster(database: Database) -> None:
+    claims = Claims(database)
+    await claims.claim(CLAIM, "5")
+    seen = await claims.find(CLAIM.job_id)
+    assert seen is not None
+    assert await claims.change(seen, "released"), "freed, because nobody heard of it"
+    assert not await claims.reopen(seen, "5")
+
+
+async def test_a_freed_order_of_a_released_claim_may_be_taken_meanwhile(database: Database) -> None:
+    claims = Claims(database)
+    await claims.claim(CLAIM, "5")
+    assert await claims.mark(CLAIM.job_id, "open", "released")
+    await claims.claim(replace(CLAIM, job_id="00" + "2" * 30, consumer="0x" + "b" * 40), "5")
+    released = await claims.find(CLAIM.job_id)
+    assert released is not None
+    with pytest.raises(AgreementTaken):
+        await claims.reopen(released, "5")
+
+
+async def test_of_rivals_with_growing_nonces_the_order_of_acceptance_is_growing(database: Database) -> None:
+    """Many different nonces of one consumer at once: none is lost to another error, and the highest stays."""
+    nonces = Nonces(database)
+    given = [str(n) for n in range(1, 41)]
+    results = await asyncio.gather(*(nonces.consume(CONSUMER, n) for n in given), return_exceptions=True)
+    assert {type(result) for result in results} <= {type(None), NonceStale}
+    assert results[-1] is None or isinstance(results[-1], NonceStale)
+    assert await nonces.find(CONSUMER) == "40"
+
+
+async def test_identical_claims_of_one_consumer_that_has_used_a_nonce_before(database: Database) -> None:
+    """Waiting for the consumer's row was waiting for the identical start: that is no stale nonce."""
+    await Nonces(database).consume(CONSUMER, "4")
+    claims = Claims(database)
+    results = await asyncio.gather(*(claims.claim(CLAIM, "5") for _ in range(10)), return_exceptions=True)
+    assert results.count(None) == 1
+    assert sum(isinstance(result, AlreadyClaimed) for result in results) == 9
+
+
+# --- deleted tokens ---------------------------------------------------------------------------------------------------
+
+DIGEST = "a" * 64
+LATER = int(time.time()) + 3600
+
+
+async def test_a_token_is_deleted_and_made_again(database: Database) -> None:
+    revocations = Revocations(database)
+    assert not await revocations.contains(DIGEST)
+    await revocations.add(DIGEST, LATER, CONSUMER, "1")
+    assert await revocations.contains(DIGEST)
+    await revocations.remove(DIGEST, CONSUMER, "2")
+    assert not await revocations.contains(DIGEST)
+
+
+async def test_a_repeated_creation_does_not_bring_a_token_back(database: Database) -> None:
+    revocations = Revocations(database)
+    await revocations.remove(DIGEST, CONSUMER, "1")
+    await revocations.add(DIGEST, LATER, CONSUMER, "2")
+    with pytest.raises(NonceStale):
+        await revocations.remove(DIGEST, CONSUMER, "1")
+    assert await revocations.contains(DIGEST)
+
+
+async def test_deleting_a_deleted_token_keeps_the_nonce_usable(database: Database) -> None:
+    revocations, nonces = Revocations(database), Nonces(database)
+    await revocations.add(DIGEST, LATER, CONSUMER, "1")
+    with pytest.raises(AlreadyRevoked):
+        await revocations.add(DIGEST, LATER, CONSUMER, "2")
+    assert await nonces.find(CONSUMER) == "1"
+
+
+async def test_many_deletions_of_one_token(database: Database) -> None:
+    revocations = Revocations(database)
+    owners = [f"0x{n:040x}" for n in range(10)]
+    results = await asyncio.gather(
+        *(revocations.add(DIGEST, LATER, owner, "1") for owner in owners), return_exceptions=True
+    )
+    assert results.count(None) == 1
+    assert sum(isinstance(result, AlreadyRevoked) for result in results) == 9
+
+
+async def test_expired_tokens_are_cleaned_up(database: Database) -> None:
+    revocations = Revocations(database)
+    await revocations.add("b" * 64, int(time.time()) - 7200, CONSUMER, "1")
+    await revocations.add("c" * 64, int(time.time()) - 60, CONSUMER, "2")
+    await revocations.add(DIGEST, LATER, CONSUMER, "3")
+    async with database.read() as connection:
+        kept = set((await connection.execute(select(revoked_tokens.c.digest))).scalars())
+    assert kept == {DIGEST, "c" * 64}, "a token that has just expired stays: clocks of replicas differ a little"
+
+
+# --- several processes ------------------------------------------------------------------------------------------------
+
+
+async def test_many_open_a_fresh_database_at_once(storage_url: str) -> None:
+    """Changing a file's journal mode is the one thing that SQLite refuses instead of waiting; replicas on PostgreSQL
+    migrate one after the other."""
+    databases = [Database(storage_url) for _ in range(6)]
+    try:
+        await asyncio.gather(*(database.open() for database in databases))
+        async with databases[0].read() as connection:
+            versions = (await connection.execute(text("SELECT version_num FROM alembic_version"))).scalars().all()
+    finally:
+        for database in databases:
+            await database.close()
+    assert versions == ["0002"]
+
+
+async def test_an_older_database_is_brought_up_to_date(storage_url: str) -> None:
+    """What an earlier release has stored is still there."""
+    database = Database(storage_url)
+    try:
+        async with database.engine.begin() as connection:
+            await connection.run_sync(lambda c: migrations.upgrade(c, "0001"))
+            await connection.execute(insert(metadata.tables["nonces"]).values(consumer=CONSUMER, value="7"))
+        await database.open()
+        assert await Nonces(database).find(CONSUMER) == "7"
+        assert not await Revocations(database).contains(DIGEST)
+    finally:
+        await database.close()
+
+
+async def test_replicas_wait_for_the_one_that_migrates(postgres: Postgres) -> None:
+    """The lock of PostgreSQL: a second opener waits until the first one's transaction is over."""
+    url = await postgres.create_database()
+    first, second = Database(url), Database(url)
+    try:
+        async with first.engine.begin() as connection:
+            await connection.execute(text(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))
+            opening = asyncio.create_task(second.open())
+            done, _ = await asyncio.wait({opening}, timeout=0.5)
+            assert not done
+        await opening
+        assert await Nonces(second).find(CONSUMER) is None
+    finally:
+        await first.close()
+        await second.close()
+
+
+async def test_two_processes_share_one_database(storage_url: str) -> None:
+    first, second = Database(storage_url), Database(storage_url)
+    try:
+        await asyncio.gather(first.open(), second.open())
+        tasks = [Claims(d).claim(CLAIM, "5") for d in (first, second) * 10]
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+        assert results.count(None) == 1
+        assert sum(isinstance(result, AlreadyClaimed) for result in results) == 19
+    finally:
+        await first.close()
+        await second.close()

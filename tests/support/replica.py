@@ -1,0 +1,83 @@
+"""One API process of several on one database: `python -m tests.support.replica FOLDER PORT URL`.
+
+A real uvicorn with the real application and storage; Argo and chain are in its own memory, so what the processes share
+is the database alone. All of them know the same dataset and the same orders.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from pathlib import Path
+
+import httpx
+import uvicorn
+
+from provider_api.settings import StorageSettings
+from tests.support.chain import free_port
+from tests.support.processes import die_with_parent
+from tests.support.provider_neighbours import World
+
+ORDERS = 400  # `transaction(1)` and so on
+_START_SECONDS = 30
+
+
+def main(folder: str, port: str, url: str) -> None:
+    world = World(Path(folder), storage=StorageSettings(url=url))  # type: ignore[arg-type]
+    world.publish()
+    for _ in range(ORDERS):
+        world.order()
+    uvicorn.run(world.app, host="127.0.0.1", port=int(port), access_log=False, log_config=None)
+
+
+@contextmanager
+def replicas(folder: Path, url: str, count: int = 3) -> Iterator[list[str]]:
+    """Their addresses; they start at the same moment, on a database that may be empty."""
+    ports = [free_port() for _ in range(count)]
+    processes = []
+    for number, port in enumerate(ports):
+        command = [sys.executable, "-m", "tests.support.replica", str(folder / str(number)), str(port), url]
+        with (folder / f"replica-{number}.log").open("wb") as output:
+            processes.append(
+                subprocess.Popen(command, stdout=output, stderr=output, preexec_fn=die_with_parent(signal.SIGTERM))
+            )
+    try:
+        addresses = [f"http://127.0.0.1:{port}" for port in ports]
+        for address, process in zip(addresses, processes, strict=True):
+            _wait(address, process)
+        yield addresses
+    finally:
+        for process in processes:
+            process.terminate()
+        for process in processes:
+            process.wait(_START_SECONDS)
+
+
+def _wait(address: str, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline:
+        assert process.poll() is None, "a replica ended at once; see its log"
+        try:
+            if httpx.get(f"{address}/health/live").status_code == 200:
+                return
+        except httpx.TransportError:
+            time.sleep(0.05)
+    raise AssertionError("a replica did not answer")
+
+
+@asynccontextmanager
+async def clients(addresses: Sequence[str]) -> AsyncIterator[list[httpx.AsyncClient]]:
+    async with AsyncExitStack() as stack:
+        limits = httpx.Limits(max_connections=50, max_keepalive_connections=50)
+        made = [httpx.AsyncClient(base_url=address, limits=limits, timeout=60) for address in addresses]
+        await asyncio.gather(*(stack.enter_async_context(client) for client in made))
+        yield made
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
