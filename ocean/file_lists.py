@@ -14,11 +14,14 @@ from ocean.keys import Key, private_bytes
 
 
 class FilesUnreadable(ValueError):
-    """The encrypted files of a service give no file list: made for another key or asset, damaged, or empty."""
+    """The encrypted files of a service give no file list: made for another key or asset, damaged, or empty.
 
-    def __init__(self, reason: str) -> None:
+    `told`: what is wrong with a file object in a list that could be opened, in the words that clients know; else "".
+    """
+
+    def __init__(self, reason: str, told: str = "") -> None:
         super().__init__(f"the files of the service cannot be read: {reason}")
-        self.reason = reason
+        self.reason, self.told = reason, told
 
 
 def encode_files(files: Iterable[File], datatoken: str, nft: str, public_key: bytes | str) -> str:
@@ -57,7 +60,7 @@ def decode_files(
     try:
         return tuple(parse_file(obj) for obj in listed)
     except FileObjectInvalid as error:
-        raise FilesUnreadable(str(error)) from None
+        raise FilesUnreadable(str(error), told=str(error)) from None
 
 
 def _opened(service_files: str, private_key: Key) -> Any:

@@ -199,6 +199,8 @@ def _headers(obj: Mapping[str, Any]) -> dict[str, str]:
     headers = {} if obj.get("headers") is None else obj["headers"]
     if not isinstance(headers, dict) or not all(isinstance(value, str) for value in headers.values()):
         raise FileObjectInvalid(_MALFORMED)
+    if any(name.strip().lower() in ("range", "if-range") for name in headers):  # a consumer's own would replace it
+        raise FileObjectInvalid(_MALFORMED)
     return dict(headers)
 
 

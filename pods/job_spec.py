@@ -113,7 +113,8 @@ class JobSpec(_Value):
     paid_until: int | None = None  # Unix seconds; None: no end
     inputs: tuple[InputAsset, ...]
     algorithm: Algorithm
-    allow_private: tuple[str, ...] = ()  # "host:port" pairs that downloads may reach although they are private
+    allow_private: tuple[str, ...] = ()  # what downloads may reach although it is private, as `OutgoingGuard` takes it
+    forbid: tuple[str, ...] = ()  # "host:port" pairs that stay closed whatever else is allowed
     max_input_bytes: int  # of all files together
     log_bytes: int = 16 * 1024 * 1024  # algorithm.log is cut off there
 

@@ -67,6 +67,35 @@ class RequiredWithAll:
         return f"The {_words(name)} field is required when {', '.join(self.others)} are present."
 
 
+@dataclass(frozen=True, slots=True)
+class RequiredIf:
+    other: str
+    wanted: str
+
+    def __call__(self, name: str, value: Any, given: Input) -> str | None:
+        if is_present(value) or given.get(self.other) != self.wanted:
+            return None
+        return f"The {_words(name)} field is required when {self.other} is {self.wanted}."
+
+
+@dataclass(frozen=True, slots=True)
+class OneOf:
+    choices: tuple[str, ...]
+
+    def __call__(self, name: str, value: Any, given: Input) -> str | None:
+        if not is_present(value) or (isinstance(value, str) and value in self.choices):
+            return None
+        return f"The selected {_words(name)} is invalid."
+
+
+def required_if(other: str, wanted: str) -> Rule:
+    return RequiredIf(other, wanted)
+
+
+def one_of(*choices: str) -> Rule:
+    return OneOf(choices)
+
+
 def required_without(*others: str) -> Rule:
     return RequiredWithout(others)
 
@@ -110,6 +139,14 @@ def address(name: str, value: Any, given: Input) -> str | None:
     if not is_present(value):
         return None
     ok = isinstance(value, str) and re.fullmatch(r"0[xX][0-9a-fA-F]{40}", value)
+    return None if ok else f"The {_words(name)} format is invalid."
+
+
+def did(name: str, value: Any, given: Input) -> str | None:
+    """A DID of Ocean's; whether there is such an asset is another question."""
+    if not is_present(value):
+        return None
+    ok = isinstance(value, str) and value.startswith("did:op") and "\0" not in value
     return None if ok else f"The {_words(name)} format is invalid."
 
 

@@ -14,6 +14,7 @@ from argo.client import ArgoClient
 from ocean.chain.store import MetadataStore
 from ocean.outgoing import OutgoingClient, OutgoingGuard
 from pods.store import open_store
+from provider_api.access.assets import Assets
 from provider_api.access.control import AccessControl
 from provider_api.access.gather import FactFinder
 from provider_api.access.signature import Callers
@@ -53,6 +54,7 @@ class Services:
     callers: Callers
     argo: Argo
     chains: Chains
+    assets: Assets
     files: Files
     environments: Environments
     facts: FactFinder
@@ -136,6 +138,7 @@ async def open_services(settings: Settings, neighbours: OpenNeighbours = open_ne
             callers=Callers(nonces, tokens),
             argo=around.argo,
             chains=around.chains,
+            assets=Assets(settings, keys, around.chains),
             files=files,
             environments=environments,
             facts=facts,

@@ -172,7 +172,7 @@ def _quote(request: OrderRequest, closing: Log | None) -> tuple[Quote, ProviderD
         raise OrderInvalid("quote_malformed") from exc
     if data.datatoken.lower() != canonical(request.datatoken) or data.service_id.lower() != request.service_id.lower():
         raise OrderInvalid("quote_mismatch")
-    if data.environment != request.environment:
+    if request.environment is not None and data.environment != request.environment:
         raise OrderInvalid("environment_mismatch")
     if canonical(quote.fee_address) != canonical(request.fee_address) or canonical(quote.fee_address) == ZERO:
         raise OrderInvalid("foreign_fee")

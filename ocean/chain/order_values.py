@@ -54,9 +54,9 @@ REASONS = {
 class OrderRequest:
     """What an order must be good for. Addresses may be spelled in any letter case.
 
-    sender: who wants to use it, `consumerAddress` of a request. environment: what the fee must be quoted for, None for
-    a download. required_consumer: the environment's address, which will download with the order; None for no such rule.
-    lenient: accept an expired fee (to renew it). timeout: seconds, 0 for ever.
+    sender: who wants to use it, `consumerAddress` of a request. environment: what the fee must be quoted for, None
+    where it does not matter (a download). required_consumer: the environment's address, which will download with the
+    order; None for no such rule. lenient: accept an expired fee (to renew it). timeout: seconds, 0 for ever.
     """
 
     tx_hash: str

@@ -110,16 +110,15 @@ class OutgoingClient:
 
     @asynccontextmanager
     async def fetch(
-        self, file: UrlFile, *, userdata: Any = None, range_header: str | None = None
+        self, file: UrlFile, *, userdata: Any = None, wanted: Mapping[str, str] | None = None
     ) -> AsyncIterator[Download]:
-        """Open a file to hand it on: one request, with somebody's Range header. The server decides whether it answers
-        the whole (status 200), the part (206) or that there is no such part (416, no content).
+        """Open a file to hand it on: one request. `wanted`: somebody's headers `range` and `if-range`. The server
+        decides whether it answers the whole (status 200), the part (206) or that there is none such (416, no content).
 
         Raises OutgoingRefused, OutgoingFailed.
         """
         hop = first_hop(file.method, file.url, file.headers, None, userdata=userdata)
-        if range_header is not None:
-            hop = replace(hop, range={"range": range_header})
+        hop = replace(hop, range=dict(wanted or {}))
         response = await self._followed(hop)
         try:
             yield passed_on(response)

@@ -1,7 +1,8 @@
 """The guard: which (host, port) may be connected to, and at which addresses.
 
 A name is resolved once, by the one who then connects; all of its addresses must be public. An operator may allow
-single private services by exact `host:port`, as they stand in URLs. Ports of our own are forbidden whatever else is
+single private services by exact `host:port`, as they stand in URLs, and a port of a whole private network by
+`network/bits:port`. Ports of our own are forbidden whatever else is
 allowed: `127.0.0.1:8030` forbids that port on every loopback address, `0.0.0.0:8030` on every address that is not
 public.
 """
@@ -41,8 +42,8 @@ class OutgoingGuard:
     """Decides on addresses and makes clients that obey.
 
     `resolve` and `dial` are what the guard is built on: the name service, and what opens TCP connections to checked
-    addresses. `ssl_context` replaces the usual certificate authorities. Raises ValueError for a list entry that is
-    no `host:port`.
+    addresses. `ssl_context` replaces the usual certificate authorities. Raises ValueError for a list entry that has
+    not this form.
     """
 
     def __init__(
@@ -54,7 +55,9 @@ class OutgoingGuard:
         dial: httpcore.AsyncNetworkBackend | None = None,
         ssl_context: ssl.SSLContext | None = None,
     ) -> None:
-        self._allowed = frozenset(_host_and_port(text) for text in allow_private)
+        allowed = tuple(allow_private)
+        self._allowed = frozenset(_host_and_port(text) for text in allowed if "/" not in text)
+        self._networks = tuple(_network_and_port(text) for text in allowed if "/" in text)
         self._forbidden = frozenset(_host_and_port(text) for text in forbid)
         self._resolve = resolve
         self.dial = dial or httpcore.AnyIOBackend()
@@ -72,7 +75,7 @@ class OutgoingGuard:
         found = (literal,) if literal else await self._resolved(host, port, timeout_seconds)
         if any(self._is_forbidden(host, address, port) for address in found):
             raise OutgoingRefused("forbidden")
-        if (host, port) not in self._allowed and not all(is_public(address) for address in found):
+        if (host, port) not in self._allowed and not all(self._is_open(address, port) for address in found):
             raise OutgoingRefused("address")
         return tuple(str(address) for address in found)
 
@@ -109,6 +112,10 @@ class OutgoingGuard:
             raise OutgoingFailed("name", retriable=False)
         return found
 
+    def _is_open(self, address: IPAddress, port: int) -> bool:
+        inner = unwrapped(address)
+        return is_public(address) or any(port == allowed and inner in network for network, allowed in self._networks)
+
     def _is_forbidden(self, host: str, address: IPAddress, port: int) -> bool:
         return any(port == forbidden_port and _covers(name, host, address) for name, forbidden_port in self._forbidden)
 
@@ -134,6 +141,14 @@ def _literal(host: str) -> IPAddress | None:
 def _is_name(host: str) -> bool:
     """A host name, and not one of the ways to write an IPv4 address as numbers that C libraries understand."""
     return bool(_NAME.fullmatch(host)) and not _NUMBER.fullmatch(host.rstrip(".").rpartition(".")[2])
+
+
+def _network_and_port(text: str) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, int]:
+    """Raises ValueError, also for a network whose address has bits behind its length."""
+    network, _, port = text.strip().rpartition(":")
+    if not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
+        raise ValueError(f"not network/bits:port: {text!r}")
+    return ipaddress.ip_network(network.replace("[", "").replace("]", "")), int(port)
 
 
 def _host_and_port(text: str) -> tuple[str, int]:

@@ -120,7 +120,7 @@ async def _provision(
     for asset in inputs:
         make_folder(volume.inputs / asset.folder)
     provisioner = Provisioner(
-        OutgoingGuard(spec.allow_private),
+        OutgoingGuard(spec.allow_private, spec.forbid),
         ByteBudget(spec.max_input_bytes, volume.root),
         log,
         settings.parallel_downloads,

@@ -168,9 +168,10 @@ class Files:
 
     @asynccontextmanager
     async def open(
-        self, file: File, *, userdata: Any = None, range_header: str | None = None
+        self, file: File, *, userdata: Any = None, wanted: Mapping[str, str] | None = None
     ) -> AsyncIterator[OpenFile]:
-        """Open a file for streaming. One range is passed on to the source, which may ignore it; several are not.
+        """Open a file for streaming. `wanted`: a consumer's headers `range` and `if-range`. One range is passed on to
+        the source, which may ignore it; several are not.
 
         Raises FileUnavailable (its source refuses or is away), UserdataInvalid, ChainUnavailable.
         """
@@ -180,8 +181,10 @@ class Files:
             yield OpenFile(200, headers, download_name(file, headers), _once(content))
             return
         fetch = self.fetch_of(file, userdata)
-        wanted = range_header if range_header and _SINGLE_RANGE.fullmatch(range_header.strip()) else None
-        async with self._client.fetch(fetch.file, userdata=fetch.userdata, range_header=wanted) as download:
+        asked = dict(wanted or {})
+        if not _SINGLE_RANGE.fullmatch(asked.get("range", "").strip()):
+            asked = {}
+        async with self._client.fetch(fetch.file, userdata=fetch.userdata, wanted=asked) as download:
             headers = {name: value for name in _PASSED_ON if (value := download.headers.get(name)) is not None}
             if download.packed:  # the bytes that are sent are others than the source counts
                 headers = {name: headers[name] for name in ("content-type",) if name in headers}

@@ -67,6 +67,7 @@ def prepare(facts: ComputeFacts, job_id: str, owner_text: str, settings: Setting
         inputs=tuple(_input(item) for item in facts.datasets),
         algorithm=_algorithm(facts, container.entrypoint),
         allow_private=settings.outgoing.allow_private,
+        forbid=settings.outgoing.forbid,
         max_input_bytes=max(1, int(environment.disk_gb * _GB)),
     )
     return Submission(

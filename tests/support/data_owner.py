@@ -11,6 +11,8 @@ import threading
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+from tests.support.quiet_server import QuietServer
+
 HOLD_SECONDS = 60.0
 BREAK_OFF = 0  # as a status: close the connection without an answer
 
@@ -73,9 +75,7 @@ class DataOwner:
                 except ConnectionError:  # the client was killed
                     self.close_connection = True
 
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self._server.block_on_close = False
+        self._server = QuietServer(("127.0.0.1", 0), Handler)
         self.address = f"127.0.0.1:{self._server.server_port}"
 
     def serve(self, content: bytes | str, *, token: str | None = None, name: str = "data.csv") -> Served:

@@ -15,6 +15,8 @@ import urllib.parse
 from collections.abc import Mapping
 from typing import Any, Self
 
+from tests.support.quiet_server import QuietServer
+
 RAIN, WIND = "day,mm\n1,3\n2,0\n", "day,kmh\n1,20\n2,8\n"
 ALGORITHM = """
 import json, os, pathlib
@@ -64,9 +66,7 @@ class FileSources:
             def log_message(self, format: str, *args: Any) -> None:
                 """Nothing."""
 
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self._server.block_on_close = False
+        self._server = QuietServer(("127.0.0.1", 0), Handler)
         self.address = f"127.0.0.1:{self._server.server_port}"
         self.url = f"http://{self.address}"
 

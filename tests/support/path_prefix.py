@@ -11,6 +11,8 @@ import threading
 import urllib.parse
 from typing import Any, Self
 
+from tests.support.quiet_server import QuietServer
+
 NOT_HANDED_ON = {"connection", "keep-alive", "transfer-encoding", "host", "content-length"}
 
 
@@ -52,9 +54,7 @@ class PathPrefix:
             def log_message(self, format: str, *args: Any) -> None:
                 """Nothing."""
 
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self._server.block_on_close = False
+        self._server = QuietServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}{prefix}"
 
     def __enter__(self) -> Self:

@@ -176,7 +176,8 @@ BOUND = {"datatokenAddress": DATATOKEN, "nftAddress": NFT, "files": [FILE.to_jso
         sealed(BOUND | {"files": None}),
         sealed(BOUND | {"files": {"0": FILE.to_json()}}),
         sealed(BOUND | {"files": [FILE.to_json(), {"type": "url"}]}),
-        sealed(BOUND | {"files": [{"type": "ipfs", "hash": "x"}]}),
+        sealed(BOUND | {"files": [{"type": "filecoin", "hash": "x"}]}),
+        sealed(BOUND | {"files": [FILE.to_json() | {"headers": {"Range": "bytes=0-9"}}]}),
         sealed(b"[" * 50_000),
     ],
 )

@@ -184,3 +184,20 @@ async def test_no_answer_with_a_private_address_passes(
     if all(is_public(address) for address in addresses):
         expected = tuple(str(address) for address in addresses)
     assert await verdict(tested, "any.test") == expected
+
+
+async def test_a_port_of_a_private_network_may_be_allowed() -> None:
+    tested = guard(["10.0.0.0/8:443", "[fd00::]/8:443"], ["10.0.0.7:443"])
+    assert await verdict(tested, "private.test", 443) == ("10.0.0.1",)
+    assert await verdict(tested, "mixed.test", 443) == ("93.184.216.34", "10.0.0.1")
+    assert await verdict(tested, "fd00::5", 443) == ("fd00::5",)
+    assert await verdict(tested, "::ffff:10.0.0.1", 443) == ("::ffff:a00:1",)
+    assert await verdict(tested, "private.test", 80) == "address"
+    assert await verdict(tested, "10.0.0.7", 443) == "forbidden"
+    assert await verdict(tested, "metadata.test", 443) == "address"
+
+
+@pytest.mark.parametrize("entry", ["10.0.0.0/8", "10.0.0.1/8:443", "10.0.0.0/33:443", "10.0.0.0/8:0", "x/8:443"])
+def test_a_network_is_written_exactly(entry: str) -> None:
+    with pytest.raises(ValueError, match=r"network/bits:port|host bits set|does not appear|is not a valid"):
+        guard([entry])

@@ -1,0 +1,79 @@
+"""POST fileinfo: what is known of files, of an asset or of a file object that somebody is about to publish."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ocean.file_requests import UserdataInvalid
+from ocean.files import File, FileObjectInvalid, parse_file
+from provider_api.errors import Refused
+from provider_api.fields import Field, did, one_of, required_if, required_without, text_value
+from provider_api.parameters import Input, as_text, is_present, plain
+from provider_api.responses import json_response
+from provider_api.routes.request import parameters_of, services_of
+from provider_api.services import Services
+
+router = APIRouter()
+
+FIELDS = (
+    Field("type", (required_without("did"), one_of("ipfs", "url", "arweave", "graphql", "smartcontract"))),
+    Field("did", (required_without("type"), did)),
+    Field("hash", (required_if("type", "ipfs"),)),
+    Field("url", (required_if("type", "url"),)),
+    Field("transactionId", (required_if("type", "arweave"),)),
+    Field("serviceId", (required_without("type"), text_value)),
+)
+AT_ONCE = 8  # files of one request that are looked at side by side
+
+
+@router.post("/api/services/fileinfo")
+async def fileinfo(request: Request) -> Response:
+    given = await parameters_of(request, FIELDS)
+    services = services_of(request)
+    checksum = _is_wanted(given.get("checksum"))
+    userdata = plain(given.get("userdata"))
+    if given.text("did"):
+        asset = await services.assets.find(given.text("did"))
+        service = asset.service(given.text("serviceId"))
+        files, published = services.assets.files(asset, service), True
+    else:
+        files, published = (_file_of(given),), False
+    try:
+        found = await _infos(services, files, checksum=checksum, userdata=userdata, published=published)
+    except UserdataInvalid as exc:
+        raise Refused(str(exc)) from None
+    return json_response(found)
+
+
+async def _infos(
+    services: Services, files: Sequence[File], *, checksum: bool, userdata: Any, published: bool
+) -> list[dict[str, Any]]:
+    """In the order of the files. Raises UserdataInvalid, ChainUnavailable."""
+    places = asyncio.Semaphore(AT_ONCE)
+
+    async def info(index: int, file: File) -> dict[str, Any]:
+        async with places:
+            return await services.files.info(file, index, checksum=checksum, userdata=userdata, published=published)
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(info(index, file)) for index, file in enumerate(files)]
+    return [task.result() for task in tasks]
+
+
+def _file_of(given: Input) -> File:
+    """Raises Refused."""
+    try:
+        return parse_file(plain(dict(given.values)))
+    except FileObjectInvalid as exc:
+        raise Refused(str(exc)) from None
+
+
+def _is_wanted(value: Any) -> bool:
+    """Any truthy value; the text "false" is a no here, though a yes to the peer."""
+    return is_present(value) and as_text(value).strip().lower() not in ("false", "0")
