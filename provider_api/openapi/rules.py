@@ -15,7 +15,7 @@ _DIGITS: Final = "^[0-9]{1,30}$"
 _NONCE: Final = "^[0-9]{1,78}(\\.[0-9]{1,18})?$"
 _NO_NULL: Final = "^[^\\u0000]*$"
 ADDRESS: Final = "^0[xX][0-9a-fA-F]{40}$"
-_DID: Final = "^did:op[^\\u0000]*$"
+_DID: Final = "^(did:op[^\\u0000]*)?$"
 
 # Query values are always text; JSON may also say a number where a number or its text is meant.
 _QUERY: Final[Mapping[Rule, Schema]] = {

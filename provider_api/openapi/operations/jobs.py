@@ -108,7 +108,7 @@ OPERATIONS: Final = (
         parameters={
             "entrypoint": Parameter("Command, with `$ALGO` for the algorithm's file.", "python $ALGO", _STRING, True),
             "image": Parameter("Name of the image, without tag.", "python", _STRING, True),
-            "tag": Parameter("Ignored: the checksum names the image.", "3", _STRING),
+            "tag": Parameter("Ignored: the checksum names the image.", "3", _ANY),
             "checksum": Parameter("`sha256:` and 64 hexadecimal digits.", samples.CHECKSUM, _STRING, True),
         },
         place="body",
