@@ -59,7 +59,7 @@ def schema_of(field: Field, *, in_body: bool) -> dict[str, Any]:
         if rule in known:
             schema |= known[rule]
         elif isinstance(rule, OneOf):
-            schema |= {"enum": list(rule.choices)}
+            schema |= {"enum": [*rule.choices, "", *([None] if in_body else [])]}  # nothing: another field may do
         elif not (rule in _PRESENCE or isinstance(rule, _RELATIONS)):
             raise RuleUndescribed(f"{field.name}: {getattr(rule, '__name__', rule)}")
     if is_required(field):

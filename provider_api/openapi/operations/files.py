@@ -138,8 +138,8 @@ OPERATIONS: Final = (
         text="Of an asset's service (`did`, `serviceId`), or of a file object that somebody is about to publish.",
         fields=fileinfo.FIELDS,
         parameters={
-            "type": Parameter("Type of the file object.", "url", _STRING),
-            "did": Parameter("The asset.", samples.DID, _STRING),
+            "type": Parameter("Type of the file object.", "url"),
+            "did": Parameter("The asset.", samples.DID),
             "hash": Parameter("Of a file object: CID.", schema=_ANY),
             "url": Parameter("Of a file object: address of the file or of the GraphQL server.", schema=_ANY),
             "transactionId": Parameter("Of a file object: Arweave's transaction.", schema=_ANY),
