@@ -259,6 +259,32 @@ OPERATIONS: Final = (
         request_headers=AUTH_TOKEN,
     ),
     Operation(
+        "DELETE",
+        _COMPUTE,
+        "computeDelete",
+        "Compute",
+        "Delete a job, or all",
+        {
+            200: Answer(
+                "The jobs that are gone, as they were; `[]` if there were none.",
+                ref("Jobs"),
+                {"job": [samples.job(results="", removed=1)], "none": []},
+            )
+        },
+        {400: signed("consumerAddress"), **_AWAY},
+        text="What still runs is ended and publishes nothing; then results, logs, volume and the job itself are"
+        " removed. After 503 some of it may be left: send the request again, with a new nonce.",
+        fields=job_call.FIELDS,
+        parameters={
+            "consumerAddress": CONSUMER,
+            "jobId": Parameter("The job; without it all jobs of the account.", samples.JOB),
+            "documentId": Parameter("Part of the signed message, otherwise ignored."),
+            "nonce": NONCE,
+            "signature": signature("consumerAddress + jobId + documentId + nonce"),
+        },
+        request_headers=AUTH_TOKEN,
+    ),
+    Operation(
         "GET",
         "/api/services/computeResult",
         "computeResult",
