@@ -1,4 +1,4 @@
-"""Programs that stand in the how-tos, block by block: taken out and run as they are, only addresses and DIDs are put in."""
+"""Programs that stand in the how-tos, block by block: run as they are, only addresses and DIDs are put in."""
 
 from __future__ import annotations
 

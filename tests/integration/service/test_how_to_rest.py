@@ -44,3 +44,16 @@ def test_publish(service: Service, sources: FileSources, tmp_path: Path) -> None
     printed = run([sys.executable], program("publish.md", "python", put_in), tmp_path, "program.py")
     assert f"'contentLength': '{len(RAIN)}'" in printed
     assert "{'ordersJudged': False, 'reasons': []}" in printed
+
+
+@pytest.mark.parametrize("page", ["consume.md", "publish.md"])
+def test_curl(service: Service, page: str) -> None:
+    if shutil.which("curl") is None:
+        pytest.skip("curl is not installed")
+    lines = [line for block in blocks(page, "sh") for line in block.replace("\\\n", "").splitlines()]
+    lines = [line for line in lines if line.startswith("curl ")]
+    assert lines
+    for line in lines:
+        command = line.replace("http://127.0.0.1:8030", service.url) + " --fail --noproxy '*'"
+        done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=30, check=False)
+        assert (done.returncode, done.stdout[:1]) == (0, "{"), done.stderr
