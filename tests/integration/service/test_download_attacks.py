@@ -76,9 +76,7 @@ async def test_orders_that_are_no_good(
             (await attacker.buy(open_dataset))["transferTxId"],
         ],
         "sender_mismatch": [(await caller.buy(table, free(caller, table), to=caller.address))["transferTxId"]],
-        "quote_mismatch": [
-            (await attacker.buy(table, free(attacker, open_dataset), to=attacker.address))["transferTxId"]
-        ],
+        "quote_mismatch": [(await attacker.buy(table, other_quote, to=attacker.address))["transferTxId"]],
         "order_not_found": ["0x" + "17" * 32],
         "hash_malformed": ["0x17"],
     }
