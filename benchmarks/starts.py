@@ -22,7 +22,7 @@ from ocean.client import Consumer
 from ocean.ddo import DDO
 from provider_api.access import rules
 from provider_api.access.request import read_start
-from provider_api.access.signature import require_signer
+from provider_api.access.signature import prove_signer
 from provider_api.jobs.identity import identify
 from provider_api.jobs.specification import prepare
 from provider_api.machine.file_server import FileServer
@@ -143,7 +143,7 @@ async def _one(services: Services, body: Body, times: dict[str, list[float]]) ->
 
     given, owner, document = Input(body), body["consumerAddress"], body["dataset"]["documentId"]
     with timed("signature"):
-        consumer = require_signer(given, lambda nonce: signing.start_message(owner, document, nonce, ""))
+        consumer = prove_signer(given, lambda nonce: signing.start_message(owner, document, nonce, ""))
         identity = identify(consumer, body["nonce"], body)
     with timed("access"):
         facts = await services.facts.for_start(read_start(given, consumer))

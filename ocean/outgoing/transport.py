@@ -1,4 +1,4 @@
-"""HTTP/1.1 through the guard: httpx's transport over httpcore's pool, with a network backend that asks the guard.
+"""HTTP/1.1 through the guard: httpx's transport over httpcore's pools, with a network backend that asks the guard.
 
 The host name of the URL stays what TLS verifies and what the Host header says; only the connection goes to the
 address that was checked. Foreign exceptions end here. The transport is used directly, without httpx's client, which
@@ -8,23 +8,23 @@ would write URLs to the log and keep cookies.
 from __future__ import annotations
 
 import asyncio
-import ssl
-from collections.abc import AsyncIterator, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, cast
 
 import httpcore
 import httpx
 
-from ocean.outgoing.errors import OutgoingFailed, OutgoingRefused
+from ocean.outgoing.body import Body
+from ocean.outgoing.errors import OutgoingFailed
+from ocean.outgoing.translation import translated
 
 if TYPE_CHECKING:
     from ocean.outgoing.guard import OutgoingGuard
 
 
 class _GuardedBackend(httpcore.AsyncNetworkBackend):
-    def __init__(self, guard: OutgoingGuard) -> None:
-        self._guard = guard
+    def __init__(self, guard: OutgoingGuard, dial: httpcore.AsyncNetworkBackend) -> None:
+        self._guard, self._dial = guard, dial
 
     async def connect_tcp(
         self,
@@ -40,7 +40,7 @@ class _GuardedBackend(httpcore.AsyncNetworkBackend):
         for position, address in enumerate(addresses):
             attempts_left = len(addresses) - position
             try:
-                return await self._guard.dial.connect_tcp(
+                return await self._dial.connect_tcp(
                     address,
                     port,
                     timeout=max(0.05, (deadline - loop.time()) / attempts_left),
@@ -56,31 +56,20 @@ class _GuardedBackend(httpcore.AsyncNetworkBackend):
         await asyncio.sleep(seconds)
 
 
-class _Body(httpx.AsyncByteStream):
-    def __init__(self, stream: Any) -> None:
-        self._stream = stream
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        with translated():
-            async for chunk in self._stream:
-                yield chunk
-
-    async def aclose(self) -> None:
-        with translated():
-            await self._stream.aclose()
-
-
 class GuardedTransport(httpx.AsyncBaseTransport):
     """Raises OutgoingRefused and OutgoingFailed, also from the bodies of its responses."""
 
     def __init__(self, guard: OutgoingGuard, max_connections: int) -> None:
-        self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=guard.ssl_context,
-            max_connections=max_connections,
-            max_keepalive_connections=max_connections,
-            keepalive_expiry=15.0,
-            network_backend=_GuardedBackend(guard),
-        )
+        def pool(dial: httpcore.AsyncNetworkBackend) -> httpcore.AsyncConnectionPool:
+            return httpcore.AsyncConnectionPool(
+                ssl_context=guard.ssl_context,
+                max_connections=max_connections,
+                max_keepalive_connections=max_connections,
+                keepalive_expiry=15.0,
+                network_backend=_GuardedBackend(guard, dial),
+            )
+
+        self._pools = {b"http": pool(guard.dial_plain), b"https": pool(guard.dial)}
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         core = httpcore.Request(
@@ -96,40 +85,10 @@ class GuardedTransport(httpx.AsyncBaseTransport):
             extensions=request.extensions,
         )
         with translated():
-            response = await self._pool.handle_async_request(core)
-        return httpx.Response(response.status, headers=response.headers, stream=_Body(response.stream), request=request)
+            response = await self._pools[core.url.scheme].handle_async_request(core)
+        body = Body(response, request.extensions.get("timeout", {}).get("read"))
+        return httpx.Response(response.status, headers=response.headers, stream=body, request=request)
 
     async def aclose(self) -> None:
-        await self._pool.aclose()
-
-
-@contextmanager
-def translated() -> Iterator[None]:
-    """httpcore's exceptions as ours, without their texts, which may name hosts."""
-    try:
-        yield
-    except httpcore.TimeoutException:
-        raise OutgoingFailed("timeout", retriable=True) from None
-    except httpcore.ConnectError as error:
-        if (cause := _tls_cause(error)) is not None:
-            certificate = isinstance(cause, ssl.SSLCertVerificationError)
-            raise OutgoingFailed("tls", retriable=not certificate) from None
-        raise OutgoingFailed("connection", retriable=True) from None
-    except httpcore.RemoteProtocolError:
-        raise OutgoingFailed("protocol", retriable=True) from None
-    except httpcore.LocalProtocolError:
-        raise OutgoingRefused("headers") from None
-    except httpcore.UnsupportedProtocol:
-        raise OutgoingRefused("scheme") from None
-    except httpcore.NetworkError:
-        raise OutgoingFailed("connection", retriable=True) from None
-
-
-def _tls_cause(error: BaseException) -> ssl.SSLError | None:
-    """The TLS error beneath, if that is why the connection failed."""
-    beneath: BaseException | None = error
-    while beneath is not None:
-        if isinstance(beneath, ssl.SSLError):
-            return beneath
-        beneath = beneath.__cause__ or beneath.__context__
-    return None
+        for pool in self._pools.values():
+            await pool.aclose()

@@ -313,7 +313,7 @@ async def test_weak_tags_and_dates() -> None:
         (Reply(500), "status", True),
         (Reply(503, b"", {"retry-after": "7"}), "status", True),
         (Reply(429), "status", True),
-        (Reply(200, b"short", length=10), "protocol", True),
+        (Reply(200, b"short", length=10), "incomplete", True),
         (Reply(200, b"x", {"content-encoding": "br"}), "encoding", False),
         (Reply(200, b"text", {"content-encoding": "gzip"}), "encoding", False),
         (Reply(200, gzip.compress(CONTENT)[:-1], {"content-encoding": "gzip"}), "incomplete", True),
