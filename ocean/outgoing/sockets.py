@@ -1,7 +1,7 @@
-"""Plain TCP for httpcore, read straight from the socket: as much at once as has arrived, and copied once.
+"""Connections for httpcore, read straight from the socket: as much at once as is wanted and has arrived.
 
-The event loop's own transports hand out pieces of their own size, over a queue. A large file comes through here with a
-small part of their work. TLS stays with them (`start_tls` refuses).
+The event loop's transports hand out pieces of their own size, over a queue, and TLS record by record. A large file
+comes through here with a small part of their work. TLS is in `tls.py`.
 """
 
 from __future__ import annotations
@@ -10,10 +10,13 @@ import asyncio
 import contextlib
 import select
 import socket
+import ssl
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 import httpcore
+
+from ocean.outgoing.tls import TlsSession
 
 
 class SocketBackend(httpcore.AsyncNetworkBackend):
@@ -51,10 +54,11 @@ class SocketBackend(httpcore.AsyncNetworkBackend):
 
 
 class SocketStream(httpcore.AsyncNetworkStream):
-    """One connection. Reads and writes are not made at the same time by httpcore."""
+    """One connection. httpcore does not read and write at the same time."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._socket = connection
+        self._tls: TlsSession | None = None
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109
         with _translated(httpcore.ReadTimeout, httpcore.ReadError):
@@ -62,24 +66,41 @@ class SocketStream(httpcore.AsyncNetworkStream):
                 # A turn for others. A source that always has something there would keep every cancellation away:
                 # asyncio does not wait for it at all, and anyio cancels no task whose wait has just been over.
                 await asyncio.sleep(0)
+                if self._tls is not None:
+                    return await self._tls.read(max_bytes)
                 return await asyncio.get_running_loop().sock_recv(self._socket, max_bytes)
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109
-        if not buffer:
-            return
         with _translated(httpcore.WriteTimeout, httpcore.WriteError):
             async with asyncio.timeout(timeout):
-                await asyncio.get_running_loop().sock_sendall(self._socket, buffer)
+                if self._tls is not None:
+                    await self._tls.write(buffer)
+                else:
+                    await asyncio.get_running_loop().sock_sendall(self._socket, buffer)
 
     async def aclose(self) -> None:
         self._socket.close()
 
-    async def start_tls(self, *args: Any, **options: Any) -> httpcore.AsyncNetworkStream:
-        raise httpcore.UnsupportedProtocol("no TLS over this stream")
+    async def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109
+    ) -> httpcore.AsyncNetworkStream:
+        try:
+            with _translated(httpcore.ConnectTimeout, httpcore.ConnectError):
+                async with asyncio.timeout(timeout):
+                    self._tls = await TlsSession.open(self._socket, ssl_context, server_hostname)
+        except BaseException:
+            self._socket.close()
+            raise
+        return self
 
     def get_extra_info(self, info: str) -> Any:
         if info == "is_readable":  # an idle connection that is readable has been closed by its server
             return self._is_readable()
+        if info == "ssl_object":
+            return self._tls.state if self._tls is not None else None
         return self._socket if info == "socket" else None
 
     def _is_readable(self) -> bool:

@@ -1,4 +1,4 @@
-"""HTTP/1.1 through the guard: httpx's transport over httpcore's pools, with a network backend that asks the guard.
+"""HTTP/1.1 through the guard: httpx's transport over httpcore's pool, with a network backend that asks the guard.
 
 The host name of the URL stays what TLS verifies and what the Host header says; only the connection goes to the
 address that was checked. Foreign exceptions end here. The transport is used directly, without httpx's client, which
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 
 class _GuardedBackend(httpcore.AsyncNetworkBackend):
-    def __init__(self, guard: OutgoingGuard, dial: httpcore.AsyncNetworkBackend) -> None:
-        self._guard, self._dial = guard, dial
+    def __init__(self, guard: OutgoingGuard) -> None:
+        self._guard = guard
 
     async def connect_tcp(
         self,
@@ -40,7 +40,7 @@ class _GuardedBackend(httpcore.AsyncNetworkBackend):
         for position, address in enumerate(addresses):
             attempts_left = len(addresses) - position
             try:
-                return await self._dial.connect_tcp(
+                return await self._guard.dial.connect_tcp(
                     address,
                     port,
                     timeout=max(0.05, (deadline - loop.time()) / attempts_left),
@@ -60,16 +60,13 @@ class GuardedTransport(httpx.AsyncBaseTransport):
     """Raises OutgoingRefused and OutgoingFailed, also from the bodies of its responses."""
 
     def __init__(self, guard: OutgoingGuard, max_connections: int) -> None:
-        def pool(dial: httpcore.AsyncNetworkBackend) -> httpcore.AsyncConnectionPool:
-            return httpcore.AsyncConnectionPool(
-                ssl_context=guard.ssl_context,
-                max_connections=max_connections,
-                max_keepalive_connections=max_connections,
-                keepalive_expiry=15.0,
-                network_backend=_GuardedBackend(guard, dial),
-            )
-
-        self._pools = {b"http": pool(guard.dial_plain), b"https": pool(guard.dial)}
+        self._pool = httpcore.AsyncConnectionPool(
+            ssl_context=guard.ssl_context,
+            max_connections=max_connections,
+            max_keepalive_connections=max_connections,
+            keepalive_expiry=15.0,
+            network_backend=_GuardedBackend(guard),
+        )
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         core = httpcore.Request(
@@ -85,10 +82,9 @@ class GuardedTransport(httpx.AsyncBaseTransport):
             extensions=request.extensions,
         )
         with translated():
-            response = await self._pools[core.url.scheme].handle_async_request(core)
+            response = await self._pool.handle_async_request(core)
         body = Body(response, request.extensions.get("timeout", {}).get("read"))
         return httpx.Response(response.status, headers=response.headers, stream=body, request=request)
 
     async def aclose(self) -> None:
-        for pool in self._pools.values():
-            await pool.aclose()
+        await self._pool.aclose()

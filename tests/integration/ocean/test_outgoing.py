@@ -17,6 +17,7 @@ import pytest
 
 from ocean.files import UrlFile
 from ocean.outgoing import OutgoingClient, OutgoingError, OutgoingFailed, OutgoingGuard, OutgoingRefused
+from ocean.outgoing.sockets import SocketBackend
 from tests.support.http_server import Handler, HttpServer, Reply, Request, ranged
 
 pytestmark = pytest.mark.integration
@@ -31,7 +32,7 @@ class Dialer(httpcore.AsyncNetworkBackend):
     def __init__(self, ports: dict[str, int]) -> None:
         self.ports = ports
         self.dialled: list[str] = []
-        self._inner = httpcore.AnyIOBackend()
+        self._inner = SocketBackend()
 
     async def connect_tcp(self, host: str, port: int, *args: Any, **options: Any) -> httpcore.AsyncNetworkStream:
         self.dialled.append(host)

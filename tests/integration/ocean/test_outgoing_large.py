@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,24 +15,11 @@ from ocean.files import UrlFile
 from ocean.outgoing import OutgoingClient, OutgoingFailed, OutgoingGuard
 from ocean.outgoing.body import LARGE_BYTES, READ_BYTES
 from tests.integration.ocean.test_outgoing_tls import certificate
-from tests.support.http_server import HttpServer, Reply, Request
+from tests.support.http_server import HttpServer, RawServer, Reply, Request
 
 pytestmark = pytest.mark.integration
 
 CONTENT = random.Random(1).randbytes(3 * LARGE_BYTES + 12_345)  # noqa: S311
-
-
-class RawServer(HttpServer):
-    """`serve` does with a connection as it likes, once a request has come."""
-
-    def __init__(self, serve: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]) -> None:
-        super().__init__(lambda request: b"")
-        self._connected = serve
-
-    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        await reader.readuntil(b"\r\n\r\n")
-        await self._connected(reader, writer)
-        return False
 
 
 def guard(server: HttpServer, host: str = "127.0.0.1") -> OutgoingGuard:
@@ -92,6 +79,7 @@ async def test_every_byte_comes_however_the_body_is_cut(ends: Sequence[int]) -> 
 @pytest.mark.parametrize("glued", [0, 1, 65_536, 70_000, len(CONTENT)])
 async def test_every_byte_comes_however_much_arrives_with_the_head(glued: int) -> None:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
         writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(CONTENT) + CONTENT[:glued])
         await asyncio.sleep(0.02)
         writer.write(CONTENT[glued:])
@@ -157,6 +145,7 @@ async def test_a_body_that_stops_times_out() -> None:
 
 async def test_a_connection_that_is_reset_has_failed() -> None:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
         writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(CONTENT) + CONTENT[:200_000])
         await asyncio.sleep(0.05)
         writer.transport.abort()
@@ -169,6 +158,7 @@ async def test_who_leaves_early_closes_the_connection() -> None:
     left = asyncio.Event()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
         writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(CONTENT) + CONTENT[: 2 * LARGE_BYTES])
         with suppress(ConnectionError):
             await reader.read()
