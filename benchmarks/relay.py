@@ -1,7 +1,8 @@
-"""`download` of a large file through the whole API, beside curl straight from the same source in turns with it.
+"""`download` of a large file through the whole API, in turns with curl straight from the same source.
 
-Both are fetched by curl into nothing. A source that costs next to nothing, once as fast as the machine can and once for
-each link; memory is that of the API's process, and its growth is measured while it hands the file on.
+Both are fetched by curl into nothing. The source costs next to nothing; once it is as fast as the machine lets it, and
+once for each link as fast as that. Beside the first also a bare copying loop in the API's place: each byte that is
+handed on is moved by one more process, and how much that costs depends on the machine.
 """
 
 from __future__ import annotations
@@ -9,10 +10,11 @@ from __future__ import annotations
 import asyncio
 import os
 import subprocess
-from dataclasses import dataclass, field
+from collections import defaultdict
 from pathlib import Path
 from typing import Final
 
+from benchmarks.bare_relay import relaying
 from benchmarks.figures import Figure, sample
 from benchmarks.load import fetch, http
 from benchmarks.sendfile_server import serving
@@ -24,15 +26,8 @@ from tests.support.service import Service
 MIB, LARGE_BYTES = 1 << 20, 2 << 30
 GBIT: Final = 10**9 // 8
 # (name, bytes per second of the source, rounds)
-LINKS: Final = (("as fast as it can", 0, 9), ("10 Gbit/s", 10 * GBIT, 5), ("1 Gbit/s", GBIT, 2))
-
-
-@dataclass(slots=True)
-class Measured:
-    through: list[float] = field(default_factory=list)  # MiB/s
-    plain: list[float] = field(default_factory=list)
-    growth: list[float] = field(default_factory=list)  # MiB
-    requests: list[float] = field(default_factory=list)  # at the source, for one download
+LINKS: Final = (("as fast as it can", 0, 11), ("of 10 Gbit/s", 10 * GBIT, 5), ("of 1 Gbit/s", GBIT, 2))
+Measured = dict[str, list[float]]  # by what it is: MiB/s through, plain, bare; growth in MiB; requests of one download
 
 
 async def measure(place: Path) -> list[Figure]:
@@ -41,18 +36,24 @@ async def measure(place: Path) -> list[Figure]:
         block = os.urandom(MIB)
         for _ in range(LARGE_BYTES // MIB):
             file.write(block)
-    with serving(large) as port, Service(place / "data", allow_private=[f"127.0.0.1:{port}"]) as service:
-        sources = [f"http://127.0.0.1:{port}/large" + (f"?rate={rate}" if rate else "") for _, rate, _ in LINKS]
+    with (
+        serving(large) as port,
+        relaying(port) as bare_port,
+        Service(place / "data", allow_private=[f"127.0.0.1:{port}"]) as service,
+    ):
+        sources = [f"http://127.0.0.1:{port}/large?rate={rate}" for _, rate, _ in LINKS]
         network = await service.network()
         try:
             ordered = await order_files(service, network, consumer_account, sources)
         finally:
             await network.close()
         figures = []
-        for index, (name, _, rounds) in enumerate(LINKS):
-            measured = Measured()
+        for index, (name, rate, rounds) in enumerate(LINKS):
+            measured: Measured = defaultdict(list)
             for _ in range(rounds):
                 await _round(service, ordered, index, sources[index], measured)
+                if not rate:
+                    measured["bare"].append(await asyncio.to_thread(_curl, f"http://127.0.0.1:{bare_port}/large"))
             figures += _figures(name, measured)
     return figures
 
@@ -60,35 +61,34 @@ async def measure(place: Path) -> list[Figure]:
 async def _round(service: Service, ordered: Ordered, index: int, source: str, measured: Measured) -> None:
     pid = service.machine.child("api").pid
     assert pid is not None
-    measured.plain.append(await asyncio.to_thread(_curl, source))
+    measured["plain"].append(await asyncio.to_thread(_curl, source))
     before, asked = reset_peak(pid), await _requests(source)
-    measured.through.append(await asyncio.to_thread(_curl, ordered.url(index)))
-    measured.growth.append((peak_bytes(pid) - before) / MIB)
-    measured.requests.append(await _requests(source) - asked)
+    measured["through"].append(await asyncio.to_thread(_curl, ordered.url(index)))
+    measured["growth"].append((peak_bytes(pid) - before) / MIB)
+    measured["requests"].append(await _requests(source) - asked)
 
 
-def _figures(name: str, measured: Measured) -> list[Figure]:
-    size = f"{LARGE_BYTES // MIB} MiB"
-    requests = f"{max(measured.requests):.0f} request to the source"
-    growth = f"memory of the API grows by {max(measured.growth):.1f} MiB at most"
-    through, plain = sample(measured.through), sample(measured.plain)
-    return [
-        Figure(
-            f"download, source {name}", "MiB/s", through, "curl from the source", plain, f"{size}; {requests}; {growth}"
-        )
-    ]
+def _figures(link: str, measured: Measured) -> list[Figure]:
+    requests, growth = max(measured["requests"]), max(measured["growth"])
+    note = f"{LARGE_BYTES // MIB} MiB, {requests:.0f} request to the source, at most {growth:.1f} MiB more memory"
+    name, through = f"download, source {link}", sample(measured["through"])
+    figures = [Figure(name, "MiB/s", through, "curl from the source", sample(measured["plain"]), note)]
+    if measured["bare"]:
+        figures.append(Figure(name, "MiB/s", through, "curl through a bare relay", sample(measured["bare"])))
+    return figures
 
 
 async def _requests(source: str) -> int:
+    """How many requests for files the source has had."""
     async with http() as session:
         return int(await fetch(session, "GET", source.partition("/large")[0] + "/requests"))
 
 
 def _curl(url: str) -> float:
     """MiB/s of a download of the whole file into nothing."""
-    told = "%{http_code} %{size_download} %{time_starttransfer} %{time_total}"
-    words = ["curl", "--silent", "--fail", "--noproxy", "*", "--output", os.devnull, "--write-out", told, url]
+    words = ["curl", "--silent", "--fail", "--noproxy", "*", "--output", os.devnull]
+    words += ["--write-out", "%{http_code} %{size_download} %{time_total}", url]
     done = subprocess.run(words, check=True, capture_output=True, text=True)
-    status, size, _, seconds = done.stdout.split()
+    status, size, seconds = done.stdout.split()
     assert (status, size) == ("200", str(LARGE_BYTES)), done.stdout
     return LARGE_BYTES / MIB / float(seconds)

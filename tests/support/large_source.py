@@ -31,7 +31,7 @@ class LargeSource:
     ended: int = 0  # answers that are over, however they ended
 
     def __post_init__(self) -> None:
-        source, block = self, os.memfd_create("block")
+        source, block, lock = self, os.memfd_create("block"), threading.Lock()
         os.write(block, BLOCK)
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -48,7 +48,8 @@ class LargeSource:
                 self.end_headers()
                 with contextlib.suppress(ConnectionError):
                     self._send(BLOCKS // 2 if broken else BLOCKS, chunked=kind == "chunked", broken=bool(broken))
-                source.ended += 1
+                with lock:
+                    source.ended += 1
 
             def _send(self, blocks: int, *, chunked: bool, broken: bool) -> None:
                 for _ in range(blocks):

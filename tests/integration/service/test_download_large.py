@@ -8,7 +8,7 @@ from __future__ import annotations
 import http.client
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -26,6 +26,7 @@ MIB = 1 << 20
 GROWTH_BYTES = 40 * MIB
 # Between a source and a consumer who does not read: our pieces, and the kernel's buffers of two connections.
 UNDERWAY_BYTES = 160 * MIB
+MANY = 24  # downloads at once
 PATHS = ("/whole", "/chunked", "/whole-broken", "/chunked-broken")
 
 
@@ -144,7 +145,7 @@ def test_a_consumer_who_hangs_up_leaves_no_connection_to_the_source(place: Place
 
 @pytest.mark.parametrize("path", ["/whole", "/chunked"])
 def test_a_consumer_who_does_not_read_stops_the_source(place: Place, path: str) -> None:
-    before, sent = reset_peak(place.pid), place.source.sent
+    before, sent, ended = reset_peak(place.pid), place.source.sent, place.source.ended
     with reading(place.url(path)) as answer:
         read_blocks(answer, 10)
         seen = -1
@@ -159,3 +160,15 @@ def test_a_consumer_who_does_not_read_stops_the_source(place: Place, path: str) 
         assert place.source.sent - sent < UNDERWAY_BYTES
         assert peak_bytes(place.pid) - before < GROWTH_BYTES
         read_blocks(answer, 200)  # and on it goes
+    wait_for(lambda: place.source.ended == ended + 1)
+
+
+def test_many_consumers_who_do_not_read_are_in_nobodys_way(place: Place) -> None:
+    before, ended = reset_peak(place.pid), place.source.ended
+    with ExitStack() as stack:
+        for _ in range(MANY):
+            read_blocks(stack.enter_context(reading(place.url("/whole"))), 1)
+        with reading(place.url("/chunked")) as answer:
+            read_blocks(answer, 5)
+        assert peak_bytes(place.pid) - before < GROWTH_BYTES + MANY * 4 * MIB
+    wait_for(lambda: place.source.ended == ended + MANY + 1)
