@@ -83,7 +83,7 @@ class OneOf:
     choices: tuple[str, ...]
 
     def __call__(self, name: str, value: Any, given: Input) -> str | None:
-        if not is_present(value) or (isinstance(value, str) and value in self.choices):
+        if value in (None, "") or (isinstance(value, str) and value in self.choices):
             return None
         return f"The selected {_words(name)} is invalid."
 
@@ -144,7 +144,7 @@ def address(name: str, value: Any, given: Input) -> str | None:
 
 def did(name: str, value: Any, given: Input) -> str | None:
     """A DID of Ocean's; whether there is such an asset is another question."""
-    if not is_present(value):
+    if value in (None, ""):
         return None
     ok = isinstance(value, str) and value.startswith("did:op") and "\0" not in value
     return None if ok else f"The {_words(name)} format is invalid."

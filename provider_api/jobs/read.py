@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -32,14 +33,20 @@ class JobReader:
         workflow = await find_workflow(self._argo, job_id)
         return workflow if workflow is not None and workflow.labels.get(names.OWNER) == owner else None
 
-    async def of_owner(self, owner: str, agreement_id: str = "", *, unfinished_only: bool = False) -> list[Workflow]:
+    async def of_owner(self, owner: str, agreement_id: str = "") -> list[Workflow]:
         """Newest first, at most as many as the settings say. A list lags a little behind."""
         labels = {names.OWNER: owner}
         if agreement_id:
             labels[names.AGREEMENT] = names.agreement_label(agreement_id)
         limit = self._settings.limits.list_limit
-        found = await self._argo.list(labels, limit=limit, unfinished_only=unfinished_only)
-        return found[:limit]
+        return (await self._argo.list(labels, limit=limit))[:limit]
+
+    async def meant(self, owner: str, job_id: str, *, unfinished_only: bool = False) -> list[Workflow]:
+        """The jobs that a call about one job, or about all of an owner's (`job_id` ""), is about."""
+        if not job_id:
+            return await self._argo.list({names.OWNER: owner}, limit=None, unfinished_only=unfinished_only)
+        found = await self.find(owner, job_id)
+        return [] if found is None else [found]
 
     def status(self, workflow: Workflow) -> JobStatus:
         return status_of(workflow, failures_as_finished=self._settings.policy.failures_as_finished)
@@ -48,6 +55,10 @@ class JobReader:
         """Job objects. One that waits is given its place in the queue when it is asked for alone."""
         alone = len(workflows) == 1
         return list(await asyncio.gather(*(self._object(workflow, alone=alone) for workflow in workflows)))
+
+    def removed(self, workflows: Sequence[Workflow]) -> list[dict[str, Any]]:
+        """Job objects of deleted jobs: as they were, without results."""
+        return [job_object(one, replace(self.status(one), removed=1), [], None) for one in workflows]
 
     async def _object(self, workflow: Workflow, *, alone: bool) -> dict[str, Any]:
         status = self.status(workflow)

@@ -31,6 +31,10 @@ class Argo(Protocol):
 
     async def stop(self, name: str) -> None: ...
 
+    async def terminate(self, name: str) -> None: ...
+
+    async def delete(self, name: str) -> None: ...
+
     async def templates(self) -> list[Template]: ...
 
     async def list(
@@ -46,3 +50,11 @@ async def find_workflow(argo: Argo, job_id: str) -> Workflow | None:
         return await argo.get(job_id)
     except errors.WorkflowNotFound:
         return None
+
+
+async def read_again(argo: Argo, workflow: Workflow) -> Workflow:
+    """The workflow as it is now; as it was if it is gone meanwhile. Raises ArgoError."""
+    try:
+        return await argo.get(workflow.name)
+    except errors.WorkflowNotFound:
+        return workflow

@@ -92,6 +92,15 @@ class ResultStore:
             raise self._away(exc) from exc
         return _continued(first, pieces)
 
+    async def delete(self, job_id: str) -> None:
+        """All that a job has published. Nothing there is fine. Raises NeighbourAway, NeighbourFailed."""
+        try:
+            await pod_store.delete_job(self._store, job_id)
+        except pod_store.StoreUnavailable as exc:
+            raise self._away(exc) from exc
+        for key in [key for key in self._manifests if key[0] == job_id]:
+            del self._manifests[key]
+
     async def _manifest(self, job_id: str, digest: str) -> Manifest:
         key = (job_id, digest)
         if key not in self._manifests:

@@ -29,7 +29,7 @@ from provider_api.access.gather import FactFinder
 from provider_api.access.request import ComputeRequest
 from provider_api.access.request_rules import room_is_left
 from provider_api.access.signature import require_fresh, stale
-from provider_api.errors import NeighbourAway, NeighbourFailed, Refused
+from provider_api.errors import InvalidRequest, NeighbourAway, NeighbourFailed, Refused
 from provider_api.jobs.identity import JobIdentity
 from provider_api.jobs.records import Argo, find_workflow
 from provider_api.jobs.specification import Submission, prepare
@@ -98,7 +98,12 @@ class JobStarter:
 
     async def _start_new(self, request: StartRequest) -> Workflow:
         identity = request.identity
-        require_fresh(await self._nonces.find(identity.consumer), identity.nonce_text)
+        try:
+            require_fresh(await self._nonces.find(identity.consumer), identity.nonce_text)
+        except InvalidRequest:
+            if await self._claims.find(identity.job_id) is not None:  # the identical request was quicker, just now
+                raise AlreadyClaimed from None
+            raise
         submission = await self._prepared(request)
         await self._take(identity, submission)
         return await self._submit(submission)

@@ -10,7 +10,7 @@ import structlog
 
 from argo.client.errors import WorkflowFinished, WorkflowNotFound
 from argo.client.records import Workflow
-from provider_api.jobs.records import Argo
+from provider_api.jobs.records import Argo, read_again
 
 log = structlog.get_logger(__name__)
 
@@ -29,18 +29,11 @@ async def _stop(argo: Argo, workflow: Workflow) -> Workflow:
     try:
         await argo.stop(workflow.name)
     except (WorkflowFinished, WorkflowNotFound):
-        return await _read(argo, workflow)
+        return await read_again(argo, workflow)
     log.info("job_stop_requested", job_id=workflow.name)
     deadline = time.monotonic() + OBSERVED_SECONDS
-    seen = await _read(argo, workflow)
+    seen = await read_again(argo, workflow)
     while not (seen.shutdown or seen.finished) and time.monotonic() < deadline:
         await asyncio.sleep(_LOOK_EVERY_SECONDS)
-        seen = await _read(argo, workflow)
+        seen = await read_again(argo, workflow)
     return seen
-
-
-async def _read(argo: Argo, workflow: Workflow) -> Workflow:
-    try:
-        return await argo.get(workflow.name)
-    except WorkflowNotFound:
-        return workflow

@@ -113,6 +113,30 @@ ANSWERS: Final[Mapping[str, Any]] = {
         },
         text="Signed; `startOrder` and `reuseOrder` of the datatoken take it as it is.",
     ),
+    "FileInfo": _object(
+        {
+            "index": {**_INTEGER, "minimum": 0},
+            "type": {"enum": ["url", "ipfs", "arweave", "graphql", "smartcontract"]},
+            "valid": {"type": "boolean", "description": "Whether the file can be had; nothing else is told if not."},
+        },
+        {
+            "contentLength": {"type": ["string", "integer"], "description": "Bytes, as text; empty if not known."},
+            "contentType": _TEXT,
+            "filename": {"type": "string", "description": "Empty where the name would give the file away."},
+            "checksum": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
+            "checksumType": {"const": "sha256"},
+        },
+    ),
+    "AccessQuote": {
+        "description": "A good order, or something to order.",
+        "anyOf": [
+            _object({"validOrder": _HASH}, text="Nothing to buy: use this transaction."),
+            _object(
+                {"datatoken": _ADDRESS, "nonce": {"type": ["string", "null"]}, "providerFee": ref("ProviderFee")},
+                text="`startOrder(…, providerFee, …)`, then use its transaction.",
+            ),
+        ],
+    },
     "Quote": {
         "description": "One of three: a good order (nothing to buy); an order to renew; something to order.",
         "anyOf": [

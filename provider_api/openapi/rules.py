@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from provider_api import fields
 from provider_api.access.signature import signature_given, signature_or_token
-from provider_api.fields import Field, RequiredWithAll, RequiredWithout, Rule
+from provider_api.fields import Field, OneOf, RequiredIf, RequiredWithAll, RequiredWithout, Rule
 from provider_api.openapi.operation import Schema
 from provider_api.routes.auth import NearFuture
 
@@ -15,6 +15,7 @@ _DIGITS: Final = "^[0-9]{1,30}$"
 _NONCE: Final = "^[0-9]{1,78}(\\.[0-9]{1,18})?$"
 _NO_NULL: Final = "^[^\\u0000]*$"
 ADDRESS: Final = "^0[xX][0-9a-fA-F]{40}$"
+_DID: Final = "^(did:op[^\\u0000]*)?$"
 
 # Query values are always text; JSON may also say a number where a number or its text is meant.
 _QUERY: Final[Mapping[Rule, Schema]] = {
@@ -22,16 +23,18 @@ _QUERY: Final[Mapping[Rule, Schema]] = {
     fields.integer: {"type": "string", "pattern": _DIGITS},
     fields.nonce_number: {"type": "string", "pattern": _NONCE},
     fields.address: {"type": "string", "pattern": ADDRESS},
+    fields.did: {"type": "string", "pattern": _DID},
 }
 _BODY: Final[Mapping[Rule, Schema]] = {
     fields.text_value: {"type": ["string", "number"], "pattern": _NO_NULL},
     fields.integer: {"type": ["integer", "string"], "minimum": 0, "pattern": _DIGITS},
     fields.nonce_number: {"type": ["string", "number"], "minimum": 0, "pattern": _NONCE},
     fields.address: {"type": "string", "pattern": ADDRESS},
+    fields.did: {"type": "string", "pattern": _DID},
     fields.non_empty_list_of_objects: {"type": "array", "items": {"type": "object"}},
 }
 _PRESENCE: Final[frozenset[Rule]] = frozenset({fields.required, signature_given, signature_or_token})
-_RELATIONS: Final = (RequiredWithout, RequiredWithAll, NearFuture)  # no matter of the value's form
+_RELATIONS: Final = (RequiredIf, RequiredWithout, RequiredWithAll, NearFuture)  # no matter of the value's form
 
 
 class RuleUndescribed(LookupError):
@@ -55,6 +58,8 @@ def schema_of(field: Field, *, in_body: bool) -> dict[str, Any]:
     for rule in field.rules:
         if rule in known:
             schema |= known[rule]
+        elif isinstance(rule, OneOf):
+            schema |= {"enum": [*rule.choices, "", *([None] if in_body else [])]}  # nothing: another field may do
         elif not (rule in _PRESENCE or isinstance(rule, _RELATIONS)):
             raise RuleUndescribed(f"{field.name}: {getattr(rule, '__name__', rule)}")
     if is_required(field):

@@ -1,4 +1,4 @@
-"""The jobs: POST starts one, GET reads, PUT stops. Answers are arrays of job objects."""
+"""The jobs: POST starts one, GET reads, PUT stops, DELETE removes. Answers are arrays of job objects."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from starlette.responses import Response
 from ocean import signing
 from provider_api.access.request import read_start
 from provider_api.fields import Field, required, text_value, validate
+from provider_api.jobs.delete import delete_jobs
 from provider_api.jobs.identity import identify
 from provider_api.jobs.start import StartRequest
 from provider_api.jobs.stop import stop_jobs
@@ -70,14 +71,21 @@ async def stop(request: Request) -> Response:
     """One job, or without a job id all of the consumer's that still run."""
     services = services_of(request)
     call = await read_job_call(request, may_sign_no_nonce=True)
-    if call.job_id:
-        found = await services.reader.find(call.caller.address, call.job_id)
-        workflows = [] if found is None else [found]
-    else:
-        workflows = await services.reader.of_owner(call.caller.address, unfinished_only=True)
+    workflows = await services.reader.meant(call.caller.address, call.job_id, unfinished_only=True)
     await services.callers.use_up(call.caller)
     stopped = await stop_jobs(services.argo, workflows)
     return json_response(await services.reader.objects(stopped), sort_keys=False)
+
+
+@router.delete("/api/services/compute")
+async def delete(request: Request) -> Response:
+    """One job, or without a job id all of the consumer's: whatever still runs ends, and nothing of them stays."""
+    services = services_of(request)
+    call = await read_job_call(request, may_sign_no_nonce=False)
+    workflows = await services.reader.meant(call.caller.address, call.job_id)
+    await services.callers.use_up(call.caller)
+    deleted = await delete_jobs(services.argo, services.results, workflows)
+    return json_response(services.reader.removed(deleted), sort_keys=False)
 
 
 def _hex(text: str) -> str:

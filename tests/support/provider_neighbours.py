@@ -69,6 +69,7 @@ class MemoryArgo:
     slow_seconds: float = 0.0
     max_queued: int = 10
     stopping: str = "Stop"
+    lingering: bool = False  # pods do not end when they are terminated
 
     def _reachable(self) -> None:
         if self.away:
@@ -114,6 +115,18 @@ class MemoryArgo:
         if workflow.finished:
             raise WorkflowFinished(name)
         self.workflows[name] = replace(workflow, shutdown=self.stopping)
+
+    async def terminate(self, name: str) -> None:
+        """Its pods end at once, unless they are slow."""
+        workflow = await self.get(name)
+        if workflow.finished:
+            raise WorkflowFinished(name)
+        end = {} if self.lingering else {"phase": "Failed", "finished_at": datetime.now(UTC)}
+        self.workflows[name] = replace(workflow, shutdown="Terminate", **end)
+
+    async def delete(self, name: str) -> None:
+        await self.get(name)
+        del self.workflows[name]
 
     async def templates(self) -> list[Template]:
         self._reachable()

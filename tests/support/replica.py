@@ -1,34 +1,82 @@
 """One API process of several on one database: `python -m tests.support.replica FOLDER PORT URL`.
 
-A real uvicorn with the real application and storage; Argo and chain are in its own memory, so what the processes share
-is the database alone. All of them know the same dataset and the same orders.
+A real uvicorn with the real application and storage. The chain is in its own memory: all of them know the same dataset
+and the same orders. Argo takes a name once for all of them. So what they share is the database, and Argo's names.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
+import pickle
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import httpx
 import uvicorn
 
+from argo.client.errors import WorkflowExists, WorkflowNotFound
+from argo.client.records import Workflow
 from provider_api.settings import StorageSettings
 from tests.support.chain import free_port
 from tests.support.processes import die_with_parent
-from tests.support.provider_neighbours import World
+from tests.support.provider_neighbours import MemoryArgo, World
 
 ORDERS = 400  # `transaction(1)` and so on
 _START_SECONDS = 30
 
 
+class SharedArgo(MemoryArgo):
+    """Workflows lie in a folder that several processes have; a name is taken by whoever makes its file first."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(max_queued=1000)
+        self._folder = folder
+        folder.mkdir(exist_ok=True)
+
+    async def submit(self, name: str, template: str, **values: Any) -> Workflow:
+        workflow = Workflow(
+            name, f"uid-{name}", values["labels"], values["annotations"], {}, datetime.now(UTC), "", "", None, None, ""
+        )
+        complete = self._folder / f".{name}-{os.getpid()}"
+        complete.write_bytes(pickle.dumps(workflow))
+        try:
+            os.link(complete, self._folder / name)
+        except FileExistsError:
+            raise WorkflowExists(name) from None
+        finally:
+            complete.unlink()
+        with (self._folder / "submitted").open("a") as record:
+            record.write(name + "\n")
+        return workflow
+
+    async def get(self, name: str) -> Workflow:
+        try:
+            return self._read(self._folder / name)
+        except FileNotFoundError:
+            raise WorkflowNotFound(name) from None
+
+    async def list(
+        self, labels: Mapping[str, str], *, limit: int | None = 100, unfinished_only: bool = False
+    ) -> list[Workflow]:
+        found = [self._read(path) for path in self._folder.glob("[0-9a-f]*")]
+        return [one for one in found if all(one.labels.get(key) == value for key, value in labels.items())][:limit]
+
+    def _read(self, path: Path) -> Workflow:
+        workflow: Workflow = pickle.loads(path.read_bytes())  # noqa: S301  (our own)
+        return workflow
+
+
 def main(folder: str, port: str, url: str) -> None:
     world = World(Path(folder), storage=StorageSettings(url=url))  # type: ignore[arg-type]
+    world.argo = SharedArgo(Path(folder).parent / "argo")
     world.publish()
     for _ in range(ORDERS):
         world.order()

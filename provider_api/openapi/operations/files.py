@@ -5,11 +5,18 @@ from __future__ import annotations
 from typing import Any, Final
 
 from provider_api.openapi import samples
+from provider_api.openapi.components import ref
 from provider_api.openapi.operation import TEXT, Answer, Failure, Operation, Parameter
-from provider_api.openapi.operations.common import AUTH_TOKEN, CHAIN_AWAY, NONCE, signature, signed
-from provider_api.routes import decrypt
+from provider_api.openapi.operations.common import AUTH_TOKEN, CHAIN_AWAY, CONSUMER, NONCE, signature, signed
+from provider_api.routes import decrypt, download, fileinfo, initialize
 
 _ANY: Final[dict[str, Any]] = {}
+_STRING: Final[dict[str, Any]] = {"type": "string"}
+_USERDATA: Final = Parameter("Consumer parameters, an object as JSON text.", '{"unit":"mm"}', _STRING)
+_UNREACHABLE: Final = {
+    "error": "Provider Ganache: Asset URL not found, not available or invalid. File 0: outgoing request failed:"
+    " status 404."
+}
 
 OPERATIONS: Final = (
     Operation(
@@ -87,6 +94,164 @@ OPERATIONS: Final = (
                 "nonce": samples.NONCE,
                 "signature": samples.SIGNATURE,
             }
+        },
+    ),
+    Operation(
+        "POST",
+        "/api/services/fileinfo",
+        "fileinfo",
+        "Assets",
+        "What is known of files",
+        {
+            200: Answer(
+                "In the order of the files.",
+                {"type": "array", "items": ref("FileInfo")},
+                {
+                    "table": [
+                        {
+                            "index": 0,
+                            "type": "url",
+                            "valid": True,
+                            "contentLength": "14",
+                            "contentType": "text/csv",
+                            "filename": "rain.csv",
+                            "checksum": "f2" * 32,
+                            "checksumType": "sha256",
+                        }
+                    ],
+                    "gone": [{"index": 0, "type": "url", "valid": False}],
+                },
+            )
+        },
+        {
+            400: Failure(
+                "InvalidOrRefused",
+                "A parameter is missing or malformed, no such asset or service, or no file object.",
+                {
+                    "asset": {"error": "Cannot resolve DID"},
+                    "service": {"error": "Provider Ganache: Invalid serviceId."},
+                    "object": {"error": "malformed service files, missing required keys."},
+                },
+            ),
+            503: CHAIN_AWAY,
+        },
+        text="Of an asset's service (`did`, `serviceId`), or of a file object that somebody is about to publish.",
+        fields=fileinfo.FIELDS,
+        parameters={
+            "type": Parameter("Type of the file object.", "url"),
+            "did": Parameter("The asset.", samples.DID),
+            "hash": Parameter("Of a file object: CID.", schema=_ANY),
+            "url": Parameter("Of a file object: address of the file or of the GraphQL server.", schema=_ANY),
+            "transactionId": Parameter("Of a file object: Arweave's transaction.", schema=_ANY),
+            "serviceId": Parameter("`id` of the service in the DDO."),
+            "method": Parameter("Of a URL: GET or POST.", "GET", _ANY),
+            "headers": Parameter("Of a file object: sent with the request.", schema=_ANY),
+            "query": Parameter("Of a GraphQL file.", schema=_ANY),
+            "address": Parameter("Of a contract.", schema=_ANY),
+            "abi": Parameter("Of a contract: one view function.", schema=_ANY),
+            "chainId": Parameter("Of a contract.", schema=_ANY),
+            "checksum": Parameter("Whether checksums are wanted.", True, _ANY),
+            "userdata": Parameter("Consumer parameters: an object, or its JSON text.", schema=_ANY),
+        },
+        place="body",
+        examples={
+            "asset": {"did": samples.DID, "serviceId": samples.DATASET["serviceId"], "checksum": True},
+            "file_object": {"type": "url", "url": "https://example.com/rain.csv", "method": "GET"},
+        },
+    ),
+    Operation(
+        "GET",
+        "/api/services/initialize",
+        "initialize",
+        "Assets",
+        "What to order for a download",
+        {
+            200: Answer(
+                "A quote, or the good order.",
+                ref("AccessQuote"),
+                {
+                    "to_order": {"datatoken": samples.DATATOKEN, "nonce": samples.NONCE, "providerFee": samples.fee()},
+                    "ordered": {"validOrder": samples.TX},
+                },
+            )
+        },
+        {
+            400: Failure(
+                "InvalidOrRefused",
+                "A parameter is missing or malformed, or the consumer cannot have the asset.",
+                {
+                    "asset": {"error": "Cannot resolve DID"},
+                    "state": {"error": "Provider Ganache: Asset is not consumable."},
+                    "compute": {
+                        "error": "Provider Ganache: Use the initializeCompute endpoint to initialize compute jobs."
+                    },
+                },
+            ),
+            503: CHAIN_AWAY,
+        },
+        text="Not signed. Downloads cost no provider fee.",
+        fields=initialize.FIELDS,
+        parameters={
+            "documentId": Parameter("DID.", samples.DID),
+            "serviceId": Parameter("`id` of the service in the DDO.", "access-1"),
+            "consumerAddress": CONSUMER,
+            "fileIndex": Parameter("If given, the file must be there.", "0"),
+            "transferTxId": Parameter("An order that may still be good.", samples.TX),
+            "userdata": _USERDATA,
+            "environment": Parameter("Ignored."),
+            "validUntil": Parameter("Ignored."),
+        },
+    ),
+    Operation(
+        "GET",
+        "/api/services/download",
+        "download",
+        "Assets",
+        "A file of an ordered asset",
+        {
+            200: Answer(
+                "The file, streamed from its source.",
+                _ANY,
+                media="*/*",
+                headers={
+                    "Content-Disposition": "`attachment;filename=NAME`",
+                    "Content-Length": "If the source tells it. Without it the answer is chunked.",
+                    "ETag": "The source's.",
+                    "Accept-Ranges": "The source's.",
+                },
+            ),
+            206: Answer("The part that was asked for.", _ANY, media="*/*", headers={"Content-Range": "Which part."}),
+            416: Answer("There is no such part.", headers={"Content-Range": "The source's."}),
+        },
+        {
+            400: signed(
+                "documentId",
+                order={
+                    "error": f"Provider Ganache: Order with tx_id {samples.TX} could not be validated due to error: The"
+                    " order has expired."
+                },
+                index={"error": "Provider Ganache: No such fileIndex 7"},
+                unreachable=_UNREACHABLE,
+            ),
+            503: CHAIN_AWAY,
+        },
+        text="An answer that ends before its length, or without its last chunk, is not the whole file: the source broke"
+        " off. `Range` goes on from there, with a new nonce.",
+        fields=download.FIELDS,
+        parameters={
+            "documentId": Parameter("DID.", samples.DID),
+            "serviceId": Parameter("`id` of the service in the DDO.", "access-1"),
+            "consumerAddress": CONSUMER,
+            "transferTxId": Parameter("The order.", samples.TX),
+            "fileIndex": Parameter("Position in the list of files.", "0"),
+            "nonce": NONCE,
+            "signature": signature("documentId + nonce"),
+            "userdata": _USERDATA,
+        },
+        request_headers={
+            "Range": Parameter("One part of the file, `bytes=0-1023`; the source decides.", schema=_STRING),
+            "If-Range": Parameter("Only if the file still has this ETag; else the whole.", schema=_STRING),
+            **AUTH_TOKEN,
         },
     ),
 )

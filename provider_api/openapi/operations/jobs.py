@@ -22,6 +22,7 @@ from provider_api.routes import compute, initialize_compute, job_call, results, 
 
 _COMPUTE: Final = "/api/services/compute"
 _ANY: Final[dict[str, Any]] = {}
+_STRING: Final[dict[str, Any]] = {"type": "string"}
 _DATASETS: Final = {"type": "array", "items": ref("AssetReference"), "minItems": 1}
 _META: Final = {
     "type": ["object", "string", "null"],
@@ -85,6 +86,33 @@ OPERATIONS: Final = (
             )
         },
         _AWAY,
+    ),
+    Operation(
+        "POST",
+        "/api/services/validateContainer",
+        "validateContainer",
+        "Compute",
+        "Would a start take this container?",
+        {200: Answer("The container, as it was sent.", {"type": "object"}, {"container": samples.CONTAINER})},
+        {
+            400: Failure(
+                "Refusal",
+                "It would not, and why.",
+                {
+                    "missing": {"error": "missing_entrypoint_image_checksum"},
+                    "prefix": {"error": "checksum_prefix"},
+                },
+            )
+        },
+        text="The image registry is not asked.",
+        parameters={
+            "entrypoint": Parameter("Command, with `$ALGO` for the algorithm's file.", "python $ALGO", _STRING, True),
+            "image": Parameter("Name of the image, without tag.", "python", _STRING, True),
+            "tag": Parameter("Ignored: the checksum names the image.", "3", _ANY),
+            "checksum": Parameter("`sha256:` and 64 hexadecimal digits.", samples.CHECKSUM, _STRING, True),
+        },
+        place="body",
+        examples={"container": samples.CONTAINER},
     ),
     Operation(
         "POST",
@@ -224,6 +252,32 @@ OPERATIONS: Final = (
         parameters={
             "consumerAddress": CONSUMER,
             "jobId": Parameter("The job; without it all jobs of the account that have not ended.", samples.JOB),
+            "documentId": Parameter("Part of the signed message, otherwise ignored."),
+            "nonce": NONCE,
+            "signature": signature("consumerAddress + jobId + documentId + nonce"),
+        },
+        request_headers=AUTH_TOKEN,
+    ),
+    Operation(
+        "DELETE",
+        _COMPUTE,
+        "computeDelete",
+        "Compute",
+        "Delete a job, or all",
+        {
+            200: Answer(
+                "The jobs that are gone, as they were; `[]` if there were none.",
+                ref("Jobs"),
+                {"job": [samples.job(results="", removed=1)], "none": []},
+            )
+        },
+        {400: signed("consumerAddress"), **_AWAY},
+        text="What still runs is ended and publishes nothing; then results, logs, volume and the job itself are"
+        " removed. After 503 some of it may be left: send the request again, with a new nonce.",
+        fields=job_call.FIELDS,
+        parameters={
+            "consumerAddress": CONSUMER,
+            "jobId": Parameter("The job; without it all jobs of the account.", samples.JOB),
             "documentId": Parameter("Part of the signed message, otherwise ignored."),
             "nonce": NONCE,
             "signature": signature("consumerAddress + jobId + documentId + nonce"),

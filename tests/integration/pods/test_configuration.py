@@ -230,12 +230,12 @@ def test_nobody_listens_is_worth_another_try(server: Any, job: Any, make_spec: A
 def test_user_data_and_headers_are_sent_and_nothing_secret_is_logged(
     server: Any, job: Any, make_spec: Any, make_input: Any
 ) -> None:
-    get = server.put("/get", b"x") | {"headers": {"Authorization": "Bearer hush-hush"}}
-    post = server.put("/post", b"y") | {"method": "POST"}
-    missing = server.file("/missing?key=hush-hush")
     userdata = {"question": "hush-hush & more"}
+    get = server.put("/get", b"x") | {"headers": {"Authorization": "Bearer hush-hush"}, "userdata": userdata}
+    post = server.put("/post", b"y") | {"method": "POST", "userdata": userdata}
+    missing = server.file("/missing?key=hush-hush")
     algorithm = Algorithm(rawcode="echo hush-hush", entrypoint="echo hush-hush", custom_data={"x": "hush-hush"})
-    job.write_spec(make_spec(server, [make_input(1, get, post, userdata=userdata)], algorithm))
+    job.write_spec(make_spec(server, [make_input(1, get, post)], algorithm))
     ran = job.run("configuration")
     assert ran.returncode == 0
     by_method = {seen.method: seen for seen in server.seen}

@@ -18,6 +18,7 @@ MB = 1024 * 1024
 JSON = "Content-Type: application/json"
 # One request of the largest accepted size is parsed at a time: text, its copy while decoding, and the values.
 MEMORY_BOUND = 64 * MB
+QUICK_SECONDS = 5  # they take less than 0.1 s; a busy machine may be much slower
 
 
 @pytest.fixture
@@ -32,7 +33,7 @@ def memory(service: Service) -> Iterator[None]:
 
 def ask(service: Service, pieces: Iterable[bytes]) -> RawAnswer:
     answer = exchange(service.url, pieces)
-    assert answer.seconds < 1, f"{answer.seconds:.2f} s"
+    assert answer.seconds < QUICK_SECONDS, f"{answer.seconds:.2f} s"
     assert b"Traceback" not in answer.body
     return answer
 
@@ -71,11 +72,16 @@ BODIES = {
 }
 
 
+WITH_BODY = [("POST", f"/api/services/{name}") for name in ("compute", "initializeCompute", "fileinfo", "decrypt")]
+WITH_BODY += [("POST", "/api/services/validateContainer"), ("POST", "/api/v1/why-not"), ("PUT", START)]
+WITH_BODY += [("GET", "/api/services/download"), ("GET", NONCE)]
+
+
 @pytest.mark.usefixtures("memory")
-@pytest.mark.parametrize("path", [START, "/api/services/initializeCompute", "/api/services/fileinfo"])
-def test_bodies(service: Service, path: str) -> None:
+@pytest.mark.parametrize(("method", "path"), WITH_BODY)
+def test_bodies(service: Service, method: str, path: str) -> None:
     for name, content in BODIES.items():
-        answer = ask(service, body(content, target=path))
+        answer = ask(service, body(content, method=method, target=path))
         assert answer.status == 400, (name, answer)
         assert answer.headers["content-type"] == "application/json"
         assert list(answer.json()) in (["error"], ["errors", "message", "success"]), (name, answer)

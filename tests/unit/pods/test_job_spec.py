@@ -16,6 +16,7 @@ from pods.job_spec import (
     JobSpec,
     JobSpecRefused,
     JobSpecTooLarge,
+    UrlSource,
     open_sealed,
     require_binding,
     seal,
@@ -45,7 +46,8 @@ def opened(text: str) -> JobSpec:
 
 
 def test_round_trip_with_any_accepted_key() -> None:
-    spec = a_spec(inputs=(InputAsset(did="did:op:1", service_id="s", files=({"url": "ü"},), ddo={"a": [None]}),))
+    source = UrlSource(url="ü")
+    spec = a_spec(inputs=(InputAsset(did="did:op:1", service_id="s", files=(source,), ddo={"a": [None]}),))
     text = seal(spec, SERVICE, ENVIRONMENT.public_key)
     assert opened(text + "\n") == spec
     assert "secret" not in text

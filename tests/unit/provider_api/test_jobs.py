@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from ocean.signing import job_message, result_message, sign
 from pods.manifest import Manifest, ResultFile, summary_of
 from provider_api.errors import clean
 from provider_api.files.names import disposition
+from provider_api.jobs import delete
 from provider_api.jobs.read import QUEUE_SECONDS
 from provider_api.jobs.results import Part, RangeUnsatisfiable, requested_part
 from provider_api.jobs.specification import run_time
@@ -267,3 +269,51 @@ def test_run_time(left: float | None, expected: int) -> None:
     now = facts.NOW
     until = None if left is None else int(now + left)
     assert run_time(facts.environment(max_job_duration=3600), until, now) == expected
+
+
+# --- deletion --------------------------------------------------------------------------------------------------------
+
+
+async def delete_job(world: World, nonce: int, job_id: str = "") -> Any:
+    address = world.consumer.address
+    signature = sign(job_message(address, job_id, "", str(nonce)), CONSUMER_KEY)
+    query = {"consumerAddress": address, "jobId": job_id, "nonce": str(nonce), "signature": signature}
+    return await world.http.delete(COMPUTE, params=query)
+
+
+async def test_deleting_takes_results_and_workflow(world: World) -> None:
+    job_id = await started(world)
+    publish_results(world, job_id, ("a.csv", b"a,b", "output"))
+    assert (await world.result(6, job_id, 0)).content == b"a,b"
+    (deleted,) = (await delete_job(world, 7, job_id)).json()
+    assert (deleted["jobId"], deleted["removed"], deleted["results"], deleted["status"]) == (job_id, 1, "", 70)
+    assert job_id not in world.argo.workflows
+    assert list((world.settings.data_folder / "results").iterdir()) == []
+    assert (await world.result(8, job_id, 0)).status_code == 404
+
+
+async def test_what_slow_pods_publish_meanwhile_goes_too(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delete, "ENDED_SECONDS", 0.05)
+    world.argo.lingering = True
+    job_id = await started(world)
+    late = world.settings.data_folder / "results" / job_id / "late"
+    take_away = world.argo.delete
+
+    async def publish_and_delete(name: str) -> None:
+        late.parent.mkdir(parents=True, exist_ok=True)
+        late.write_bytes(b"too late")
+        await take_away(name)
+
+    monkeypatch.setattr(world.argo, "delete", publish_and_delete)
+    assert (await delete_job(world, 6, job_id)).status_code == 200
+    assert not late.exists()
+    assert job_id not in world.argo.workflows
+
+
+async def test_more_jobs_than_one_answer_lists_are_stopped_and_deleted(tmp_path: Path) -> None:
+    async with World(tmp_path, limits={"list_limit": 10}).running() as world:
+        jobs = [await started(world, nonce) for nonce in range(5, 17)]
+        assert len(await status(world)) == 10
+        assert {job["jobId"] for job in (await world.stop(200)).json()} == set(jobs)
+        assert len((await delete_job(world, 201)).json()) == 12
+        assert world.argo.workflows == {}

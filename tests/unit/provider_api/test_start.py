@@ -64,7 +64,7 @@ async def test_what_is_submitted(world: World) -> None:
     assert spec.paid_until == job["validUntil"]
     assert spec.algorithm.rawcode == "x = '{{=1+1}}'"
     assert spec.algorithm.entrypoint == facts.ENTRYPOINT
-    assert spec.inputs[0].files[0]["url"] == "http://127.0.0.1:9/secret.csv"
+    assert spec.inputs[0].files[0].url == "http://127.0.0.1:9/secret.csv"
     assert workflow.labels[names.OWNER] == body["consumerAddress"].lower()
     shown = json.dumps([dict(workflow.arguments), dict(workflow.labels), dict(workflow.annotations)])
     for secret in ("secret.csv", "1+1", "$ALGO"):
@@ -242,7 +242,7 @@ async def test_several_datasets(world: World) -> None:
     assert job["inputDID"] == [body["dataset"]["documentId"], second["documentId"]]
     assert job["agreementId"] == body["dataset"]["transferTxId"]
     spec = world.argo.spec(job["jobId"], world.keys)
-    assert spec.inputs[1].userdata == {"y": 1.5}
+    assert spec.inputs[1].files[0].userdata == {"y": 1.5}
 
 
 async def test_a_paid_environment(world: World) -> None:
