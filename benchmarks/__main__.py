@@ -1,4 +1,4 @@
-"""`python -m benchmarks [NAME …]`: measure, and show the table. Without names everything, about three minutes."""
+"""`python -m benchmarks [NAME …]`: measure, and show the table. Without names everything, about five minutes."""
 
 from __future__ import annotations
 
