@@ -54,10 +54,13 @@ class FactFinder:
         """Facts about a request for quotes: orders are looked at leniently and are not demanded.
 
         ocean.py sends its environment's address as the consumer there. That says nothing about who will start the job,
-        so credentials are not judged for it; the start judges them for the real consumer.
+        so credentials are not judged for it; the start judges them for the real consumer. How many jobs an environment
+        has is known from its last look at Argo; the start asks again.
         """
         named = not await self._environments.is_consumer_address(request.consumer)
-        return await self._gather(request, with_orders=False, with_credentials=named)
+        facts = await self._gather(request, with_orders=False, with_credentials=named)
+        jobs = (await self._environments.current()).jobs
+        return replace(facts, unfinished_jobs=jobs.get(facts.environment.id) if facts.environment is not None else None)
 
     async def for_why_not(self, request: ComputeRequest) -> ComputeFacts:
         """Facts about a start that is not meant yet: whatever can be found out. Orders are judged if one is named."""

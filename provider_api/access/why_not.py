@@ -17,12 +17,10 @@ from provider_api.access.request import ComputeRequest
 from provider_api.access.request_rules import end_is_possible
 from provider_api.errors import Refused
 from provider_api.jobs.environments import TemplateReader
-from provider_api.jobs.specification import prepare
+from provider_api.jobs.specification import require_room_in_workflow
 from provider_api.keys import ProviderKeys
 from provider_api.settings import Settings
 from workflow_templates import names
-
-_NO_JOB = "0" * 32  # the job whose spec is made to be measured
 
 
 async def facts_of(finder: FactFinder, argo: TemplateReader, request: ComputeRequest) -> ComputeFacts:
@@ -40,14 +38,14 @@ def reasons(facts: ComputeFacts, valid_until: int | None, settings: Settings, ke
     found = rules.judge_all(facts)
     if valid_until is not None and end_is_possible.can_judge(facts, valid_until):
         found += [refusal for refusal in [end_is_possible(facts, valid_until)] if refusal is not None]
-    if not found and facts.with_orders:
+    if not found:
         found += _too_large(facts, settings, keys)
     return found
 
 
 def _too_large(facts: ComputeFacts, settings: Settings, keys: ProviderKeys) -> list[Refusal]:
     try:
-        prepare(facts, _NO_JOB, facts.request.consumer, settings, keys)
+        require_room_in_workflow(facts, settings, keys)
     except Refused as refused:
         said = refused.error if not isinstance(refused.error, str) else {"algorithm": refused.error}
         return [Refusal(place, code, who="consumer", rule="job_spec_fits") for place, code in said.items()]

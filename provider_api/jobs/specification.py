@@ -15,7 +15,7 @@ from typing import Literal
 from ocean import parameters
 from pods import job_spec
 from provider_api.access import payment, trust_rules
-from provider_api.access.container import container_of
+from provider_api.access.container import AlgorithmContainer, container_of
 from provider_api.access.facts import AssetFacts, ComputeFacts
 from provider_api.errors import Refused
 from provider_api.jobs.environment import Environment
@@ -24,6 +24,7 @@ from provider_api.settings import Settings
 from workflow_templates import names
 
 _GB = 10**9
+_NO_JOB = "0" * 32  # the job whose spec is made only to be measured
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,37 +48,15 @@ def prepare(facts: ComputeFacts, job_id: str, owner_text: str, settings: Setting
     environment, carrier, container = facts.environment, payment.carrier_of(facts), container_of(facts)
     if environment is None or carrier is None or container is None:
         raise LookupError("a submission is prepared from facts that have passed the rules")
-    run_seconds = run_time(environment, carrier.paid_until, facts.now)
-    network: Literal["none", "public"] = (
-        "public" if settings.policy.allow_network and trust_rules.network_is_allowed(facts) else "none"
-    )
-    binding = job_spec.Binding(
-        job_id=job_id,
-        environment=environment.id,
-        image=container.reference(),
-        seconds=run_seconds + settings.limits.outer_margin_seconds,
-        network=network,
-    )
-    spec = job_spec.JobSpec(
-        binding=binding,
-        owner=owner_text,
-        secret=secrets.token_hex(16),
-        run_seconds=run_seconds,
-        paid_until=carrier.paid_until,
-        inputs=tuple(_input(item) for item in facts.datasets),
-        algorithm=_algorithm(facts, container.entrypoint),
-        allow_private=settings.outgoing.allow_private,
-        forbid=settings.outgoing.forbid,
-        max_input_bytes=max(1, int(environment.disk_gb * _GB)),
-    )
+    spec = _spec(facts, environment, container, job_id, owner_text, carrier.paid_until, settings)
     return Submission(
         job_id=job_id,
         template=environment.id,
         arguments={
             names.ARG_JOB_SPEC: _sealed(spec, keys, environment),
-            names.ARG_IMAGE: binding.image,
-            names.ARG_SECONDS: str(binding.seconds),
-            names.ARG_NETWORK: binding.network,
+            names.ARG_IMAGE: spec.binding.image,
+            names.ARG_SECONDS: str(spec.binding.seconds),
+            names.ARG_NETWORK: spec.binding.network,
         },
         labels={
             names.ENVIRONMENT: environment.id,
@@ -89,6 +68,52 @@ def prepare(facts: ComputeFacts, job_id: str, owner_text: str, settings: Setting
         annotations=_annotations(facts, owner_text, carrier),
         chain_id=carrier.chain_id,
         agreement_id=carrier.order.tx_hash,
+    )
+
+
+def require_room_in_workflow(facts: ComputeFacts, settings: Settings, keys: ProviderKeys) -> None:
+    """The same before anything is ordered: would the job spec be small enough? For facts that have passed all rules.
+
+    Raises Refused.
+    """
+    environment, container = facts.environment, container_of(facts)
+    if environment is None or container is None:
+        raise LookupError("a job spec is made of facts that have passed the rules")
+    end = int(facts.now) + environment.max_job_duration
+    _sealed(_spec(facts, environment, container, _NO_JOB, facts.request.consumer, end, settings), keys, environment)
+
+
+def _spec(
+    facts: ComputeFacts,
+    environment: Environment,
+    container: AlgorithmContainer,
+    job_id: str,
+    owner_text: str,
+    paid_until: int | None,
+    settings: Settings,
+) -> job_spec.JobSpec:
+    run_seconds = run_time(environment, paid_until, facts.now)
+    network: Literal["none", "public"] = (
+        "public" if settings.policy.allow_network and trust_rules.network_is_allowed(facts) else "none"
+    )
+    binding = job_spec.Binding(
+        job_id=job_id,
+        environment=environment.id,
+        image=container.reference(),
+        seconds=run_seconds + settings.limits.outer_margin_seconds,
+        network=network,
+    )
+    return job_spec.JobSpec(
+        binding=binding,
+        owner=owner_text,
+        secret=secrets.token_hex(16),
+        run_seconds=run_seconds,
+        paid_until=paid_until,
+        inputs=tuple(_input(item) for item in facts.datasets),
+        algorithm=_algorithm(facts, container.entrypoint),
+        allow_private=settings.outgoing.allow_private,
+        forbid=settings.outgoing.forbid,
+        max_input_bytes=max(1, int(environment.disk_gb * _GB)),
     )
 
 

@@ -18,6 +18,7 @@ from provider_api.fields import (
     required_without,
     text_value,
 )
+from provider_api.jobs.specification import require_room_in_workflow
 from provider_api.responses import json_response
 from provider_api.routes.request import CONSUMER, consumer_of, parameters_of, services_of
 
@@ -53,4 +54,5 @@ async def initialize_compute(request: Request) -> Response:
         raise Refused("The validUntil value is not correct.")
     require_quotable(facts)
     require_period(valid_until, facts)
+    require_room_in_workflow(facts, services.settings, services.keys)
     return json_response(make_quotes(facts, valid_until, services.keys, services.chains))
