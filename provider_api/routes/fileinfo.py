@@ -61,9 +61,13 @@ async def _infos(
         async with places:
             return await services.files.info(file, index, checksum=checksum, userdata=userdata, published=published)
 
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(info(index, file)) for index, file in enumerate(files)]
-    return [task.result() for task in tasks]
+    found = await asyncio.gather(*(info(index, file) for index, file in enumerate(files)), return_exceptions=True)
+    entries = []
+    for one in found:
+        if isinstance(one, BaseException):
+            raise one
+        entries.append(one)
+    return entries
 
 
 def _file_of(given: Input) -> File:

@@ -190,6 +190,7 @@ class MemoryChain:
     fee_token: str = facts.TOKEN
     assets: dict[str, DDO] = field(default_factory=dict)
     orders: dict[str, Order] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)  # reason by transaction hash
     away: bool = False
     nft_state: int = 0  # of the one data NFT, facts.NFT
 
@@ -204,9 +205,11 @@ class MemoryChain:
     async def verify_order(self, request: OrderRequest, now: float) -> Order:
         self._reachable()
         order = self.orders.get(normal_hash(request.tx_hash))
+        if (reason := self.refused.get(normal_hash(request.tx_hash))) is not None:
+            raise OrderInvalid(reason)
         if order is None:
             raise OrderInvalid("order_not_found")
-        if order.environment != request.environment:
+        if request.environment is not None and order.environment != request.environment:
             raise OrderInvalid("environment_mismatch")
         if request.sender not in (order.payer.lower(), order.consumer.lower()):
             raise OrderInvalid("sender_mismatch")
