@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -13,24 +12,13 @@ from ocean.chain.publishing import mint, set_state
 from ocean.ddo import DDO
 from ocean.signing import download_message, sign
 from provider_api.machine.file_server import FileServer
-from tests.support.chain import Asset, Chain, environment, publisher, stranger
+from tests.support.chain import Asset, Chain, environment, publisher
 from tests.support.service import Buyer, Service
 from tests.support.starts import Caller, refused_orders
 
 pytestmark = pytest.mark.integration
 
 DOWNLOAD = "/api/services/download"
-
-
-@pytest.fixture
-async def attacker(service: Service) -> AsyncIterator[Caller]:
-    async with Caller.open(service, stranger) as opened:
-        yield opened
-
-
-@pytest.fixture
-def tricks(service: Service, attacker: Caller) -> Chain:
-    return Chain(service.machine.chain_url, str(service.machine.address_file), attacker.network)
 
 
 @pytest.fixture
