@@ -178,7 +178,14 @@ def environment_is_allowed(facts: ComputeFacts, item: AssetFacts) -> Refusal | N
     return _denied(item, denial, "credentials that allow the environment, which downloads", address)
 
 
-CONSUMABLE = (is_well_formed, state_allows_use, metadata_is_there, is_not_in_purgatory, consumer_is_allowed)
+CONSUMABLE = (
+    is_well_formed,
+    state_allows_use,
+    metadata_is_there,
+    is_not_in_purgatory,
+    consumer_is_allowed,
+    environment_is_allowed,
+)
 
 
 def _denied(item: AssetFacts, code: str, expected: str, found: str) -> Refusal:

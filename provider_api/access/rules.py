@@ -32,7 +32,6 @@ PUBLISHED_ALGORITHM: tuple[AssetRule, ...] = (
     algorithm.algorithm_service_is_named,
     algorithm.algorithm_is_available,
     *asset.CONSUMABLE,
-    asset.environment_is_allowed,
 )
 DATASET: tuple[AssetRule, ...] = (
     asset.did_is_given,
@@ -46,7 +45,6 @@ DATASET: tuple[AssetRule, ...] = (
     asset.main_service_is_compute,
     asset.compute_section_exists,
     asset.files_are_ours,
-    asset.environment_is_allowed,
     *trust_rules.RULES,
     asset.parameters_fit,
     asset.is_ordered,
