@@ -34,6 +34,9 @@ from provider_api.storage.database import Database
 from provider_api.storage.nonces import Nonces
 from provider_api.tokens import Tokens
 
+# Connections to files' sources at once. A download holds one for as long as its consumer takes, and some take long.
+MAX_SOURCES = 256
+
 
 @dataclass(frozen=True, slots=True)
 class Neighbours:
@@ -99,7 +102,7 @@ async def open_neighbours(settings: Settings, keys: ProviderKeys) -> AsyncIterat
             await _background(stack, chain.index.run())
         argo = await stack.enter_async_context(_argo_client(settings.argo))
         await _background(stack, argo.warm_up())
-        client = await stack.enter_async_context(guard.client())
+        client = await stack.enter_async_context(guard.client(max_connections=MAX_SOURCES))
         options = {name: value.get_secret_value() for name, value in settings.results.options.items()}
         store = open_store(settings.results_url(), options, retry_timeout_seconds=10)
         yield Neighbours(

@@ -51,7 +51,7 @@ class ProviderSettings(_Group):
 
 
 class ChainSettings(_Group):
-    url: str
+    url: str = Field(pattern=r"^https?://")
     """RPC address of a node of the chain, http(s)."""
     chain_id: int | None = None
     """Expected chain id; empty: whatever the node says."""

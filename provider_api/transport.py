@@ -21,7 +21,7 @@ from provider_api.errors import NotOffered, render
 
 _METHODS = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"
 MAX_HEAD_BYTES = 64 * 1024  # of a request's address and headers: consumer parameters travel in addresses
-_EXPOSED = "Content-Disposition, Content-Range, ETag, Accept-Ranges, Retry-After"
+_EXPOSED = "Content-Disposition, Content-Range, ETag, Accept-Ranges, Retry-After, X-Request-ID"
 
 
 class Transport:

@@ -167,13 +167,6 @@ class Network(Node):
         """None when the transaction is unknown or not mined; never waits."""
         return (await self.receipts([tx_hash]))[0]
 
-    async def block_timestamp(self, number: int) -> int:
-        """Seconds UTC. Raises LookupError for a block that does not exist."""
-        (block,) = await self.read(self.web3.eth.get_block(number))
-        if block is None:
-            raise LookupError(f"chain {self.chain_id} has no block {number}")
-        return int(block["timestamp"])
-
     async def head(self) -> int:
         (number,) = await self.read(self.web3.eth.block_number)
         return int(number)

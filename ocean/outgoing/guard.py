@@ -22,6 +22,7 @@ import httpx
 from ocean.outgoing.client import OutgoingClient
 from ocean.outgoing.errors import OutgoingFailed, OutgoingRefused
 from ocean.outgoing.public import IPAddress, is_public, unwrapped
+from ocean.outgoing.sockets import SocketBackend
 from ocean.outgoing.transport import GuardedTransport
 
 # (host, port) -> addresses as text, in the order to try. Raises OSError.
@@ -60,7 +61,7 @@ class OutgoingGuard:
         self._networks = tuple(_network_and_port(text) for text in allowed if "/" in text)
         self._forbidden = frozenset(_host_and_port(text) for text in forbid)
         self._resolve = resolve
-        self.dial = dial or httpcore.AnyIOBackend()
+        self.dial = dial or SocketBackend()
         self.ssl_context = ssl_context or httpx.create_ssl_context(trust_env=False)
 
     async def addresses(self, host: str, port: int, timeout_seconds: float | None = 10.0) -> tuple[str, ...]:

@@ -8,15 +8,15 @@ would write URLs to the log and keep cookies.
 from __future__ import annotations
 
 import asyncio
-import ssl
-from collections.abc import AsyncIterator, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, cast
 
 import httpcore
 import httpx
 
-from ocean.outgoing.errors import OutgoingFailed, OutgoingRefused
+from ocean.outgoing.body import Body
+from ocean.outgoing.errors import OutgoingFailed
+from ocean.outgoing.translation import translated
 
 if TYPE_CHECKING:
     from ocean.outgoing.guard import OutgoingGuard
@@ -56,20 +56,6 @@ class _GuardedBackend(httpcore.AsyncNetworkBackend):
         await asyncio.sleep(seconds)
 
 
-class _Body(httpx.AsyncByteStream):
-    def __init__(self, stream: Any) -> None:
-        self._stream = stream
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        with translated():
-            async for chunk in self._stream:
-                yield chunk
-
-    async def aclose(self) -> None:
-        with translated():
-            await self._stream.aclose()
-
-
 class GuardedTransport(httpx.AsyncBaseTransport):
     """Raises OutgoingRefused and OutgoingFailed, also from the bodies of its responses."""
 
@@ -97,39 +83,8 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         )
         with translated():
             response = await self._pool.handle_async_request(core)
-        return httpx.Response(response.status, headers=response.headers, stream=_Body(response.stream), request=request)
+        body = Body(response, request.extensions.get("timeout", {}).get("read"))
+        return httpx.Response(response.status, headers=response.headers, stream=body, request=request)
 
     async def aclose(self) -> None:
         await self._pool.aclose()
-
-
-@contextmanager
-def translated() -> Iterator[None]:
-    """httpcore's exceptions as ours, without their texts, which may name hosts."""
-    try:
-        yield
-    except httpcore.TimeoutException:
-        raise OutgoingFailed("timeout", retriable=True) from None
-    except httpcore.ConnectError as error:
-        if (cause := _tls_cause(error)) is not None:
-            certificate = isinstance(cause, ssl.SSLCertVerificationError)
-            raise OutgoingFailed("tls", retriable=not certificate) from None
-        raise OutgoingFailed("connection", retriable=True) from None
-    except httpcore.RemoteProtocolError:
-        raise OutgoingFailed("protocol", retriable=True) from None
-    except httpcore.LocalProtocolError:
-        raise OutgoingRefused("headers") from None
-    except httpcore.UnsupportedProtocol:
-        raise OutgoingRefused("scheme") from None
-    except httpcore.NetworkError:
-        raise OutgoingFailed("connection", retriable=True) from None
-
-
-def _tls_cause(error: BaseException) -> ssl.SSLError | None:
-    """The TLS error beneath, if that is why the connection failed."""
-    beneath: BaseException | None = error
-    while beneath is not None:
-        if isinstance(beneath, ssl.SSLError):
-            return beneath
-        beneath = beneath.__cause__ or beneath.__context__
-    return None

@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Mapping
 from urllib.parse import unquote
 
-from ocean.files import File, UrlFile
+from ocean.files import ArweaveFile, File, IpfsFile, UrlFile
 
 _PARAMETER = re.compile(r';\s*(filename\*?)\s*=\s*("(?:[^"\\]|\\.)*"|[^;]*)', re.IGNORECASE)
 _TELLING = re.compile(r"[\w.()+=@ -]{1,200}\.[A-Za-z0-9]{1,10}", re.ASCII)
@@ -40,7 +40,11 @@ def shown_name(file: File, headers: Mapping[str, str], *, published: bool) -> st
     file name is shown, because the last part of some URLs is a key (the peer shows both).
     """
     name = header_name(headers.get("content-disposition", "")) or url_name(file)
-    return name if not published or _TELLING.fullmatch(name) else ""
+    if not published:
+        return name
+    if isinstance(file, IpfsFile | ArweaveFile):
+        return ""  # some gateways say `filename="{hash}.json"`
+    return name if _TELLING.fullmatch(name) else ""
 
 
 def header_name(value: str) -> str:

@@ -1,4 +1,9 @@
-"""POST fileinfo: what is known of files, of an asset or of a file object that somebody is about to publish."""
+"""POST fileinfo: what is known of files, of an asset or of a file object that somebody is about to publish.
+
+It is not signed, so it must not become a way to question data that nobody may see: the source of a compute service is
+asked with the publisher's own defaults, never with a stranger's parameters, whose answers would differ in length and
+checksum.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +15,8 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
+from ocean import parameters
+from ocean.ddo import Service
 from ocean.file_requests import UserdataInvalid
 from ocean.files import File, FileObjectInvalid, parse_file
 from provider_api.errors import Refused
@@ -42,6 +49,7 @@ async def fileinfo(request: Request) -> Response:
         asset = await services.assets.find(given.text("did"))
         service = asset.service(given.text("serviceId"))
         files, published = services.assets.files(asset, service), True
+        userdata = _parameters(service, userdata)
     else:
         files, published = (_file_of(given),), False
     try:
@@ -68,6 +76,16 @@ async def _infos(
             raise one
         entries.append(one)
     return entries
+
+
+def _parameters(service: Service, given: Any) -> Any:
+    """With the publisher's defaults, as far as that makes sense: nothing is demanded for a look."""
+    wanted = None if service.type == "compute" else given
+    try:
+        complete = parameters.completed(service.consumer_parameters, wanted)
+    except parameters.ParameterRefused:
+        return wanted
+    return wanted if complete is None else complete
 
 
 def _file_of(given: Input) -> File:

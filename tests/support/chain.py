@@ -175,6 +175,13 @@ class Chain:
         return (await send(self.network, key, call)).tx_hash
 
 
+async def mined_at(network: Network, tx: str) -> int:
+    """When the block of a transaction was made, seconds UTC."""
+    receipt = await network.receipt(tx)
+    assert receipt is not None
+    return int((await network.rpc.call("eth_getBlockByNumber", hex(receipt.block_number), False))["timestamp"], 16)
+
+
 def order_started_log(consumer_: str, payer: str, service_index: int, timestamp: int) -> tuple[list[bytes], bytes]:
     topics = [_topic("OrderStarted"), _word(consumer_), _word(ZERO)]
     return topics, encode(["address", *["uint256"] * 4], [payer, ONE, service_index, timestamp, 1])

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import re
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
@@ -98,6 +98,23 @@ class HttpServer:
                 await writer.drain()
         await writer.drain()
         return length is not None and (not isinstance(reply.body, bytes) or length == len(reply.body))
+
+
+class RawServer(HttpServer):
+    """`serve` does with each connection as it likes; then it is closed."""
+
+    def __init__(
+        self,
+        serve: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]],
+        *,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        super().__init__(lambda request: b"", tls=tls)
+        self._connected = serve
+
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        await self._connected(reader, writer)
+        return False
 
 
 def ranged(content: bytes, etag: str | None = '"v1"') -> Handler:

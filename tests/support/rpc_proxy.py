@@ -20,10 +20,12 @@ class RpcProxy:
         self.batches = True
         self.hangs = False
         self.answer: str | None = None  # said to everything, instead of JSON-RPC
-        self.methods: list[str] = []
+        self.methods: list[str] = []  # of every call so far, also of those inside batches
+        self.round_trips = 0  # HTTP requests
 
     async def handle(self, request: web.Request) -> web.Response:
         body = await request.json()
+        self.round_trips += 1
         self.methods += [item["method"] for item in (body if isinstance(body, list) else [body])]
         if self.hangs:
             await asyncio.sleep(60)

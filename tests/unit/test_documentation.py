@@ -1,18 +1,22 @@
-"""Documentation that leads somewhere: every relative link of the pages points to something that exists."""
+"""Documentation that leads somewhere and says what is: links, names of settings, statuses; generated pages."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from provider_api.cli.settings_page import settings_page
+from provider_api.jobs.status import TEXTS, Reason
 from provider_api.openapi import document_text
+from provider_api.settings import known_names
 
 pytestmark = pytest.mark.unit
 
 ROOT = Path(__file__).parents[2]
+HOW_TO = ROOT / "docs" / "how-to"
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *sorted((ROOT / "examples").rglob("*.md"))]
 
 
@@ -21,6 +25,26 @@ def test_links_lead_somewhere(page: Path) -> None:
     links = re.findall(r"\]\(([^)#\s]+)", page.read_text())
     missing = [link for link in links if "://" not in link and not (page.parent / link).exists()]
     assert missing == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_settings_that_are_named_exist(page: Path) -> None:
+    known = {*known_names(), "C2D_ARGO_URL", "C2D_ARGO_TOKEN"}  # the last two are the contract tests' own
+    assert set(re.findall(r"\bC2D_[A-Z][A-Z0-9_]*", page.read_text())) <= known
+
+
+def test_every_how_to_is_on_the_first_page() -> None:
+    readme = (ROOT / "README.md").read_text()
+    assert [page.name for page in HOW_TO.glob("*.md") if f"docs/how-to/{page.name})" not in readme] == []
+
+
+def test_the_tables_of_statuses_and_reasons_are_complete() -> None:
+    text = (HOW_TO / "consume.md").read_text()
+    rows = {int(number): name for number, name in re.findall(r"^\| (\d+) \| (.+?) \|", text, re.MULTILINE)}
+    assert rows == TEXTS
+    cells = re.findall(r"^\| ((?:`[a-z_]+`(?:, )?)+) \| (\d+) \|", text, re.MULTILINE)
+    reasons = {reason for cell, number in cells if int(number) in TEXTS for reason in re.findall(r"[a-z_]+", cell)}
+    assert reasons == set(get_args(Reason)) - {""}
 
 
 def test_the_page_of_settings_is_what_the_settings_say() -> None:

@@ -1,7 +1,9 @@
 """TLS goes by the host name of the URL although the connection goes to an address."""
 
+import asyncio
 import datetime
 import ipaddress
+import random
 import ssl
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from ocean.files import UrlFile
 from ocean.outgoing import OutgoingFailed, OutgoingGuard
-from tests.support.http_server import HttpServer, ranged
+from ocean.outgoing.sockets import SocketBackend
+from tests.support.http_server import HttpServer, RawServer, Reply, ranged
 
 pytestmark = pytest.mark.integration
 
@@ -52,7 +55,7 @@ def certificate(folder: Path, name: str) -> tuple[Path, Path]:
 class Dialer(httpcore.AsyncNetworkBackend):
     def __init__(self, port: int) -> None:
         self._port = port
-        self._inner = httpcore.AnyIOBackend()
+        self._inner = SocketBackend()
 
     async def connect_tcp(self, host: str, port: int, *args: Any, **options: Any) -> httpcore.AsyncNetworkStream:
         assert host == PUBLIC
@@ -92,3 +95,64 @@ async def test_the_name_is_verified(tmp_path: Path, certified: str, trusted: boo
                     await client.sha256_of(file, 100)
                 assert (caught.value.reason, caught.value.retriable) == (reason, False)
         assert asked == ["files.test"]
+
+
+def contexts(folder: Path, version: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """(server's, client's) for 127.0.0.1."""
+    cert_file, key_file = certificate(folder, "127.0.0.1")
+    server_side = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server_side.load_cert_chain(cert_file, key_file)
+    server_side.minimum_version = server_side.maximum_version = version
+    return server_side, ssl.create_default_context(cafile=str(cert_file))
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+async def test_a_connection_serves_again(tmp_path: Path, version: ssl.TLSVersion) -> None:
+    """Also when more was posted than is sent at once."""
+    server_side, client_side = contexts(tmp_path, version)
+    posted = random.Random(3).randbytes(3_000_000)  # noqa: S311
+    async with HttpServer(lambda request: Reply(200, request.body), tls=server_side) as server:
+        guard = OutgoingGuard([f"127.0.0.1:{server.port}"], ssl_context=client_side)
+        async with guard.client() as client:
+            for content in (b"a", b"b" * 900_000, posted, b"c"):
+                url = f"https://127.0.0.1:{server.port}/"
+                async with client.open("POST", url, content=content) as response:
+                    assert b"".join([piece async for piece in response.aiter_raw()]) == content
+        assert server.connections == 2  # a large answer ends its connection
+
+
+async def test_a_peer_that_does_not_speak_tls(tmp_path: Path) -> None:
+    _, client_side = contexts(tmp_path)
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+
+    async def plain(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        await silent(reader, writer)
+
+    for serve, reason in ((silent, "timeout"), (plain, "tls")):
+        async with RawServer(serve) as server:
+            guard = OutgoingGuard([f"127.0.0.1:{server.port}"], ssl_context=client_side)
+            async with guard.client(connect_seconds=0.3) as client:
+                with pytest.raises(OutgoingFailed, match=reason):
+                    await client.sha256_of(UrlFile(f"https://127.0.0.1:{server.port}/x"), 100)
+
+
+async def test_an_end_without_a_goodbye_ends_no_chunked_body_well(tmp_path: Path) -> None:
+    server_side, client_side = contexts(tmp_path)
+    head = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n"
+
+    async def cut(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(head)
+        await writer.drain()
+        await asyncio.sleep(0.05)
+        writer.transport.abort()
+
+    async with RawServer(cut, tls=server_side) as server:
+        guard = OutgoingGuard([f"127.0.0.1:{server.port}"], ssl_context=client_side)
+        async with guard.client() as client:
+            with pytest.raises(OutgoingFailed) as caught:
+                await client.sha256_of(UrlFile(f"https://127.0.0.1:{server.port}/x"), 100)
+        assert caught.value.reason in ("protocol", "connection")

@@ -269,6 +269,33 @@ async def test_user_data_that_is_no_json(shop: Shop) -> None:
         assert (refused.status_code, refused.json()) == (400, {"error": "userdata is not JSON."})
 
 
+async def test_what_a_publisher_asks_of_consumers(shop: Shop) -> None:
+    """Defaults are filled in. Nothing is demanded: ocean.py looks at the files before anybody tells it anything."""
+    unit = {"name": "unit", "type": "text", "required": False, "default": "mm"}
+    station = {"name": "station", "type": "text", "required": True}
+    for asked, userdata, target in (
+        ([unit], None, "/echo?unit=mm"),
+        ([unit], {"unit": "in"}, "/echo?unit=in"),
+        ([unit, station], {"station": "north"}, "/echo?station=north&unit=mm"),
+        ([unit, station], {"x": 1}, "/echo?x=1"),
+        ([unit, station], None, "/echo"),
+    ):
+        did = shop.publish(shop.file("/echo"), service={"consumerParameters": asked})
+        assert (await shop.info(did, userdata=userdata)).json()[0]["valid"] is True
+        assert shop.server.requests[-1].target == target
+
+
+async def test_nobody_questions_the_data_of_a_compute_service(shop: Shop) -> None:
+    """Length and checksum of answers to one's own questions would tell what is in there."""
+    unit = {"name": "unit", "type": "text", "required": False, "default": "mm"}
+    for asked, target in (([], "/echo"), ([unit], "/echo?unit=mm")):
+        service = {"type": "compute", "compute": {}, "consumerParameters": asked}
+        did = shop.publish(shop.file("/echo"), service=service)
+        (entry,) = (await shop.info(did, userdata={"where": "name='Ann'", "unit": "x"}, checksum=True)).json()
+        assert entry["checksum"] == sha256(target.encode())
+        assert shop.server.requests[-1].target == target
+
+
 # --- what stays hidden, who is not asked -----------------------------------------------------------------------------
 
 

@@ -11,7 +11,7 @@ from ocean.chain.development import account
 from ocean.client import Consumer
 from ocean.ddo import DDO
 from provider_api.machine.file_server import FileServer
-from tests.support.chain import consumer
+from tests.support.chain import Chain, consumer, stranger
 from tests.support.data_owner import DataOwner
 from tests.support.file_sources import SOURCES, FileSources
 from tests.support.service import Buyer, Service
@@ -91,3 +91,16 @@ def open_dataset(service: Service, files: FileServer) -> DDO:
         return asset
 
     return service.call(publish())
+
+
+@pytest.fixture
+async def attacker(service: Service) -> AsyncIterator[Caller]:
+    """Somebody who owns an account and nothing else."""
+    async with Caller.open(service, stranger) as opened:
+        yield opened
+
+
+@pytest.fixture
+def tricks(service: Service, attacker: Caller) -> Chain:
+    """What an attacker can do on the chain."""
+    return Chain(service.machine.chain_url, str(service.machine.address_file), attacker.network)

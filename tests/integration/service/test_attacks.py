@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
 from decimal import Decimal
 from typing import Any
 
@@ -25,17 +24,6 @@ ORDER_INVALID = {"dataset.serviceId": "order_invalid"}
 ALGORITHM_ORDER_INVALID = {"algorithm": "in_use_or_not_on_chain"}
 PRICE = Decimal("0.1")  # of a minute in the paid environment
 ONE = 10**18
-
-
-@pytest.fixture
-async def attacker(service: Service) -> AsyncIterator[Caller]:
-    async with Caller.open(service, stranger) as opened:
-        yield opened
-
-
-@pytest.fixture
-def tricks(service: Service, attacker: Caller) -> Chain:
-    return Chain(service.machine.chain_url, str(service.machine.address_file), attacker.network)
 
 
 @pytest.fixture

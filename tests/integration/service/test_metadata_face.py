@@ -20,7 +20,7 @@ from ocean.ddo import DDO
 from ocean.did import did_of
 from ocean.metadata_proof import MetadataProof
 from provider_api.machine.file_server import FileServer
-from tests.support.chain import provider, publisher
+from tests.support.chain import mined_at, provider, publisher
 from tests.support.service import Buyer, Service, raw_python
 
 pytestmark = pytest.mark.integration
@@ -89,7 +89,7 @@ async def test_a_document_with_the_fields_of_a_store(store: httpx.AsyncClient, b
         publisher.address,
         asset.nft_address,
     )
-    mined = await buyer.network.block_timestamp(receipt.block_number)
+    mined = await mined_at(buyer.network, receipt.tx_hash)
     moment = datetime.fromisoformat(event["datetime"])
     assert moment.tzinfo is None
     assert (moment - datetime(1970, 1, 1)).total_seconds() == mined  # noqa: DTZ001  it says UTC without a zone

@@ -12,6 +12,7 @@ import pytest
 from argo.client import ArgoClient
 from ocean.ddo import DDO
 from provider_api.machine.file_server import FileServer
+from tests.support.chain import mined_at
 from tests.support.service import PAID, Buyer, Service
 from tests.support.starts import COMPUTE, Caller, claims, job_of, raw, refusal
 
@@ -144,17 +145,11 @@ async def test_the_answer_does_not_depend_on_the_order_any_more(
     order = await caller.buy(dataset)
     request = await caller.fresh([order], raw())
     job = job_of(await caller.send(request))
-    bought = await _timestamp(caller, order["transferTxId"])
+    bought = await mined_at(caller.network, order["transferTxId"])
     done = await caller.finished(job["jobId"])
     await caller.until_over(bought + 2.01)
     assert refusal(await caller.start([order], raw())) == {"dataset.serviceId": "order_invalid"}
     assert job_of(await caller.send(request)) == done
-
-
-async def _timestamp(caller: Caller, tx: str) -> int:
-    receipt = await caller.network.receipt(tx)
-    assert receipt is not None
-    return await caller.network.block_timestamp(receipt.block_number)
 
 
 async def test_a_job_whose_record_is_gone_is_never_started_again(

@@ -77,7 +77,8 @@ async def test_head(world: World) -> None:
 async def test_cors(world: World) -> None:
     plain = await world.http.get("/")
     assert plain.headers["access-control-allow-origin"] == "*"
-    assert "Content-Disposition" in plain.headers["access-control-expose-headers"]
+    exposed = plain.headers["access-control-expose-headers"].split(", ")
+    assert {"Content-Disposition", "X-Request-ID"} <= set(exposed)
     browser = await world.http.get("/nothing", headers={"Origin": "https://market.example"})
     assert browser.headers["access-control-allow-origin"] == "https://market.example"
     assert browser.headers["vary"] == "Origin"

@@ -19,6 +19,7 @@ from tests.support.chain import (
     Chain,
     consumer,
     environment,
+    mined_at,
     order_reused_log,
     order_started_log,
     provider,
@@ -48,13 +49,7 @@ class TestPurchases:
         assert (order.consumer, order.payer) == (environment.address, consumer.address)
         assert (order.amount, order.fee_amount, order.fee_token) == (10**18, FEE, chain.network.ocean)
         assert (order.valid_until, order.environment) == (quote.valid_until, "free")
-        assert (
-            order.timestamp
-            == order.block_timestamp
-            == await chain.network.block_timestamp(
-                (await chain.network.receipt(tx)).block_number  # type: ignore[union-attr]
-            )
-        )
+        assert order.timestamp == order.block_timestamp == await mined_at(chain.network, tx)
         assert await chain.network.balance(chain.network.ocean, provider.address) == before + FEE
 
     async def test_one_round_trip_verifies_an_order(self, chain: Chain) -> None:

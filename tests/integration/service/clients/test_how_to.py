@@ -3,38 +3,19 @@
 from __future__ import annotations
 
 import json
-import re
-import subprocess
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from tests.support.clients import INSTALLED, JAVASCRIPT_CONSUMER, ROOT, ocean_js, ocean_py
 from tests.support.file_sources import FileSources
+from tests.support.how_to import HOW_TO, program, run
 from tests.support.ocean_js import publish
 from tests.support.service import Service
 
 pytestmark = pytest.mark.integration
 
-HOW_TO = ROOT / "docs" / "how-to"
 CLIENTS = ROOT / "tests" / "clients"
-
-
-def program(page: str, language: str, put_in: Mapping[str, str]) -> str:
-    """All blocks of that language, one after the other. Every text to be replaced must be there."""
-    code = "\n".join(re.findall(rf"^```{language}\n(.*?)^```", (HOW_TO / page).read_text(), re.MULTILINE | re.DOTALL))
-    for old, new in put_in.items():
-        assert old in code, f"{page} does not say {old} any more"
-        code = code.replace(old, new)
-    return code
-
-
-def run(command: list[str], code: str, folder: Path, name: str) -> str:
-    (folder / name).write_text(code)
-    done = subprocess.run([*command, name], cwd=folder, capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 0, done.stderr[-3000:]
-    return done.stdout
 
 
 def test_ocean_py(service: Service, sources: FileSources, tmp_path: Path) -> None:

@@ -140,14 +140,16 @@ def test_order_and_download(js: OceanJs, assets: Assets) -> None:
     order_and_download(js, assets)
 
 
+@pytest.mark.parametrize("version", VERSIONS)
 def test_order_and_download_behind_a_path(
-    service: Service, prefixed: PathPrefix, sources: FileSources, tmp_path: Path
+    service: Service, prefixed: PathPrefix, sources: FileSources, tmp_path: Path, version: str
 ) -> None:
     """It joins the provider's address and the path, so that any prefix works."""
-    with OceanJs.open(service, "3.4.6", JAVASCRIPT_CONSUMER, tmp_path / "log", prefixed.url) as js:
+    with OceanJs.open(service, version, JAVASCRIPT_CONSUMER, tmp_path / "log", prefixed.url) as js:
         assets = publish_all(service, sources, prefixed.url)
         order_and_download(js, assets)
-        compute(js, assets, FREE)
+        for environment in (FREE, PAID):
+            compute(js, assets, environment)
     assert all(path.startswith("/ocean/provider") for path in prefixed.paths)
 
 

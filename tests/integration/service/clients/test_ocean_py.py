@@ -286,7 +286,8 @@ def test_behind_a_path(oceanpy_prefixed: Client, prefixed: PathPrefix, sources: 
     )
     assert endpoint == prefixed.url
     order_and_download(oceanpy_prefixed, published, tmp_path)
-    compute(oceanpy_prefixed, published, FREE)
+    for environment in (FREE, PAID):
+        compute(oceanpy_prefixed, published, environment)
     assert "/" in prefixed.paths
     assert all(path == "/" or path.startswith("/ocean/provider") for path in prefixed.paths)
 

@@ -1,0 +1,34 @@
+"""Programs that stand in the how-tos, block by block: run as they are, only addresses and DIDs are put in."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from tests.support.clients import ROOT
+
+HOW_TO = ROOT / "docs" / "how-to"
+
+
+def blocks(page: str, language: str) -> list[str]:
+    """The blocks of that language."""
+    return re.findall(rf"^```{language}\n(.*?)^```", (HOW_TO / page).read_text(), re.MULTILINE | re.DOTALL)
+
+
+def program(page: str, language: str, put_in: Mapping[str, str]) -> str:
+    """All blocks of that language, one after the other. Every text to be replaced must be there."""
+    code = "\n".join(blocks(page, language))
+    for old, new in put_in.items():
+        assert old in code, f"{page} does not say {old} any more"
+        code = code.replace(old, new)
+    return code
+
+
+def run(command: Sequence[str], code: str, folder: Path, name: str) -> str:
+    """What the program printed."""
+    (folder / name).write_text(code)
+    done = subprocess.run([*command, name], cwd=folder, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-3000:]
+    return done.stdout
