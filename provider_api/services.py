@@ -17,6 +17,7 @@ from pods.store import open_store
 from provider_api.access.assets import Assets
 from provider_api.access.control import AccessControl
 from provider_api.access.gather import FactFinder
+from provider_api.access.other_providers import OtherProviders
 from provider_api.access.signature import Callers
 from provider_api.chains import Chains, OceanChain, open_chain
 from provider_api.files.files import Files
@@ -61,6 +62,7 @@ class Services:
     files: Files
     environments: Environments
     facts: FactFinder
+    other_providers: OtherProviders
     starter: JobStarter
     reader: JobReader
     results: ResultStore
@@ -126,7 +128,8 @@ async def open_services(settings: Settings, neighbours: OpenNeighbours = open_ne
         stack.push_async_callback(environments.close)
         await _background(stack, environments.run())
         files = Files(around.outgoing, settings.outgoing, around.chains)
-        facts = FactFinder(settings, keys, around.chains, environments, files)
+        others = OtherProviders(settings, keys, around.outgoing)
+        facts = FactFinder(settings, keys, around.chains, environments, files, others)
         starter = JobStarter(settings, keys, facts, around.argo, nonces, claims)
         stack.push_async_callback(starter.close)
         control = AccessControl(settings.access, keys, settings.limits.retry_after_seconds)
@@ -145,6 +148,7 @@ async def open_services(settings: Settings, neighbours: OpenNeighbours = open_ne
             files=files,
             environments=environments,
             facts=facts,
+            other_providers=others,
             starter=starter,
             reader=JobReader(settings, around.argo, around.results),
             results=around.results,

@@ -152,7 +152,7 @@ def _actor(address: str, evidence: Evidence, receipt: Receipt) -> str:
 
 
 def _quote(request: OrderRequest, closing: Log | None) -> tuple[Quote, ProviderData]:
-    """The fee of this order, made by this provider for just this. Raises OrderInvalid."""
+    """The fee of this order, made by the provider in question for just this. Raises OrderInvalid."""
     if closing is None:
         raise OrderInvalid("no_provider_fee")
     values = _decoded(_PROVIDER_FEE, closing)
@@ -176,7 +176,7 @@ def _quote(request: OrderRequest, closing: Log | None) -> tuple[Quote, ProviderD
         raise OrderInvalid("environment_mismatch")
     if canonical(quote.fee_address) != canonical(request.fee_address) or canonical(quote.fee_address) == ZERO:
         raise OrderInvalid("foreign_fee")
-    if canonical(quote.fee_token) != canonical(request.fee_token):
+    if request.fee_token is not None and canonical(quote.fee_token) != canonical(request.fee_token):
         raise OrderInvalid("fee_token_mismatch")
     try:
         signer = fees.quote_signer(quote)

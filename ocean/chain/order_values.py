@@ -54,9 +54,10 @@ REASONS = {
 class OrderRequest:
     """What an order must be good for. Addresses may be spelled in any letter case.
 
-    sender: who wants to use it, `consumerAddress` of a request. environment: what the fee must be quoted for, None
-    where it does not matter (a download). required_consumer: the environment's address, which will download with the
-    order; None for no such rule. lenient: accept an expired fee (to renew it). timeout: seconds, 0 for ever.
+    sender: who wants to use it, `consumerAddress` of a request. fee_token: None where any will do (an order of another
+    provider). environment: what the fee must be quoted for, None where it does not matter (a download).
+    required_consumer: the environment's address, which will download with the order; None for no such rule. lenient:
+    accept an expired fee (to renew it). timeout: seconds, 0 for ever.
     """
 
     tx_hash: str
@@ -67,7 +68,7 @@ class OrderRequest:
     timeout: int
     sender: str
     fee_address: str
-    fee_token: str
+    fee_token: str | None
     environment: str | None
     required_consumer: str | None = None
     lenient: bool = False

@@ -20,6 +20,7 @@ from pods.job_spec import TextSource
 FIRST_PAUSE_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 10.0
 PROGRESS_BYTES = 64 * 1024  # a try that came so much further than any before it does not count as failed
+OVERTAKEN_TRIES = 12  # so many do not count as failed: other pods use the same account at another provider
 WRITE_BYTES = 1 << 20  # collected before they are written
 RESERVE_BYTES = 8 * 1024 * 1024  # of the volume, for DDOs, the start script and logs
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -72,7 +73,7 @@ async def download(sources: Sources, item: Download, target: Path, budget: ByteB
     `attempts`: tries in a row that brought nothing. A server that breaks off again and again but gets further is
     followed to the end; one that always breaks off at the same place is not.
     """
-    failures, tries, furthest = 0, 0, 0
+    failures, tries, furthest, overtaken = 0, 0, 0, 0
     with target.open("wb") as file:
         state = _Partial(file, budget, wants_digest=item.sha256 is not None)
         while True:
@@ -84,9 +85,12 @@ async def download(sources: Sources, item: Download, target: Path, budget: ByteB
                 raise DownloadFailed(item.label, f"refused, {exc.reason}", passing=False) from None
             except OutgoingFailed as exc:
                 cause = exc.reason + (f" {exc.status}" if exc.status else "")
-                if not exc.retriable and not sources.may_repeat(item.source, exc, tries):
+                if not exc.retriable:
                     raise DownloadFailed(item.label, cause, passing=False) from None
-                failures = 0 if state.reached > furthest + PROGRESS_BYTES else failures + 1
+                if exc.reason == "nonce" and overtaken < OVERTAKEN_TRIES:
+                    overtaken += 1
+                else:
+                    failures = 0 if state.reached > furthest + PROGRESS_BYTES else failures + 1
                 furthest = max(furthest, state.reached)
                 if failures >= attempts:
                     raise DownloadFailed(item.label, f"{cause}, after {tries} tries", passing=True) from None
@@ -159,13 +163,8 @@ async def _one_try(sources: Sources, item: Download, state: _Partial) -> None:
         await state.append(item.source.text.encode())
         await state.flush()
         return
-    file, userdata = await sources.request(item.source)
-    async with sources.client.stream(
-        file,
-        userdata=userdata,
-        offset=state.size,
-        validator=state.validator,
-        max_bytes=state.size + state.budget.left,
+    async with sources.open(
+        item.source, offset=state.size, validator=state.validator, max_bytes=state.size + state.budget.left
     ) as answer:
         state.start_at(answer.start)
         state.validator = answer.validator

@@ -1,45 +1,75 @@
 """How a source of the job spec becomes a request. Files of other providers are asked for as the environment.
 
 Another provider checks a signature over the asset and a nonce that must grow. Several downloads of one environment
-share its account, in this pod and in others, and the later nonce makes the earlier one useless. So a pod signs one
-request after the other, each with the clock in nanoseconds or with what the provider says was used last, plus one, and
-asks again when it was overtaken.
+share its account there, in this pod and in others, and the later nonce makes the earlier one useless. So a pod opens
+one file of a provider after the other, each with the clock in nanoseconds or with what the provider says was used last,
+plus one, and asks again when another pod was faster. What one provider says of nonces counts for that provider only:
+otherwise it could make the environment use up the nonces of all others.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import re
 import time
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from ocean.files import UrlFile
 from ocean.keys import address_of
-from ocean.outgoing import OutgoingClient, OutgoingError, OutgoingFailed
+from ocean.outgoing import Download, OutgoingClient, OutgoingError, OutgoingFailed
 from ocean.signing import download_message, sign
 from pods.job_spec import ProviderSource, UrlSource
 
 NONCE_BYTES = 4096  # of an answer that tells a nonce
-REPEATS = 6  # of a download that another provider refused: its nonce may have been overtaken
+_LARGEST_NONCE = Decimal(10) ** 30
+_STALE = re.compile(r"expected nonce \(([^()]{1,80})\)")
 
 
 class Sources:
     """Opens the files of one job. `key`: of the environment's Ethereum account, None if the pod has none."""
 
     def __init__(self, client: OutgoingClient, key: bytes | None) -> None:
-        self.client = client
+        self._client = client
         self._key = key
-        self._turn = asyncio.Lock()
-        self._last = 0
+        self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)  # by the address that tells the nonce
+        self._last: defaultdict[str, int] = defaultdict(int)
 
-    async def request(self, source: UrlSource | ProviderSource) -> tuple[UrlFile, dict[str, Any] | None]:
-        """(what to ask for, parameters). A provider is asked with a fresh signature each time.
+    @asynccontextmanager
+    async def open(
+        self, source: UrlSource | ProviderSource, *, offset: int, validator: str | None, max_bytes: int
+    ) -> AsyncIterator[Download]:
+        """As OutgoingClient.stream. Raises OutgoingError, with the reason `nonce` when another pod was faster."""
+        async with AsyncExitStack() as stack:
+            if isinstance(source, UrlSource):
+                file, userdata = UrlFile(source.url, source.method, source.headers), source.userdata
+                stream = self._client.stream(
+                    file, userdata=userdata, offset=offset, validator=validator, max_bytes=max_bytes
+                )
+                yield await stack.enter_async_context(stream)
+                return
+            async with self._turns[source.nonce]:  # until the answer has begun: then the nonce is used up
+                stream = self._client.stream(
+                    UrlFile(source.download),
+                    userdata=await self._signed(source),
+                    offset=offset,
+                    validator=validator,
+                    max_bytes=max_bytes,
+                    same_origin=True,
+                    refusal_bytes=NONCE_BYTES,
+                )
+                try:
+                    opened = await stack.enter_async_context(stream)
+                except OutgoingFailed as failure:
+                    raise self._overtaken(source, failure) or failure from None
+            yield opened
 
-        Raises OutgoingError.
-        """
-        if isinstance(source, UrlSource):
-            return UrlFile(source.url, source.method, source.headers), source.userdata
+    async def _signed(self, source: ProviderSource) -> dict[str, Any]:
+        """The parameters of one download."""
         if self._key is None:
             raise OutgoingFailed("key", retriable=False)
         address = address_of(self._key)
@@ -55,26 +85,39 @@ class Sources:
         }
         if source.userdata:
             query["userdata"] = json.dumps(source.userdata, separators=(",", ":"))
-        return UrlFile(source.download), query
+        return query
 
-    def may_repeat(self, source: object, failure: OutgoingFailed, tries: int) -> bool:
-        """Whether a refusal may come from a nonce that somebody else has overtaken."""
-        return isinstance(source, ProviderSource) and failure.status == 400 and tries < REPEATS
+    def _overtaken(self, source: ProviderSource, failure: OutgoingFailed) -> OutgoingFailed | None:
+        """What a refusal comes to that speaks of the nonce: it tells which one was used, and is worth another try."""
+        told = _STALE.search(failure.content.decode(errors="replace")) if failure.status == 400 else None
+        if told is None:
+            return None
+        self._last[source.nonce] = max(self._last[source.nonce], _rounded_up(told[1]))
+        return OutgoingFailed("nonce", retriable=True, status=400)
 
     async def _next_nonce(self, source: ProviderSource, address: str) -> str:
-        async with self._turn:
-            used = await self._used_nonce(source, address)
-            self._last = max(time.time_ns(), self._last + 1, used + 1)
-            return str(self._last)
+        last = self._last[source.nonce] or await self._used_nonce(source, address)
+        self._last[source.nonce] = max(time.time_ns(), last + 1)
+        return str(self._last[source.nonce])
 
     async def _used_nonce(self, source: ProviderSource, address: str) -> int:
         """The nonce that the provider has seen last of this account, rounded up; 0 if it does not tell."""
         question, content = {"userAddress": address}, b""
         try:
-            async with self.client.stream(UrlFile(source.nonce), userdata=question, max_bytes=NONCE_BYTES) as answer:
+            async with self._client.stream(
+                UrlFile(source.nonce), userdata=question, max_bytes=NONCE_BYTES, same_origin=True
+            ) as answer:
                 async for chunk in answer.chunks():
                     content += chunk
-            value = Decimal(str(json.loads(content)["nonce"]))
-            return int(value.to_integral_value("ROUND_CEILING")) if value < Decimal(10) ** 30 else 0
-        except (OutgoingError, ValueError, KeyError, TypeError, InvalidOperation, RecursionError):
+            return _rounded_up(str(json.loads(content)["nonce"]))
+        except (OutgoingError, ValueError, KeyError, TypeError, RecursionError):
             return 0  # the clock alone is good unless somebody signs with a faster one
+
+
+def _rounded_up(text: str) -> int:
+    """A nonce as a whole number; 0 for what is none, or larger than anybody's clock."""
+    try:
+        value = Decimal(text)
+        return int(value.to_integral_value("ROUND_CEILING")) if 0 <= value < _LARGEST_NONCE else 0
+    except InvalidOperation:
+        return 0

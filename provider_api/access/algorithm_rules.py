@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from ocean import parameters
-from provider_api.access.asset_rules import document_known, document_shown, looked_up, wanted_order
+from provider_api.access.asset_rules import (
+    document_known,
+    document_shown,
+    fee_owner_known,
+    is_compute,
+    looked_up,
+    wanted_order,
+)
 from provider_api.access.container import container_of, hashable, problem
 from provider_api.access.facts import AssetFacts, ComputeFacts
 from provider_api.access.refusal import Refusal, Who
@@ -69,11 +76,12 @@ def _service_named(facts: ComputeFacts, item: AssetFacts) -> bool:
 
 @rule("algorithm_publisher", document_known, document_shown, _service_named)
 def algorithm_is_available(facts: ComputeFacts, item: AssetFacts) -> Refusal | None:
-    """The service exists, its files can be opened, fetched and hashed, and the container can be hashed."""
+    """The service exists, its files can be opened, fetched and hashed, and the container can be hashed. An access
+    service may be another provider's, which then tells the checksums; the pod compares the bytes with them."""
     if item.service is None:
         found = "no service with this id"
-    elif not item.files:
-        found = "files that do not open with this provider's key"
+    elif not item.files and (is_compute(item) or not item.is_served):
+        found = "files that do not open with this provider's key, and cannot be had from another one"
     elif item.digests is None:
         found = "files that cannot be fetched or are too large"
     elif not hashable(item.ddo):
@@ -91,7 +99,7 @@ def _order_looked_up(facts: ComputeFacts, item: AssetFacts) -> bool:
     return not facts.with_orders or (item.service is not None and facts.environment is not None)
 
 
-@rule("consumer", _order_looked_up)
+@rule("consumer", _order_looked_up, fee_owner_known)
 def algorithm_is_ordered(facts: ComputeFacts, item: AssetFacts) -> Refusal | None:
     """A missing transaction has no code of its own here."""
     if not facts.with_orders or item.order is not None:

@@ -54,6 +54,11 @@ def order_looked_up(facts: ComputeFacts, item: AssetFacts) -> bool:
     return not facts.with_orders or known
 
 
+def fee_owner_known(facts: ComputeFacts, item: AssetFacts) -> bool:
+    """While another provider does not answer, nobody knows whose fee an order of its asset must carry."""
+    return not facts.with_orders or item.is_served or is_compute(item)
+
+
 # --- is it named, and is it there -------------------------------------------------------------------------------------
 
 
@@ -158,7 +163,29 @@ def consumer_is_allowed(facts: ComputeFacts, item: AssetFacts) -> Refusal | None
     return _denied(item, denial, "a consumer whom the asset's credentials allow", facts.request.consumer)
 
 
-CONSUMABLE = (is_well_formed, state_allows_use, metadata_is_there, is_not_in_purgatory, consumer_is_allowed)
+@rule("publisher", well_formed, document_shown)
+def environment_is_allowed(facts: ComputeFacts, item: AssetFacts) -> Refusal | None:
+    """Ours: another provider will judge the environment's address, which downloads; better refused than failed."""
+    if item.other_provider is None or facts.environment is None or item.ddo is None:
+        return None
+    address = facts.environment.consumer_address
+    try:
+        denial = credentials.denial(item.ddo.credentials, address)
+    except (credentials.CredentialsMalformed, AddressInvalid):
+        return None  # the rule about the consumer says so
+    if denial is None:
+        return None
+    return _denied(item, denial, "credentials that allow the environment, which downloads", address)
+
+
+CONSUMABLE = (
+    is_well_formed,
+    state_allows_use,
+    metadata_is_there,
+    is_not_in_purgatory,
+    consumer_is_allowed,
+    environment_is_allowed,
+)
 
 
 def _denied(item: AssetFacts, code: str, expected: str, found: str) -> Refusal:
@@ -207,12 +234,16 @@ def compute_known(facts: ComputeFacts, item: AssetFacts) -> bool:
 
 @rule("publisher", type_known)
 def files_are_ours(facts: ComputeFacts, item: AssetFacts) -> Refusal | None:
-    """A compute service must be readable with our key. Ours: so must an access service, until inputs of other
-    providers can be fetched; the peer lets such a job start and fail."""
+    """A compute service must be readable with our key, an access service may be another provider's. Ours: that one
+    must answer and have the files now; the peer lets such a job start and fail."""
     place, expected = f"{item.place}.serviceId", "files that this provider can open and fetch"
-    if not item.files:
-        code = "compute_services_not_in_same_provider" if is_compute(item) else "remote_provider_unavailable"
-        return Refusal(place, code, expected, "files that do not open with this provider's key")
+    if is_compute(item) and not item.files:
+        found = "files that do not open with this provider's key"
+        return Refusal(place, "compute_services_not_in_same_provider", expected, found)
+    if not item.is_served or (item.other_provider is not None and not item.sources):
+        expected = "files of this provider, or of another one that answers and has them"
+        found = "files that do not open with this provider's key, and cannot be had from another one"
+        return Refusal(place, "remote_provider_unavailable", expected, found)
     if not item.sources:
         return Refusal(place, "files_unavailable", expected, "a kind of file that cannot be had here", "operator")
     return None
@@ -234,7 +265,7 @@ def parameters_fit(facts: ComputeFacts, item: AssetFacts) -> Refusal | None:
     return None
 
 
-@rule("consumer", order_looked_up)
+@rule("consumer", order_looked_up, fee_owner_known)
 def is_ordered(facts: ComputeFacts, item: AssetFacts) -> Refusal | None:
     if not facts.with_orders or item.order is not None:
         return None

@@ -9,6 +9,7 @@ from ocean.chain.orders import Order
 from ocean.ddo import DDO, Service
 from ocean.files import File
 from pods.job_spec import Source
+from provider_api.access.other_providers import OtherProvider
 from provider_api.access.request import AssetRequest, ComputeRequest
 from provider_api.jobs.environment import Environment
 from provider_api.settings import PolicySettings
@@ -22,12 +23,23 @@ class AssetFacts:
     ddo: DDO | None = None  # with `nft.state` and `nft.owner` read from the chain; None: the DID does not resolve
     service: Service | None = None
     files: tuple[File, ...] | None = None  # None: not readable with our key
+    other_provider: OtherProvider | None = None  # whose files and order these are; None: ours, or nobody's who answers
     sources: tuple[Source, ...] | None = None  # where a job gets the files from; None: nowhere
     digests: tuple[str, ...] | None = None  # of an algorithm's files; None: they could not be fetched
     order: Order | None = None  # None: not verified, see `order_problem`
     order_problem: str = ""  # code for the log
     fee_decimals: int = 18  # of the fee token of the asset's chain
     free: bool = False  # the asset's chain takes no fees (fee token is the zero address)
+
+    @property
+    def is_served(self) -> bool:
+        """We have its files, or another provider says that it has them."""
+        return bool(self.files) or self.other_provider is not None
+
+    @property
+    def own_order(self) -> Order | None:
+        """The order if it was made with our fee: those of other providers pay for nothing here."""
+        return self.order if self.other_provider is None else None
 
     @property
     def place(self) -> str:

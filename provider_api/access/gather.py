@@ -15,12 +15,13 @@ import structlog
 
 from ocean import parameters
 from ocean.addresses import ZERO, AddressInvalid
-from ocean.chain.orders import Order, OrderInvalid, OrderRequest
+from ocean.chain.orders import Order, OrderInvalid, OrderRequest, normal_hash
 from ocean.ddo import DDO, Service
 from ocean.file_lists import FilesUnreadable, decode_files
 from ocean.files import File, FileObjectInvalid, parse_file
-from pods.job_spec import Source
+from pods.job_spec import ProviderSource, Source
 from provider_api.access.facts import AssetFacts, ComputeFacts
+from provider_api.access.other_providers import OtherProvider, OtherProviders
 from provider_api.access.request import AssetRequest, ComputeRequest
 from provider_api.chains import Chain, Chains
 from provider_api.files.files import Files
@@ -42,9 +43,10 @@ class FactFinder:
         chains: Chains,
         environments: Environments,
         files: Files,
+        others: OtherProviders,
     ) -> None:
         self._settings, self._keys = settings, keys
-        self._chains, self._environments, self._files = chains, environments, files
+        self._chains, self._environments, self._files, self._others = chains, environments, files, others
 
     async def for_start(self, request: ComputeRequest) -> ComputeFacts:
         """Facts about a start. Raises ChainUnavailable, ArgoError."""
@@ -110,9 +112,17 @@ class FactFinder:
         if service is None:
             return item
         files = self._decoded(ddo, service)
+        other = None
+        if files is None and service.type == "access":
+            other = await self._others.find(service.service_endpoint, chain.chain_id)
+        contents = (
+            self._contents(request, item.request, service, files)
+            if other is None
+            else self._contents_of(other, request, item.request, ddo, service)
+        )
         (sources, digests), ordered, decimals = await asyncio.gather(
-            self._contents(request, item.request, service, files),
-            self._order(request, item.request, ddo, service, environment, chain, now, lenient=lenient),
+            contents,
+            self._order(request, item.request, ddo, service, environment, chain, now, other, lenient=lenient),
             chain.fee_decimals(),
         )
         order = ordered if isinstance(ordered, Order) else None
@@ -120,6 +130,7 @@ class FactFinder:
         return replace(
             item,
             files=files,
+            other_provider=other,
             sources=sources,
             digests=digests,
             order=order,
@@ -158,6 +169,37 @@ class FactFinder:
         )
         return sources, digests
 
+    async def _contents_of(
+        self, other: OtherProvider, request: ComputeRequest, asset: AssetRequest, ddo: DDO, service: Service
+    ) -> tuple[tuple[Source, ...] | None, tuple[str, ...] | None]:
+        """The same for files of another provider: the job asks it for each of them, as the environment."""
+        try:
+            userdata = file_parameters(service, asset.userdata)
+        except parameters.ParameterRefused:
+            userdata = None  # a rule will say so
+        wanted = asset is request.algorithm.asset
+        told = await self._others.digests(other, ddo.id, service.id, userdata, wanted=wanted)
+        if told is None:
+            return None, None
+        try:
+            tx_hash = normal_hash(asset.transfer_tx_id)
+        except OrderInvalid:
+            tx_hash = ""  # a rule will say so, or these are facts for quotes
+        sources = tuple(
+            ProviderSource(
+                download=other.download,
+                nonce=other.nonce,
+                did=ddo.id,
+                service_id=service.id,
+                tx=tx_hash,
+                index=index,
+                userdata=userdata,
+            )
+            for index in range(len(told))
+        )
+        digests = tuple(digest for digest in told if digest is not None)
+        return sources, digests if wanted and len(digests) == len(told) else None
+
     async def _raw(self, request: ComputeRequest) -> tuple[tuple[Source, ...], tuple[str, ...] | None]:
         """The file of a raw algorithm and its digest; both () if it brings its code along."""
         algorithm = request.algorithm
@@ -180,10 +222,12 @@ class FactFinder:
         environment: Environment | None,
         chain: Chain,
         now: float,
+        other: OtherProvider | None,
         *,
         lenient: bool,
     ) -> Order | str:
-        """The verified order, or the code of what is wrong with it."""
+        """The verified order, or the code of what is wrong with it. An order at another provider is one for a download:
+        it carries that one's fee, in any token and for no environment, and only the service's time limit ends it."""
         if not asset.transfer_tx_id:
             return "no_transaction"
         if environment is None:
@@ -196,11 +240,11 @@ class FactFinder:
             service_index=ddo.service_index(service.id) or 0,
             timeout=service.timeout,
             sender=request.consumer,
-            fee_address=self._keys.address,
-            fee_token=chain.fee_token,
-            environment=environment.id,
+            fee_address=self._keys.address if other is None else other.address,
+            fee_token=chain.fee_token if other is None else None,
+            environment=environment.id if other is None else None,
             required_consumer=environment.consumer_address,
-            lenient=lenient,
+            lenient=lenient or other is not None,
         )
         try:
             return await chain.verify_order(question, now)

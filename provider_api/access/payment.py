@@ -3,12 +3,13 @@
 All orders of a job share one end, the largest `validUntil` among them. One single order must carry the fee from now to
 that end: fees are not added up. The first dataset that does is the carrier, then the algorithm; in a free environment
 it is the first dataset. The carrier's transaction is the job's agreement id. (The peer takes the last one that pays,
-which makes the agreement id of a free environment the algorithm's order.)
+which makes the agreement id of a free environment the algorithm's order.) Orders of other providers' assets carry the
+fees of those, so they neither pay here nor say how long a job is paid.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -26,6 +27,11 @@ class Carrier:
     paid_until: int | None  # None: no end
 
 
+def own_orders(assets: Iterable[AssetFacts]) -> Iterator[Order]:
+    """The verified orders that were made with our fee."""
+    return (order for asset in assets if (order := asset.own_order) is not None)
+
+
 def last_valid_until(orders: Iterable[Order]) -> int:
     """The largest `validUntil`; 0 only if no order has an end."""
     return max((order.valid_until for order in orders), default=0)
@@ -38,22 +44,23 @@ def required_fee(price: Decimal, asset: AssetFacts, valid_until: int, now: float
 
 def pays(price: Decimal, asset: AssetFacts, valid_until: int, now: float) -> bool:
     """Whether the asset's own verified order carries the fee. Where a price is set, nothing is never enough."""
-    if asset.order is None:
+    order = asset.own_order
+    if order is None:
         return False
     if price == 0 or asset.free:
         return True
-    if valid_until == 0 or asset.order.fee_amount == 0:
+    if valid_until == 0 or order.fee_amount == 0:
         return False
-    return sufficient(asset.order.fee_amount, required_fee(price, asset, valid_until, now), asset.fee_decimals)
+    return sufficient(order.fee_amount, required_fee(price, asset, valid_until, now), asset.fee_decimals)
 
 
 def find_carrier(price: Decimal, assets: Iterable[AssetFacts], now: float, minimum_seconds: int) -> Carrier | None:
     """The order that pays for the job, None if no single one does."""
-    ordered = [asset for asset in assets if asset.order is not None]
-    end = last_valid_until(asset.order for asset in ordered if asset.order is not None)
-    for asset in ordered:
-        if asset.order is not None and pays(price, asset, end, now):
-            return Carrier(asset.order, asset.chain_id, _paid_until(asset.order, end, now, minimum_seconds))
+    candidates = list(assets)
+    end = last_valid_until(own_orders(candidates))
+    for asset in candidates:
+        if (order := asset.own_order) is not None and pays(price, asset, end, now):
+            return Carrier(order, asset.chain_id, _paid_until(order, end, now, minimum_seconds))
     return None
 
 

@@ -9,16 +9,23 @@ Per item one of three answers, which clients tell apart by their keys:
 A start that follows the answers is accepted: `validOrder` alone is the transaction that was checked (the peer answers
 the original purchase, whose fee may be over), and whenever no valid order carries the environment's fee, one item is
 asked to carry it (the peer may ask for nothing and then refuse the start).
+
+An asset of another provider is quoted by that one, as for a download by the environment. Its order carries no fee of
+ours, so it is never the one that is asked to.
 """
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from ocean import fees
+from ocean.fees import Quote
 from provider_api.access import payment, rules
 from provider_api.access.facts import AssetFacts, ComputeFacts
+from provider_api.access.other_providers import OtherProviders
 from provider_api.access.request_rules import end_is_possible
 from provider_api.chains import Chains
 from provider_api.errors import Refused
@@ -46,7 +53,27 @@ def require_quotable(facts: ComputeFacts) -> None:
         raise Refused(sentence) if sentence is not None else refusal.error()
 
 
-def make_quotes(facts: ComputeFacts, valid_until: int, keys: ProviderKeys, chains: Chains) -> dict[str, Any]:
+async def ask_other_providers(facts: ComputeFacts, others: OtherProviders) -> dict[str, Quote]:
+    """What must be ordered at other providers, by the asset's place. Raises Refused if one of them does not say."""
+    wanted = [asset for asset in facts.assets() if asset.other_provider is not None and asset.order is None]
+    found = await asyncio.gather(*(_asked(facts, asset, others) for asset in wanted))
+    quotes: dict[str, Quote] = {}
+    for asset, quote in zip(wanted, found, strict=True):
+        if quote is None:
+            raise Refused({f"{asset.place}.serviceId": "remote_provider_unavailable"})
+        quotes[asset.place] = quote
+    return quotes
+
+
+async def _asked(facts: ComputeFacts, asset: AssetFacts, others: OtherProviders) -> Quote | None:
+    if asset.other_provider is None or asset.ddo is None or asset.service is None or facts.environment is None:
+        raise LookupError("quotes are asked for assets that have passed the rules")
+    return await others.quote(asset.other_provider, asset.ddo.id, asset.service, facts.environment.consumer_address)
+
+
+def make_quotes(
+    facts: ComputeFacts, valid_until: int, keys: ProviderKeys, chains: Chains, of_others: Mapping[str, Quote]
+) -> dict[str, Any]:
     """The whole answer, for facts that have passed `require_quotable` and `require_period`."""
     items = [_Item(asset, _needs_renewal(asset, valid_until)) for asset in facts.assets()]
     carrier, end = _carrier(facts, [item.after_renewal(valid_until) for item in items], valid_until)
@@ -57,10 +84,12 @@ def make_quotes(facts: ComputeFacts, valid_until: int, keys: ProviderKeys, chain
             answers.append({"validOrder": order.tx_hash})
             continue
         until = end if carries else valid_until
-        quote = _quote(facts, item.asset, keys, chains, carries=carries, valid_until=until)
+        quote = of_others.get(item.asset.place)
+        if quote is None:
+            quote = _quote(facts, item.asset, keys, chains, carries=carries, valid_until=until)
         datatoken = item.asset.service.datatoken_address if item.asset.service is not None else ""
         renewed = {"validOrder": order.start_tx_hash} if order is not None else {}
-        answers.append({"datatoken": datatoken, "providerFee": quote} | renewed)
+        answers.append({"datatoken": datatoken, "providerFee": quote.to_json()} | renewed)
     count = len(facts.datasets)
     published = {"algorithm": answers[count]} if facts.algorithm is not None else {}
     return {"datasets": answers[:count]} | published
@@ -79,7 +108,8 @@ class _Item:
 
 
 def _needs_renewal(asset: AssetFacts, valid_until: int) -> bool:
-    order = asset.order
+    """Fees of other providers do not end with a job."""
+    order = asset.own_order
     return order is not None and (order.fee_expired or 0 < order.valid_until < valid_until)
 
 
@@ -90,25 +120,25 @@ def _carrier(facts: ComputeFacts, assets: list[AssetFacts], valid_until: int) ->
     """
     environment = facts.environment
     price = environment.price_per_minute if environment is not None else 0
-    end = max([valid_until, *(asset.order.valid_until for asset in assets if asset.order is not None)])
+    end = max(valid_until, payment.last_valid_until(payment.own_orders(assets)))
     if environment is None or price == 0:
         return None, end
     if any(payment.pays(environment.price_per_minute, asset, end, facts.now) for asset in assets):
         return None, end
-    paying = [place for place, asset in enumerate(assets) if not asset.free]
+    paying = [place for place, asset in enumerate(assets) if not asset.free and asset.other_provider is None]
     to_order = [place for place in paying if assets[place].order is None]
     return next(iter(to_order or paying), None), end
 
 
 def _quote(
     facts: ComputeFacts, asset: AssetFacts, keys: ProviderKeys, chains: Chains, *, carries: bool, valid_until: int
-) -> dict[str, Any]:
+) -> Quote:
     environment, service = facts.environment, asset.service
     chain = chains.find(asset.chain_id)
-    if environment is None or service is None or chain is None:
-        raise LookupError("quotes are made for assets that have passed the rules")
+    if environment is None or service is None or chain is None or asset.other_provider is not None:
+        raise LookupError("quotes are made for our assets that have passed the rules")
     price = environment.price_per_minute
-    quote = fees.make_quote(
+    return fees.make_quote(
         keys.private_key,
         environment=environment.id,
         datatoken=service.datatoken_address,
@@ -118,4 +148,3 @@ def _quote(
         valid_until=valid_until,
         now=facts.now,
     )
-    return quote.to_json()

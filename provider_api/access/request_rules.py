@@ -55,14 +55,14 @@ def environment_serves_the_chains(facts: ComputeFacts) -> Refusal | None:
 
 def _some_order_known(facts: ComputeFacts) -> bool:
     """Where no order could be verified, the rules about orders have said so."""
-    return not facts.with_orders or (environment_known(facts) and any(item.order for item in facts.assets()))
+    return not facts.with_orders or (environment_known(facts) and any(item.own_order for item in facts.assets()))
 
 
 @rule("consumer", _some_order_known)
 def fee_is_paid(facts: ComputeFacts) -> Refusal | None:
     if not facts.with_orders or payment.carrier_of(facts) is not None:
         return None
-    orders = [item.order for item in facts.assets() if item.order is not None]
+    orders = list(payment.own_orders(facts.assets()))
     end = payment.last_valid_until(orders)
     price = facts.environment.price_per_minute if facts.environment is not None else 0
     expected = f"one order that carries the environment's fee, {price} per minute, until {end or 'an end'} (Unix time)"

@@ -168,11 +168,10 @@ def _algorithm(facts: ComputeFacts, entrypoint: str) -> job_spec.Algorithm:
 
 
 def _annotations(facts: ComputeFacts, owner_text: str, carrier: payment.Carrier) -> dict[str, str]:
-    orders = [item.order for item in facts.assets() if item.order is not None]
     return {
         names.OWNER_TEXT: owner_text,
         names.AGREEMENT_ID: carrier.order.tx_hash,
         names.ALGORITHM_DID: facts.request.algorithm.asset.document_id,
         names.INPUT_DIDS: json.dumps([item.request.document_id for item in facts.datasets], separators=(",", ":")),
-        names.VALID_UNTIL: str(payment.last_valid_until(orders)),
+        names.VALID_UNTIL: str(payment.last_valid_until(payment.own_orders(facts.assets()))),
     }

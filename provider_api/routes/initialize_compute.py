@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from provider_api.access.quotes import make_quotes, require_period, require_quotable
+from provider_api.access.quotes import ask_other_providers, make_quotes, require_period, require_quotable
 from provider_api.access.request import read_quote
 from provider_api.errors import Refused
 from provider_api.fields import (
@@ -55,4 +55,5 @@ async def initialize_compute(request: Request) -> Response:
     require_quotable(facts)
     require_period(valid_until, facts)
     require_room_in_workflow(facts, services.settings, services.keys)
-    return json_response(make_quotes(facts, valid_until, services.keys, services.chains))
+    of_others = await ask_other_providers(facts, services.other_providers)
+    return json_response(make_quotes(facts, valid_until, services.keys, services.chains, of_others))

@@ -12,8 +12,9 @@ from ocean.chain.orders import Order
 from ocean.ddo import DDO
 from ocean.files import UrlFile
 from ocean.trust import container_checksum
-from pods.job_spec import UrlSource
+from pods.job_spec import ProviderSource, UrlSource
 from provider_api.access.facts import AssetFacts, ComputeFacts
+from provider_api.access.other_providers import OtherProvider
 from provider_api.access.request import AlgorithmRequest, AssetRequest, ComputeRequest
 from provider_api.jobs.environment import Environment
 from provider_api.settings import PolicySettings
@@ -28,6 +29,13 @@ DIGEST = "ca" * 32
 ALGORITHM_DID = "did:op:" + "a" * 64
 NFT = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
 TOKEN = "0x5FbDB2315678afecb367f032d93F642f64180aa3"
+OTHER = OtherProvider(
+    address="0x15d34AAf54267DB7D7c367839AAf71A00a2C6A65",
+    download="http://other.example/api/services/download",
+    nonce="http://other.example/api/services/nonce",
+    fileinfo="http://other.example/api/services/fileinfo",
+    initialize="http://other.example/api/services/initialize",
+)
 
 
 def did(number: int) -> str:
@@ -121,6 +129,17 @@ def dataset(number: int = 0, **changes: Any) -> AssetFacts:
 
 def algorithm(**changes: Any) -> AssetFacts:
     return asset("algorithm", document(ALGORITHM_DID, "algorithm"), **changes)
+
+
+def of_another(item: AssetFacts, **changes: Any) -> AssetFacts:
+    """An asset of another provider, with an order made there: for a download, without an end."""
+    if item.ddo is None:
+        raise LookupError("an asset of another provider has a document")
+    source = ProviderSource(
+        download=OTHER.download, nonce=OTHER.nonce, did=item.ddo.id, service_id="svc", tx="0x" + "1" * 64, index=0
+    )
+    bought = order(environment=None, valid_until=0)
+    return replace(item, files=None, other_provider=OTHER, sources=(source,), order=bought, **changes)
 
 
 def raw(**changes: Any) -> AlgorithmRequest:

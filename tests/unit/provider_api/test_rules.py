@@ -20,6 +20,7 @@ from tests.support.provider_facts import (
     CHECKSUM,
     CONSUMER,
     DIGEST,
+    ENVIRONMENT_ADDRESS,
     PUBLISHER,
     RIGHT_CONTAINER_CHECKSUM,
     algorithm,
@@ -29,6 +30,7 @@ from tests.support.provider_facts import (
     document,
     environment,
     facts,
+    of_another,
     order,
     raw,
 )
@@ -79,6 +81,17 @@ def denied(asset_did: str, code: str) -> str:
     return f"Error: Access to asset {asset_did} was denied with code: ConsumableCodes.{code}."
 
 
+def foreign(change: Change = lambda d: None, **changes: Any) -> AssetFacts:
+    """An access dataset of another provider, the second of a job."""
+
+    def access(d: dict[str, Any]) -> None:
+        d["services"][0].update(type="access")
+        change(d)
+
+    return replace(of_another(spoiled(access, 1)), **changes)
+
+
+THE_ENVIRONMENT = [{"type": "address", "values": [ENVIRONMENT_ADDRESS]}]
 SOMEBODY = [{"type": "address", "values": ["0x" + "d" * 40]}]
 ME = [{"type": "address", "values": [CONSUMER.upper().replace("0X", "0x")]}]
 DENY = PolicySettings(trusted_lists_empty="deny")
@@ -175,6 +188,31 @@ REFUSED: dict[str, tuple[ComputeFacts, str, str]] = {
     "ours foreign access": (
         facts((dataset(), replace(spoiled(lambda d: d["services"][0].update(type="access"), 1), files=None))),
         "datasets[1].serviceId", "remote_provider_unavailable"),
+    "ours another provider has no such files": (
+        facts((dataset(), foreign(sources=None))), "datasets[1].serviceId", "remote_provider_unavailable"),
+    "ours another provider's dataset is not ordered": (
+        facts((dataset(), foreign(order=None))), "datasets[1].serviceId", "order_invalid"),
+    "ours another provider's compute service": (
+        facts((dataset(), of_another(dataset(1)))), "datasets[1].serviceId", "compute_services_not_in_same_provider"),
+    "ours another provider's main dataset": (
+        facts((of_another(dataset()),)), "dataset.serviceId", "compute_services_not_in_same_provider"),
+    "ours the environment may not download": (
+        facts((dataset(), foreign(credentials(deny=THE_ENVIRONMENT)))), "datasets[1]",
+        denied(did(1), "CREDENTIAL_IN_DENY_LIST")),
+    "ours only the consumer may use it": (
+        facts((dataset(), foreign(credentials(allow=ME)))), "datasets[1]",
+        denied(did(1), "CREDENTIAL_NOT_IN_ALLOW_LIST")),
+    "ours another provider's algorithm without checksums": (
+        facts(published=of_another(algorithm(digests=None))), "algorithm", "file_unavailable"),
+    "ours another provider's algorithm of a compute service": (
+        facts(published=of_another(
+            spoiled_algorithm(lambda d: d["services"][0].update(type="compute", compute={})))),
+        "algorithm", "file_unavailable"),
+    "ours another provider's algorithm is not ordered": (
+        facts(published=replace(of_another(algorithm()), order=None)), "algorithm", "in_use_or_not_on_chain"),
+    "ours another provider's algorithm has changed": (
+        replace(trusting(did=ALGORITHM_DID, filesChecksum="00" * 32), algorithm=of_another(algorithm())), "dataset",
+        "algorithm_file_checksum_mismatch"),
     "C9 publisher": (
         facts((compute(publisherTrustedAlgorithmPublishers=["0x" + "d" * 40]),)), "dataset",
         "not_trusted_algo_publisher"),
@@ -213,6 +251,10 @@ REFUSED: dict[str, tuple[ComputeFacts, str, str]] = {
     "C15 order": (facts((replace(dataset(), order=None),)), "dataset.serviceId", "order_invalid"),
     "C15 order, second": (
         facts((dataset(), replace(dataset(1), order=None))), "datasets[1].serviceId", "order_invalid"),
+    "E another provider's orders pay for nothing": (
+        facts((dataset(), foreign(order=order(fee_amount=10**24, valid_until=1_700_000_600))),
+              of_another(algorithm(), ), environment=environment(price_per_minute=1)),
+        "order", "fees_not_paid"),
     "D1 algorithm order": (facts(published=replace(algorithm(), order=None)), "algorithm", "in_use_or_not_on_chain"),
     "D3 raw without code": (
         facts((raw_allowed(),), raw_algorithm=raw(rawcode="", remote="x")), "algorithm",
@@ -276,6 +318,17 @@ ACCEPTED: dict[str, ComputeFacts] = {
     "allowed in other letters": facts((spoiled(credentials(allow=ME)),)),
     "second address entry": facts((spoiled(credentials(allow=SOMEBODY + ME)),)),
     "access service beside": facts((dataset(), spoiled(lambda d: d["services"][0].update(type="access"), 1))),
+    "dataset of another provider": facts((dataset(), foreign())),
+    "both of another provider": facts((dataset(), foreign(), dataset(2)), of_another(algorithm())),
+    "trusted algorithm of another provider": replace(
+        trusting(did=ALGORITHM_DID, filesChecksum=DIGEST), algorithm=of_another(algorithm())
+    ),
+    "the environment is not judged for our own assets": facts((spoiled(credentials(allow=ME)),)),
+    "paid beside another provider's order": facts(
+        (replace(dataset(), order=order(fee_amount=10**19)), foreign()),
+        of_another(algorithm()),
+        environment=environment(price_per_minute=1),
+    ),
     "access services have no policy": facts(
         (
             raw_allowed(),
@@ -321,6 +374,16 @@ ACCEPTED: dict[str, ComputeFacts] = {
 @pytest.mark.parametrize("name", ACCEPTED)
 def test_accepted(name: str) -> None:
     assert judge(ACCEPTED[name]) is None
+
+
+def test_an_absent_provider_is_named_once() -> None:
+    """Whose fee an order must carry is not known then."""
+    away = foreign(other_provider=None, sources=None, order=None)
+    (refusal,) = judge_all(facts((dataset(), away)))
+    assert (refusal.rule, refusal.place) == ("files_are_ours", "datasets[1].serviceId")
+    gone = replace(of_another(algorithm()), other_provider=None, sources=None, digests=None, order=None)
+    (refusal,) = judge_all(facts(published=gone))
+    assert (refusal.rule, refusal.place) == ("algorithm_is_available", "algorithm")
 
 
 def test_quotes_need_no_orders() -> None:

@@ -18,12 +18,23 @@ from hypothesis import strategies as st
 from provider_api.access.facts import AssetFacts, ComputeFacts
 from provider_api.access.refusal import Refusal
 from provider_api.access.rules import in_order, judge, judge_all
-from tests.support.provider_facts import ALGORITHM_DID, CONSUMER, asset, did, document, facts, raw
+from tests.support.provider_facts import (
+    ALGORITHM_DID,
+    CONSUMER,
+    ENVIRONMENT_ADDRESS,
+    OTHER,
+    asset,
+    did,
+    document,
+    facts,
+    raw,
+)
 
 pytestmark = pytest.mark.unit
 
 Document = dict[str, Any]
 ME = [{"type": "address", "values": [CONSUMER]}]
+THE_ENVIRONMENT = [{"type": "address", "values": [ENVIRONMENT_ADDRESS]}]
 SOMEBODY = [{"type": "address", "values": ["0x" + "d" * 40]}]
 
 
@@ -119,6 +130,12 @@ OF_DATASET = (
     Fault("raw not allowed", compute(allowRawAlgorithm=False), needs="raw"),
 )
 OF_ALGORITHM = (
+    Fault("another provider", facts=(("files", None), ("other_provider", OTHER)), needs="never"),
+    Fault(
+        "environment denied",
+        lambda d: d.update(credentials={"deny": THE_ENVIRONMENT}),
+        facts=(("files", None), ("other_provider", OTHER)),
+    ),
     Fault("a dataset", lambda d: d.get("metadata", {}).update(type="dataset")),
     Fault("files away", facts=(("digests", None),)),
     Fault("no container", lambda d: d.get("metadata", {}).pop("algorithm", None)),
@@ -174,6 +191,7 @@ CAUSES = {
     "metadata_is_there": {"no metadata"},
     "is_not_in_purgatory": {"purgatory"},
     "consumer_is_allowed": {"not allowed", "denied", "credentials malformed"},
+    "environment_is_allowed": {"environment denied", "not allowed"},
     "did_is_given": {"no did"},
     "order_is_given": {"no order named"},
     "service_is_given": {"no service named"},

@@ -150,6 +150,7 @@ ACCEPTED: list[tuple[str, Evidence, dict[str, Any], float]] = [
     ("second of two in one transaction", seen(started(1), fee(), started(0), fee()), {}, NOW),
     ("first of two in one transaction", seen(started(0), fee(), started(1), fee(quote(OTHER))), {}, NOW),
     ("logs of others around it", seen(started(9, address=NFT), started(), fee(address=OCEAN), fee()), {}, NOW),
+    ("in any token, where that does not matter", quoted(fee_token=NFT), {"fee_token": None}, NOW),
     ("bundle through the factory", seen(started(payer=FACTORY), fee()), {}, NOW),
     ("reuse", evidence(*reuse_chain(1)), {}, NOW),
     ("reuse of a reuse", evidence(*reuse_chain(2)), {}, NOW),
