@@ -58,9 +58,11 @@ class Caller:
     @asynccontextmanager
     async def open(cls, service: Service, key: LocalAccount) -> AsyncIterator[Self]:
         network = await service.network()
-        async with httpx.AsyncClient(base_url=service.url, timeout=60, trust_env=False) as http:
-            yield cls(service, network, key, http)
-        await network.close()
+        try:
+            async with httpx.AsyncClient(base_url=service.url, timeout=60, trust_env=False) as http:
+                yield cls(service, network, key, http)
+        finally:
+            await network.close()
 
     @property
     def address(self) -> str:

@@ -106,7 +106,7 @@ async def test_all_jobs_of_an_account(service: Service, open_dataset: DDO, algor
         running = await started(caller, open_dataset, sleeping("0000"))
         await caller.reached(running["jobId"], 40)
         answer = await delete(caller)
-        assert {job["jobId"] for job in answer.json()} == {done["jobId"], running["jobId"]}
+        assert {job["jobId"] for job in answer.json()} >= {done["jobId"], running["jobId"]}  # other tests' as well
         assert await caller.jobs() == []
         assert [job["jobId"] for job in await other.jobs(jobId=theirs["jobId"])] == [theirs["jobId"]]
 
