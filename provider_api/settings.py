@@ -170,6 +170,16 @@ class PolicySettings(_Group):
     """Report failures 41 and 62 as 70, for callers that wait for a status above 60; reason and exit code still tell."""
 
 
+class OperatorSettings(_Group):
+    providers: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """Who may use the Operator-Service API: a name of your choice for each Ocean Provider, and the addresses that sign
+    for it (several while its key is being changed). JSON. Empty: the API is not there."""
+    admins: tuple[SecretStr, ...] = ()
+    """Values of the header `Admin` that open its administrative calls; empty: none does."""
+    nonce_window_seconds: float = Field(default=300.0, gt=0)
+    """How far a provider's clock, of which its nonces are made, may differ from ours."""
+
+
 class LogSettings(_Group):
     json_lines: bool = False
     """One JSON object per line (in pods) instead of text for people."""
@@ -200,6 +210,7 @@ class Settings(BaseSettings):
     access: AccessSettings = AccessSettings()
     limits: LimitSettings = LimitSettings()
     policy: PolicySettings = PolicySettings()
+    operator: OperatorSettings = OperatorSettings()
     log: LogSettings = LogSettings()
 
     @classmethod

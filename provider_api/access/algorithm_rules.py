@@ -80,7 +80,7 @@ def algorithm_is_available(facts: ComputeFacts, item: AssetFacts) -> Refusal | N
     service may be another provider's, which then tells the checksums; the pod compares the bytes with them."""
     if item.service is None:
         found = "no service with this id"
-    elif not item.files and (is_compute(item) or not item.is_served):
+    elif not item.is_served:
         found = "files that do not open with this provider's key, and cannot be had from another one"
     elif item.digests is None:
         found = "files that cannot be fetched or are too large"

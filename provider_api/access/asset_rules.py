@@ -237,7 +237,7 @@ def files_are_ours(facts: ComputeFacts, item: AssetFacts) -> Refusal | None:
     """A compute service must be readable with our key, an access service may be another provider's. Ours: that one
     must answer and have the files now; the peer lets such a job start and fail."""
     place, expected = f"{item.place}.serviceId", "files that this provider can open and fetch"
-    if is_compute(item) and not item.files:
+    if is_compute(item) and not item.is_served:
         found = "files that do not open with this provider's key"
         return Refusal(place, "compute_services_not_in_same_provider", expected, found)
     if not item.is_served or (item.other_provider is not None and not item.sources):

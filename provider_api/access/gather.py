@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import structlog
 
-from ocean.addresses import ZERO, AddressInvalid
+from ocean.addresses import ZERO, AddressInvalid, canonical
 from ocean.chain.orders import Order, OrderInvalid, OrderRequest
 from ocean.ddo import DDO, Service
 from provider_api.access.contents import Contents
@@ -110,8 +110,8 @@ class FactFinder:
             return item
         files = self._contents.opened(ddo, service)
         other = None
-        if files is None and service.type == "access":
-            other = await self._others.find(service.service_endpoint, chain.chain_id)
+        if files is None:
+            other = await self._other(request, service, chain)
         hashed = item.request is request.algorithm.asset
         contents = (
             self._contents.of_ours(item.request, service, files, hashed=hashed)
@@ -136,6 +136,16 @@ class FactFinder:
             fee_decimals=decimals,
         )
 
+    async def _other(self, request: ComputeRequest, service: Service, chain: Chain) -> OtherProvider | None:
+        """Whose files these are, if they may be used here: access services are anybody's, a compute service must be the
+        provider's that starts the job."""
+        if service.type != "access" and request.terms is None:
+            return None
+        other = await self._others.find(service.service_endpoint, chain.chain_id)
+        if other is None or service.type == "access" or request.terms is None:
+            return other
+        return other if canonical(other.address) in request.terms.addresses else None
+
     async def _order(
         self,
         request: ComputeRequest,
@@ -155,6 +165,8 @@ class FactFinder:
             return "no_transaction"
         if environment is None:
             return "no_environment"
+        callers = request.terms.addresses if request.terms is not None else frozenset()
+        download = other is not None and canonical(other.address) not in callers
         question = OrderRequest(
             tx_hash=asset.transfer_tx_id,
             nft=ddo.nft_address,
@@ -165,9 +177,9 @@ class FactFinder:
             sender=request.consumer,
             fee_address=self._keys.address if other is None else other.address,
             fee_token=chain.fee_token if other is None else None,
-            environment=environment.id if other is None else None,
+            environment=None if download else environment.id,
             required_consumer=environment.consumer_address,
-            lenient=lenient or other is not None,
+            lenient=lenient or download,
         )
         try:
             return await chain.verify_order(question, now)

@@ -16,6 +16,7 @@ from decimal import Decimal
 from ocean.chain.orders import Order
 from ocean.fees import GRACE_SECONDS, MAX_ORDERING_SECONDS, fee_amount, sufficient
 from provider_api.access.facts import AssetFacts, ComputeFacts
+from provider_api.access.request import ProviderTerms
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +69,19 @@ def carrier_of(facts: ComputeFacts) -> Carrier | None:
     """The order that pays for the job in its environment, None if there is none."""
     if facts.environment is None:
         return None
+    if facts.request.terms is not None:
+        return _carrier_on_terms(facts, facts.request.terms)
     price = facts.environment.price_per_minute
     return find_carrier(price, facts.assets(), facts.now, facts.minimum_paid_seconds)
+
+
+def _carrier_on_terms(facts: ComputeFacts, terms: ProviderTerms) -> Carrier | None:
+    """A provider that starts a job has taken its fee itself: any verified order will do, best the one it names."""
+    ordered = [(asset, asset.order) for asset in facts.assets() if asset.order is not None]
+    named = [(asset, order) for asset, order in ordered if order.tx_hash == terms.agreement_id]
+    for asset, order in (*named, *ordered):
+        return Carrier(order, asset.chain_id, terms.valid_until or None)
+    return None
 
 
 def _paid_until(order: Order, end: int, now: float, minimum_seconds: int) -> int | None:

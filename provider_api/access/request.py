@@ -45,6 +45,17 @@ class AlgorithmRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class ProviderTerms:
+    """What a provider says of a job that it starts here for its consumer. It has taken the fee; the order that paid it
+    is the job's agreement, and `valid_until` (Unix seconds, 0: no end) is when it stops covering the job."""
+
+    provider: str  # canonical address of the caller
+    addresses: frozenset[str]  # all of that provider's, canonical
+    agreement_id: str
+    valid_until: int
+
+
+@dataclass(frozen=True, slots=True)
 class ComputeRequest:
     datasets: tuple[AssetRequest, ...]
     algorithm: AlgorithmRequest
@@ -52,6 +63,7 @@ class ComputeRequest:
     consumer: str  # canonical
     output: Any = None
     additional_invalid: bool = False
+    terms: ProviderTerms | None = None  # None: the consumer asks, and pays us
 
 
 def read_start(given: Input, consumer: str) -> ComputeRequest:

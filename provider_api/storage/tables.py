@@ -38,6 +38,16 @@ revoked_tokens = Table(
     Column("expires_at", BigInteger, nullable=False, index=True),  # Unix seconds
 )
 
+# Nonces that providers have used on the Operator-Service API, for as long as their time is accepted.
+provider_calls = Table(
+    "provider_calls",
+    metadata,
+    Column("signer", String(42), primary_key=True),  # address, lower case
+    Column("nonce", String(80), primary_key=True),  # normal form
+    Column("digest", String(64), nullable=False),  # SHA-256 of the call's content, hex
+    Column("used_at", Float, nullable=False, index=True),  # Unix seconds
+)
+
 _TAKEN = text("state IN ('open', 'submitted')")
 
 # What makes "one unfinished job per order" true whatever races.
