@@ -8,7 +8,7 @@ from typing import Any
 
 from ocean import ecies
 from ocean.addresses import AddressInvalid, canonical, checksum
-from ocean.ddo import UNBOUND_VERSION
+from ocean.ddo import DDO, UNBOUND_VERSION, Service
 from ocean.files import File, FileObjectInvalid, parse_file
 from ocean.keys import Key, private_bytes
 
@@ -35,6 +35,18 @@ def encode_files(files: Iterable[File], datatoken: str, nft: str, public_key: by
         "files": [file.to_json() for file in files],
     }
     return "0x" + ecies.encrypt(public_key, _compact(document)).hex()
+
+
+def files_of(ddo: DDO, service: Service, private_key: Key, *, allow_unbound: bool = False) -> tuple[File, ...]:
+    """The file list of a service in its document. Raises as `decode_files`."""
+    return decode_files(
+        service.files,
+        version=ddo.version,
+        datatoken=service.datatoken_address,
+        nft=ddo.nft_address,
+        private_key=private_key,
+        allow_unbound=allow_unbound,
+    )
 
 
 def decode_files(

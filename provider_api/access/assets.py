@@ -17,7 +17,7 @@ from ocean.addresses import AddressInvalid
 from ocean.chain.order_values import REASONS
 from ocean.chain.orders import Order, OrderInvalid, OrderRequest
 from ocean.ddo import DDO, Service
-from ocean.file_lists import FilesUnreadable, decode_files
+from ocean.file_lists import FilesUnreadable, files_of
 from ocean.files import File
 from provider_api.access.asset_rules import CONSUMABLE
 from provider_api.access.facts import AssetFacts, ComputeFacts
@@ -92,14 +92,8 @@ class Assets:
 
     def files(self, asset: Asset, service: Service) -> tuple[File, ...]:
         try:
-            return decode_files(
-                service.files,
-                version=asset.ddo.version,
-                datatoken=service.datatoken_address,
-                nft=asset.ddo.nft_address,
-                private_key=self._keys.private_key,
-                allow_unbound=self._settings.policy.allow_unbound_files,
-            )
+            allowed = self._settings.policy.allow_unbound_files
+            return files_of(asset.ddo, service, self._keys.private_key, allow_unbound=allowed)
         except FilesUnreadable as exc:
             log.info("files_unreadable", did=asset.ddo.id, service_id=service.id, reason=exc.reason)
             raise (Refused(exc.told) if exc.told else asset.refused("Unable to get dataset files")) from None

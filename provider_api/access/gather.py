@@ -9,17 +9,13 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import replace
-from typing import Any
 
 import structlog
 
-from ocean import parameters
 from ocean.addresses import ZERO, AddressInvalid
-from ocean.chain.orders import Order, OrderInvalid, OrderRequest, normal_hash
+from ocean.chain.orders import Order, OrderInvalid, OrderRequest
 from ocean.ddo import DDO, Service
-from ocean.file_lists import FilesUnreadable, decode_files
-from ocean.files import File, FileObjectInvalid, parse_file
-from pods.job_spec import ProviderSource, Source
+from provider_api.access.contents import Contents
 from provider_api.access.facts import AssetFacts, ComputeFacts
 from provider_api.access.other_providers import OtherProvider, OtherProviders
 from provider_api.access.request import AssetRequest, ComputeRequest
@@ -46,7 +42,8 @@ class FactFinder:
         others: OtherProviders,
     ) -> None:
         self._settings, self._keys = settings, keys
-        self._chains, self._environments, self._files, self._others = chains, environments, files, others
+        self._chains, self._environments, self._others = chains, environments, others
+        self._contents = Contents(settings.policy, keys, files, others)
 
     async def for_start(self, request: ComputeRequest) -> ComputeFacts:
         """Facts about a start. Raises ChainUnavailable, ArgoError."""
@@ -90,7 +87,7 @@ class FactFinder:
         assets = await asyncio.gather(
             *(self._asset(request, item, facts.environment, now, lenient=not with_orders) for item in facts.assets())
         )
-        raw_sources, raw_digests = await self._raw(request) if facts.algorithm is None else ((), ())
+        raw_sources, raw_digests = await self._contents.of_raw(request) if facts.algorithm is None else ((), ())
         count = len(facts.datasets)
         return replace(
             facts,
@@ -111,14 +108,15 @@ class FactFinder:
         item = replace(item, ddo=ddo, service=service, free=chain.fee_token == ZERO)
         if service is None:
             return item
-        files = self._decoded(ddo, service)
+        files = self._contents.opened(ddo, service)
         other = None
         if files is None and service.type == "access":
             other = await self._others.find(service.service_endpoint, chain.chain_id)
+        hashed = item.request is request.algorithm.asset
         contents = (
-            self._contents(request, item.request, service, files)
+            self._contents.of_ours(item.request, service, files, hashed=hashed)
             if other is None
-            else self._contents_of(other, request, item.request, ddo, service)
+            else self._contents.of_other(other, item.request, ddo, service, hashed=hashed)
         )
         (sources, digests), ordered, decimals = await asyncio.gather(
             contents,
@@ -137,81 +135,6 @@ class FactFinder:
             order_problem=problem,
             fee_decimals=decimals,
         )
-
-    def _decoded(self, ddo: DDO, service: Service) -> tuple[File, ...] | None:
-        try:
-            return decode_files(
-                service.files,
-                version=ddo.version,
-                datatoken=service.datatoken_address,
-                nft=ddo.nft_address,
-                private_key=self._keys.private_key,
-                allow_unbound=self._settings.policy.allow_unbound_files,
-            )
-        except FilesUnreadable as exc:
-            log.info("files_unreadable", did=ddo.id, service_id=service.id, reason=exc.reason)
-            return None
-
-    async def _contents(
-        self, request: ComputeRequest, asset: AssetRequest, service: Service, files: tuple[File, ...] | None
-    ) -> tuple[tuple[Source, ...] | None, tuple[str, ...] | None]:
-        """(where the job gets the files, digests of an algorithm's); None for what cannot be had."""
-        if not files:
-            return None, None
-        try:
-            userdata = file_parameters(service, asset.userdata)
-        except parameters.ParameterRefused:
-            userdata = None  # a rule will say so
-        is_algorithm = asset is request.algorithm.asset
-        sources, digests = await asyncio.gather(
-            self._files.sources(files, userdata),
-            self._files.digests(files, userdata) if is_algorithm else _nothing(),
-        )
-        return sources, digests
-
-    async def _contents_of(
-        self, other: OtherProvider, request: ComputeRequest, asset: AssetRequest, ddo: DDO, service: Service
-    ) -> tuple[tuple[Source, ...] | None, tuple[str, ...] | None]:
-        """The same for files of another provider: the job asks it for each of them, as the environment."""
-        try:
-            userdata = file_parameters(service, asset.userdata)
-        except parameters.ParameterRefused:
-            userdata = None  # a rule will say so
-        wanted = asset is request.algorithm.asset
-        told = await self._others.digests(other, ddo.id, service.id, userdata, wanted=wanted)
-        if told is None:
-            return None, None
-        try:
-            tx_hash = normal_hash(asset.transfer_tx_id)
-        except OrderInvalid:
-            tx_hash = ""  # a rule will say so, or these are facts for quotes
-        sources = tuple(
-            ProviderSource(
-                download=other.download,
-                nonce=other.nonce,
-                did=ddo.id,
-                service_id=service.id,
-                tx=tx_hash,
-                index=index,
-                userdata=userdata,
-            )
-            for index in range(len(told))
-        )
-        digests = tuple(digest for digest in told if digest is not None)
-        return sources, digests if wanted and len(digests) == len(told) else None
-
-    async def _raw(self, request: ComputeRequest) -> tuple[tuple[Source, ...], tuple[str, ...] | None]:
-        """The file of a raw algorithm and its digest; both () if it brings its code along."""
-        algorithm = request.algorithm
-        if algorithm.text("rawcode") or not algorithm.text("url"):
-            return (), ()
-        try:
-            file = parse_file({"type": "url", "url": algorithm.text("url")})
-        except FileObjectInvalid:
-            return (), None
-        userdata = object_of(algorithm.asset.userdata)
-        sources = await self._files.sources([file], userdata)
-        return sources or (), await self._files.digests([file], userdata)
 
     async def _order(
         self,
@@ -253,18 +176,3 @@ class FactFinder:
             return exc.reason
         except AddressInvalid:
             return "address_malformed"
-
-
-async def _nothing() -> None:
-    return None
-
-
-def file_parameters(service: Service, userdata: Any) -> dict[str, Any] | None:
-    """Parameters that go with each download of a service's files, defaults filled in. Raises ParameterRefused."""
-    return object_of(parameters.completed(service.consumer_parameters, userdata))
-
-
-def object_of(values: Any) -> dict[str, Any] | None:
-    """User data as the pods take it: an object (or its JSON text) with something in it, else nothing."""
-    found = parameters.read_values(values)
-    return found if isinstance(found, dict) and found else None

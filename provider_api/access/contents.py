@@ -1,0 +1,117 @@
+"""Where a job gets the files of its assets from, and which digests an algorithm's must have.
+
+What a job is told is a source for each file: an address with gateways filled in, the answer of a contract, or another
+provider to be asked as the environment. Nothing is judged here: what cannot be had is None.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import structlog
+
+from ocean import parameters
+from ocean.chain.orders import OrderInvalid, normal_hash
+from ocean.ddo import DDO, Service
+from ocean.file_lists import FilesUnreadable, files_of
+from ocean.files import File, FileObjectInvalid, parse_file
+from pods.job_spec import ProviderSource, Source
+from provider_api.access.other_providers import OtherProvider, OtherProviders
+from provider_api.access.request import AssetRequest, ComputeRequest
+from provider_api.files.files import Files
+from provider_api.keys import ProviderKeys
+from provider_api.settings import PolicySettings
+
+log = structlog.get_logger(__name__)
+
+Found = tuple[tuple[Source, ...] | None, tuple[str, ...] | None]  # (sources, digests), None for what cannot be had
+
+
+class Contents:
+    """One for the whole service. Raises ChainUnavailable."""
+
+    def __init__(self, policy: PolicySettings, keys: ProviderKeys, files: Files, others: OtherProviders) -> None:
+        self._policy, self._keys, self._files, self._others = policy, keys, files, others
+
+    def opened(self, ddo: DDO, service: Service) -> tuple[File, ...] | None:
+        """The list of a service's files; None if it does not open with our key."""
+        try:
+            return files_of(ddo, service, self._keys.private_key, allow_unbound=self._policy.allow_unbound_files)
+        except FilesUnreadable as exc:
+            log.info("files_unreadable", did=ddo.id, service_id=service.id, reason=exc.reason)
+            return None
+
+    async def of_ours(
+        self, asset: AssetRequest, service: Service, files: tuple[File, ...] | None, *, hashed: bool
+    ) -> Found:
+        """`hashed`: the digests are wanted too."""
+        if not files:
+            return None, None
+        try:
+            userdata = file_parameters(service, asset.userdata)
+        except parameters.ParameterRefused:
+            userdata = None  # a rule will say so
+        sources, digests = await asyncio.gather(
+            self._files.sources(files, userdata),
+            self._files.digests(files, userdata) if hashed else _nothing(),
+        )
+        return sources, digests
+
+    async def of_other(
+        self, other: OtherProvider, asset: AssetRequest, ddo: DDO, service: Service, *, hashed: bool
+    ) -> Found:
+        """The same for files of another provider: the job asks it for each of them, as the environment."""
+        try:
+            userdata = file_parameters(service, asset.userdata)
+        except parameters.ParameterRefused:
+            userdata = None  # a rule will say so
+        told = await self._others.digests(other, ddo.id, service.id, userdata, wanted=hashed)
+        if told is None:
+            return None, None
+        try:
+            tx_hash = normal_hash(asset.transfer_tx_id)
+        except OrderInvalid:
+            tx_hash = ""  # a rule will say so, or these are facts for quotes
+        sources = tuple(
+            ProviderSource(
+                download=other.download,
+                nonce=other.nonce,
+                did=ddo.id,
+                service_id=service.id,
+                tx=tx_hash,
+                index=index,
+                userdata=userdata,
+            )
+            for index in range(len(told))
+        )
+        digests = tuple(digest for digest in told if digest is not None)
+        return sources, digests if hashed and len(digests) == len(told) else None
+
+    async def of_raw(self, request: ComputeRequest) -> tuple[tuple[Source, ...], tuple[str, ...] | None]:
+        """The file of a raw algorithm and its digest; both () if it brings its code along."""
+        algorithm = request.algorithm
+        if algorithm.text("rawcode") or not algorithm.text("url"):
+            return (), ()
+        try:
+            file = parse_file({"type": "url", "url": algorithm.text("url")})
+        except FileObjectInvalid:
+            return (), None
+        userdata = object_of(algorithm.asset.userdata)
+        sources = await self._files.sources([file], userdata)
+        return sources or (), await self._files.digests([file], userdata)
+
+
+async def _nothing() -> None:
+    return None
+
+
+def file_parameters(service: Service, userdata: Any) -> dict[str, Any] | None:
+    """Parameters that go with each download of a service's files, defaults filled in. Raises ParameterRefused."""
+    return object_of(parameters.completed(service.consumer_parameters, userdata))
+
+
+def object_of(values: Any) -> dict[str, Any] | None:
+    """User data as the pods take it: an object (or its JSON text) with something in it, else nothing."""
+    found = parameters.read_values(values)
+    return found if isinstance(found, dict) and found else None
