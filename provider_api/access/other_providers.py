@@ -38,6 +38,7 @@ KNOWN_SECONDS, FAILED_SECONDS = 60.0, 5.0  # how long a root document, and its a
 _REMEMBERED = 256
 _MOST_FILES = 1000
 _LONGEST_URL = 2048
+_PATH = re.compile(rf"[\x21-\x7e]{{1,{_LONGEST_URL}}}")  # it goes into job specs: no other characters
 _DIGEST = re.compile(r"[0-9a-fA-F]{64}")
 
 
@@ -176,7 +177,7 @@ def _root(answer: Any, base: str) -> _Root:
 def _path(entry: Any, name: str) -> str:
     """`[METHOD, "/path"]` of a root document; the usual path where it names none."""
     path = entry[1] if isinstance(entry, list) and len(entry) == 2 else None
-    if not isinstance(path, str) or not path.strip("/") or len(path) > _LONGEST_URL:
+    if not isinstance(path, str) or not _PATH.fullmatch(path) or not path.strip("/"):
         return f"{PREFIX}/{name}"
     return "/" + path.strip("/")  # behind a slash it can name no other host
 

@@ -80,9 +80,6 @@ class SecondProvider:
             self._process.wait(20)
             self._process = None
 
-    def log(self) -> str:
-        return (self._folder / "api.log").read_text()
-
     async def publish(
         self, network: Network, url: str, *, kind: Literal["dataset", "algorithm"] = "dataset", **draft: Any
     ) -> DDO:

@@ -145,7 +145,21 @@ async def test_paths_come_from_its_root_document() -> None:
         assert provider.initialize == f"{other.url}/@elsewhere.example"
 
 
-@pytest.mark.parametrize("entry", [None, 5, [], ["GET"], ["GET", ""], ["GET", "/"], ["GET", 5], ["GET", "/x" * 2000]])
+@pytest.mark.parametrize(
+    "entry",
+    [
+        None,
+        5,
+        [],
+        ["GET"],
+        ["GET", ""],
+        ["GET", "/"],
+        ["GET", 5],
+        ["GET", "/x" * 2000],
+        ["GET", "/\ud800"],
+        ["GET", "/\u00fc"],
+    ],
+)
 async def test_odd_paths_are_the_usual_ones(entry: Any) -> None:
     root = {"providerAddresses": {"8996": THEIRS}, "serviceEndpoints": {"download": entry}}
     async with opened(answers(**{"/": root})) as other:
