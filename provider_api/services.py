@@ -32,6 +32,7 @@ from provider_api.settings import ArgoSettings, MetadataSettings, Settings
 from provider_api.storage.claims import Claims
 from provider_api.storage.database import Database
 from provider_api.storage.nonces import Nonces
+from provider_api.storage.provider_calls import ProviderCalls
 from provider_api.tokens import Tokens
 
 # Connections to files' sources at once. A download holds one for as long as its consumer takes, and some take long.
@@ -66,6 +67,7 @@ class Services:
     starter: JobStarter
     reader: JobReader
     results: ResultStore
+    provider_calls: ProviderCalls
     control: AccessControl
     proofs: Proofs
 
@@ -152,6 +154,7 @@ async def open_services(settings: Settings, neighbours: OpenNeighbours = open_ne
             starter=starter,
             reader=JobReader(settings, around.argo, around.results),
             results=around.results,
+            provider_calls=ProviderCalls(database),
             control=control,
             proofs=proofs,
         )

@@ -1,6 +1,7 @@
 """The last net around the routes: whatever rises out of them becomes an answer without a stack trace.
 
-A neighbour's fault is 503 with Retry-After, or 502; anything else is ours, 500, and its text stays in the log.
+A neighbour's fault is 503 with Retry-After, or 502; anything else is ours, 500, and its text stays in the log. A
+provider on the Operator-Service API would repeat by itself after 502 to 504: it gets 500.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from argo.client.errors import ArgoError, ArgoUnavailable
 from ocean.chain.errors import ChainUnavailable
-from provider_api.errors import ApiError, NeighbourAway, NeighbourFailed, render, render_unforeseen
+from provider_api.errors import ApiError, NeighbourAway, NeighbourFailed, Refused, render, render_unforeseen
+from provider_api.operator import paths as operator_paths
 from provider_api.storage.database import StorageUnavailable
 
 log = structlog.get_logger(__name__)
@@ -38,7 +40,10 @@ class ErrorNet:
             if started or scope["type"] != "http":
                 log.warning("answer_broken_off", path=scope.get("path"), error=type(exc).__name__)
                 raise
-            await self._answer_to(exc, scope)(scope, receive, send)
+            answer = self._answer_to(exc, scope)
+            if answer.status_code > 500 and scope["path"].startswith(operator_paths.PREFIX):
+                answer = render(Refused("A neighbour of the service does not answer at the moment.", 500))
+            await answer(scope, receive, send)
 
     def _answer_to(self, exc: Exception, scope: Scope) -> Response:
         if isinstance(exc, ApiError):

@@ -8,6 +8,7 @@ from provider_api.access.asset_rules import (
     document_shown,
     fee_owner_known,
     is_compute,
+    is_of_caller,
     looked_up,
     wanted_order,
 )
@@ -80,7 +81,7 @@ def algorithm_is_available(facts: ComputeFacts, item: AssetFacts) -> Refusal | N
     service may be another provider's, which then tells the checksums; the pod compares the bytes with them."""
     if item.service is None:
         found = "no service with this id"
-    elif not item.is_served:
+    elif not item.files and not is_of_caller(facts, item) and (is_compute(item) or not item.is_served):
         found = "files that do not open with this provider's key, and cannot be had from another one"
     elif item.digests is None:
         found = "files that cannot be fetched or are too large"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ocean import credentials, parameters
-from ocean.addresses import AddressInvalid
+from ocean.addresses import AddressInvalid, canonical
 from ocean.chain.documents import STATES_WITH_DOCUMENT
 from provider_api.access.facts import AssetFacts, ComputeFacts
 from provider_api.access.refusal import Refusal, Who
@@ -237,7 +237,7 @@ def files_are_ours(facts: ComputeFacts, item: AssetFacts) -> Refusal | None:
     """A compute service must be readable with our key, an access service may be another provider's. Ours: that one
     must answer and have the files now; the peer lets such a job start and fail."""
     place, expected = f"{item.place}.serviceId", "files that this provider can open and fetch"
-    if is_compute(item) and not item.is_served:
+    if is_compute(item) and not item.files and not is_of_caller(facts, item):
         found = "files that do not open with this provider's key"
         return Refusal(place, "compute_services_not_in_same_provider", expected, found)
     if not item.is_served or (item.other_provider is not None and not item.sources):
@@ -275,6 +275,12 @@ def is_ordered(facts: ComputeFacts, item: AssetFacts) -> Refusal | None:
 def wanted_order(facts: ComputeFacts) -> str:
     environment = facts.environment.id if facts.environment is not None else ""
     return f"an order of this service by the consumer for environment {environment}, whose fee is not over"
+
+
+def is_of_caller(facts: ComputeFacts, item: AssetFacts) -> bool:
+    """The asset is served by the provider that starts the job here for its consumer."""
+    terms, other = facts.request.terms, item.other_provider
+    return terms is not None and other is not None and canonical(other.address) in terms.addresses
 
 
 def is_compute(item: AssetFacts) -> bool:

@@ -75,12 +75,17 @@ def carrier_of(facts: ComputeFacts) -> Carrier | None:
     return find_carrier(price, facts.assets(), facts.now, facts.minimum_paid_seconds)
 
 
+def end_of(facts: ComputeFacts) -> int:
+    """Until when the job is paid for, Unix seconds; 0: no end."""
+    terms = facts.request.terms
+    return terms.valid_until if terms is not None else last_valid_until(own_orders(facts.assets()))
+
+
 def _carrier_on_terms(facts: ComputeFacts, terms: ProviderTerms) -> Carrier | None:
-    """A provider that starts a job has taken its fee itself: any verified order will do, best the one it names."""
-    ordered = [(asset, asset.order) for asset in facts.assets() if asset.order is not None]
-    named = [(asset, order) for asset, order in ordered if order.tx_hash == terms.agreement_id]
-    for asset, order in (*named, *ordered):
-        return Carrier(order, asset.chain_id, terms.valid_until or None)
+    """A provider that starts a job has taken its fee itself. What it calls the agreement must be one of the orders."""
+    for asset in facts.assets():
+        if asset.order is not None and asset.order.tx_hash == terms.agreement_id:
+            return Carrier(asset.order, asset.chain_id, terms.valid_until or None)
     return None
 
 

@@ -55,7 +55,8 @@ def environment_serves_the_chains(facts: ComputeFacts) -> Refusal | None:
 
 def _some_order_known(facts: ComputeFacts) -> bool:
     """Where no order could be verified, the rules about orders have said so."""
-    return not facts.with_orders or (environment_known(facts) and any(item.own_order for item in facts.assets()))
+    ordered = [item.order if facts.request.terms is not None else item.own_order for item in facts.assets()]
+    return not facts.with_orders or (environment_known(facts) and any(ordered))
 
 
 @rule("consumer", _some_order_known)

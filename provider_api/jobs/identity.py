@@ -11,7 +11,7 @@ from typing import Any
 from provider_api.storage.nonces import normal_form
 
 SERVER = "00"  # two hex digits name the Argo Server; there is one
-_NOT_CONTENT = ("signature", "nonce", "consumerAddress")
+_NOT_CONTENT = ("signature", "providerSignature", "nonce", "consumerAddress")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,7 @@ class JobIdentity:
     nonce: str  # normal form
     nonce_text: str  # as written
     digest: str  # of the content
+    counted: bool = True  # the nonce is the consumer's own, each greater than the last; False: a provider's
 
 
 def content_digest(values: Mapping[str, Any]) -> str:
@@ -29,8 +30,8 @@ def content_digest(values: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
-def identify(consumer: str, nonce_text: str, values: Mapping[str, Any]) -> JobIdentity:
+def identify(consumer: str, nonce_text: str, values: Mapping[str, Any], *, counted: bool = True) -> JobIdentity:
     """`consumer` is canonical, `nonce_text` has passed its format rule."""
     nonce, digest = normal_form(nonce_text), content_digest(values)
     name = hashlib.sha256(f"{consumer}|{nonce}|{digest}".encode()).hexdigest()[:30]
-    return JobIdentity(SERVER + name, consumer, nonce, nonce_text, digest)
+    return JobIdentity(SERVER + name, consumer, nonce, nonce_text, digest, counted)

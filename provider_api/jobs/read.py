@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -47,6 +47,36 @@ class JobReader:
             return await self._argo.list({names.OWNER: owner}, limit=None, unfinished_only=unfinished_only)
         found = await self.find(owner, job_id)
         return [] if found is None else [found]
+
+    async def of_provider(
+        self,
+        addresses: Collection[str],
+        *,
+        owner: str = "",
+        job_id: str = "",
+        agreement_id: str = "",
+        chain_id: str = "",
+        unfinished_only: bool = False,
+    ) -> list[Workflow]:
+        """Jobs that were started in the name of one of the addresses and match every filter, newest first. `owner` is
+        canonical; one of the first three filters must be there."""
+        wanted = {names.OWNER: owner, names.CHAIN: chain_id}
+        wanted[names.AGREEMENT] = names.agreement_label(agreement_id) if agreement_id else ""
+        labels = {name: value for name, value in wanted.items() if value}
+        if job_id:
+            one = await find_workflow(self._argo, job_id)
+            found = [one] if one is not None and one.labels.get(names.PROVIDER) in addresses else []
+            found = [job for job in found if all(job.labels.get(name) == value for name, value in labels.items())]
+            return [job for job in found if not (unfinished_only and job.finished)]
+        listed = await asyncio.gather(
+            *(
+                self._argo.list({names.PROVIDER: address, **labels}, limit=None, unfinished_only=unfinished_only)
+                for address in addresses
+            )
+        )
+        return sorted(
+            (job for jobs in listed for job in jobs), key=lambda job: (job.created_at, job.name), reverse=True
+        )
 
     def status(self, workflow: Workflow) -> JobStatus:
         return status_of(workflow, failures_as_finished=self._settings.policy.failures_as_finished)

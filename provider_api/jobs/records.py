@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from typing import Protocol
 
 from argo.client import errors
@@ -34,6 +34,8 @@ class Argo(Protocol):
     async def terminate(self, name: str) -> None: ...
 
     async def delete(self, name: str) -> None: ...
+
+    def follow_log(self, name: str, pod_template: str = ..., *, follow: bool = ...) -> AsyncGenerator[str, None]: ...
 
     async def templates(self) -> list[Template]: ...
 

@@ -23,6 +23,12 @@ from workflow_templates import names
 log = structlog.get_logger(__name__)
 
 _REMEMBERED = 256
+_LOG_TYPES = {
+    names.CONFIGURATION: "configrationLog",  # so spelled
+    names.ALGORITHM: "algorithmLog",
+    names.FILTERING: "filteringLog",
+    names.PUBLISHING: "publishLog",
+}
 _RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 
 
@@ -77,6 +83,16 @@ class ResultStore:
         if index >= len(manifest.files):
             raise Refused(f"No such index {index} in this compute job", 404)
         return manifest.files[index]
+
+    async def log(self, workflow: Workflow, step: str, most_bytes: int) -> str | None:
+        """The published log of a step, at most so much of it; None if there is none. Raises NeighbourAway."""
+        kind = _LOG_TYPES[step]
+        index = next((one["index"] for one in await self.entries(workflow) if one["type"] == kind), None)
+        if index is None:
+            return None
+        file = await self.file(workflow, index)
+        pieces = [piece async for piece in await self.stream(file, Part(0, min(file.filesize, most_bytes)))]
+        return b"".join(pieces).decode(errors="replace")
 
     async def stream(self, file: ResultFile, part: Part) -> AsyncIterator[bytes]:
         """The bytes of one part. The first piece is fetched before this returns, so that a missing file is an answer.

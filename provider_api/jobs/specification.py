@@ -63,7 +63,7 @@ def prepare(facts: ComputeFacts, job_id: str, owner_text: str, settings: Setting
             names.OWNER: facts.request.consumer,
             names.AGREEMENT: names.agreement_label(carrier.order.tx_hash),
             names.CHAIN: str(carrier.chain_id),
-            names.PROVIDER: keys.address.lower(),
+            names.PROVIDER: keys.address.lower() if facts.request.terms is None else facts.request.terms.provider,
         },
         annotations=_annotations(facts, owner_text, carrier),
         chain_id=carrier.chain_id,
@@ -173,5 +173,5 @@ def _annotations(facts: ComputeFacts, owner_text: str, carrier: payment.Carrier)
         names.AGREEMENT_ID: carrier.order.tx_hash,
         names.ALGORITHM_DID: facts.request.algorithm.asset.document_id,
         names.INPUT_DIDS: json.dumps([item.request.document_id for item in facts.datasets], separators=(",", ":")),
-        names.VALID_UNTIL: str(payment.last_valid_until(payment.own_orders(facts.assets()))),
+        names.VALID_UNTIL: str(payment.end_of(facts)),
     }

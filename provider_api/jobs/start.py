@@ -98,15 +98,20 @@ class JobStarter:
 
     async def _start_new(self, request: StartRequest) -> Workflow:
         identity = request.identity
+        if identity.counted:
+            await self._require_fresh(identity)
+        submission = await self._prepared(request)
+        await self._take(identity, submission)
+        return await self._submit(submission)
+
+    async def _require_fresh(self, identity: JobIdentity) -> None:
+        """Raises InvalidRequest, AlreadyClaimed."""
         try:
             require_fresh(await self._nonces.find(identity.consumer), identity.nonce_text)
         except InvalidRequest:
             if await self._claims.find(identity.job_id) is not None:  # the identical request was quicker, just now
                 raise AlreadyClaimed from None
             raise
-        submission = await self._prepared(request)
-        await self._take(identity, submission)
-        return await self._submit(submission)
 
     async def _continue(self, request: StartRequest, claim: Claim) -> Workflow:
         """The identical request has been here before."""
@@ -159,7 +164,7 @@ class JobStarter:
         )
         for _ in range(_ATTEMPTS):
             try:
-                return await self._claims.claim(claim, identity.nonce_text)
+                return await self._claims.claim(claim, _counted(identity))
             except NonceStale as exc:
                 raise stale(exc) from None
             except AgreementTaken as exc:
@@ -170,7 +175,7 @@ class JobStarter:
         """Raises Refused, AlreadyClaimed when somebody else changed the claim meanwhile."""
         for _ in range(_ATTEMPTS):
             try:
-                if await self._claims.reopen(claim, identity.nonce_text):
+                if await self._claims.reopen(claim, _counted(identity)):
                     return
                 raise AlreadyClaimed
             except NonceStale as exc:
@@ -237,3 +242,8 @@ class JobStarter:
         if workflow is None:
             raise NeighbourAway("It is not known whether the job was started. Repeat the same request.", retry)
         return workflow
+
+
+def _counted(identity: JobIdentity) -> str | None:
+    """The nonce to be taken with a claim."""
+    return identity.nonce_text if identity.counted else None

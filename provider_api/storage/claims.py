@@ -58,28 +58,29 @@ class Claims:
         async with self._database.read() as connection:
             return await _find(connection, job_id)
 
-    async def claim(self, claim: Claim, nonce_text: str) -> None:
-        """Take nonce and order together, or neither.
+    async def claim(self, claim: Claim, nonce_text: str | None) -> None:
+        """Take nonce and order together, or neither. `nonce_text`: None if the nonce is not counted here.
 
         Raises AlreadyClaimed, nonces.NonceStale, AgreementTaken.
         """
         values = _values(claim, "open", time.time())
         try:
             async with self._database.begin() as connection:
-                await _take_nonce(connection, claim, nonce_text)
+                if nonce_text is not None:
+                    await _take_nonce(connection, claim, nonce_text)
                 await connection.execute(insert(claims).values(**values))
         except IntegrityError:
             await self._explain_conflict(claim)
             raise AlreadyClaimed from None
 
-    async def reopen(self, seen: Claim, nonce_text: str) -> bool:
+    async def reopen(self, seen: Claim, nonce_text: str | None) -> bool:
         """released -> open, or a new lease for an open claim; False if somebody else changed it meanwhile.
 
         Raises AgreementTaken; nonces.NonceStale if a released claim's nonce is not the consumer's last any more.
         """
         try:
             async with self._database.begin() as connection:
-                if seen.state == "released":
+                if seen.state == "released" and nonce_text is not None:
                     stored = await nonces.lock(connection, seen.consumer)
                     if stored is not None and nonces.number_of(stored) != nonces.number_of(nonce_text):
                         raise nonces.NonceStale(stored, nonce_text)

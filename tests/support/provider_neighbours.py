@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import json
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -69,6 +69,7 @@ class MemoryArgo:
     slow_seconds: float = 0.0
     max_queued: int = 10
     stopping: str = "Stop"
+    logs: dict[str, list[str]] = field(default_factory=dict)  # lines by step
     lingering: bool = False  # pods do not end when they are terminated
 
     def _reachable(self) -> None:
@@ -127,6 +128,13 @@ class MemoryArgo:
     async def delete(self, name: str) -> None:
         await self.get(name)
         del self.workflows[name]
+
+    async def follow_log(
+        self, name: str, pod_template: str = names.ALGORITHM, *, follow: bool = True
+    ) -> AsyncGenerator[str, None]:
+        await self.get(name)
+        for line in self.logs.get(pod_template, []):
+            yield line
 
     async def templates(self) -> list[Template]:
         self._reachable()
