@@ -91,7 +91,7 @@ async def test_a_running_job_publishes_nothing(service: Service, caller: Caller,
     await caller.reached(job["jobId"], 40)
     assert living(f"1{marker}")
     (deleted,) = (await delete(caller, job["jobId"])).json()
-    assert (deleted["removed"], deleted["status"], deleted["reason"]) == (1, 70, "terminated")
+    assert (deleted["removed"], deleted["status"], deleted["reason"]) == (1, 70, "revoked")
     assert deleted["dateFinished"] is not None
     assert await caller.jobs(jobId=job["jobId"]) == []
     await gone(service, job["jobId"])
