@@ -13,6 +13,7 @@ class ExitCode(IntEnum):
     ALGORITHM_NOT_PROVISIONED = (
         32  # status 32: the algorithm could not be downloaded, or its bytes are not the expected
     )
+    NOT_COLLECTED = 50  # outputs could not be copied for the filter: withheld, status 41, "filtered"
     UPLOAD_INCOMPLETE = 62  # status 62: not every result reached the store
     TRY_AGAIN = 75  # a passing fault; as a last word of configuration it means 31, of publishing 62
     JOB_SPEC_REFUSED = 78  # the job spec was not made for this job by this service: status 41, "rejected_by_cluster"

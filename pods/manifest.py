@@ -40,7 +40,9 @@ class LeftOut(_Value):
     """Something in outputs or logs that was not published. `path` as above, "" for "and further ones"."""
 
     path: str
-    reason: str  # link, special_file, unreadable, hard_link, too_deep, too_large, too_many, changed, upload_failed, …
+    # link, special_file, unreadable, hard_link, too_deep, too_large, too_many, changed, upload_failed; once, for
+    # everything that a filter did not release: withheld
+    reason: str
 
 
 class RunNote(_Value):

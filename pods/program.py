@@ -8,7 +8,11 @@ from collections.abc import Callable
 
 from pods.exit_codes import ExitCode
 
-_FALLBACK = {"configuration": ExitCode.INPUTS_NOT_PROVISIONED, "publishing": ExitCode.UPLOAD_INCOMPLETE}
+_FALLBACK = {
+    "configuration": ExitCode.INPUTS_NOT_PROVISIONED,
+    "filtering": ExitCode.NOT_COLLECTED,
+    "publishing": ExitCode.UPLOAD_INCOMPLETE,
+}
 
 
 def main(step: str, run: Callable[[], ExitCode]) -> int:

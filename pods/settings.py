@@ -55,6 +55,11 @@ class Volume:
     def adminlogs(self) -> Path:
         return self.root / "adminlogs"
 
+    @property
+    def released(self) -> Volume:
+        """The copy of outputs and logs that a filter judges; an algorithm never has it mounted."""
+        return Volume(self.root / "released")
+
 
 @dataclass(frozen=True, slots=True)
 class ConfigurationSettings:
@@ -71,12 +76,20 @@ class ConfigurationSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class FilteringSettings:
+    volume: Volume  # C2D_DATA
+    max_files: int = 10_000  # C2D_MAX_OUTPUT_FILES, as publishing's
+    max_bytes: int = 64 * GIB  # C2D_MAX_OUTPUT_BYTES, as publishing's
+
+
+@dataclass(frozen=True, slots=True)
 class PublishingSettings:
     job_id: str  # C2D_JOB_ID
     environment: str  # C2D_ENVIRONMENT
     volume: Volume  # C2D_DATA
     store: Path  # C2D_STORE, folder with store.json (`pods.store`)
     results: Path  # C2D_RESULTS, output parameter: where the summary is written
+    release: str | None = None  # C2D_RELEASE, how filtering ended; None: this environment has no filter
     max_files: int = 10_000  # C2D_MAX_OUTPUT_FILES; further files are named as left out
     # C2D_MAX_OUTPUT_BYTES, of all outputs together. A sparse file counts with its apparent size, because that is what
     # a store keeps and a consumer downloads. Files that do not fit are named as left out.
@@ -100,6 +113,15 @@ def read_configuration_settings(environ: Mapping[str, str]) -> ConfigurationSett
     )
 
 
+def read_filtering_settings(environ: Mapping[str, str]) -> FilteringSettings:
+    """Raises SettingsInvalid."""
+    return FilteringSettings(
+        volume=Volume(_path(environ, "C2D_DATA")),
+        max_files=_number(environ, "C2D_MAX_OUTPUT_FILES", 10_000),
+        max_bytes=_number(environ, "C2D_MAX_OUTPUT_BYTES", 64 * GIB),
+    )
+
+
 def read_publishing_settings(environ: Mapping[str, str]) -> PublishingSettings:
     """Raises SettingsInvalid."""
     return PublishingSettings(
@@ -108,6 +130,7 @@ def read_publishing_settings(environ: Mapping[str, str]) -> PublishingSettings:
         volume=Volume(_path(environ, "C2D_DATA")),
         store=_path(environ, "C2D_STORE"),
         results=_path(environ, "C2D_RESULTS"),
+        release=environ.get("C2D_RELEASE"),
         max_files=_number(environ, "C2D_MAX_OUTPUT_FILES", 10_000),
         max_bytes=_number(environ, "C2D_MAX_OUTPUT_BYTES", 64 * GIB),
         parallel_uploads=_number(environ, "C2D_PARALLEL_UPLOADS", 4),

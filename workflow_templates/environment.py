@@ -54,6 +54,31 @@ class StepPods(_Value):
     publishing_seconds: Seconds = 3_600  # all uploads of one attempt
 
 
+class Filter(_Value):
+    """The operator's own program that sees a job's results before anybody else, and may withhold or rewrite them.
+
+    It runs without a network as `command` in `image`, which needs `sh` and `tee`.
+    """
+
+    image: str = Field(min_length=1, max_length=500)
+    command: tuple[str, ...] = Field(min_length=1, max_length=100)
+    cpu: Quantity = "1"
+    memory: Quantity = "512Mi"
+    tmp: Quantity = "64Mi"
+    seconds: Seconds = 3_600  # one attempt, copying the results included
+
+    @field_validator("command", mode="before")
+    @classmethod
+    def _words(cls, value: object) -> object:
+        return tuple(value) if isinstance(value, list) else value
+
+    @model_validator(mode="after")
+    def _literal(self) -> Self:
+        if any("{{" in text or "\0" in text for text in (self.image, *self.command)):
+            raise ValueError("image and command must be text without {{")
+        return self
+
+
 class Environment(_Value):
     """One compute environment."""
 
@@ -83,6 +108,7 @@ class Environment(_Value):
     results: Literal["shared-volume", "object-store"] = "shared-volume"
     storage_class: str | None = Field(default=None, pattern=r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$")
     steps: StepPods = StepPods()
+    filter: Filter | None = None  # None: results are published as they are
 
     # belong to keys that a deployment makes, so normally set there (overlay, or the service on one machine)
     consumer_address: str | None = Field(default=None, pattern=_ADDRESS)

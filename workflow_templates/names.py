@@ -40,6 +40,7 @@ MAX_JOBS: Final = PREFIX + "max-jobs"  # that run at once
 MAX_QUEUED_JOBS: Final = PREFIX + "max-queued-jobs"  # that may wait
 ALLOWED_CHAINS: Final = PREFIX + "allowed-chains"  # JSON array of chain ids; empty: every chain
 DESCRIPTION: Final = PREFIX + "description"
+FILTERED: Final = PREFIX + "filtered"  # "true": a filter sees results first. Also on a workflow, as STORAGE_EXPIRY is
 STORAGE_EXPIRY: Final = PREFIX + "storage-expiry"  # seconds that results are kept; 0: for ever
 # Set per deployment (kustomize overlay, or `c2d serve`), because they belong to keys that a deployment makes:
 CONSUMER_ADDRESS: Final = PREFIX + "consumer-address"  # checksum address of the environment's Ethereum key
@@ -63,6 +64,9 @@ ARG_IMAGE: Final = "image"  # the algorithm's image reference
 ARG_SECONDS: Final = "seconds"  # run-time limit of the algorithm pod (outer limit), whole seconds
 ARG_NETWORK: Final = "network"  # none | public
 ARGUMENTS: Final = (ARG_JOB_SPEC, ARG_IMAGE, ARG_SECONDS, ARG_NETWORK)
+
+# Input parameter of the publishing step in a filtered environment: how filtering ended, in Argo's words.
+IN_RELEASE: Final = "release"
 
 # Output parameter of the publishing step: JSON {"digest", "count", "files"?}; see pods/manifest.py.
 OUT_RESULTS: Final = "results"

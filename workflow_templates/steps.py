@@ -1,8 +1,9 @@
-"""The pods of a job, in Hera: configuration, the consumer's algorithm, publishing.
+"""The pods of a job, in Hera: configuration, the consumer's algorithm, the operator's filter, publishing.
 
 What each may see is decided here and nowhere else. Only configuration mounts the environment's keys and is given the
 sealed job spec; only publishing mounts the store's credentials; the algorithm has neither, sees its inputs read-only
-and can write to nothing but `outputs`, `logs` and /tmp.
+and can write to nothing but `outputs`, `logs` and /tmp. A filter sees the same folders, of a copy that no algorithm
+has ever had mounted.
 """
 
 from __future__ import annotations
@@ -10,11 +11,19 @@ from __future__ import annotations
 import json
 from typing import Final
 
-from hera.workflows import Container, EmptyDirVolume, ExistingVolume, Parameter, RawArtifact, SecretVolume
+from hera.workflows import (
+    Container,
+    EmptyDirVolume,
+    ExistingVolume,
+    Parameter,
+    RawArtifact,
+    SecretVolume,
+    UserContainer,
+)
 from hera.workflows import models as m
 
 from workflow_templates import names
-from workflow_templates.environment import Environment, StepPods
+from workflow_templates.environment import Environment, Filter, StepPods
 
 DATA: Final = "/data"  # the job's volume, as the algorithm knows it
 JOB_SPEC: Final = "/c2d/job-spec"
@@ -32,6 +41,14 @@ GRACE_SECONDS: Final = 5
 
 READ_ONLY: Final = ("inputs", "ddos", "transformations")
 WRITABLE: Final = ("outputs", "logs")
+RELEASED: Final = "released"  # of the volume: the copy of outputs and logs that a filter judges
+COPIED: Final = (*WRITABLE, "adminlogs")
+
+# Runs the filter ("$@"), keeps what it prints, and ends as it ended. Without an exit code of its own: 1.
+_FILTER: Final = (
+    'exec 4>&1; code=$({ { "$@" 3>&- 4>&-; echo $? >&3; } 2>&1 | tee -a "$C2D_FILTER_LOG" >&4; } 3>&1); '
+    'exit "${code:-1}"'
+)
 
 
 def _argument(name: str) -> str:
@@ -155,8 +172,46 @@ def algorithm(environment: Environment) -> Container:
     )
 
 
+def filtering(environment: Environment, described: Filter) -> Container:
+    """Copies outputs and logs, then lets the operator's program judge and rewrite the copy.
+
+    Its verdict is its exit code: 0 releases, everything else withholds, an end without a verdict included.
+    """
+    collect = UserContainer(
+        name="collect",
+        image=names.STEP_IMAGE,
+        image_pull_policy="IfNotPresent",
+        command=["python", "-m", "pods.filtering"],
+        env=[*_environment_variables(environment, {})],
+        volume_mounts=[m.VolumeMount(name=CLAIM, mount_path=DATA)],
+        resources=_step_resources(environment.steps),
+        security_context=_locked_down(),
+    )
+    inside = [m.VolumeMount(name=CLAIM, mount_path=f"{DATA}/{f}", sub_path=f, read_only=True) for f in READ_ONLY]
+    inside += [m.VolumeMount(name=CLAIM, mount_path=f"{DATA}/{f}", sub_path=f"{RELEASED}/{f}") for f in COPIED]
+    variables = {"VOLUME": DATA, "INPUTS": f"{DATA}/inputs", "OUTPUTS": f"{DATA}/outputs", "LOGS": f"{DATA}/logs"}
+    variables["C2D_FILTER_LOG"] = f"{DATA}/adminlogs/filter.log"
+    return Container(
+        name=names.FILTERING,
+        image=described.image,
+        image_pull_policy="IfNotPresent",
+        init_containers=[collect],
+        command=["sh", "-c", _FILTER, "filter", *described.command],
+        env=_environment_variables(environment, variables),
+        volumes=[_tmp(described.tmp)],
+        volume_mounts=inside,
+        resources=_resources(described.cpu, described.memory),
+        security_context=_locked_down(),
+        active_deadline_seconds=described.seconds,
+        retry_strategy=_tries(),
+        pod_spec_patch=_pod_patch(),
+        labels=_labels(environment, names.FILTERING, "none"),
+    )
+
+
 def publishing(environment: Environment) -> Container:
-    """Uploads outputs and logs. Also runs for a job that was stopped before it had either."""
+    """Uploads outputs and logs, of the copy where there is a filter. Also runs for a job that was stopped before it had
+    either."""
     volumes = [
         SecretVolume(
             name="store",
@@ -169,13 +224,18 @@ def publishing(environment: Environment) -> Container:
     ]
     if environment.results == "shared-volume":
         volumes.append(ExistingVolume(name="results", claim_name=names.RESULTS_CLAIM, mount_path=RESULTS))
+    variables, inputs = {"C2D_STORE": STORE, "C2D_RESULTS": OUTCOME}, list[Parameter]()
+    if environment.filter is not None:
+        variables["C2D_RELEASE"] = "{{inputs.parameters." + names.IN_RELEASE + "}}"
+        inputs = [Parameter(name=names.IN_RELEASE)]
     return Container(
         name=names.PUBLISHING,
         image=names.STEP_IMAGE,
         image_pull_policy="IfNotPresent",
         command=["python", "-m", "pods.publishing"],
+        inputs=inputs or None,
         outputs=[Parameter(name=names.OUT_RESULTS, value_from=m.ValueFrom(path=OUTCOME, default="{}"))],
-        env=_environment_variables(environment, {"C2D_STORE": STORE, "C2D_RESULTS": OUTCOME}),
+        env=_environment_variables(environment, variables),
         volumes=volumes,
         volume_mounts=[m.VolumeMount(name=CLAIM, mount_path=DATA)],
         resources=_step_resources(environment.steps),

@@ -1,8 +1,9 @@
 """One environment as a WorkflowTemplate, in Hera.
 
-The entrypoint is the DAG `compute`: configuration, then the algorithm. The exit handler is the DAG `release`:
-publishing. Argo runs an exit handler after success, failure, time limit and stop, so every way of ending a job delivers
-its logs; it does not run it after terminate, so a deleted job publishes nothing.
+The entrypoint is the DAG `compute`: configuration, then the algorithm. The exit handler is the DAG `release`: where
+the environment has a filter, filtering, and then publishing, which is told how filtering ended. Argo runs an exit
+handler after success, failure, time limit and stop, so every way of ending a job passes the filter and delivers its
+logs; it does not run it after terminate, so a deleted job publishes nothing.
 
 `max_jobs` is a semaphore on the template `compute`, not on the workflow: measured on Argo 4.1, a waiting workflow could
 otherwise not be stopped, and publishing would go on holding the place that the next job waits for.
@@ -58,8 +59,13 @@ def workflow_template(environment: Environment) -> dict[str, Any]:
             first = Task(name=names.CONFIGURATION, template=configuration)
             second = Task(name=names.ALGORITHM, template=algorithm)
             second.depends = f"{first.name}.Succeeded"
+        filtering = None if environment.filter is None else steps.filtering(environment, environment.filter)
         with DAG(name=names.RELEASE):
-            Task(name=names.PUBLISHING, template=publishing)
+            last = Task(name=names.PUBLISHING, template=publishing)
+            if filtering is not None:
+                judge = Task(name=names.FILTERING, template=filtering)
+                last.depends = f"{judge.name}.Succeeded || {judge.name}.Failed || {judge.name}.Errored"
+                last.arguments = [Parameter(name=names.IN_RELEASE, value="{{tasks." + judge.name + ".status}}")]
     manifest: dict[str, Any] = template.to_dict()
     _add_pending_timeout(manifest, environment.pending_timeout)
     return manifest
@@ -97,6 +103,8 @@ def _announced(environment: Environment) -> dict[str, str]:
         names.ALLOWED_CHAINS: json.dumps(environment.allowed_chains),
         names.STORAGE_EXPIRY: environment.storage_expiry,
     }
+    if environment.filter is not None:
+        values[names.FILTERED] = "true"
     if environment.consumer_address is not None:
         values[names.CONSUMER_ADDRESS] = environment.consumer_address
     if environment.box_public_key is not None:

@@ -17,7 +17,7 @@ from obstore.exceptions import BaseError
 from pods.exit_codes import ExitCode
 from pods.manifest import MANIFEST_NAME, LeftOut, Manifest, summary_of
 from pods.publishing.names import shown
-from pods.publishing.sources import PUBLISH_LOG, collect_sources, read_run_note, step_log
+from pods.publishing.sources import PUBLISH_LOG, RELEASED, collect_sources, read_run_note, step_log
 from pods.publishing.upload import Failed, Uploaded, Uploader, result_files
 from pods.settings import PublishingSettings, SettingsInvalid, read_publishing_settings
 from pods.step_log import StepLog, size_text
@@ -43,6 +43,8 @@ def publish(settings: PublishingSettings, store: Store, log: StepLog) -> ExitCod
     """Returns DONE, UPLOAD_INCOMPLETE (something did not arrive, and will not) or TRY_AGAIN (the store was away)."""
     began = time.monotonic()
     sources = collect_sources(settings)
+    if settings.release not in (None, RELEASED):
+        log.say("the filter has not released the results: only the logs of our own steps are published")
     log.say(f"publishing {len(sources.files)} files, {size_text(sum(s.file.size for s in sources.files))}")
     for entry in sources.left_out[:20]:
         log.say(f"left out {entry.path or 'further files'}: {entry.reason}")

@@ -1,4 +1,7 @@
-"""What is published, in the order of its index: outputs by path, other files in `logs/`, then the steps' logs."""
+"""What is published, in the order of its index: outputs by path, other files in `logs/`, then the steps' logs.
+
+Where a filter judges first, outputs and `logs/` are those of the copy that it has seen, and only if it released them.
+"""
 
 from __future__ import annotations
 
@@ -9,18 +12,16 @@ from pathlib import Path
 from pods.manifest import LeftOut, ResultType, RunNote
 from pods.publishing.names import shown
 from pods.publishing.tree import Found, NotReadable, Skipped, find_files, open_found
-from pods.settings import PublishingSettings
+from pods.settings import PublishingSettings, Volume
 from pods.start_script import RUN_NOTE
 
 MAX_LEFT_OUT = 1000  # entries in the manifest; further ones are only counted
 ALGORITHM_LOG = b"algorithm.log"
 
+RELEASED = "Succeeded"  # how filtering ended, in Argo's words, for anything to be published but our own logs
+
 # Our own logs, in the order in which they are listed. publish.log comes last and is still written until then.
-STEP_LOGS: tuple[tuple[bytes, ResultType], ...] = (
-    (b"configure.log", "configrationLog"),
-    (b"filter.log", "filteringLog"),
-)
-PUBLISH_LOG = b"publish.log"
+CONFIGURE_LOG, FILTER_LOG, PUBLISH_LOG = b"configure.log", b"filter.log", b"publish.log"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +42,30 @@ class Sources:
 
 
 def collect_sources(settings: PublishingSettings) -> Sources:
-    """Look at the volume once. A volume with nothing on it (a job stopped in the queue) gives no files.
-
-    Links and odd files that an algorithm put in the place of its log are named as left out, like any others. The two
-    limits of the settings are for outputs and for `logs/`; the steps' own logs are always published.
-    """
+    """Look at the volume once. The steps' own logs are always published."""
     volume = settings.volume
-    outputs, skipped = find_files(volume.outputs, max_files=settings.max_files)
+    own = step_log(volume.adminlogs, CONFIGURE_LOG, "configrationLog")
+    if settings.release is None:
+        found = find_results(volume, max_files=settings.max_files, max_bytes=settings.max_bytes)
+    else:
+        own += step_log(volume.released.adminlogs, FILTER_LOG, "filteringLog")
+        if settings.release != RELEASED:  # not even the names of what is withheld
+            return Sources(tuple(own), (LeftOut(path="", reason="withheld"),))
+        found = find_results(volume.released, max_files=settings.max_files, max_bytes=settings.max_bytes)
+    return Sources((*found.files, *own), found.left_out)
+
+
+def find_results(volume: Volume, *, max_files: int, max_bytes: int) -> Sources:
+    """What an algorithm left. A volume with nothing on it (a job stopped in the queue) gives no files.
+
+    Links and odd files that it put in the place of its log are named as left out, like any others. `max_bytes` is for
+    all files together but the log; for what is beyond a limit there is an entry in `left_out`.
+    """
+    outputs, skipped = find_files(volume.outputs, max_files=max_files)
     files = [Source(volume.outputs, file, b"outputs/" + file.path, "output", False) for file in outputs]
     left_out = _left_out(b"outputs/", skipped)
 
-    logs, skipped = find_files(volume.logs, max_files=settings.max_files)
+    logs, skipped = find_files(volume.logs, max_files=max_files)
     left_out += _left_out(b"logs/", skipped)
     others = [file for file in logs if file.path not in (ALGORITHM_LOG, RUN_NOTE.encode())]
     files += [Source(volume.logs, file, b"logs/" + file.path, "output", False) for file in others]
@@ -61,10 +75,8 @@ def collect_sources(settings: PublishingSettings) -> Sources:
         if file.path == ALGORITHM_LOG
     ]
 
-    files, too_much = _within(files, settings.max_files, settings.max_bytes)
+    files, too_much = _within(files, max_files, max_bytes)
     left_out += too_much
-    for name, type_ in STEP_LOGS:
-        files += step_log(volume.adminlogs, name, type_)
     if len(left_out) > MAX_LEFT_OUT:
         left_out = [*left_out[:MAX_LEFT_OUT], LeftOut(path="", reason=f"{len(left_out) - MAX_LEFT_OUT} further ones")]
     return Sources(tuple(files), tuple(left_out))
@@ -77,7 +89,12 @@ def step_log(folder: Path, name: bytes, type_: ResultType) -> list[Source]:
 
 
 def read_run_note(settings: PublishingSettings) -> RunNote | None:
-    """What the start script noted, as far as it is plausible; None if it never ran."""
+    """What the start script noted, as far as it is plausible; None if it never ran.
+
+    Also None where there is a filter: an algorithm can write the numbers, and a filter does not see them.
+    """
+    if settings.release is not None:
+        return None
     notes = [
         file
         for file in find_files(settings.volume.logs, max_files=settings.max_files)[0]

@@ -43,6 +43,7 @@ class Environment:
     ram_gb: Decimal = Decimal(1)
     disk_gb: Decimal = Decimal(1)
     storage_expiry: int = 0
+    filtered: bool = False
     description: str = ""
 
     @classmethod
@@ -74,6 +75,7 @@ class Environment:
             ram_gb=reader.number(names.RAM_GB, 1),
             disk_gb=reader.number(names.DISK_GB, 1),
             storage_expiry=int(reader.number(names.STORAGE_EXPIRY, 0)),
+            filtered=reader.text(names.FILTERED) == "true",
             description=reader.text(names.DESCRIPTION),
         )
 
@@ -99,6 +101,7 @@ class Environment:
             "storageExpiry": self.storage_expiry,
             "desc": self.description,
             "lastSeen": str(int(last_seen)),
+            **({"filtered": True} if self.filtered else {}),
             **({"allowedChainId": list(self.allowed_chains)} if self.allowed_chains else {}),
         }
 

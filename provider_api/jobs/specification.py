@@ -177,4 +177,5 @@ def _annotations(
         names.INPUT_DIDS: json.dumps([item.request.document_id for item in facts.datasets], separators=(",", ":")),
         names.VALID_UNTIL: str(payment.end_of(facts)),
         names.STORAGE_EXPIRY: str(environment.storage_expiry),
+        **({names.FILTERED: "true"} if environment.filtered else {}),
     }

@@ -174,7 +174,10 @@ ANSWERS: Final[Mapping[str, Any]] = {
             "desc": _TEXT,
             "lastSeen": {"type": "string", "description": "Unix seconds, as text."},
         },
-        {"allowedChainId": _list(_INTEGER)},
+        {
+            "allowedChainId": _list(_INTEGER),
+            "filtered": {"const": True, "description": "A program of the operator's judges results first."},
+        },
     ),
     "Environments": {
         "type": "object",

@@ -74,7 +74,10 @@ async def info(request: Request) -> Response:
 
 @router.get("/logs")
 async def logs(request: Request) -> Response:
-    """What a step has printed so far, as text; after its pod is gone, what was published of it."""
+    """What a step has printed so far, as text; after its pod is gone, what was published of it.
+
+    Of an algorithm whose results pass a filter, only what was published.
+    """
     services = await _admin(request)
     _, given = await read_call(request)
     require(given, ("component",))
@@ -89,7 +92,8 @@ async def logs(request: Request) -> Response:
 
 
 async def _printed(services: Services, job: Workflow, template: str) -> str | None:
-    if not job.finished:
+    unjudged = template == names.ALGORITHM and job.annotations.get(names.FILTERED) == "true"
+    if not job.finished and not unjudged:
         lines, size = list[str](), 0
         async for line in services.argo.follow_log(job.name, template, follow=False):
             lines.append(line)

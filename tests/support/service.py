@@ -34,6 +34,7 @@ from tests.support.chain import provider as provider_account
 from tests.support.chain import publisher as publisher_account
 from tests.support.sandboxes import require_sandboxes
 from workflow_templates import names
+from workflow_templates.render import GITOPS
 
 T = TypeVar("T")
 FREE, PAID = "ocean-compute", "ocean-compute-paid"
@@ -43,7 +44,14 @@ CONTAINER = {"entrypoint": "python $ALGO", "image": "python", "tag": "3", "check
 class Service:
     """`with Service(folder) as service:`; `service.url` answers then."""
 
-    def __init__(self, folder: Path, *, allow_private: Sequence[str] = (), settings: Mapping[str, str] | None = None):
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        allow_private: Sequence[str] = (),
+        settings: Mapping[str, str] | None = None,
+        manifests: Path = GITOPS / "base",
+    ) -> None:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="machine", daemon=True)
         data = DataFolder(folder)
@@ -52,7 +60,7 @@ class Service:
             secret = data.secrets / names.environment_secret(environment)
             write_secret(secret / ETHEREUM_KEY_FILE, "0x" + bytes(environment_account.key).hex() + "\n")
         given = {"C2D_PROVIDER__KEY": "0x" + bytes(provider_account.key).hex(), **(settings or {})}
-        self.machine = Machine(folder, allow_private=tuple(allow_private), environment=given)
+        self.machine = Machine(folder, allow_private=tuple(allow_private), environment=given, manifests=manifests)
         self.folder = data
 
     def __enter__(self) -> Self:

@@ -47,6 +47,7 @@ def test_exit_codes_are_the_agreed_ones() -> None:
         "DONE": 0,
         "INPUTS_NOT_PROVISIONED": 31,
         "ALGORITHM_NOT_PROVISIONED": 32,
+        "NOT_COLLECTED": 50,
         "UPLOAD_INCOMPLETE": 62,
         "TRY_AGAIN": 75,
         "JOB_SPEC_REFUSED": 78,

@@ -11,6 +11,7 @@ from workflow_templates.environment import (
     KEEP_SECONDS,
     Environment,
     EnvironmentInvalid,
+    Filter,
     StepPods,
     read_environment,
     read_environments,
@@ -89,10 +90,37 @@ def test_an_id_that_is_no_template_name_is_refused(name: str) -> None:
 
 def test_every_field_is_documented() -> None:
     page = (Path(__file__).parents[3] / "docs" / "reference" / "environments.md").read_text("utf-8")
-    fields = set(Environment.model_fields) - {"steps"} | {f"steps.{name}" for name in StepPods.model_fields}
+    fields = set(Environment.model_fields) - {"steps", "filter"}
+    fields |= {f"steps.{name}" for name in StepPods.model_fields} | {f"filter.{name}" for name in Filter.model_fields}
     assert {name for name in fields if f"`{name}`" not in page} == set()
 
 
 def test_the_file_is_named_as_the_environment(tmp_path: Path) -> None:
     with pytest.raises(EnvironmentInvalid, match="named 'other'"):
         described(tmp_path, SMALLEST, name="other")
+
+
+def test_a_filter_is_described_by_its_image_and_command(tmp_path: Path) -> None:
+    text = SMALLEST + '[filter]\nimage = "judge:1"\ncommand = ["judge", "--strict"]\n'
+    found = described(tmp_path, text).filter
+    assert found is not None
+    assert (found.image, found.command, found.seconds) == ("judge:1", ("judge", "--strict"), 3_600)
+    assert described(tmp_path, SMALLEST).filter is None
+
+
+@pytest.mark.parametrize(
+    ("lines", "field"),
+    [
+        ('image = "judge:1"', "filter.command"),
+        ('image = "judge:1"\ncommand = []', "filter.command"),
+        ('image = "judge:1"\ncommand = "judge"', "filter.command"),
+        ('image = ""\ncommand = ["judge"]', "filter.image"),
+        ('image = "judge:1"\ncommand = ["{{=1}}"]', "filter"),
+        ('image = "{{workflow.parameters.image}}"\ncommand = ["judge"]', "filter"),
+        ('image = "judge:1"\ncommand = ["judge"]\nverdict = "any"', "filter.verdict"),
+        ('image = "judge:1"\ncommand = ["judge"]\nseconds = 0', "filter.seconds"),
+    ],
+)
+def test_a_wrong_filter_is_refused_by_field(tmp_path: Path, lines: str, field: str) -> None:
+    with pytest.raises(EnvironmentInvalid, match=rf"small\.toml: {field}:"):
+        described(tmp_path, f"{SMALLEST}[filter]\n{lines}\n")

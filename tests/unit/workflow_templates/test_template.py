@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from workflow_templates import names
-from workflow_templates.environment import Environment, read_environments
+from workflow_templates.environment import Environment, Filter, read_environments
 from workflow_templates.render import render
 
 pytestmark = pytest.mark.unit
@@ -205,6 +205,55 @@ def test_what_a_deployment_adds_is_rendered() -> None:
     assert manifest["spec"]["volumeClaimTemplates"][0]["spec"]["storageClassName"] == "local"
     resources = template(manifest, names.ALGORITHM)["container"]["resources"]
     assert resources["limits"]["nvidia.com/gpu"] == resources["requests"]["nvidia.com/gpu"] == "2"
+
+
+# --- with a filter ---------------------------------------------------------------------------------------------------
+
+FILTERED = ENVIRONMENTS[0].model_copy(
+    update={"filter": Filter(image="registry.example/judge:1", command=("judge", "--strict"), seconds=90)}
+)
+
+
+def test_publishing_waits_for_the_filter_and_is_told_how_it_ended() -> None:
+    manifest = manifest_of(FILTERED)
+    tasks = {task["name"]: task for task in template(manifest, names.RELEASE)["dag"]["tasks"]}
+    assert tasks[names.FILTERING] == {"name": "filtering", "template": "filtering"}
+    publishing = tasks[names.PUBLISHING]
+    assert publishing["depends"] == "filtering.Succeeded || filtering.Failed || filtering.Errored"
+    assert publishing["arguments"]["parameters"] == [{"name": "release", "value": "{{tasks.filtering.status}}"}]
+    variables = {v["name"]: v["value"] for v in template(manifest, names.PUBLISHING)["container"]["env"]}
+    assert variables["C2D_RELEASE"] == "{{inputs.parameters.release}}"
+    assert manifest["metadata"]["annotations"][names.FILTERED] == "true"
+
+
+def test_a_filter_sees_a_copy_and_can_write_to_nothing_else() -> None:
+    filtering = template(manifest_of(FILTERED), names.FILTERING)
+    mounts = {m["mountPath"]: (m["name"], m.get("subPath"), m.get("readOnly", False)) for m in _mounts(filtering)}
+    assert mounts == {
+        "/data/inputs": ("data", "inputs", True),
+        "/data/ddos": ("data", "ddos", True),
+        "/data/transformations": ("data", "transformations", True),
+        "/data/outputs": ("data", "released/outputs", False),
+        "/data/logs": ("data", "released/logs", False),
+        "/data/adminlogs": ("data", "released/adminlogs", False),
+        "/tmp": ("tmp", None, False),
+    }
+    (collect,) = filtering["initContainers"]
+    assert (collect["image"], collect["command"]) == (names.STEP_IMAGE, ["python", "-m", "pods.filtering"])
+    assert collect["securityContext"] == filtering["container"]["securityContext"]
+    assert collect["securityContext"]["readOnlyRootFilesystem"] is True
+    assert filtering["container"]["image"] == "registry.example/judge:1"
+    assert filtering["container"]["command"][-3:] == ["filter", "judge", "--strict"]
+    assert filtering["metadata"]["labels"][names.NETWORK] == "none"
+    assert filtering["activeDeadlineSeconds"] == 90
+    assert filtering["pendingTimeout"]
+    assert [list(volume) for volume in filtering["volumes"]] == [["emptyDir", "name"]]
+
+
+def test_a_filter_changes_nothing_before_the_release() -> None:
+    plain, filtered = manifest_of(ENVIRONMENTS[0]), manifest_of(FILTERED)
+    for step in (names.COMPUTE, names.CONFIGURATION, names.ALGORITHM):
+        assert template(plain, step) == template(filtered, step)
 
 
 def _mounts(template: dict[str, Any]) -> list[dict[str, Any]]:
