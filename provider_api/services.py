@@ -22,6 +22,7 @@ from provider_api.access.signature import Callers
 from provider_api.chains import Chains, OceanChain, open_chain
 from provider_api.files.files import Files
 from provider_api.jobs.environments import Environments
+from provider_api.jobs.expiry import Sweeper
 from provider_api.jobs.read import JobReader
 from provider_api.jobs.records import Argo
 from provider_api.jobs.results import ResultStore
@@ -135,6 +136,7 @@ async def open_services(settings: Settings, neighbours: OpenNeighbours = open_ne
         facts = FactFinder(settings, keys, around.chains, environments, files, others)
         starter = JobStarter(settings, keys, facts, around.argo, nonces, claims)
         stack.push_async_callback(starter.close)
+        await _background(stack, Sweeper(around.argo, environments, around.results).run())
         control = AccessControl(settings.access, keys, settings.limits.retry_after_seconds)
         await stack.enter_async_context(control)
         proofs = await stack.enter_async_context(Proofs(settings.access, keys))

@@ -7,6 +7,7 @@ the step's output has the manifest's digest, so what is delivered is what was pu
 from __future__ import annotations
 
 import re
+import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from argo.client.records import Workflow
 from pods import store as pod_store
 from pods.manifest import FileSummary, Manifest, ManifestInvalid, ResultFile, Summary, parse_summary
 from provider_api.errors import NeighbourAway, NeighbourFailed, Refused
+from provider_api.jobs.expiry import is_expired
 from workflow_templates import names
 
 log = structlog.get_logger(__name__)
@@ -55,7 +57,7 @@ class ResultStore:
     async def entries(self, workflow: Workflow) -> list[dict[str, Any]]:
         """Entries of a job object's `results`: position = index. [] until something is published."""
         summary = summary_of(workflow)
-        if summary is None or summary.count == 0:
+        if summary is None or summary.count == 0 or is_expired(workflow, time.time()):
             return []
         if summary.files is not None:
             return [entry(file) for file in summary.files]
@@ -71,6 +73,8 @@ class ResultStore:
         summary = summary_of(workflow)
         if summary is None or summary.count == 0:
             raise Refused(f"No results for job {workflow.name}", 404)
+        if is_expired(workflow, time.time()):
+            raise Refused(f"The results of job {workflow.name} were kept until their time was over.", 404)
         try:
             manifest = await self._manifest(workflow.name, summary.digest)
         except pod_store.ResultMissing:

@@ -65,7 +65,7 @@ def prepare(facts: ComputeFacts, job_id: str, owner_text: str, settings: Setting
             names.CHAIN: str(carrier.chain_id),
             names.PROVIDER: keys.address.lower() if facts.request.terms is None else facts.request.terms.provider,
         },
-        annotations=_annotations(facts, owner_text, carrier),
+        annotations=_annotations(facts, environment, owner_text, carrier),
         chain_id=carrier.chain_id,
         agreement_id=carrier.order.tx_hash,
     )
@@ -167,11 +167,14 @@ def _algorithm(facts: ComputeFacts, entrypoint: str) -> job_spec.Algorithm:
     )
 
 
-def _annotations(facts: ComputeFacts, owner_text: str, carrier: payment.Carrier) -> dict[str, str]:
+def _annotations(
+    facts: ComputeFacts, environment: Environment, owner_text: str, carrier: payment.Carrier
+) -> dict[str, str]:
     return {
         names.OWNER_TEXT: owner_text,
         names.AGREEMENT_ID: carrier.order.tx_hash,
         names.ALGORITHM_DID: facts.request.algorithm.asset.document_id,
         names.INPUT_DIDS: json.dumps([item.request.document_id for item in facts.datasets], separators=(",", ":")),
         names.VALID_UNTIL: str(payment.end_of(facts)),
+        names.STORAGE_EXPIRY: str(environment.storage_expiry),
     }

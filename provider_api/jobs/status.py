@@ -54,12 +54,12 @@ Reason = Literal[
     "image_unavailable",
     "out_of_memory",
     "paid_time_over",
-    "pod_lost",
+    "lost",
     "rejected_by_cluster",
     "stopped",
-    "terminated",
+    "revoked",
     "time_limit",
-    "upload_failed",
+    "upload_incomplete",
 ]
 
 # Argo's constant texts.
@@ -135,7 +135,7 @@ def _verdict(workflow: Workflow) -> JobStatus:
     configuration, algorithm = workflow.node(CONFIGURATION), workflow.node(ALGORITHM)
     if workflow.shutdown == "Terminate":
         # Nothing was published, whatever had been reached; see `removed`.
-        return JobStatus(70, "terminated", _code(algorithm), stop_requested=1)
+        return JobStatus(70, "revoked", _code(algorithm), stop_requested=1)
     failed = _provisioning_failure(configuration)
     if failed is not None:
         return failed
@@ -170,7 +170,7 @@ def _never_configured(workflow: Workflow, configuration: Node | None) -> JobStat
     if _DEADLINE in configuration.message:
         return JobStatus(31, "data_unavailable")
     if configuration.phase == "Error" or configuration.exit_code in _KILLED:
-        return JobStatus(41, "pod_lost")
+        return JobStatus(41, "lost")
     return JobStatus(41, "configuration_failed")
 
 
@@ -182,7 +182,7 @@ def _of_algorithm(workflow: Workflow, algorithm: Node | None) -> JobStatus | Non
     if workflow.shutdown and (algorithm is None or not algorithm.final or _was_stopped(algorithm)):
         return JobStatus(70, "stopped", code, stop_requested=1)
     if algorithm is None:
-        return JobStatus(41, "pod_lost")
+        return JobStatus(41, "lost")
     if not algorithm.final or algorithm.phase in ("Omitted", "Skipped"):
         return JobStatus(41, "image_unavailable")
     if _DEADLINE in algorithm.message or code == ExitCode.TIME_LIMIT:
@@ -195,7 +195,7 @@ def _of_algorithm(workflow: Workflow, algorithm: Node | None) -> JobStatus | Non
         return JobStatus(41, "image_unavailable")
     if algorithm.phase == "Error" or code in (None, 143):
         # A pod that is deleted behind Argo's back ends with 143, or with no code at all.
-        return JobStatus(41, "pod_lost", code)
+        return JobStatus(41, "lost", code)
     return JobStatus(41, "algorithm_failed", code)
 
 
@@ -205,7 +205,7 @@ def _of_release(workflow: Workflow, algorithm: Node | None) -> JobStatus:
     if filtering is not None and filtering.phase != "Succeeded":
         return JobStatus(41, "filtered", code)
     if publishing is None or publishing.phase != "Succeeded":
-        return JobStatus(62, "upload_failed", code)
+        return JobStatus(62, "upload_incomplete", code)
     return JobStatus(70, "completed", code)
 
 

@@ -57,6 +57,7 @@ ERRORS: Final[Mapping[str, Any]] = {
         {"context": _NOTHING, "error": _TEXT},
         text="A neighbour of the service (chain, Argo, result store) does not answer, or not as it should.",
     ),
+    "OperatorAbsent": {"anyOf": [ref("NotOffered"), ref("Refusal")]},
     "StoreError": {
         "description": "Errors of the metadata store's calls.",
         "anyOf": [

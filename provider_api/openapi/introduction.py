@@ -50,4 +50,5 @@ TAGS: Final = {
     "Assets": "Files of assets: encrypt, look at, order, fetch.",
     "Compute": "Jobs, from the choice of an environment to the results.",
     "Metadata store": "What clients ask of Aquarius, answered here.",
+    "Operator-Service": "For Ocean Providers that use this service as their operator.",
 }

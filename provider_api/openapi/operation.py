@@ -43,7 +43,9 @@ class Answer:
 class Failure:
     """An error answer: its shape (a name in the components) and what it means here."""
 
-    shape: Literal["ValidationError", "Refusal", "InvalidOrRefused", "NotOffered", "Unavailable", "StoreError"]
+    shape: Literal[
+        "ValidationError", "Refusal", "InvalidOrRefused", "NotOffered", "Unavailable", "StoreError", "OperatorAbsent"
+    ]
     text: str
     examples: Mapping[str, Any] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)

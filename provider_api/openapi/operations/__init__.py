@@ -3,11 +3,12 @@
 from typing import Final
 
 from provider_api.openapi.operation import Operation
-from provider_api.openapi.operations import files, jobs, metadata_store, service
+from provider_api.openapi.operations import files, jobs, metadata_store, operator, service
 
 OPERATIONS: Final[tuple[Operation, ...]] = (
     *service.OPERATIONS,
     *files.OPERATIONS,
     *jobs.OPERATIONS,
     *metadata_store.OPERATIONS,
+    *operator.OPERATIONS,
 )

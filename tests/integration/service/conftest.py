@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from ocean.chain.development import account
 from ocean.client import Consumer
 from ocean.ddo import DDO
 from provider_api.machine.file_server import FileServer
-from tests.support.chain import Chain, consumer, stranger
+from tests.support.chain import Chain, consumer, publisher, stranger
 from tests.support.data_owner import DataOwner
 from tests.support.file_sources import SOURCES, FileSources
 from tests.support.service import Buyer, Service
@@ -59,7 +60,8 @@ def service(
 ) -> Iterator[Service]:
     """The whole service, shared by the tests; those that break parts of it wait until it is whole again."""
     private = [files.address, owner.address, sources.address]
-    with Service(tmp_path_factory.mktemp("service"), allow_private=private) as running:
+    known = {"C2D_OPERATOR__PROVIDERS": json.dumps({"somebody": [publisher.address]})}
+    with Service(tmp_path_factory.mktemp("service"), allow_private=private, settings=known) as running:
         yield running
 
 

@@ -82,7 +82,7 @@ async def test_a_running_job_publishes_nothing(service: Service, caller: Caller,
     await caller.reached(job["jobId"], 40)
     assert living(f"1{marker}")
     (deleted,) = (await caller.delete(job["jobId"])).json()
-    assert (deleted["removed"], deleted["status"], deleted["reason"]) == (1, 70, "terminated")
+    assert (deleted["removed"], deleted["status"], deleted["reason"]) == (1, 70, "revoked")
     assert deleted["dateFinished"] is not None
     assert await caller.jobs(jobId=job["jobId"]) == []
     await gone(service, job["jobId"])
@@ -97,7 +97,7 @@ async def test_a_job_that_waits_never_runs(service: Service, caller: Caller, ope
     waiting = await started(caller, open_dataset, raw("true"))
     assert waiting["queuePosition"] >= 1
     (deleted,) = (await caller.delete(waiting["jobId"])).json()
-    assert (deleted["removed"], deleted["reason"], deleted["startedAt"]) == (1, "terminated", None)
+    assert (deleted["removed"], deleted["reason"], deleted["startedAt"]) == (1, "revoked", None)
     await gone(service, waiting["jobId"])
     assert {job["jobId"] for job in (await caller.delete()).json()} >= set(running)
     for job_id in running:

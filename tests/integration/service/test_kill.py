@@ -103,7 +103,7 @@ async def test_pods_are_lost_at_every_step(service: Service, buyer: Buyer, owner
     assert at.slow.requests == 2
     await assert_ran_once(buyer, at.publishing, tmp_path)
     lost = await buyer.finished(at.running)
-    assert (lost["status"], lost["reason"]) == (41, "pod_lost")
+    assert (lost["status"], lost["reason"]) == (41, "lost")
     assert await buyer.result(lost, "runs", tmp_path) == b"ran\n"
     await assert_nothing_left(service.folder)
 

@@ -34,7 +34,7 @@ database = "none"
 [warnings]
 enabled = false
 [checks.positive_data_acceptance]
-expected-statuses = ["2xx", "400", "403", "404"]
+expected-statuses = ["2xx", "400", "401", "403", "404"]
 """
 STRICT = """
 [[operations]]

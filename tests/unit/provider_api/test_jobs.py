@@ -342,7 +342,7 @@ async def test_a_publishing_pod_that_outlives_its_workflow(world: World, monkeyp
     monkeypatch.setattr(world.argo, "terminate", while_it_publishes)
     monkeypatch.setattr(world.argo, "delete", publish_and_delete)
     (deleted,) = (await delete_job(world, 6, job_id)).json()
-    assert (deleted["removed"], deleted["reason"]) == (1, "terminated")
+    assert (deleted["removed"], deleted["reason"]) == (1, "revoked")
     assert seen == [False], "what came before the workflow went was removed while the job was still known"
     assert not results.exists()
 
