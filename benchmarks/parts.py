@@ -20,14 +20,12 @@ from provider_api.services import Services, open_services
 from provider_api.settings import load_settings
 from provider_api.storage.claims import Claim
 from tests.support.service import Service
-from workflow_templates import names
 
 Body = dict[str, Any]
 
 PARTS = {
     "signature": "signature",
-    "access": "facts and access rules",
-    "room": "places left (asks Argo)",
+    "access": "facts (asks chain and Argo) and access rules",
     "sealing": "sealing the job spec",
     "claim": "claim (two transactions, durable)",
     "submission": "submission to Argo",
@@ -66,8 +64,6 @@ async def _one(services: Services, body: Body, times: dict[str, list[float]]) ->
         refusal = rules.judge(facts)
         if refusal is not None:
             raise refusal.error()
-    with timed("room"):
-        await services.argo.count({names.ENVIRONMENT: body["environment"]}, unfinished_only=True)
     with timed("sealing"):
         made = prepare(facts, identity.job_id, owner, services.settings, services.keys)
     claims = services.starter._claims

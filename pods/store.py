@@ -7,10 +7,14 @@ allow. The manifest has the key of every file.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import errno
 import hashlib
 import json
+import os
+import re
+import shutil
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -32,6 +36,8 @@ Store = LocalStore | S3Store
 _CLIENT_OPTIONS = ("allow_http", "allow_invalid_certificates", "connect_timeout", "timeout", "proxy_url")
 _PLAIN = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
 _MAX_PART = 200  # characters of one part of a key
+_JOB_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]*")
+_DELETED_AT_ONCE = 500  # objects in one request
 _MAX_KEY = 700  # characters of a key; S3 allows 1024 with the store's own prefix
 
 
@@ -158,20 +164,34 @@ async def stream_object(
 
 
 async def delete_job(store: Store, job_id: str) -> None:
-    """Delete all that a job has in the store, the manifest first. Nothing there is fine. Raises StoreUnavailable."""
-    if not job_id or "/" in job_id:
+    """Delete all that a job has in the store, the manifest first. Nothing there is fine. Raises StoreUnavailable.
+
+    Of a folder also what the store does not list: empty folders, and the beginnings of uploads that were killed.
+    """
+    if not _JOB_ID.fullmatch(job_id):
         raise ValueError("not a job id")
     try:
         with contextlib.suppress(FileNotFoundError):
             await obstore.delete_async(store, f"{job_id}/{MANIFEST_NAME}")
-        pages = obstore.list(store, prefix=f"{job_id}/", chunk_size=500)
+        if isinstance(store, LocalStore):
+            await asyncio.to_thread(_remove_folder, Path(str(store.prefix), job_id))
+            return
+        pages = obstore.list(store, prefix=f"{job_id}/", chunk_size=_DELETED_AT_ONCE)
         keys = [item["path"] async for page in pages for item in page]
-        for first in range(0, len(keys), 500):
-            await obstore.delete_async(store, keys[first : first + 500])
-    except FileNotFoundError:
-        return  # somebody else deletes it too
+        for first in range(0, len(keys), _DELETED_AT_ONCE):  # (S3 calls it a success when one is gone already)
+            await obstore.delete_async(store, keys[first : first + _DELETED_AT_ONCE])
     except (BaseError, OSError) as exc:
-        raise translated(store, "deleting results", exc) from exc
+        raise StoreUnavailable("deleting results", cause_of(exc), passing=is_passing(store, exc)) from exc
+
+
+def _remove_folder(folder: Path) -> None:
+    """Remove a tree that may be growing, or going away, meanwhile. Raises OSError."""
+    for _ in range(3):
+        shutil.rmtree(folder, ignore_errors=True)
+        if not os.path.lexists(folder):
+            return
+    with contextlib.suppress(FileNotFoundError):
+        shutil.rmtree(folder)  # and says why it stays
 
 
 def translated(store: Store, action: str, exc: Exception) -> StoreUnavailable | ResultMissing:

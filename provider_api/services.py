@@ -56,6 +56,7 @@ class Services:
     keys: ProviderKeys
     database: Database
     nonces: Nonces
+    claims: Claims
     tokens: Tokens
     callers: Callers
     argo: Argo
@@ -144,6 +145,7 @@ async def open_services(settings: Settings, neighbours: OpenNeighbours = open_ne
             keys=keys,
             database=database,
             nonces=nonces,
+            claims=claims,
             tokens=tokens,
             callers=Callers(nonces, tokens),
             argo=around.argo,

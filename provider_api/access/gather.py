@@ -53,13 +53,10 @@ class FactFinder:
         """Facts about a request for quotes: orders are looked at leniently and are not demanded.
 
         ocean.py sends its environment's address as the consumer there. That says nothing about who will start the job,
-        so credentials are not judged for it; the start judges them for the real consumer. How many jobs an environment
-        has is known from its last look at Argo; the start asks again.
+        so credentials are not judged for it; the start judges them for the real consumer.
         """
         named = not await self._environments.is_consumer_address(request.consumer)
-        facts = await self._gather(request, with_orders=False, with_credentials=named)
-        jobs = (await self._environments.current()).jobs
-        return replace(facts, unfinished_jobs=jobs.get(facts.environment.id) if facts.environment is not None else None)
+        return await self._gather(request, with_orders=False, with_credentials=named)
 
     async def for_why_not(self, request: ComputeRequest) -> ComputeFacts:
         """Facts about a start that is not meant yet: whatever can be found out. Orders are judged if one is named."""
@@ -84,9 +81,10 @@ class FactFinder:
         )
         if len(facts.datasets) > facts.max_datasets or (facts.environment is None and not everything):
             return replace(facts, gathered=False)  # refused by the first rules; not worth a question to anybody
-        assets = await asyncio.gather(
+        about_assets = asyncio.gather(
             *(self._asset(request, item, facts.environment, now, lenient=not with_orders) for item in facts.assets())
         )
+        assets, unfinished = await asyncio.gather(about_assets, self._unfinished_jobs(facts.environment))
         raw_sources, raw_digests = await self._contents.of_raw(request) if facts.algorithm is None else ((), ())
         count = len(facts.datasets)
         return replace(
@@ -95,7 +93,11 @@ class FactFinder:
             algorithm=assets[count] if facts.algorithm is not None else None,
             raw_sources=raw_sources,
             raw_digests=raw_digests,
+            unfinished_jobs=unfinished,
         )
+
+    async def _unfinished_jobs(self, environment: Environment | None) -> int | None:
+        return None if environment is None else await self._environments.unfinished_jobs(environment.id)
 
     async def _asset(
         self, request: ComputeRequest, item: AssetFacts, environment: Environment | None, now: float, *, lenient: bool

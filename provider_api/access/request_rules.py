@@ -95,7 +95,7 @@ def output_is_json(facts: ComputeFacts) -> Refusal | None:
 
 @rule("operator")
 def room_is_left(facts: ComputeFacts) -> Refusal | None:
-    """Ours: only so many jobs may wait. Judged once Argo has been asked how many there are."""
+    """Ours: only so many jobs may wait. Judged where Argo could be asked how many there are."""
     environment, unfinished = facts.environment, facts.unfinished_jobs
     if environment is None or unfinished is None:
         return None

@@ -7,29 +7,14 @@ nonce, and what an access control server would say come to light at the start on
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from provider_api.access import rules
 from provider_api.access.facts import ComputeFacts
-from provider_api.access.gather import FactFinder
 from provider_api.access.refusal import Refusal
-from provider_api.access.request import ComputeRequest
 from provider_api.access.request_rules import end_is_possible
 from provider_api.errors import Refused
-from provider_api.jobs.environments import TemplateReader
 from provider_api.jobs.specification import require_room_in_workflow
 from provider_api.keys import ProviderKeys
 from provider_api.settings import Settings
-from workflow_templates import names
-
-
-async def facts_of(finder: FactFinder, argo: TemplateReader, request: ComputeRequest) -> ComputeFacts:
-    """All that can be found out about the request. Raises ChainUnavailable, ArgoError."""
-    facts = await finder.for_why_not(request)
-    if facts.environment is None:
-        return facts
-    unfinished = await argo.count({names.ENVIRONMENT: facts.environment.id}, unfinished_only=True)
-    return replace(facts, unfinished_jobs=unfinished)
 
 
 def reasons(facts: ComputeFacts, valid_until: int | None, settings: Settings, keys: ProviderKeys) -> list[Refusal]:

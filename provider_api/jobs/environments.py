@@ -71,6 +71,10 @@ class Environments:
         known = {canonical(found.consumer_address) for found in (await self.current()).environments.values()}
         return canonical(address) in known
 
+    async def unfinished_jobs(self, environment: str) -> int:
+        """How many jobs run or wait there, asked now. Raises ArgoError."""
+        return await self._argo.count({names.ENVIRONMENT: environment}, unfinished_only=True)
+
     async def refresh(self) -> Snapshot:
         """Ask now; all who ask at the same time share one question. Raises ArgoError."""
         if self._refreshing is None or self._refreshing.done():
@@ -105,8 +109,6 @@ class Environments:
                     log.warning("environment_not_announced", template=template.name, annotation=str(exc))
                 continue
             usable[environment.id] = environment
-        counts = await asyncio.gather(
-            *(self._argo.count({names.ENVIRONMENT: name}, unfinished_only=True) for name in usable)
-        )
+        counts = await asyncio.gather(*(self.unfinished_jobs(name) for name in usable))
         self._snapshot = Snapshot(usable, dict(zip(usable, counts, strict=True)), taken_at, clock)
         return self._snapshot

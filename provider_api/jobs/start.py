@@ -17,17 +17,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import structlog
 
 from argo.client import errors as argo_errors
 from argo.client.records import Workflow
 from provider_api.access import rules
-from provider_api.access.facts import ComputeFacts
 from provider_api.access.gather import FactFinder
 from provider_api.access.request import ComputeRequest
-from provider_api.access.request_rules import room_is_left
 from provider_api.access.signature import require_fresh, stale
 from provider_api.errors import InvalidRequest, NeighbourAway, NeighbourFailed, Refused
 from provider_api.jobs.identity import JobIdentity
@@ -37,7 +35,6 @@ from provider_api.keys import ProviderKeys
 from provider_api.settings import Settings
 from provider_api.storage.claims import AgreementTaken, AlreadyClaimed, Claim, Claims
 from provider_api.storage.nonces import Nonces, NonceStale
-from workflow_templates import names
 
 log = structlog.get_logger(__name__)
 
@@ -131,24 +128,13 @@ class JobStarter:
         return await self._submit(submission)
 
     async def _prepared(self, request: StartRequest) -> Submission:
-        """Rules, then everything that may still fail without a trace."""
+        """Rules, then everything that may still fail without a trace. Argo's absence shows here."""
         facts = await self._facts.for_start(request.content)
         refusal = rules.judge(facts)
         if refusal is not None:
             log.info("start_refused", place=refusal.place, code=refusal.code, job_id=request.identity.job_id)
             raise refusal.error()
-        await self._require_room(facts)
         return prepare(facts, request.identity.job_id, request.owner_text, self._settings, self._keys)
-
-    async def _require_room(self, facts: ComputeFacts) -> None:
-        """Ours: only so many jobs may wait. Asks Argo, so its absence shows before anything is claimed."""
-        environment = facts.environment
-        if environment is None:
-            return
-        unfinished = await self._argo.count({names.ENVIRONMENT: environment.id}, unfinished_only=True)
-        refusal = room_is_left(replace(facts, unfinished_jobs=unfinished))
-        if refusal is not None:
-            raise refusal.error()
 
     # --- claims ------------------------------------------------------------------------------------------------------
 

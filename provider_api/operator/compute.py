@@ -73,7 +73,8 @@ async def delete(request: Request) -> Response:
     services, given = await read_call(request)
     require(given, ("owner", "providerSignature", "nonce"))
     provider = await require_provider(request, services, given, text_of(given, "jobId"))
-    deleted = await delete_jobs(services.argo, services.results, await _selected(services, given, provider))
+    found = await _selected(services, given, provider)
+    deleted = await delete_jobs(services.argo, services.results, services.claims, found)
     return json_response(services.reader.removed(deleted) if deleted else "", sort_keys=False)
 
 

@@ -84,7 +84,7 @@ async def delete(request: Request) -> Response:
     call = await read_job_call(request, may_sign_no_nonce=False)
     workflows = await services.reader.meant(call.caller.address, call.job_id)
     await services.callers.use_up(call.caller)
-    deleted = await delete_jobs(services.argo, services.results, workflows)
+    deleted = await delete_jobs(services.argo, services.results, services.claims, workflows)
     return json_response(services.reader.removed(deleted), sort_keys=False)
 
 

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from provider_api.access.request import read_why_not
-from provider_api.access.why_not import facts_of, reasons
+from provider_api.access.why_not import reasons
 from provider_api.fields import Field, integer, non_empty_list_of_objects, required, required_without, text_value
 from provider_api.responses import json_response
 from provider_api.routes.initialize_compute import ALGORITHM
@@ -34,6 +34,6 @@ async def why_not(request: Request) -> Response:
     given = await parameters_of(request, FIELDS)
     services = services_of(request)
     end = given.text("compute.validUntil")
-    facts = await facts_of(services.facts, services.argo, read_why_not(given, consumer_of(given)))
+    facts = await services.facts.for_why_not(read_why_not(given, consumer_of(given)))
     found = reasons(facts, int(end) if end else None, services.settings, services.keys)
     return json_response({"ordersJudged": facts.with_orders, "reasons": [refusal.reason() for refusal in found]})

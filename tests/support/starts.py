@@ -195,6 +195,13 @@ class Caller:
         query = {"consumerAddress": self.address, "jobId": job_id, "nonce": number, "signature": signature}
         return await self.http.put(COMPUTE, params=query)
 
+    async def delete(self, job_id: str = "", *, nonce: int | None = None, in_body: bool = False) -> httpx.Response:
+        """All jobs without an id."""
+        number = str(await self.next_nonce() if nonce is None else nonce)
+        signature = sign(job_message(self.address, job_id, "", number), self.key)
+        fields = {"consumerAddress": self.address, "jobId": job_id, "nonce": number, "signature": signature}
+        return await self.http.request("DELETE", COMPUTE, **{"json" if in_body else "params": fields})
+
     async def result(
         self, job_id: str, index: int | str, *, headers: Mapping[str, str] | None = None, **changes: str
     ) -> httpx.Response:

@@ -47,12 +47,12 @@ def signed(name: str, **refusals: Any) -> Failure:
     return Failure("InvalidOrRefused", "Parameters, signature or nonce are not good, or a check said no.", examples)
 
 
-def away(text: str) -> Failure:
-    """503: nothing was changed, the same request may be sent again."""
+def away(text: str, then: str = "Nothing was changed; send the same request again.") -> Failure:
+    """503, and what is to be done about it."""
     example = {"context": None, "error": text}
     return Failure(
         "Unavailable",
-        "A neighbour does not answer. Nothing was changed; send the same request again.",
+        f"A neighbour does not answer. {then}",
         {"away": example},
         {"Retry-After": "Seconds to wait."},
     )

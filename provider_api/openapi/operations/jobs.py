@@ -47,6 +47,10 @@ _RULES: Final = {
 }
 _JOB: Final = {"job": [samples.job()]}
 _AWAY: Final = {502: ARGO_FAILED, 503: COMPUTE_AWAY}
+_HALF_DELETED: Final = away(
+    "The result store does not answer at the moment.",
+    "What is still listed is not deleted, or not wholly; send the request again, with a new nonce if need be.",
+)
 
 OPERATIONS: Final = (
     Operation(
@@ -271,9 +275,9 @@ OPERATIONS: Final = (
                 {"job": [samples.job(results="", removed=1)], "none": []},
             )
         },
-        {400: signed("consumerAddress"), **_AWAY},
+        {400: signed("consumerAddress"), 502: ARGO_FAILED, 503: _HALF_DELETED},
         text="What still runs is ended and publishes nothing; then results, logs, volume and the job itself are"
-        " removed. After 503 some of it may be left: send the request again, with a new nonce.",
+        " removed, and its orders are free for another job.",
         fields=job_call.FIELDS,
         parameters={
             "consumerAddress": CONSUMER,

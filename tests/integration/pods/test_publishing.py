@@ -17,13 +17,22 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import obstore
 import pytest
 from moto.server import ThreadedMotoServer
 
 from pods.exit_codes import ExitCode
 from pods.manifest import Manifest, ManifestInvalid
 from pods.publishing.tree import Found, NotReadable, find_files, open_found
-from pods.store import ResultMissing, StoreConfig, delete_job, load_manifest, open_store, stream_object
+from pods.store import (
+    ResultMissing,
+    StoreConfig,
+    StoreUnavailable,
+    delete_job,
+    load_manifest,
+    open_store,
+    stream_object,
+)
 
 pytestmark = pytest.mark.integration
 JOB_ID = "00" + "a1" * 15
@@ -158,6 +167,46 @@ def test_ranges_are_read_and_a_job_is_deleted(store: StoreConfig, job: Any) -> N
         read(store, big.key)
     with pytest.raises(ResultMissing):
         asyncio.run(load_manifest(store.open(), JOB_ID))
+
+
+def test_deleting_takes_all_of_one_job_and_nothing_of_others(store: StoreConfig) -> None:
+    """More objects than one request deletes, and jobs whose ids begin alike. Nobody minds who else deletes it too."""
+    opened = store.open()
+    mine = [f"{JOB_ID}/outputs/{number:04}" for number in range(1200)]
+    others = [f"{JOB_ID}b/outputs/x", f"{JOB_ID[:-1]}/outputs/x"]
+
+    async def work() -> list[str]:
+        await asyncio.gather(*(obstore.put_async(opened, key, b"x") for key in [*mine, *others]))
+        await asyncio.gather(*(delete_job(opened, JOB_ID) for _ in range(3)))
+        return [item["path"] async for page in obstore.list(opened) for item in page]
+
+    left = asyncio.run(work())
+    assert set(others) <= set(left)
+    assert not [key for key in left if key.startswith(f"{JOB_ID}/")]
+    for no_job in ("", ".", "..", f"{JOB_ID}/outputs", "../results"):
+        with pytest.raises(ValueError, match="not a job id"):
+            asyncio.run(delete_job(opened, no_job))
+
+
+def test_deleting_takes_what_a_folder_does_not_list(tmp_path: Path) -> None:
+    """Of an upload that was killed the beginning is left, in a file that is no object; and folders."""
+    opened = open_store(f"file://{tmp_path}/results")
+    outputs = tmp_path / "results" / JOB_ID / "outputs"
+    outputs.mkdir(parents=True)
+    (outputs / "model.bin#1").write_bytes(b"half")
+    assert [item for page in obstore.list(opened) for item in page] == []
+    asyncio.run(delete_job(opened, JOB_ID))
+    assert list((tmp_path / "results").iterdir()) == []
+
+
+def test_deleting_while_the_store_is_away() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    options = {"endpoint": f"http://127.0.0.1:{port}", "region": "x", "access_key_id": "x", "secret_access_key": "x"}
+    opened = open_store("s3://results", options, retry_timeout_seconds=0.1)
+    with pytest.raises(StoreUnavailable) as failed:
+        asyncio.run(delete_job(opened, JOB_ID))
+    assert failed.value.passing
 
 
 def test_an_empty_volume_gives_the_steps_own_log(store: StoreConfig, job: Any) -> None:

@@ -7,14 +7,15 @@ import secrets
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from ocean.chain.development import account
 from ocean.ddo import DDO
 from ocean.signing import job_message, sign
+from tests.support.data_owner import DataOwner
 from tests.support.pods import living
-from tests.support.service import Service
+from tests.support.service import FREE, Buyer, Service
+from tests.support.stages import MANY, publish, request_for, until
 from tests.support.starts import COMPUTE, Caller, claims, raw
 
 pytestmark = pytest.mark.integration
@@ -35,26 +36,16 @@ def traces(service: Service, job_id: str) -> list[Path]:
     return [path for path in Path(service.folder.root).rglob(f"*{job_id}*") if "logs" not in path.parts[-2:-1]]
 
 
-async def delete(
-    caller: Caller, job_id: str = "", *, in_body: bool = False, nonce: int | None = None
-) -> httpx.Response:
-    number = str(await caller.next_nonce() if nonce is None else nonce)
-    fields = {
-        "consumerAddress": caller.address,
-        "jobId": job_id,
-        "nonce": number,
-        "signature": sign(job_message(caller.address, job_id, "", number), caller.key),
-    }
-    if in_body:
-        return await caller.http.request("DELETE", COMPUTE, json=fields)
-    return await caller.http.delete(COMPUTE, params=fields)
-
-
 async def started(caller: Caller, dataset: DDO, algorithm: dict[str, Any]) -> dict[str, Any]:
     answer = await caller.start([await caller.buy(dataset)], algorithm)
     assert answer.status_code == 200, answer.text
     job: dict[str, Any] = answer.json()[0]
     return job
+
+
+async def environments(caller: Caller) -> list[dict[str, Any]]:
+    found = (await caller.http.get("/api/services/computeEnvironments")).json()
+    return list(found[str(caller.network.chain_id)])
 
 
 async def gone(service: Service, job_id: str, seconds: float = 10) -> None:
@@ -73,7 +64,7 @@ async def test_a_finished_job(
     assert [result["filename"] for result in before["results"]][:1] == ["answer"]
     assert traces(service, job["jobId"]), "the search finds what is there"
 
-    answer = await delete(caller, job["jobId"], in_body=in_body)
+    answer = await caller.delete(job["jobId"], in_body=in_body)
     assert answer.status_code == 200
     (deleted,) = answer.json()
     kept = {name: before[name] for name in ("jobId", "agreementId", "status", "dateFinished", "reason")}
@@ -82,7 +73,7 @@ async def test_a_finished_job(
     assert await caller.jobs(jobId=job["jobId"]) == []
     assert (await caller.result(job["jobId"], 0)).status_code == 404
     await gone(service, job["jobId"])
-    assert (await delete(caller, job["jobId"])).json() == [], "again there is nothing to do"
+    assert (await caller.delete(job["jobId"])).json() == [], "again there is nothing to do"
 
 
 async def test_a_running_job_publishes_nothing(service: Service, caller: Caller, open_dataset: DDO) -> None:
@@ -90,12 +81,41 @@ async def test_a_running_job_publishes_nothing(service: Service, caller: Caller,
     job = await started(caller, open_dataset, sleeping(marker))
     await caller.reached(job["jobId"], 40)
     assert living(f"1{marker}")
-    (deleted,) = (await delete(caller, job["jobId"])).json()
+    (deleted,) = (await caller.delete(job["jobId"])).json()
     assert (deleted["removed"], deleted["status"], deleted["reason"]) == (1, 70, "revoked")
     assert deleted["dateFinished"] is not None
     assert await caller.jobs(jobId=job["jobId"]) == []
     await gone(service, job["jobId"])
     assert not living(f"1{marker}")
+
+
+async def test_a_job_that_waits_never_runs(service: Service, caller: Caller, open_dataset: DDO) -> None:
+    (free,) = [one for one in await environments(caller) if one["id"] == FREE]
+    running = [(await started(caller, open_dataset, sleeping("0000")))["jobId"] for _ in range(free["maxJobs"])]
+    for job_id in running:
+        await caller.reached(job_id, 40)
+    waiting = await started(caller, open_dataset, raw("true"))
+    assert waiting["queuePosition"] >= 1
+    (deleted,) = (await caller.delete(waiting["jobId"])).json()
+    assert (deleted["removed"], deleted["reason"], deleted["startedAt"]) == (1, "revoked", None)
+    await gone(service, waiting["jobId"])
+    assert {job["jobId"] for job in (await caller.delete()).json()} >= set(running)
+    for job_id in running:
+        await gone(service, job_id)
+
+
+async def test_a_job_that_publishes_leaves_nothing(
+    service: Service, buyer: Buyer, owner: DataOwner, tmp_path: Path
+) -> None:
+    data = await publish(buyer, owner.serve("1,2\n").url)
+    job_id = (await buyer.consumer.start(await request_for(buyer, data, MANY)))["jobId"]
+    results = service.folder.root / "results" / job_id
+    await until(lambda: results.exists() and any(results.rglob("0*")), "it publishes")
+    (deleted,) = await buyer.consumer.delete(job_id)
+    assert (deleted["removed"], deleted["results"]) == (1, "")
+    assert await buyer.consumer.status(job_id) == []
+    await gone(service, job_id)
+    assert not results.exists()
 
 
 async def test_all_jobs_of_an_account(service: Service, open_dataset: DDO, algorithm: dict[str, Any]) -> None:
@@ -105,7 +125,7 @@ async def test_all_jobs_of_an_account(service: Service, open_dataset: DDO, algor
         await caller.finished(done["jobId"])
         running = await started(caller, open_dataset, sleeping("0000"))
         await caller.reached(running["jobId"], 40)
-        answer = await delete(caller)
+        answer = await caller.delete()
         assert {job["jobId"] for job in answer.json()} >= {done["jobId"], running["jobId"]}  # other tests' as well
         assert await caller.jobs() == []
         assert [job["jobId"] for job in await other.jobs(jobId=theirs["jobId"])] == [theirs["jobId"]]
@@ -117,7 +137,7 @@ async def test_nobody_deletes_the_job_of_another(
     job = await started(caller, open_dataset, algorithm)
     await caller.finished(job["jobId"])
     async with Caller.open(service, account(5)) as stranger:
-        assert (await delete(stranger, job["jobId"])).json() == []
+        assert (await stranger.delete(job["jobId"])).json() == []
         number = await caller.next_nonce()
         forged = {"consumerAddress": caller.address, "jobId": job["jobId"], "nonce": str(number)}
         forged["signature"] = sign(job_message(caller.address, job["jobId"], "", number), stranger.key)
@@ -130,8 +150,8 @@ async def test_a_captured_delete_works_once(caller: Caller, open_dataset: DDO, a
     job = await started(caller, open_dataset, algorithm)
     await caller.finished(job["jobId"])
     nonce = await caller.next_nonce()
-    assert (await delete(caller, job["jobId"], nonce=nonce)).status_code == 200
-    again = await delete(caller, job["jobId"], nonce=nonce)
+    assert (await caller.delete(job["jobId"], nonce=nonce)).status_code == 200
+    again = await caller.delete(job["jobId"], nonce=nonce)
     assert again.status_code == 400
     assert again.json()["errors"]["signature"].startswith("Invalid signature expected nonce")
 
@@ -144,7 +164,7 @@ async def test_a_deleted_job_does_not_come_back_and_its_order_is_free(
     job = (await caller.send(body)).json()[0]
     await caller.reached(job["jobId"], 40)
     assert (await caller.start([order], algorithm)).status_code == 400, "the order is in use"
-    await delete(caller, job["jobId"])
+    await caller.delete(job["jobId"])
     again = await caller.send(body)
     assert again.status_code == 400
     assert "not started again" in again.json()["error"]
@@ -163,10 +183,10 @@ async def test_while_argo_is_away_nothing_is_used_up(
     nonce = await caller.next_nonce()
     await service.stop_part("argo")
     try:
-        answer = await delete(caller, job["jobId"], nonce=nonce)
+        answer = await caller.delete(job["jobId"], nonce=nonce)
         assert (answer.status_code, "retry-after" in answer.headers) == (503, True)
     finally:
         await service.start_part("argo")
         await service.wait_ready()
-    assert (await delete(caller, job["jobId"], nonce=nonce)).status_code == 200
+    assert (await caller.delete(job["jobId"], nonce=nonce)).status_code == 200
     assert await caller.jobs(jobId=job["jobId"]) == []

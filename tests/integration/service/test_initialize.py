@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import secrets
 import time
+from collections.abc import AsyncIterator
 from decimal import Decimal
 from typing import Any
 
@@ -15,7 +17,8 @@ from ocean.fees import Quote, fee_amount, quote_signer, read_provider_data
 from ocean.purchase import Wish, order_one
 from provider_api.machine.file_server import FileServer
 from tests.support.chain import environment, provider, publisher
-from tests.support.service import FREE, PAID, Buyer
+from tests.support.service import FREE, PAID, Buyer, Service
+from tests.support.stages import until
 from tests.support.starts import Caller, Reference, job_of, raw, reference, refusal
 
 pytestmark = pytest.mark.integration
@@ -149,6 +152,64 @@ async def test_orders_that_are_of_no_use_are_bought_anew(caller: Caller, open_da
         (told,) = await answers(caller, [order], raw())
         assert list(told) == ["datatoken", "providerFee"], name
         assert time.monotonic() - started < 2, name
+
+
+async def test_too_large_a_job_is_not_sold(caller: Caller, open_dataset: DDO, algorithm: DDO) -> None:
+    """Documents, code and parameters, whichever of them is too much; the start says the same."""
+    code = raw()
+    code["meta"]["rawcode"] = secrets.token_hex(80_000)
+    parameters = {**reference(algorithm), "algocustomdata": {"weights": secrets.token_hex(80_000)}}
+    for too_much in (code, parameters):
+        said = refusal(await caller.initialize([reference(open_dataset)], too_much))
+        assert list(said) == ["algorithm"]
+        assert said["algorithm"].startswith("job_too_large: ")
+    said = refusal(await caller.start([await caller.buy(open_dataset)], code))
+    assert said["algorithm"].startswith("job_too_large: ")
+
+
+@pytest.fixture
+async def narrow(service: Service, caller: Caller) -> AsyncIterator[str]:
+    """An environment like the free one that takes one job and lets none wait."""
+    like = next(path for path in service.folder.templates.glob("*.yaml") if path.stem.endswith(FREE))
+    text = like.read_text()
+    for old, new in (
+        (f"name: {FREE}\n", "name: narrow\n"),
+        (f"environment: {FREE}\n", "environment: narrow\n"),
+        (f"value: {FREE}\n", "value: narrow\n"),
+        ("max-jobs: '4'", "max-jobs: '1'"),
+        ("max-queued-jobs: '50'", "max-queued-jobs: '0'"),
+    ):
+        assert old in text
+        text = text.replace(old, new)
+    added = like.with_name("narrow.yaml")
+
+    async def is_offered() -> bool:
+        listed = (await caller.http.get("/api/services/computeEnvironments")).json()
+        return "narrow" in [one["id"] for one in listed[str(caller.network.chain_id)]]
+
+    added.write_text(text)
+    await until(is_offered, "it is offered")
+    yield "narrow"
+    added.unlink()
+
+    async def is_gone() -> bool:
+        return not await is_offered()
+
+    await until(is_gone, "it is not offered any more")
+
+
+async def test_where_there_is_no_room_nothing_is_sold(caller: Caller, open_dataset: DDO, narrow: str) -> None:
+    quote = caller.quote(open_dataset, environment=narrow)
+    first, second = await caller.buy(open_dataset, quote), await caller.buy(open_dataset, quote)
+    job = job_of(await caller.start([first], raw("exec sleep 60"), environment=narrow))
+    full = {"environment": "queue_full"}
+    assert refusal(await caller.initialize([reference(open_dataset)], raw(), environment=narrow)) == full
+    assert refusal(await caller.start([second], raw(), environment=narrow)) == full
+
+    job_of(await caller.delete(job["jobId"]))
+    await answers(caller, [reference(open_dataset)], raw(), environment=narrow)
+    done = await caller.finished(job_of(await caller.start([second], raw(), environment=narrow))["jobId"])
+    assert (done["status"], done["environment"]) == (70, narrow)
 
 
 async def test_refusals(caller: Caller, open_dataset: DDO, algorithm: DDO) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 import time
 from pathlib import Path
@@ -43,14 +42,16 @@ async def test_a_full_queue(tmp_path: Path) -> None:
         for nonce in (5, 6):
             assert (await ask(world, meta)).status_code == 200
             assert (await world.start(world.start_body(nonce))).status_code == 200
-        answer = await until_known(world, meta)
+        answer = await ask(world, meta)
         assert (answer.status_code, answer.json()) == (400, {"error": {"environment": "queue_full"}})
         assert (await world.start(world.start_body(7))).json() == answer.json(), "the start says the same"
+        world.argo.finish(next(iter(world.argo.workflows)))
+        assert (await ask(world, meta)).status_code == 200, "there is room again, and that is known at once"
 
 
-async def until_known(world: World, meta: dict[str, Any], seconds: float = 10) -> httpx.Response:
-    """The service looks at Argo every other second."""
-    deadline = time.monotonic() + seconds
-    while (answer := await ask(world, meta)).status_code == 200 and time.monotonic() < deadline:
-        await asyncio.sleep(0.1)
-    return answer
+async def test_without_argo_nobody_knows_whether_there_is_room(world: World) -> None:
+    meta = dict(facts.raw().meta or {})
+    assert (await ask(world, meta)).status_code == 200, "the environments are known now"
+    world.argo.away = True
+    answer = await ask(world, meta)
+    assert (answer.status_code, "retry-after" in answer.headers) == (503, True)

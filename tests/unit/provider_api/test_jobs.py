@@ -3,14 +3,18 @@
 import asyncio
 import hashlib
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from argo.client.errors import ArgoUnavailable, WorkflowNotFound
+from argo.client.records import Node, Workflow
 from ocean import ecies
 from ocean.signing import job_message, result_message, sign
+from pods import store
 from pods.manifest import Manifest, ResultFile, summary_of
 from provider_api.errors import clean
 from provider_api.files.names import disposition
@@ -20,6 +24,7 @@ from provider_api.jobs.results import Part, RangeUnsatisfiable, requested_part
 from provider_api.jobs.specification import run_time
 from tests.support import provider_facts as facts
 from tests.support.provider_neighbours import CONSUMER_KEY, FREE, PAID, PROVIDER_KEY, STRANGER_KEY, World
+from workflow_templates import names
 
 pytestmark = pytest.mark.unit
 
@@ -308,6 +313,110 @@ async def test_what_slow_pods_publish_meanwhile_goes_too(world: World, monkeypat
     assert (await delete_job(world, 6, job_id)).status_code == 200
     assert not late.exists()
     assert job_id not in world.argo.workflows
+
+
+async def test_a_publishing_pod_that_outlives_its_workflow(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Argo says that a terminated workflow has ended while it is still telling the pods: its recordings show it."""
+    monkeypatch.setattr(delete, "PUBLISHING_SECONDS", 0.1)
+    job_id = await started(world)
+    results = world.settings.data_folder / "results" / job_id
+    terminate, take_away = world.argo.terminate, world.argo.delete
+    seen: list[bool] = []
+
+    async def while_it_publishes(name: str) -> None:
+        await terminate(name)
+        moment = datetime.now(UTC)
+        node = Node("p", "p", names.PUBLISHING, "Pod", names.PUBLISHING, "Failed", "", None, moment, moment, {})
+        world.argo.workflows[name] = replace(world.argo.workflows[name], nodes=(node,))
+        asyncio.get_running_loop().call_later(0.05, publish, "late")
+
+    async def publish_and_delete(name: str) -> None:
+        seen.append((results / "late").exists())
+        publish("later")
+        await take_away(name)
+
+    def publish(name: str) -> None:
+        results.mkdir(parents=True, exist_ok=True)
+        (results / name).write_bytes(b"too late")
+
+    monkeypatch.setattr(world.argo, "terminate", while_it_publishes)
+    monkeypatch.setattr(world.argo, "delete", publish_and_delete)
+    (deleted,) = (await delete_job(world, 6, job_id)).json()
+    assert (deleted["removed"], deleted["reason"]) == (1, "revoked")
+    assert seen == [False], "what came before the workflow went was removed while the job was still known"
+    assert not results.exists()
+
+
+async def test_somebody_else_is_deleting_it_too(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The job is gone between two looks: that is not waited for, and nothing is wrong."""
+    job_id = await started(world)
+
+    async def gone_already(name: str) -> None:
+        world.argo.forget(name)
+        raise WorkflowNotFound(name)
+
+    monkeypatch.setattr(world.argo, "terminate", gone_already)
+    async with asyncio.timeout(delete.ENDED_SECONDS / 3):
+        (deleted,) = (await delete_job(world, 6, job_id)).json()
+    assert (deleted["jobId"], deleted["removed"]) == (job_id, 1)
+
+
+async def test_what_fails_half_way_is_completed_by_a_repeat(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Store, then Argo fail for one of two jobs: the other one goes, the first one stays known until all of it went."""
+    first, second = await started(world, 5), await started(world, 6)
+    for job_id in (first, second):
+        publish_results(world, job_id, ("a.csv", b"a,b", "output"))
+    delete_results, delete_workflow = store.delete_job, world.argo.delete
+
+    async def store_fails(opened: store.Store, job_id: str) -> None:
+        if job_id == first:
+            raise store.StoreUnavailable("deleting results", "test", passing=True)
+        await delete_results(opened, job_id)
+
+    async def argo_fails(name: str) -> None:
+        raise ArgoUnavailable("timeout", definite=False)
+
+    monkeypatch.setattr(store, "delete_job", store_fails)
+    answer = await delete_job(world, 7)
+    assert (answer.status_code, "retry-after" in answer.headers) == (503, True)
+    assert [job["jobId"] for job in await status(world)] == [first]
+
+    monkeypatch.setattr(store, "delete_job", delete_results)
+    monkeypatch.setattr(world.argo, "delete", argo_fails)
+    answer = await delete_job(world, 8, first)
+    assert (answer.status_code, "retry-after" in answer.headers) == (503, True)
+    assert list((world.settings.data_folder / "results").iterdir()) == []
+    assert (await world.result(9, first, 0)).status_code == 404
+    assert [job["jobId"] for job in await status(world)] == [first]
+
+    monkeypatch.setattr(world.argo, "delete", delete_workflow)
+    assert [job["jobId"] for job in (await delete_job(world, 10, first)).json()] == [first]
+    assert await status(world) == []
+    assert (await delete_job(world, 11, first)).json() == []
+
+
+async def test_a_start_of_unknown_outcome_does_not_come_back(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its claim is still open; the identical request would be submitted again if it stayed so."""
+    submit = world.argo.submit
+
+    async def submitted_and_gone(*args: Any, **kwargs: Any) -> Workflow:
+        await submit(*args, **kwargs)
+        world.argo.away = True
+        raise ArgoUnavailable("timeout", definite=False)
+
+    monkeypatch.setattr(world.argo, "submit", submitted_and_gone)
+    body = world.start_body(5)
+    assert (await world.start(body)).status_code == 503
+    monkeypatch.setattr(world.argo, "submit", submit)
+    world.argo.away = False
+    (job_id,) = world.argo.workflows
+    assert [job["jobId"] for job in (await delete_job(world, 6, job_id)).json()] == [job_id]
+
+    again = await world.start(body)
+    assert (again.status_code, "not started again" in again.json()["error"]) == (400, True)
+    assert world.argo.created == 1
+    other = await world.start(world.start_body(7, dataset=body["dataset"]))
+    assert other.status_code == 200, "its order is free at once"
 
 
 async def test_more_jobs_than_one_answer_lists_are_stopped_and_deleted(tmp_path: Path) -> None:
