@@ -26,7 +26,7 @@ from typing import Final, Literal
 
 from argo.client.records import Node, Workflow
 from pods.exit_codes import ExitCode
-from workflow_templates.names import ALGORITHM, CONFIGURATION, FILTERING, PUBLISHING
+from workflow_templates.names import ALGORITHM, CONFIGURATION, FILTERED, FILTERING, PUBLISHING
 
 TEXTS: Final = {
     1: "Warming up",
@@ -123,7 +123,8 @@ def _progress(workflow: Workflow) -> JobStatus:
     if algorithm is not None and algorithm.phase == "Running":
         return JobStatus(40)
     if algorithm is not None and algorithm.final and algorithm.phase not in ("Omitted", "Skipped"):
-        return JobStatus(60, exit_code=_code(algorithm))
+        filtered = workflow.annotations.get(FILTERED) == "true"  # and so comes next
+        return JobStatus(50 if filtered else 60, exit_code=_code(algorithm))
     if configuration is not None:
         return JobStatus(30 if configuration.phase == "Succeeded" else 20)
     root = workflow.node(workflow.name)

@@ -10,6 +10,7 @@ import pytest
 from argo.client.parsing import parse_workflow
 from argo.client.records import Node, Workflow
 from provider_api.jobs.status import TEXTS, JobStatus, status_of
+from workflow_templates.names import FILTERED
 
 pytestmark = pytest.mark.unit
 
@@ -168,3 +169,12 @@ def test_an_error_without_times_still_ends() -> None:
 def test_started_when_it_has_its_place() -> None:
     root = node("j", "Running")
     assert status_of(workflow(root, phase="Running", finished_at=None)).number == 10
+
+
+def test_before_a_filter_has_begun_its_results_are_not_being_published() -> None:
+    """The exit handler's nodes come a moment after the algorithm's end: 60 must not be seen before 50."""
+    steps = (CONFIGURED, node("algorithm", "Succeeded", 0))
+    plain = workflow(*steps, phase="Running", finished_at=None)
+    assert status_of(plain).number == 60
+    filtered = workflow(*steps, phase="Running", finished_at=None, annotations={FILTERED: "true"})
+    assert status_of(filtered).number == 50
