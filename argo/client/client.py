@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final, Self, TypeVar
 from argo.client.connection import Connection, Token
 from argo.client.errors import ArgumentsMismatch, WorkflowFinished, WorkflowNotFound
 from argo.client.logs import LogStream
-from argo.client.parsing import nodes_left_out, parse_template, parse_workflow
+from argo.client.parsing import Json, nodes_left_out, parse_template, parse_workflow
 from argo.client.records import Template, Workflow
 from argo.naming import pod_name
 from workflow_templates import names
@@ -31,6 +31,7 @@ _NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _LABEL_KEY: Final = re.compile(r"([a-z0-9.-]{1,253}/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 _LABEL_VALUE: Final = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
 
+PAGE: Final = 100  # workflows of one answer
 _UNFINISHED: Final = "workflows.argoproj.io/completed!=true"
 _ARCHIVING: Final = "workflows.argoproj.io/workflow-archiving-status"  # on a workflow when there is an archive
 
@@ -113,25 +114,43 @@ class ArgoClient:
         queries = await self._querying()
         return parse_workflow(await self._run(partial(queries.get, name, arguments=arguments)))
 
-    async def list(
-        self, labels: Mapping[str, str], *, limit: int | None = 100, unfinished_only: bool = False
-    ) -> list[Workflow]:
-        """Workflows with these labels (at least one), live and archived, newest first; None: all of them.
+    async def pages(
+        self, labels: Mapping[str, str], *, limit: int | None = None, unfinished_only: bool = False
+    ) -> AsyncGenerator[list[Workflow], None]:
+        """Workflows with these labels (at least one), live and archived, at most PAGE at a time; None: all of them.
 
-        Argo answers from a cache that lags a little; which ones a limit leaves out is up to Argo.
+        For more than anybody should hold. In Argo's order, from a cache that lags a little. Pages shift when workflows
+        come and go meanwhile: one may appear twice, and one that has moved may be missed.
         """
         selector = selector_of(labels, unfinished_only=unfinished_only)
         queries = await self._querying()
-        documents = await self._run(lambda: list(queries.find(selector, limit=limit)))
+        offset, left = "", limit
+        while left is None or left > 0:
+            size = PAGE if left is None else min(PAGE, left)
+            documents, offset = await self._run(partial(queries.find, selector, limit=size, offset=offset))
+            whole = [await self._whole(document) for document in documents]
+            yield [workflow for workflow in whole if workflow is not None]
+            if not offset:
+                return
+            left = None if left is None else left - len(documents)
+
+    async def _whole(self, document: Json) -> Workflow | None:
+        """A workflow of a list, with its nodes; None if it is gone meanwhile."""
+        workflow = parse_workflow(document)
+        if not nodes_left_out(document):
+            return workflow
+        try:
+            return await self.get(workflow.name)
+        except WorkflowNotFound:
+            return None
+
+    async def list(
+        self, labels: Mapping[str, str], *, limit: int | None = 100, unfinished_only: bool = False
+    ) -> list[Workflow]:
+        """The same at once, newest first; which ones a limit leaves out is up to Argo."""
         found: dict[str, Workflow] = {}
-        for document in documents:  # pages shift when workflows come and go meanwhile, so one may appear twice
-            workflow = parse_workflow(document)
-            if nodes_left_out(document):
-                try:
-                    workflow = await self.get(workflow.name)
-                except WorkflowNotFound:
-                    continue
-            found[workflow.uid or workflow.name] = workflow
+        async for page in self.pages(labels, limit=limit, unfinished_only=unfinished_only):
+            found |= {workflow.uid or workflow.name: workflow for workflow in page}
         return sorted(found.values(), key=lambda workflow: (workflow.created_at, workflow.name), reverse=True)
 
     async def count(self, labels: Mapping[str, str], *, unfinished_only: bool = False) -> int:

@@ -7,7 +7,7 @@ one each workflow brings a copy of its whole template. Blocking; `ArgoClient` ru
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import argo_workflows
@@ -49,7 +49,6 @@ COUNT_FIELDS: Final = "metadata,items.metadata.name"
 
 # Without it Argo asks only its archive whether there is more, and a list without an archive ends after its first page.
 _REMAINING: Final = "ext.showRemainingItemCount=true"
-PAGE: Final = 100
 
 
 class Queries:
@@ -77,19 +76,14 @@ class Queries:
         fields = GET_FIELDS + ",spec.arguments" if arguments else GET_FIELDS
         return self._call(name, self._workflows.get_workflow, self._namespace, name, fields=fields)
 
-    def find(self, selector: str, *, limit: int | None) -> Iterator[Json]:
-        """Workflows that the label selector matches, page by page. Lists lag a little behind the truth."""
-        offset, seen = "", 0
-        while limit is None or seen < limit:
-            size = PAGE if limit is None else min(PAGE, limit - seen)
-            page = self._page(selector, LIST_FIELDS, size, offset)
-            items = page.get("items") or ()
-            yield from items
-            seen += len(items)
-            metadata = page.get("metadata") or {}
-            offset = str(metadata.get("continue") or "")
-            if not items or not offset:
-                return
+    def find(self, selector: str, *, limit: int, offset: str) -> tuple[Sequence[Json], str]:
+        """One page of the workflows that the label selector matches, and where the next one begins ("": nowhere).
+
+        Lists lag a little behind the truth.
+        """
+        page = self._page(selector, LIST_FIELDS, limit, offset)
+        items = page.get("items") or ()
+        return items, str((page.get("metadata") or {}).get("continue") or "") if items else ""
 
     def count(self, selector: str) -> int:
         """How many workflows the label selector matches."""

@@ -66,13 +66,16 @@ class Sweeper:
 
     async def sweep(self, now: float) -> int:
         """Remove what is over; how many jobs' results that were. Raises ArgoError, NeighbourAway, NeighbourFailed."""
-        over: list[Workflow] = []
+        over: set[str] = set()
+        removed = 0
         for environment in (await self._environments.current()).environments:
-            jobs = await self._argo.list({names.ENVIRONMENT: environment}, limit=None)
-            over += [job for job in jobs if is_expired(job, now)]
-        new = [job.name for job in over if job.name not in self._swept]
-        for job_id in new:
-            await self._results.delete(job_id)
-            log.info("results_expired", job_id=job_id)
-        self._swept = {job.name for job in over}  # those whose workflow is gone need not be remembered
-        return len(new)
+            async for page in self._argo.pages({names.ENVIRONMENT: environment}):
+                for job_id in (job.name for job in page if is_expired(job, now)):
+                    over.add(job_id)
+                    if job_id not in self._swept:
+                        await self._results.delete(job_id)
+                        self._swept.add(job_id)
+                        removed += 1
+                        log.info("results_expired", job_id=job_id)
+        self._swept = over  # those whose workflow is gone need not be remembered
+        return removed

@@ -109,7 +109,11 @@ class JobReader:
         asked_at, known = self._queues.get(environment, (0.0, []))
         if mine in known and time.monotonic() - asked_at < QUEUE_SECONDS:
             return known
-        found = await self._argo.list({names.ENVIRONMENT: environment}, limit=None, unfinished_only=True)
-        waiting = [(other.created_at, other.name) for other in found if status_of(other).waiting]
+        waiting = [
+            (other.created_at, other.name)
+            async for page in self._argo.pages({names.ENVIRONMENT: environment}, unfinished_only=True)
+            for other in page
+            if status_of(other).waiting
+        ]
         self._queues[environment] = (time.monotonic(), waiting)
         return waiting

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+from datetime import datetime
 
 from fastapi import APIRouter
 from starlette.requests import Request
@@ -50,7 +51,7 @@ async def pgsqlinit(request: Request) -> Response:
 @router.get("/runningjobs")
 async def runningjobs(request: Request) -> Response:
     services = await _admin(request)
-    jobs = await _jobs(services, unfinished_only=True)
+    jobs = await _unfinished(services)
     keys = ("agreementId", "jobId", "owner", "status", "statusText", "dateCreated", "algoDID", "inputDID", "chainId")
     shown = [
         {name: job[name] for name in keys} | {"namespace": job["environment"]}
@@ -62,7 +63,11 @@ async def runningjobs(request: Request) -> Response:
 @router.get("/list")
 async def list_names(request: Request) -> Response:
     services = await _admin(request)
-    return json_response([job.name for job in await _jobs(services, unfinished_only=False)], sort_keys=False)
+    found: dict[str, datetime] = {}
+    for environment in (await services.environments.current()).environments:
+        async for page in services.argo.pages({names.ENVIRONMENT: environment}):
+            found |= {job.name: job.created_at for job in page}
+    return json_response(sorted(found, key=lambda name: (found[name], name), reverse=True), sort_keys=False)
 
 
 @router.get("/info")
@@ -115,12 +120,11 @@ async def _job(request: Request, services: Services) -> Workflow:
     return found
 
 
-async def _jobs(services: Services, *, unfinished_only: bool) -> list[Workflow]:
+async def _unfinished(services: Services) -> list[Workflow]:
     """Of all environments, newest first."""
     found: list[Workflow] = []
     for environment in (await services.environments.current()).environments:
-        listed = {names.ENVIRONMENT: environment}
-        found += await services.argo.list(listed, limit=None, unfinished_only=unfinished_only)
+        found += await services.argo.list({names.ENVIRONMENT: environment}, limit=None, unfinished_only=True)
     return sorted(found, key=lambda job: (job.created_at, job.name), reverse=True)
 
 

@@ -136,6 +136,13 @@ class MemoryArgo:
         for line in self.logs.get(pod_template, []):
             yield line
 
+    async def pages(
+        self, labels: Mapping[str, str], *, limit: int | None = None, unfinished_only: bool = False
+    ) -> AsyncGenerator[list[Workflow], None]:
+        found = await self.list(labels, limit=limit, unfinished_only=unfinished_only)
+        for first in range(0, len(found), 2):
+            yield found[first : first + 2]
+
     async def templates(self) -> list[Template]:
         self._reachable()
         return [

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import socket
-import threading
-import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-import uvicorn
 
 from argo.client import (
     ArgoClient,
@@ -22,8 +18,8 @@ from argo.client import (
     WorkflowFinished,
     WorkflowNotFound,
 )
-from argo.local.app import create_app
 from argo.local.settings import LocalArgoSettings
+from tests.support.local_argo import served
 from workflow_templates import names
 from workflow_templates.environment import read_environments
 from workflow_templates.render import GITOPS
@@ -57,20 +53,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path
         data=data, templates=(GITOPS / "base", GITOPS / "base" / "environments"), claims={names.RESULTS_CLAIM: results},
         isolation="sandbox" if shutil.which("bwrap") else "process",
     )  # fmt: skip
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        config = uvicorn.Config(create_app(settings), log_level="warning", access_log=False)
-        running = uvicorn.Server(config)
-        thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]}, daemon=True)
-        thread.start()
-        deadline = time.monotonic() + 20
-        while not running.started:
-            assert thread.is_alive(), "the server did not start"
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}", settings.token_path
-        running.should_exit = True
-        thread.join(20)
+    with served(settings) as address:
+        yield address, settings.token_path
 
 
 @pytest.fixture
