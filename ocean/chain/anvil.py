@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import json
 import os
 import platform
 import shutil
@@ -10,11 +11,14 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
 STOP_SECONDS = 5.0
+DUMP_SECONDS = 1
+_KEEPING = threading.Lock()
 
 
 class AnvilMissing(RuntimeError):
@@ -50,28 +54,33 @@ def find_anvil(binary: Path | str | None = None) -> Path:
 class AnvilProcess:
     """A running anvil. On Linux it dies with the thread that started it, so start it from one that lives long."""
 
-    def __init__(self, process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], port: int, folder: Path) -> None:
         self._process = process
-        self._log = log
+        self._folder = folder
+        self._log = folder / "anvil.log"
+        self._ending = threading.Event()
         self.port = port
         self.url = f"http://127.0.0.1:{port}"
 
     @classmethod
     def start(cls, folder: Path, port: int, chain_id: int, binary: Path | str | None = None) -> AnvilProcess:
-        """State in `folder`/chain.json, written each second and at the end; output in `folder`/anvil.log."""
+        """State in `folder`/chain.json, at most two seconds old and complete; output in `folder`/anvil.log."""
         _require_free(port)  # else whoever listens there would be taken for our chain
         folder.mkdir(parents=True, exist_ok=True)
-        log = folder / "anvil.log"
+        _keep_dump(folder, last=True)
+        state = folder / "chain.json"
         options = {
             "--host": "127.0.0.1",
             "--port": str(port),
             "--chain-id": str(chain_id),
             "--hardfork": "prague",
-            "--state": str(folder / "chain.json"),
-            "--state-interval": "1",
+            "--dump-state": str(_dump_of(folder)),
+            "--state-interval": str(DUMP_SECONDS),
         }
+        if state.exists():
+            options["--load-state"] = str(state)
         command = [str(find_anvil(binary)), "--silent", *(word for pair in options.items() for word in pair)]
-        with log.open("wb") as output:
+        with (folder / "anvil.log").open("wb") as output:
             process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
@@ -80,7 +89,9 @@ class AnvilProcess:
                 start_new_session=True,  # a Ctrl-C is for us, who stop it after the services
                 preexec_fn=_die_with_parent(),  # nothing but one system call
             )
-        return cls(process, port, log)
+        running = cls(process, port, folder)
+        threading.Thread(target=running._keep_dumps, name="anvil-state", daemon=True).start()
+        return running
 
     @property
     def pid(self) -> int:
@@ -98,7 +109,7 @@ class AnvilProcess:
         self._end(signal.SIGTERM)
 
     def kill(self) -> None:
-        """End it as a crash would: the last second may be lost."""
+        """End it as a crash would: the last two seconds may be lost."""
         self._end(signal.SIGKILL)
 
     def _end(self, number: signal.Signals) -> None:
@@ -109,6 +120,33 @@ class AnvilProcess:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait(STOP_SECONDS)
+        self._ending.set()
+        _keep_dump(self._folder, last=True)
+
+    def _keep_dumps(self) -> None:
+        while self.running and not self._ending.wait(DUMP_SECONDS):
+            _keep_dump(self._folder)
+
+
+def _dump_of(folder: Path) -> Path:
+    return folder / "chain.json.dump"
+
+
+def _keep_dump(folder: Path, *, last: bool = False) -> None:
+    """Let chain.json be the latest complete dump. anvil writes over its dump in place: a kill leaves half of one."""
+    dump, draft = _dump_of(folder), folder / "chain.json.new"
+    with _KEEPING:
+        try:
+            written, content = dump.stat(), dump.read_bytes()
+            json.loads(content)
+        except (FileNotFoundError, ValueError):
+            pass
+        else:
+            draft.write_bytes(content)
+            os.utime(draft, ns=(written.st_atime_ns, written.st_mtime_ns))
+            draft.replace(folder / "chain.json")
+        if last:
+            dump.unlink(missing_ok=True)
 
 
 def _require_free(port: int) -> None:

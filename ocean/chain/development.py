@@ -68,8 +68,8 @@ async def start_anvil(
 ) -> DevelopmentChain:
     """Start or restart the chain of `folder`, with Ocean's contracts on it; about half a second.
 
-    State, receipts and logs survive a restart (a kill may cost the last second). A state that anvil cannot read any
-    more is put aside as chain.json.unreadable and a fresh chain begins. Raises AnvilMissing, AnvilFailed.
+    State, receipts and logs survive a restart (a kill may cost the last two seconds). A state that anvil cannot read is
+    put aside as chain.json.unreadable and a fresh chain begins. Raises AnvilMissing, AnvilFailed.
     """
     process = AnvilProcess.start(folder, port, chain_id, binary)
     try:

@@ -21,8 +21,9 @@ from workflow_templates.render import write
 
 pytestmark = pytest.mark.integration
 
-SHORT_SECONDS = 4  # the longest run in the second environment
+SHORT_SECONDS = 8  # the longest run in the second environment
 LOG_LIMIT = 16 * 1024 * 1024
+NO_CODE = "# all is in the entrypoint"
 GOOD = "cat $INPUTS/*/0 | wc -l > $OUTPUTS/lines; echo well"
 
 FORKS = """
@@ -72,7 +73,12 @@ def service(tmp_path_factory: pytest.TempPathFactory, files: FileServer) -> Iter
     changes = {FREE: {"tmp": "16Mi"}, PAID: {"max_job_duration": SHORT_SECONDS, "price_per_minute": "0"}}
     described = [environment.model_copy(update=changes[environment.id]) for environment in read_environments()]
     write(folder / "gitops", described)
-    with Service(folder / "service", allow_private=[files.address], manifests=folder / "gitops" / "base") as running:
+    with Service(
+        folder / "service",
+        allow_private=[files.address],
+        settings={"C2D_LIMITS__MINIMUM_PAID_SECONDS": "1"},
+        manifests=folder / "gitops" / "base",
+    ) as running:
         yield running
 
 
@@ -90,7 +96,9 @@ async def dataset(buyer: Buyer, files: FileServer) -> DDO:
 
 
 async def started(buyer: Buyer, dataset: DDO, code: str, entrypoint: str, environment: str = FREE) -> str:
-    ordered, algorithm = await buyer.order([dataset], raw_python(code, entrypoint), environment=environment)
+    minutes = 10 if environment == FREE else (SHORT_SECONDS - 1) / 60
+    wanted = raw_python(code, entrypoint)
+    ordered, algorithm = await buyer.order([dataset], wanted, environment=environment, minutes=minutes)
     job = await buyer.consumer.start(await buyer.consumer.start_request(environment, ordered, algorithm))
     return str(job["jobId"])
 
@@ -103,7 +111,7 @@ async def beside_a_good_one(
     buyer: Buyer, dataset: DDO, folder: Path, hostile: Awaitable[str]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """The hostile job and a good one, when both are over and nothing is left of either."""
-    bad_id, good_id = await hostile, await started(buyer, dataset, "", GOOD)
+    bad_id, good_id = await hostile, await started(buyer, dataset, NO_CODE, GOOD)
     good = await buyer.finished(good_id)
     assert verdict(good) == (70, "completed", 0, 0)
     assert (await buyer.result(good, "lines", folder)).strip() == b"3"
@@ -114,7 +122,7 @@ async def beside_a_good_one(
 
 async def test_a_flood_of_log(buyer: Buyer, dataset: DDO, tmp_path: Path) -> None:
     """A gigabyte: cut off, and the algorithm's own end counts."""
-    flood = started(buyer, dataset, "", "yes 0123456789 | head -c 1000000000; echo end >$OUTPUTS/end; exit 0")
+    flood = started(buyer, dataset, NO_CODE, "yes 0123456789 | head -c 1000000000; echo end >$OUTPUTS/end; exit 0")
     job, _ = await beside_a_good_one(buyer, dataset, tmp_path, flood)
     assert verdict(job) == (70, "completed", 0, 0)
     sizes = {entry["filename"]: entry["filesize"] for entry in job["results"]}
@@ -123,7 +131,7 @@ async def test_a_flood_of_log(buyer: Buyer, dataset: DDO, tmp_path: Path) -> Non
 
 
 async def test_a_full_disk(buyer: Buyer, dataset: DDO, tmp_path: Path) -> None:
-    full = started(buyer, dataset, "", "head -c 100000000 /dev/zero >/tmp/full || exit 28")
+    full = started(buyer, dataset, NO_CODE, "head -c 100000000 /dev/zero >/tmp/full || exit 28")
     job, _ = await beside_a_good_one(buyer, dataset, tmp_path, full)
     assert verdict(job) == (41, "algorithm_failed", 28, 0)
     assert b"No space left" in await buyer.result(job, "algorithm.log", tmp_path)
@@ -138,11 +146,11 @@ async def test_forks_without_end(buyer: Buyer, dataset: DDO, tmp_path: Path) -> 
 async def test_a_program_that_cannot_be_told_to_end(buyer: Buyer, dataset: DDO, tmp_path: Path) -> None:
     """At its time limit, and when it is stopped: what it wrote until then is delivered."""
     deaf = "trap '' TERM INT HUP; echo kept >$OUTPUTS/early; while :; do sleep 1; done"
-    late, _ = await beside_a_good_one(buyer, dataset, tmp_path, started(buyer, dataset, "", deaf, PAID))
+    late, _ = await beside_a_good_one(buyer, dataset, tmp_path, started(buyer, dataset, NO_CODE, deaf, PAID))
     assert (late["status"], late["reason"], late["stopreq"]) == (70, "time_limit", 2)
     assert await buyer.result(late, "early", tmp_path) == b"kept\n"
 
-    job_id = await started(buyer, dataset, "", deaf)
+    job_id = await started(buyer, dataset, NO_CODE, deaf)
     async with asyncio.timeout(30):
         while (job := await buyer.job(job_id)) is None or job["status"] != 40:
             await asyncio.sleep(0.05)

@@ -139,7 +139,7 @@ async def test_the_chain_is_away_for_a_while(service: Service, buyer: Buyer, own
     job_id = (await buyer.consumer.start(running))["jobId"]
     state = service.folder.chain / "chain.json"
     ordered_at = time.time()
-    await until(lambda: state.stat().st_mtime > ordered_at + 0.1, "the chain's state is on disk")
+    await until(lambda: state.stat().st_mtime > ordered_at + 0.5, "the chain's state is on disk")
 
     pid = find_process(str(state))
     assert pid is not None

@@ -15,6 +15,7 @@ from provider_api.machine.file_server import FileServer
 from tests.support.chain import consumer, publisher
 from tests.support.chain import environment as environment_account
 from tests.support.service import Buyer, Service
+from tests.support.stages import assert_nothing_left
 from tests.support.starts import Caller, job_of, raw, reference
 from workflow_templates.environment import read_environments
 from workflow_templates.render import write
@@ -34,7 +35,12 @@ def service(tmp_path_factory: pytest.TempPathFactory, files: FileServer) -> Iter
         for environment in read_environments()
     ]
     write(folder / "gitops", described)
-    with Service(folder / "service", allow_private=[files.address], manifests=folder / "gitops" / "base") as running:
+    with Service(
+        folder / "service",
+        allow_private=[files.address],
+        settings={"C2D_LIMITS__LIST_LIMIT": str(JOBS)},
+        manifests=folder / "gitops" / "base",
+    ) as running:
         yield running
 
 
@@ -82,4 +88,4 @@ async def test_two_hundred_at_once(service: Service, files: FileServer) -> None:
             result = await caller.result(started[number], 0)
             assert (result.status_code, result.text) == (200, f"{number}\n")
     await network.close()
-    assert not list((service.folder.root / "argo" / "volumes").iterdir())
+    await assert_nothing_left(service.folder)
