@@ -42,7 +42,7 @@ def outputs(job: dict[str, Any]) -> list[str]:
 
 
 async def test_a_stop_at_every_step(service: Service, buyer: Buyer, owner: DataOwner, tmp_path: Path) -> None:
-    """Before the algorithm's end it ends the job, with what is there; a job that publishes is finished as if unasked."""
+    """Before the algorithm's end it ends the job, with what is there; a job that publishes is finished all the same."""
     at = await AtEveryStep.start(buyer, owner, service.folder)
     answers = [job for job_id in at.jobs for job in await buyer.consumer.stop(job_id)]
     assert [(job["jobId"], job["stopreq"]) for job in answers[:2]] == [(at.configuring, 1), (at.running, 1)]

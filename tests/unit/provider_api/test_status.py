@@ -241,7 +241,7 @@ states = st.builds(
 
 @given(states)
 def test_every_state_has_a_status(state: Workflow) -> None:
-    """Whatever Argo may show: an end exactly when the workflow has ended, a verdict exactly then, and only known texts."""
+    """Whatever Argo may show: an end exactly when the workflow has ended, and a verdict exactly then."""
     status = status_of(state)
     assert status.text == TEXTS[status.number]
     assert status.finished == state.finished
