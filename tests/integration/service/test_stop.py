@@ -9,12 +9,22 @@ from typing import Any
 import pytest
 
 from ocean.client import Consumer
+from ocean.ddo import DDO
 from tests.support.chain import consumer
 from tests.support.data_owner import DataOwner
 from tests.support.service import Buyer, Service
-from tests.support.stages import MANY_FILES, AtEveryStep, assert_nothing_left, assert_ran_once
+from tests.support.stages import (
+    MANY_FILES,
+    WAIT,
+    AtEveryStep,
+    assert_nothing_left,
+    assert_ran_once,
+    publish,
+    request_for,
+)
 
 pytestmark = pytest.mark.integration
+PLACES = 4  # of the free environment
 
 
 @pytest.fixture(scope="module")
@@ -60,3 +70,26 @@ async def test_a_stop_at_every_step(service: Service, buyer: Buyer, owner: DataO
     assert (published["stopreq"], len(outputs(published))) == (0, MANY_FILES + 1)
     at.release_input()
     await assert_nothing_left(service.folder)
+
+
+async def test_a_stopped_job_of_the_queue_downloads_nothing(
+    service: Service, buyer: Buyer, owner: DataOwner, tmp_path: Path
+) -> None:
+    here, never = owner.serve("1,2\n"), owner.serve("3,4\n")
+    dataset, unread = await publish(buyer, here.url), await publish(buyer, never.url)
+    running = [await started(buyer, dataset) for _ in range(PLACES)]
+    queued = await started(buyer, unread)
+    asked = never.requests  # by whoever looked at the asset
+    (answer,) = await buyer.consumer.stop(queued)
+    assert answer["stopreq"] == 1
+    job = await buyer.finished(queued)
+    assert (job["status"], job["reason"], job["stopreq"], job["startedAt"]) == (70, "stopped", 1, None)
+    assert (never.requests, outputs(job)) == (asked, [])
+    for job_id in running:
+        await buyer.consumer.stop(job_id)
+        await buyer.finished(job_id)
+    await assert_nothing_left(service.folder)
+
+
+async def started(buyer: Buyer, dataset: DDO) -> str:
+    return str((await buyer.consumer.start(await request_for(buyer, dataset, WAIT)))["jobId"])
