@@ -30,10 +30,12 @@ from tests.support.stages import (
     request_for,
     start_at_last,
 )
+from workflow_templates.environment import read_environments
+from workflow_templates.render import write
 
 pytestmark = pytest.mark.integration
 
-ROUNDS = 100
+ROUNDS, MANY = 100, 1000
 PAUSE_SECONDS = 0.7  # on average, between two kills, or between all parts' being back and the next kill
 PATIENCE_SECONDS = 120  # that a consumer has
 ALGORITHM = COUNT + "import random; time.sleep(random.random())\n"
@@ -50,10 +52,14 @@ def owner() -> Iterator[DataOwner]:
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory, owner: DataOwner) -> Iterator[Service]:
+    folder = tmp_path_factory.mktemp("rounds")
+    described = [environment.model_copy(update={"max_queued_jobs": MANY}) for environment in read_environments()]
+    write(folder / "gitops", described)
     with Service(
-        tmp_path_factory.mktemp("rounds"),
+        folder / "service",
         allow_private=[owner.address],
-        settings={"C2D_LIMITS__LIST_LIMIT": "1000"},
+        settings={"C2D_LIMITS__LIST_LIMIT": str(MANY)},
+        manifests=folder / "gitops" / "base",
     ) as running:
         yield running
 
