@@ -562,6 +562,7 @@ def test_an_ipfs_node_that_is_away_is_worth_another_try(job: Any) -> None:
 
 def test_without_a_key_nothing_goes_to_ipfs(kubo: Kubo, job: Any) -> None:
     make_volume(job)
+    asyncio.run(delete_job(as_service(StoreConfig(kubo.store)), JOB_ID))
     use(job, StoreConfig(kubo.store))
     assert job.run("publishing").returncode == ExitCode.UPLOAD_INCOMPLETE
     assert JOB_ID not in kubo.names()
