@@ -1,4 +1,4 @@
-"""Environment descriptions to manifests: the files under argo/gitops that nobody edits.
+"""Environment descriptions to manifests: the files under argo/gitops/base that nobody edits.
 
 Pure until `write`: no network, no settings, the same descriptions always give the same bytes. The rendered files are
 committed beside the programs that make them, and `check` tells whether the two still belong together.
@@ -14,37 +14,45 @@ from typing import Any, Final
 import yaml
 
 from workflow_templates import names
-from workflow_templates.environment import Environment, read_environments
+from workflow_templates.environment import FOLDER, Environment, read_environments
+from workflow_templates.quota import quota
 
 GITOPS: Final = Path(__file__).parent.parent / "argo" / "gitops"
 
 _BASE: Final = "base"
 _HEADER: Final = "# Rendered by `c2d templates render` from {source}. Do not edit.\n"
 _SOURCE: Final = "workflow_templates/environments"
+_PROGRAM: Final = "workflow_templates/render.py"
 
 # Of the volume that results lie on, where they lie on one. A deployment patches it to what it has.
-RESULTS_STORAGE: Final = "50Gi"
+RESULTS_GIB: Final = 50
+# What the project itself has rendered: descriptions -> where to. The production overlay has environments of its own.
+_EXAMPLE: Final = GITOPS / "overlays" / "production"
+OURS: Final = ((FOLDER, GITOPS), (_EXAMPLE / "environments", _EXAMPLE / "rendered"))
 
 
 def render(environments: Iterable[Environment]) -> dict[str, str]:
     """All files: path relative to argo/gitops -> content. Raises ValueError for two environments of one id."""
+    files = {path: _document(_source(path), manifest) for path, manifest in manifests(environments).items()}
+    files[f"{_BASE}/kustomization.yaml"] = _document(_PROGRAM, _kustomization(files))
+    return dict(sorted(files.items()))
+
+
+def manifests(environments: Iterable[Environment]) -> dict[str, dict[str, Any]]:
+    """What a cluster gets: path relative to argo/gitops -> object. Raises ValueError for two environments of one id."""
     from workflow_templates.template import workflow_template  # Hera takes a second to import; `check` may not need it
 
     environments = sorted(environments, key=lambda environment: environment.id)
     ids = [environment.id for environment in environments]
     if len(set(ids)) != len(ids):
         raise ValueError(f"two environments share an id: {', '.join(ids)}")
-    files = {
-        f"{_BASE}/environments/{environment.id}.yaml": _document(
-            f"{_SOURCE}/{environment.id}.toml", workflow_template(environment)
-        )
-        for environment in environments
-    }
-    files[f"{_BASE}/limits.yaml"] = _document(f"{_SOURCE}/*.toml", limits(environments))
-    if any(environment.results == "shared-volume" for environment in environments):
-        files[f"{_BASE}/results.yaml"] = _document("workflow_templates/render.py", results_claim())
-    files[f"{_BASE}/kustomization.yaml"] = _document("workflow_templates/render.py", _kustomization(files))
-    return dict(sorted(files.items()))
+    found = {f"{_BASE}/environments/{e.id}.yaml": workflow_template(e) for e in environments}
+    found[f"{_BASE}/limits.yaml"] = limits(environments)
+    shared = any(environment.results == "shared-volume" for environment in environments)
+    if shared:
+        found[f"{_BASE}/results.yaml"] = results_claim()
+    found[f"{_BASE}/quota.yaml"] = quota(environments, RESULTS_GIB if shared else 0)
+    return found
 
 
 def limits(environments: Iterable[Environment]) -> dict[str, Any]:
@@ -63,7 +71,7 @@ def results_claim() -> dict[str, Any]:
         "apiVersion": "v1",
         "kind": "PersistentVolumeClaim",
         "metadata": {"name": names.RESULTS_CLAIM},
-        "spec": {"accessModes": ["ReadWriteMany"], "resources": {"requests": {"storage": RESULTS_STORAGE}}},
+        "spec": {"accessModes": ["ReadWriteMany"], "resources": {"requests": {"storage": f"{RESULTS_GIB}Gi"}}},
     }
 
 
@@ -103,10 +111,18 @@ def _strangers(folder: Path, wanted: Mapping[str, str]) -> list[str]:
     return sorted(path for path in present if path not in wanted)
 
 
+def _source(path: str) -> str:
+    """What a file is made from, for its first line."""
+    if path in (f"{_BASE}/limits.yaml", f"{_BASE}/quota.yaml"):
+        return f"{_SOURCE}/*.toml"
+    return f"{_SOURCE}/{Path(path).stem}.toml" if "/environments/" in path else _PROGRAM
+
+
 def _kustomization(files: Iterable[str]) -> dict[str, Any]:
     return {
         "apiVersion": "kustomize.config.k8s.io/v1beta1",
         "kind": "Kustomization",
+        "namespace": "jobs",
         "resources": sorted(path.removeprefix(f"{_BASE}/") for path in files),
     }
 

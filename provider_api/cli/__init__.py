@@ -34,6 +34,24 @@ def demo(data: Annotated[Path, typer.Option("--data", help=DATA_HELP)] = Path("d
 
 
 @app.command()
+def keys(
+    folder: Annotated[Path, typer.Argument(help="Where the keys are, or shall be.", file_okay=False)],
+    source: Annotated[
+        Path | None, typer.Option("--from", help="Descriptions of the environments; else the project's own.")
+    ] = None,
+    provider_key_file: Annotated[
+        Path | None, typer.Option(help="An Ethereum key that exists; else one is made.")
+    ] = None,
+    store_url: Annotated[str, typer.Option(help="Where pods publish to; else the volume of results.")] = "",
+    store_options: Annotated[Path | None, typer.Option(help="A JSON file with options of that store.")] = None,
+) -> None:
+    """Make the keys of a deployment as a kustomize component; existing ones stay. Prints addresses only."""
+    from provider_api.cli.keys import keys_command
+
+    raise typer.Exit(keys_command(folder, source, provider_key_file, store_url, store_options))
+
+
+@app.command()
 def settings() -> None:
     """Print the page of all settings (docs/reference/settings.md)."""
     from provider_api.cli.settings_page import settings_page
@@ -49,23 +67,34 @@ def openapi() -> None:
     typer.echo(document_text(), nl=False)
 
 
-@templates.command()
+@templates.command("render")
 def render(
     check: Annotated[bool, typer.Option("--check", help="Only compare; exit code 1 when files differ.")] = False,
+    source: Annotated[
+        Path | None, typer.Option("--from", help="A folder of descriptions, one TOML file each.", file_okay=False)
+    ] = None,
+    target: Annotated[Path | None, typer.Option("--to", help="Where to: the folder base in it.")] = None,
 ) -> None:
-    """Render workflow_templates/environments to argo/gitops."""
+    """Render environments to manifests: the project's own ones, or those of a folder."""
     from workflow_templates import render as rendering
+    from workflow_templates.environment import EnvironmentInvalid, read_environments
 
-    if check:
-        differences = rendering.check()
-        for difference in differences:
-            typer.echo(difference)
-        if differences:
-            typer.echo("rendered files differ from their programs; run: c2d templates render", err=True)
-            raise typer.Exit(1)
-        return
-    for path in rendering.write():
-        typer.echo(path)
+    if (source is None) != (target is None):
+        raise typer.BadParameter("--from and --to go together")
+    sets = rendering.OURS if source is None or target is None else ((source, target),)
+    differing = False
+    for descriptions, folder in sets:
+        try:
+            environments = read_environments(descriptions)
+        except EnvironmentInvalid as problem:
+            typer.echo(str(problem), err=True)
+            raise typer.Exit(1) from None
+        for line in (rendering.check if check else rendering.write)(folder, environments):
+            typer.echo(line)
+            differing = True
+    if check and differing:
+        typer.echo("rendered files differ from their programs; run: c2d templates render", err=True)
+        raise typer.Exit(1)
 
 
 def main() -> None:
