@@ -34,24 +34,6 @@ def demo(data: Annotated[Path, typer.Option("--data", help=DATA_HELP)] = Path("d
 
 
 @app.command()
-def keys(
-    folder: Annotated[Path, typer.Argument(help="Where the keys are, or shall be.", file_okay=False)],
-    source: Annotated[
-        Path | None, typer.Option("--from", help="Descriptions of the environments; else the project's own.")
-    ] = None,
-    provider_key_file: Annotated[
-        Path | None, typer.Option(help="An Ethereum key that exists; else one is made.")
-    ] = None,
-    store_url: Annotated[str, typer.Option(help="Where pods publish to; else the volume of results.")] = "",
-    store_options: Annotated[Path | None, typer.Option(help="A JSON file with options of that store.")] = None,
-) -> None:
-    """Make the keys of a deployment as a kustomize component; existing ones stay. Prints addresses only."""
-    from provider_api.cli.keys import keys_command
-
-    raise typer.Exit(keys_command(folder, source, provider_key_file, store_url, store_options))
-
-
-@app.command()
 def settings() -> None:
     """Print the page of all settings (docs/reference/settings.md)."""
     from provider_api.cli.settings_page import settings_page
