@@ -21,6 +21,7 @@ GITOPS: Final = Path(__file__).parent.parent / "argo" / "gitops"
 _BASE: Final = "base"
 _HEADER: Final = "# Rendered by `c2d templates render` from {source}. Do not edit.\n"
 _SOURCE: Final = "workflow_templates/environments"
+_PROGRAM: Final = "workflow_templates/render.py"
 
 # Of the volume that results lie on, where they lie on one. A deployment patches it to what it has.
 RESULTS_STORAGE: Final = "50Gi"
@@ -28,23 +29,24 @@ RESULTS_STORAGE: Final = "50Gi"
 
 def render(environments: Iterable[Environment]) -> dict[str, str]:
     """All files: path relative to argo/gitops -> content. Raises ValueError for two environments of one id."""
+    files = {path: _document(_source(path), manifest) for path, manifest in manifests(environments).items()}
+    files[f"{_BASE}/kustomization.yaml"] = _document(_PROGRAM, _kustomization(files))
+    return dict(sorted(files.items()))
+
+
+def manifests(environments: Iterable[Environment]) -> dict[str, dict[str, Any]]:
+    """What a cluster gets: path relative to argo/gitops -> object. Raises ValueError for two environments of one id."""
     from workflow_templates.template import workflow_template  # Hera takes a second to import; `check` may not need it
 
     environments = sorted(environments, key=lambda environment: environment.id)
     ids = [environment.id for environment in environments]
     if len(set(ids)) != len(ids):
         raise ValueError(f"two environments share an id: {', '.join(ids)}")
-    files = {
-        f"{_BASE}/environments/{environment.id}.yaml": _document(
-            f"{_SOURCE}/{environment.id}.toml", workflow_template(environment)
-        )
-        for environment in environments
-    }
-    files[f"{_BASE}/limits.yaml"] = _document(f"{_SOURCE}/*.toml", limits(environments))
+    found = {f"{_BASE}/environments/{e.id}.yaml": workflow_template(e) for e in environments}
+    found[f"{_BASE}/limits.yaml"] = limits(environments)
     if any(environment.results == "shared-volume" for environment in environments):
-        files[f"{_BASE}/results.yaml"] = _document("workflow_templates/render.py", results_claim())
-    files[f"{_BASE}/kustomization.yaml"] = _document("workflow_templates/render.py", _kustomization(files))
-    return dict(sorted(files.items()))
+        found[f"{_BASE}/results.yaml"] = results_claim()
+    return found
 
 
 def limits(environments: Iterable[Environment]) -> dict[str, Any]:
@@ -101,6 +103,13 @@ def _strangers(folder: Path, wanted: Mapping[str, str]) -> list[str]:
     """Rendered files of environments that are described no more. Only this folder is wholly ours."""
     present = (path.relative_to(folder).as_posix() for path in (folder / _BASE / "environments").glob("*.yaml"))
     return sorted(path for path in present if path not in wanted)
+
+
+def _source(path: str) -> str:
+    """What a file is made from, for its first line."""
+    if path == f"{_BASE}/limits.yaml":
+        return f"{_SOURCE}/*.toml"
+    return f"{_SOURCE}/{Path(path).stem}.toml" if "/environments/" in path else _PROGRAM
 
 
 def _kustomization(files: Iterable[str]) -> dict[str, Any]:

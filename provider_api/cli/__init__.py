@@ -9,7 +9,9 @@ import typer
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Compute-to-Data on Argo Workflows.")
 templates = typer.Typer(no_args_is_help=True, help="Environments as WorkflowTemplates.")
+chart = typer.Typer(no_args_is_help=True, help="What the Helm chart takes from the programs.")
 app.add_typer(templates, name="templates")
+app.add_typer(chart, name="chart")
 
 DATA_HELP = "Folder for everything that must survive a restart."
 
@@ -66,6 +68,37 @@ def render(
         return
     for path in rendering.write():
         typer.echo(path)
+
+
+@chart.command("render")
+def render_chart(
+    check: Annotated[bool, typer.Option("--check", help="Only compare; exit code 1 when files differ.")] = False,
+) -> None:
+    """Write the settings that values may hold, and the environments as values, into helm/."""
+    from provider_api.cli import chart_files as files
+
+    if not check:
+        for name in files.write():
+            typer.echo(f"helm/{name}")
+    elif differing := files.check():
+        typer.echo(f"differ from the programs: {', '.join(differing)}; run: c2d chart render", err=True)
+        raise typer.Exit(1)
+
+
+@chart.command("environments")
+def chart_environments(
+    folder: Annotated[Path, typer.Argument(help="Descriptions, one TOML file each.", exists=True, file_okay=False)],
+) -> None:
+    """Print values of the chart that bring the environments described in a folder."""
+    from provider_api.cli.chart_files import environment_values
+    from workflow_templates.environment import EnvironmentInvalid, read_environments
+
+    try:
+        environments = read_environments(folder)
+    except EnvironmentInvalid as problem:
+        typer.echo(str(problem), err=True)
+        raise typer.Exit(1) from None
+    typer.echo(environment_values(environments, f"`c2d chart environments {folder}`", "this file"), nl=False)
 
 
 def main() -> None:
