@@ -1,4 +1,4 @@
-"""The command line: `c2d serve`, `c2d demo`, `c2d settings`, `c2d openapi`, `c2d templates render`."""
+"""The command line, `c2d`: each command imports what it needs when it is called."""
 
 from __future__ import annotations
 
@@ -33,6 +33,16 @@ def demo(data: Annotated[Path, typer.Option("--data", help=DATA_HELP)] = Path("d
     from provider_api.cli.demo import show_demo
 
     raise typer.Exit(show_demo(data))
+
+
+@app.command()
+def migrate(
+    wait_seconds: Annotated[float, typer.Option(help="How long to wait for a database that does not answer.")] = 60.0,
+) -> None:
+    """Bring the tables of the service's database (C2D_STORAGE__URL) up to date."""
+    from provider_api.cli.migrate import migrate_database
+
+    raise typer.Exit(migrate_database(wait_seconds))
 
 
 @app.command()

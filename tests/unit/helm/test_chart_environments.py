@@ -24,7 +24,11 @@ Key = tuple[str, str]
 
 def from_kustomize() -> dict[Key, Object]:
     """What argo/gitops/base has of environments, in the files as they are committed."""
-    paths = [GITOPS / "base" / "limits.yaml", GITOPS / "base" / "results.yaml", *(GITOPS / "base" / "environments").iterdir()]
+    paths = [
+        GITOPS / "base" / "limits.yaml",
+        GITOPS / "base" / "results.yaml",
+        *(GITOPS / "base" / "environments").iterdir(),
+    ]
     found = [yaml.safe_load(path.read_text()) for path in paths]
     return {(each["kind"], each["metadata"]["name"]): each for each in found}
 
@@ -131,7 +135,12 @@ def test_without_environments_nothing_is_made_outside_of_the_release() -> None:
 
 
 def test_values_of_other_descriptions(tmp_path: Path) -> None:
-    text = (FOLDER / "ocean-compute.toml").read_text().replace('"ocean-compute"', '"own"').replace("max_jobs = 4", "max_jobs = 7")
+    text = (
+        (FOLDER / "ocean-compute.toml")
+        .read_text()
+        .replace('"ocean-compute"', '"own"')
+        .replace("max_jobs = 4", "max_jobs = 7")
+    )
     (tmp_path / "own.toml").write_text(text)
     done = CliRunner().invoke(app, ["chart", "environments", str(tmp_path)])
     assert done.exit_code == 0

@@ -6,7 +6,19 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.helm_chart import CASES, MINIMAL, Object, case, containers, merged, objects, of_kind, one, pods, rendered
+from tests.support.helm_chart import (
+    CASES,
+    MINIMAL,
+    Object,
+    case,
+    containers,
+    merged,
+    objects,
+    of_kind,
+    one,
+    pods,
+    rendered,
+)
 
 pytestmark = pytest.mark.unit
 
@@ -41,7 +53,9 @@ def declared(values: Object) -> set[tuple[str, str]]:
     secrets += [values["migrations"]["database"]["name"], *values["imagePullSecrets"]]
     found = {("Secret", name) for name in secrets}
     found |= {("ConfigMap", values["files"]["configMap"])}
-    found |= {("PersistentVolumeClaim", name) for name in (values["results"]["claim"], values["persistence"]["existingClaim"])}
+    found |= {
+        ("PersistentVolumeClaim", name) for name in (values["results"]["claim"], values["persistence"]["existingClaim"])
+    }
     if not values["serviceAccount"]["create"]:
         found |= {("ServiceAccount", values["serviceAccount"]["name"])}
     return {(kind, name) for kind, name in found if name}
@@ -103,7 +117,10 @@ def test_ports_are_found_by_name_all_the_way(name: str) -> None:
     for ingress in of_kind(found, "Ingress"):
         for rule in ingress["spec"]["rules"]:
             for path in rule["http"]["paths"]:
-                assert path["backend"]["service"] == {"name": fullname, "port": {"name": service["spec"]["ports"][0]["name"]}}
+                assert path["backend"]["service"] == {
+                    "name": fullname,
+                    "port": {"name": service["spec"]["ports"][0]["name"]},
+                }
     for route in of_kind(found, "HTTPRoute"):
         for rule in route["spec"]["rules"]:
             assert rule["backendRefs"] == [{"name": fullname, "port": service["spec"]["ports"][0]["port"]}]

@@ -56,7 +56,9 @@ def test_names_are_unique_and_stand_in_the_right_namespace(name: str) -> None:
 
 def test_the_cases_together_render_every_template() -> None:
     made = {template for name in CASES for template, text in texts(case(name)).items() if text.strip()}
-    assert {f"compute-to-data/{template['name']}" for template in chart().templates if "/_" not in template["name"]} == made
+    assert {
+        f"compute-to-data/{template['name']}" for template in chart().templates if "/_" not in template["name"]
+    } == made
 
 
 def test_a_misspelt_key_in_any_object_would_be_found() -> None:
@@ -110,7 +112,11 @@ def test_default_values_tell_what_is_missing() -> None:
         ({"ingress": {"enabled": True}}, r"ingress\.hosts"),
         ({"gateway": {"enabled": True}}, r"gateway\.parentRefs"),
         (
-            {"environments": {"keys": {"nowhere": {"consumerAddress": "0x" + "1" * 40, "boxPublicKey": "A" * 43 + "="}}}},
+            {
+                "environments": {
+                    "keys": {"nowhere": {"consumerAddress": "0x" + "1" * 40, "boxPublicKey": "A" * 43 + "="}}
+                }
+            },
             r"environments\.keys\.nowhere",
         ),
     ],

@@ -135,7 +135,9 @@ def test_secrets_reach_pods_by_reference_only() -> None:
 def test_every_pod_has_one_policy_for_both_directions(name: str) -> None:
     policies = of_kind(rendered(name), "NetworkPolicy")
     for what, pod in pods(rendered(name)):
-        chosen = [p for p in policies if p["spec"]["podSelector"]["matchLabels"].items() <= pod["metadata"]["labels"].items()]
+        chosen = [
+            p for p in policies if p["spec"]["podSelector"]["matchLabels"].items() <= pod["metadata"]["labels"].items()
+        ]
         assert len(chosen) == 1, what
         assert chosen[0]["spec"]["policyTypes"] == ["Ingress", "Egress"]
         for rule in chosen[0]["spec"]["egress"]:
@@ -185,5 +187,3 @@ def test_a_database_address_in_values_would_be_found() -> None:
     files = {"files": {"inline": {"a": "postgresql://name:word@host/database"}}}
     text = yaml.safe_dump_all(objects(MINIMAL | files))
     assert re.search(r"://[^/\s\"]*:[^/\s\"@]*@", text)
-
-

@@ -98,7 +98,9 @@ def test_large_numbers_are_written_in_full() -> None:
     assert settings.outgoing.max_algorithm_bytes == 9_007_199_254_740_991
 
 
-@pytest.mark.parametrize("text", ['a "quoted" text', "back\\slash", "{{ .Values.image }}", "# no comment", "true", "0123"])
+@pytest.mark.parametrize(
+    "text", ['a "quoted" text', "back\\slash", "{{ .Values.image }}", "# no comment", "true", "0123"]
+)
 def test_odd_texts_arrive_unchanged(text: str) -> None:
     settings = MINIMAL["settings"] | {"access": {"rbac_url": text}}
     assert read(MINIMAL | {"settings": settings}).access.rbac_url == text
