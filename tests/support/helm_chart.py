@@ -54,7 +54,7 @@ def objects(values: Object, namespace: str = NAMESPACE) -> list[Object]:
     found = []
     for template, text in texts(values, namespace).items():
         if template != NOTES:
-            found += [document for document in yaml.load_all(text, _Loader) if document]  # noqa: S506
+            found += [document for document in yaml.load_all(text, _Loader) if document]
     return found
 
 

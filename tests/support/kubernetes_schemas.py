@@ -1,6 +1,6 @@
 """Closed schemas of what goes to a cluster: an unknown or misspelt key anywhere is an error.
 
-Kubernetes' own kinds: the strict schemas of version 1.34 that kubernetes-validate brings. WorkflowTemplate: Argo's, from
+Kubernetes' own kinds: the strict schemas of 1.34 that kubernetes-validate brings. WorkflowTemplate: Argo's, from
 Hera. Kinds of others that the chart uses: the fields it writes, by their public definitions, and no more.
 """
 

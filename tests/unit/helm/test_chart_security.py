@@ -11,7 +11,6 @@ from provider_api.cli.chart_files import settings_schema
 from tests.support.helm_chart import (
     CASES,
     MINIMAL,
-    Object,
     below,
     case,
     containers,
