@@ -1,4 +1,4 @@
-"""`python -m benchmarks [NAME …]`: measure, and show the table. Without names everything, about five minutes."""
+"""`python -m benchmarks [NAME …]`: measure, and show the table. Without names everything, about six minutes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import downloads, overhead, relay, starts, startup, status
+from benchmarks import downloads, overhead, relay, results, starts, startup, status
 from benchmarks.figures import Figure, show
 
 ALL: dict[str, Callable[[Path], Awaitable[list[Figure]]]] = {
@@ -21,6 +21,7 @@ ALL: dict[str, Callable[[Path], Awaitable[list[Figure]]]] = {
     "overhead": overhead.measure,
     "downloads": downloads.measure,
     "relay": relay.measure,
+    "results": results.measure,
     "startup": startup.measure,
 }
 

@@ -20,9 +20,10 @@ from tests.support.service import FREE, Buyer, Service
 RUNS = 5
 POLL_SECONDS = 0.02  # a final status is seen so much later, at most
 ALGORITHM = """
-import os, pathlib
+import os, pathlib, time
 total = sum(len(path.read_bytes()) for path in pathlib.Path(os.environ["INPUTS"]).rglob("*") if path.is_file())
 pathlib.Path(os.environ["OUTPUTS"], "total").write_text(str(total))
+pathlib.Path(os.environ["OUTPUTS"], "ended").write_text(str(time.time()))
 """
 
 
@@ -30,7 +31,7 @@ async def measure(place: Path) -> list[Figure]:
     paths = {"rain.csv": place / "rain.csv", "algorithm.py": place / "algorithm.py"}
     paths["rain.csv"].write_text("day,mm\n1,3\n" * 1000)
     paths["algorithm.py"].write_text(ALGORITHM)
-    jobs: list[float] = []
+    jobs, available = list[float](), list[float]()
     parts: dict[str, list[float]] = {"configuration": [], "algorithm": [], "publishing": []}
     with FileServer(paths) as files, Service(place / "data", allow_private=[files.address]) as service:
         network = await service.network()
@@ -39,10 +40,11 @@ async def measure(place: Path) -> list[Figure]:
             dataset = await buyer.publish(files.urls["rain.csv"])
             algorithm = await buyer.publish(files.urls["algorithm.py"], kind="algorithm")
             for run in range(RUNS + 1):
-                seconds = await _job(buyer, dataset, algorithm)
+                seconds, until_results = await _job(buyer, dataset, algorithm, place)
                 alone = await asyncio.to_thread(_directly, place / f"steps-{run}", files)
                 if run:  # the first one warms up
                     jobs.append(seconds)
+                    available.append(1000 * until_results)
                     for name in parts:
                         parts[name].append(alone[name])
         await network.close()
@@ -52,11 +54,18 @@ async def measure(place: Path) -> list[Figure]:
     return [
         Figure("a job, start to final status", "s", sample(jobs), "its three steps alone", sample(direct), shares),
         Figure("  beyond its own programs", "ms", sample(beyond), "them", sample(1000 * value for value in direct)),
+        Figure(
+            "algorithm's end to a result in hand",
+            "ms",
+            sample(available),
+            "publishing alone",
+            sample(1000 * value for value in parts["publishing"]),
+        ),
     ]
 
 
-async def _job(buyer: Buyer, dataset: DDO, algorithm: DDO) -> float:
-    """Seconds from the accepted start until the status is final."""
+async def _job(buyer: Buyer, dataset: DDO, algorithm: DDO, place: Path) -> tuple[float, float]:
+    """Seconds from the accepted start to the final status; and from the algorithm's end until a result is here."""
     ordered, code = await buyer.order([dataset], algorithm)
     request = await buyer.consumer.start_request(FREE, ordered, code)
     started = await buyer.consumer.start(request)
@@ -66,7 +75,8 @@ async def _job(buyer: Buyer, dataset: DDO, algorithm: DDO) -> float:
         if job["dateFinished"] is not None:
             seconds = time.perf_counter() - began
             assert job["status"] == 70, job
-            return seconds
+            ended = float(await buyer.result(job, "ended", place))
+            return seconds, time.time() - ended
         await asyncio.sleep(POLL_SECONDS)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from argo.client.records import FIRST_SERVER
 from ocean import signing
 from provider_api.access import rules
 from provider_api.access.request import read_start
@@ -58,7 +59,7 @@ async def _one(services: Services, body: Body, times: dict[str, list[float]]) ->
     given, owner, document = Input(body), body["consumerAddress"], body["dataset"]["documentId"]
     with timed("signature"):
         consumer = prove_signer(given, lambda nonce: signing.start_message(owner, document, nonce, ""))
-        identity = identify(consumer, body["nonce"], body)
+        identity = identify(consumer, body["nonce"], body, FIRST_SERVER)
     with timed("access"):
         facts = await services.facts.for_start(read_start(given, consumer))
         refusal = rules.judge(facts)

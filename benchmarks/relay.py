@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import os
-import subprocess
 from collections import defaultdict
 from pathlib import Path
 from typing import Final
 
 from benchmarks.bare_relay import relaying
+from benchmarks.curl import MIB, mib_per_second
 from benchmarks.figures import Figure, sample
 from benchmarks.load import fetch, http
 from benchmarks.sendfile_server import serving
@@ -23,7 +23,7 @@ from tests.support.downloads import Ordered, order_files
 from tests.support.memory import peak_bytes, reset_peak
 from tests.support.service import Service
 
-MIB, LARGE_BYTES = 1 << 20, 2 << 30
+LARGE_BYTES = 2 << 30
 GBIT: Final = 10**9 // 8
 # (name, bytes per second of the source, rounds)
 LINKS: Final = (("as fast as it can", 0, 11), ("of 10 Gbit/s", 10 * GBIT, 5), ("of 1 Gbit/s", GBIT, 2))
@@ -53,7 +53,9 @@ async def measure(place: Path) -> list[Figure]:
             for _ in range(rounds):
                 await _round(service, ordered, index, sources[index], measured)
                 if not rate:
-                    measured["bare"].append(await asyncio.to_thread(_curl, f"http://127.0.0.1:{bare_port}/large"))
+                    measured["bare"].append(
+                        await asyncio.to_thread(mib_per_second, f"http://127.0.0.1:{bare_port}/large", LARGE_BYTES)
+                    )
             figures += _figures(name, measured)
     return figures
 
@@ -61,9 +63,9 @@ async def measure(place: Path) -> list[Figure]:
 async def _round(service: Service, ordered: Ordered, index: int, source: str, measured: Measured) -> None:
     pid = service.machine.child("api").pid
     assert pid is not None
-    measured["plain"].append(await asyncio.to_thread(_curl, source))
+    measured["plain"].append(await asyncio.to_thread(mib_per_second, source, LARGE_BYTES))
     before, asked = reset_peak(pid), await _requests(source)
-    measured["through"].append(await asyncio.to_thread(_curl, ordered.url(index)))
+    measured["through"].append(await asyncio.to_thread(mib_per_second, ordered.url(index), LARGE_BYTES))
     measured["growth"].append((peak_bytes(pid) - before) / MIB)
     measured["requests"].append(await _requests(source) - asked)
 
@@ -82,13 +84,3 @@ async def _requests(source: str) -> int:
     """How many requests for files the source has had."""
     async with http() as session:
         return int(await fetch(session, "GET", source.partition("/large")[0] + "/requests"))
-
-
-def _curl(url: str) -> float:
-    """MiB/s of a download of the whole file into nothing."""
-    words = ["curl", "--silent", "--fail", "--noproxy", "*", "--output", os.devnull]
-    words += ["--write-out", "%{http_code} %{size_download} %{time_total}", url]
-    done = subprocess.run(words, check=True, capture_output=True, text=True)
-    status, size, seconds = done.stdout.split()
-    assert (status, size) == ("200", str(LARGE_BYTES)), done.stdout
-    return LARGE_BYTES / MIB / float(seconds)

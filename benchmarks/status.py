@@ -1,6 +1,6 @@
-"""Status queries with 10,000 jobs known to Argo, beside a plain GET of the same workflow on the Argo Server.
+"""Status and lists with 1, 100 and 10,000 jobs known to Argo, beside plain requests of the same to the Argo Server.
 
-The 10,000 are copies of one real finished job, written into the embedded server's store while it is down.
+All but one are copies of one real finished job, written into the embedded server's store while it is down.
 """
 
 from __future__ import annotations
@@ -8,11 +8,14 @@ from __future__ import annotations
 import random
 import sqlite3
 import uuid
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.figures import Figure, sample
+from aiohttp import ClientSession
+
+from benchmarks.figures import Figure, Sample, sample
 from benchmarks.load import LANES, Call, fetch, http, per_second
 from benchmarks.service import argo_headers, workflows_url
 from ocean.client import Consumer
@@ -21,32 +24,54 @@ from tests.support.chain import consumer as consumer_account
 from tests.support.service import FREE, Buyer, Service, raw_python
 from workflow_templates import names
 
-JOBS, OWNERS, RUNS, QUERIES, LISTS = 10_000, 100, 5, 40, 3  # queries and lists of each lane in a run
+MANY: Final = (100, 10_000)  # jobs known, after one alone
+OWN, RUNS, QUERIES = 100, 5, 40  # jobs of an owner, at most; runs; queries of each lane in a run
 API: Final = "/api/services/compute"
+Jobs = list[tuple[str, str]]  # (name, owner)
 
 
 async def measure(place: Path) -> list[Figure]:
     contents = place / "rain.csv"
     contents.write_text("day,mm\n1,3\n")
+    figures: list[Figure] = []
     with (
         FileServer({"rain.csv": contents}) as files,
         Service(place / "data", allow_private=[files.address]) as service,
     ):
         job = await _one_job(service, files.urls["rain.csv"])
-        few = await _statuses(service, [(job, consumer_account.address.lower())])
-        await service.stop_part("argo")
-        jobs = copy_job(service.folder.argo / "argo.db", job)
-        await service.start_part("argo")
-        many = await _statuses(service, jobs)
-        lists = await _lists(service, sorted({owner for _, owner in jobs}))
-    plain, known = "plain GET of it, Argo Server", f"{JOBS:,} jobs known, {LANES} at a time"
+        figures += await _latencies(service, [(job, consumer_account.address.lower())], "1 job known")
+        jobs: Jobs = []
+        for known in MANY:
+            await service.stop_part("argo")
+            jobs += copy_job(service.folder.argo / "argo.db", job, range(len(jobs) + 1, known + 1))
+            await service.start_part("argo")
+            figures += await _latencies(service, jobs, f"{known:,} jobs known")
+        figures.append(await _throughput(service, jobs))
+    return figures
+
+
+async def _latencies(service: Service, jobs: Jobs, known: str) -> list[Figure]:
+    """One request at a time, in ms."""
+    owners = sorted({owner for _, owner in jobs})
+    mine = sum(owner == owners[0] for _, owner in jobs)
+    async with http() as session:
+        by_id = await _compared(jobs, _status(session, service), _plain_status(session, service), lanes=1)
+        of_owner = await _compared(owners, _list(session, service, mine), _plain_list(session, service, mine), lanes=1)
+    milliseconds = {
+        name: [sample(1000 / value for value in found[side].values) for side in ("ours", "plain")]
+        for name, found in (("status of a job", by_id), (f"{mine} jobs of an owner", of_owner))
+    }
     return [
-        Figure("status of a job", "/s", many["status"], plain, many["plain"], known),
-        Figure("status of a job", "/s", many["status"], "the same with 1 job known", few["status"]),
-        Figure(
-            "status of an owner", "/s", lists["status"], "plain list, Argo Server", lists["plain"], "100 jobs an answer"
-        ),
+        Figure(f"{name}, {known}", "ms", ours, "plain GET, Argo server", plain)
+        for name, (ours, plain) in milliseconds.items()
     ]
+
+
+async def _throughput(service: Service, jobs: Jobs) -> Figure:
+    async with http() as session:
+        found = await _compared(jobs, _status(session, service), _plain_status(session, service), lanes=LANES)
+    note = f"{len(jobs):,} jobs known, {LANES} at a time"
+    return Figure("status of a job", "/s", found["ours"], "plain GET, Argo server", found["plain"], note)
 
 
 async def _one_job(service: Service, url: str) -> str:
@@ -66,72 +91,54 @@ async def _one_job(service: Service, url: str) -> str:
         await network.close()
 
 
-async def _statuses(service: Service, jobs: list[tuple[str, str]]) -> dict[str, Any]:
+def _status(session: ClientSession, service: Service) -> Callable[[tuple[str, str]], Call]:
+    def ask(job: tuple[str, str]) -> Call:
+        params = {"jobId": job[0], "consumerAddress": job[1]}
+        return partial(fetch, session, "GET", service.url + API, params=params, must=job[0])
+
+    return ask
+
+
+def _plain_status(session: ClientSession, service: Service) -> Callable[[tuple[str, str]], Call]:
+    def ask(job: tuple[str, str]) -> Call:
+        url, headers = f"{workflows_url(service)}/{job[0]}", argo_headers(service)
+        return partial(fetch, session, "GET", url, headers=headers, params=_fields(one=True), must=job[0])
+
+    return ask
+
+
+def _list(session: ClientSession, service: Service, mine: int) -> Callable[[str], Call]:
+    def ask(owner: str) -> Call:
+        params = {"consumerAddress": owner}
+        return partial(fetch, session, "GET", service.url + API, params=params, must="Job finished", times=mine)
+
+    return ask
+
+
+def _plain_list(session: ClientSession, service: Service, mine: int) -> Callable[[str], Call]:
+    def ask(owner: str) -> Call:
+        params = _fields(one=False) | {
+            "listOptions.labelSelector": f"{names.OWNER}={owner}",
+            "listOptions.limit": "100",
+        }
+        url, headers = workflows_url(service), argo_headers(service)
+        return partial(fetch, session, "GET", url, headers=headers, params=params, must=owner, times=mine)
+
+    return ask
+
+
+async def _compared(things: Sequence[Any], ours: Any, plain: Any, *, lanes: int) -> dict[str, Sample]:
+    """Calls per second, for random ones of `things`; both sides in turns."""
     choice = random.Random(1)  # noqa: S311  (the same choice in each run)
 
     def calls(make: Any) -> list[list[Call]]:
-        return [[make(*choice.choice(jobs)) for _ in range(QUERIES)] for _ in range(LANES)]
+        return [[make(choice.choice(things)) for _ in range(QUERIES)] for _ in range(lanes)]
 
-    async with http() as session:
-
-        def ours(job: str, owner: str) -> Call:
-            return partial(
-                fetch, session, "GET", service.url + API, params={"jobId": job, "consumerAddress": owner}, must=job
-            )
-
-        def plain(job: str, _: str) -> Call:
-            url = f"{workflows_url(service)}/{job}"
-            return partial(
-                fetch, session, "GET", url, headers=argo_headers(service), params=_fields(one=True), must=job
-            )
-
-        return await _compared(calls, ours, plain)
-
-
-async def _lists(service: Service, owners: list[str]) -> dict[str, Any]:
-    choice = random.Random(2)  # noqa: S311
-
-    def calls(make: Any) -> list[list[Call]]:
-        return [[make(choice.choice(owners)) for _ in range(LISTS)] for _ in range(LANES)]
-
-    async with http() as session:
-
-        def ours(owner: str) -> Call:
-            return partial(
-                fetch,
-                session,
-                "GET",
-                service.url + API,
-                params={"consumerAddress": owner},
-                must="Job finished",
-                times=100,
-            )
-
-        def plain(owner: str) -> Call:
-            params = _fields(one=False) | {
-                "listOptions.labelSelector": f"{names.OWNER}={owner}",
-                "listOptions.limit": "100",
-            }
-            return partial(
-                fetch,
-                session,
-                "GET",
-                workflows_url(service),
-                headers=argo_headers(service),
-                params=params,
-                must=owner,
-                times=100,
-            )
-
-        return await _compared(calls, ours, plain)
-
-
-async def _compared(calls: Any, ours: Any, plain: Any) -> dict[str, Any]:
     await per_second(calls(ours))
     await per_second(calls(plain))
-    found: dict[str, list[float]] = {"status": [], "plain": []}
+    found: dict[str, list[float]] = {"ours": [], "plain": []}
     for _ in range(RUNS):
-        found["status"].append(await per_second(calls(ours)))
+        found["ours"].append(await per_second(calls(ours)))
         found["plain"].append(await per_second(calls(plain)))
     return {name: sample(values) for name, values in found.items()}
 
@@ -143,8 +150,8 @@ def _fields(*, one: bool) -> dict[str, str]:
     return {"fields": GET_FIELDS if one else LIST_FIELDS}
 
 
-def copy_job(database: Path, job: str) -> list[tuple[str, str]]:
-    """Fill the store of a stopped server with copies of a finished job; (name, owner) of each."""
+def copy_job(database: Path, job: str, numbers: range) -> Jobs:
+    """Put numbered copies of a finished job into the store of a stopped server. Each hundred belongs to one owner."""
     db = sqlite3.connect(database)
     db.execute("PRAGMA synchronous = OFF")
     db.row_factory = sqlite3.Row
@@ -154,9 +161,9 @@ def copy_job(database: Path, job: str) -> list[tuple[str, str]]:
     owner = dict(labels)[names.OWNER]
     columns = [name for name in row if name != "id"]
     insert = f"INSERT INTO workflow ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"  # noqa: S608
-    made = [(f"00{number:030x}", f"0x{number % OWNERS + 1:040x}") for number in range(1, JOBS + 1)]
+    made = [(f"00{number:030x}", f"0x{(number - 1) // OWN + 1:040x}") for number in numbers]
     with db:
-        for number, (name, new_owner) in enumerate(made):
+        for number, (name, new_owner) in zip(numbers, made, strict=True):
             values = [
                 value.replace(job, name).replace(owner, new_owner).replace(row["uid"], str(uuid.UUID(int=number)))
                 if isinstance(value, str)

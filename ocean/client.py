@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import urlencode
 
 import httpx
 from eth_account.signers.local import LocalAccount
@@ -145,6 +146,18 @@ class Consumer:
 
     async def result(self, job_id: str, index: int, path: Path) -> int:
         """Stream one result into a file; the number of bytes. Raises ConsumerError."""
+        written = 0
+        async with self._http.stream("GET", await self.result_url(job_id, index)) as response:
+            if response.is_error:
+                await response.aread()
+            _checked(response)
+            with await asyncio.to_thread(path.open, "wb") as file:
+                async for chunk in response.aiter_bytes(1 << 20):
+                    written += await asyncio.to_thread(file.write, chunk)
+        return written
+
+    async def result_url(self, job_id: str, index: int) -> str:
+        """A signed address of one result, good for one GET by any program."""
         number = await self.next_nonce()
         query = {
             "consumerAddress": self.address,
@@ -153,16 +166,8 @@ class Consumer:
             "nonce": str(number),
             "signature": sign(result_message(self.address, job_id, index, number), self._key),
         }
-        method, url = await self._endpoint("computeResult")
-        written = 0
-        async with self._http.stream(method, url, params=query) as response:
-            if response.is_error:
-                await response.aread()
-            _checked(response)
-            with await asyncio.to_thread(path.open, "wb") as file:
-                async for chunk in response.aiter_bytes(1 << 20):
-                    written += await asyncio.to_thread(file.write, chunk)
-        return written
+        _, url = await self._endpoint("computeResult")
+        return f"{url}?{urlencode(query)}"
 
     async def next_nonce(self) -> int:
         """Above what the provider knows and above all that this object has handed out."""

@@ -10,7 +10,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from argo.client import ArgoClient
+from argo.client import ArgoClient, ArgoServers
+from argo.client.records import FIRST_SERVER
 from ocean.chain.store import MetadataStore
 from ocean.outgoing import OutgoingClient, OutgoingGuard
 from pods.store import open_store
@@ -105,7 +106,7 @@ async def open_neighbours(settings: Settings, keys: ProviderKeys) -> AsyncIterat
         )
         for chain in opened:
             await _background(stack, chain.index.run())
-        argo = await stack.enter_async_context(_argo_client(settings.argo))
+        argo = await stack.enter_async_context(_argo_servers(settings))
         await _background(stack, argo.warm_up())
         client = await stack.enter_async_context(guard.client(max_connections=MAX_SOURCES))
         options = {name: value.get_secret_value() for name, value in settings.results.options.items()}
@@ -181,6 +182,11 @@ def _metadata_store(settings: MetadataSettings) -> MetadataStore | None:
         return None
     timeout, largest = settings.timeout_seconds, settings.max_document_bytes
     return MetadataStore(settings.store_url, timeout_seconds=timeout, max_bytes=largest)
+
+
+def _argo_servers(settings: Settings) -> ArgoServers:
+    all_of_them = {FIRST_SERVER: settings.argo, **settings.argo_servers}
+    return ArgoServers({number: _argo_client(each) for number, each in all_of_them.items()})
 
 
 def _argo_client(settings: ArgoSettings) -> ArgoClient:

@@ -10,9 +10,9 @@ import difflib
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 PREFIX = "C2D_"
@@ -205,6 +205,12 @@ class Settings(BaseSettings):
     chains: tuple[ChainSettings, ...] = ()
     """JSON list. Empty: `c2d serve` starts a development chain; the service alone refuses to start."""
     argo: ArgoSettings = ArgoSettings()
+    argo_servers: dict[Annotated[str, StringConstraints(pattern="^([0-9a-f][1-9a-f]|[1-9a-f]0)$")], ArgoSettings] = (
+        Field(default_factory=dict)
+    )
+    """Further Argo Servers, each with environments of its own: JSON, `{"01": {"url": …, "token_file": …}}`. Two
+    lower-case hex digits name each for ever, in the ids of its jobs; C2D_ARGO is 00. All need a result store that they
+    share (s3://)."""
     results: ResultSettings = ResultSettings()
     storage: StorageSettings = StorageSettings()
     outgoing: OutgoingSettings = OutgoingSettings()

@@ -75,11 +75,19 @@ def _pod_patch() -> str:
     return json.dumps({"enableServiceLinks": False, "terminationGracePeriodSeconds": GRACE_SECONDS})
 
 
+# Of a pod that was killed, not by us: evicted, its node drained, its memory taken. Argo calls some of these Failed,
+# with the code of the signal or none (-1). Whoever ran out of time would only do so again.
+_KILLED = (
+    "(asInt(lastRetry.exitCode) == 137 || asInt(lastRetry.exitCode) == 143 || asInt(lastRetry.exitCode) == -1)"
+    " && !(lastRetry.message contains 'deadline') && lastRetry.message != 'timeout'"
+)
+
+
 def _tries() -> m.RetryStrategy:
-    """Again after "worth another try" and after a lost pod (Argo's Error), and after nothing else."""
+    """Again after "worth another try" and after a lost pod (Argo's Error, or a killed program), after nothing else."""
     return m.RetryStrategy(
         limit="2",
-        expression="lastRetry.status == 'Error' || asInt(lastRetry.exitCode) == 75",
+        expression=f"lastRetry.status == 'Error' || asInt(lastRetry.exitCode) == 75 || ({_KILLED})",
         backoff=m.Backoff(duration="1s", factor="2"),
     )
 

@@ -1,7 +1,7 @@
 """Everything the service asks of an Argo Server, real or embedded. Argo's words end here.
 
 Submission goes through Hera, queries through the argo-workflows client, logs over plain streaming HTTP; callers see
-`ArgoClient`, the values of `records` and the errors of `errors`.
+`ArgoServers` over several `ArgoClient`, the values of `records` and the errors of `errors`.
 """
 
 from argo.client.client import ArgoClient
@@ -16,11 +16,13 @@ from argo.client.errors import (
     WorkflowNotFound,
 )
 from argo.client.records import Node, Template, Workflow
+from argo.client.servers import ArgoServers
 
 __all__ = [
     "ArgoClient",
     "ArgoError",
     "ArgoRefused",
+    "ArgoServers",
     "ArgoUnavailable",
     "ArgumentsMismatch",
     "Node",

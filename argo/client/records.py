@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Final
 
+FIRST_SERVER: Final = "00"
 UNFINISHED_PHASES = frozenset({"", "Pending", "Running"})
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
@@ -77,3 +79,4 @@ class Template:
     labels: Mapping[str, str]
     annotations: Mapping[str, str]
     arguments: Mapping[str, str | None] = field(default_factory=dict)  # declared parameters and their defaults
+    server: str = FIRST_SERVER  # two lower-case hex digits: which of several Argo Servers has it

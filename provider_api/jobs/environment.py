@@ -11,7 +11,7 @@ from typing import Any
 
 from nacl.public import PublicKey
 
-from argo.client.records import Template
+from argo.client.records import FIRST_SERVER, Template
 from ocean.addresses import AddressInvalid, checksum
 from pods.keys import decode_public_key
 from workflow_templates import names
@@ -45,6 +45,7 @@ class Environment:
     storage_expiry: int = 0
     filtered: bool = False
     description: str = ""
+    server: str = FIRST_SERVER  # which Argo Server has it
 
     @classmethod
     def of_template(cls, template: Template) -> Environment:
@@ -61,6 +62,7 @@ class Environment:
             raise TemplateUnusable(names.BOX_PUBLIC_KEY) from None
         return cls(
             id=template.name,
+            server=template.server,
             consumer_address=address,
             box_key=box_key,
             price_per_minute=reader.number(names.PRICE_PER_MINUTE, 0),

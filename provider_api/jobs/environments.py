@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 import structlog
 
-from argo.client.errors import ArgoError
-from argo.client.records import Template
+from argo.client.errors import ArgoError, ArgoUnavailable
+from argo.client.records import FIRST_SERVER, Template
 from ocean.addresses import canonical
 from provider_api.jobs.environment import Environment, TemplateUnusable
 from workflow_templates import names
@@ -29,6 +29,9 @@ MAX_AGE_SECONDS = 5.0
 class TemplateReader(Protocol):
     """What is asked of Argo here."""
 
+    @property
+    def servers_away(self) -> Collection[str]: ...  # servers that did not answer that
+
     async def templates(self) -> list[Template]: ...
 
     async def count(self, labels: Mapping[str, str], *, unfinished_only: bool = False) -> int: ...
@@ -36,10 +39,12 @@ class TemplateReader(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What Argo said at `taken_at` (Unix seconds). `jobs`: unfinished jobs by environment."""
+    """What Argo said at `taken_at` (Unix seconds). `jobs`: unfinished jobs by environment. `complete`: all servers
+    have answered, so there are no other environments."""
 
     environments: Mapping[str, Environment]
     jobs: Mapping[str, int]
+    complete: bool
     taken_at: float
     _clock: float  # monotonic
 
@@ -63,8 +68,17 @@ class Environments:
         return await self.refresh()
 
     async def find(self, environment: str) -> Environment | None:
-        """Raises ArgoError."""
-        return (await self.current()).environments.get(environment)
+        """Raises ArgoError, also for an environment that may be there, on a server that is away."""
+        snapshot = await self.current()
+        found = snapshot.environments.get(environment)
+        if found is None and not snapshot.complete:
+            raise ArgoUnavailable("a server that may have the environment is away", definite=True)
+        return found
+
+    async def server_of(self, environment: str) -> str:
+        """Where jobs of that environment go; the first server for one that is not there. Raises ArgoError."""
+        found = await self.find(environment)
+        return FIRST_SERVER if found is None else found.server
 
     async def is_consumer_address(self, address: str) -> bool:
         """Whether this is the address of an environment of ours, in any letter case. Raises ArgoError."""
@@ -100,7 +114,9 @@ class Environments:
     async def _read(self) -> Snapshot:
         clock, taken_at = time.monotonic(), time.time()
         usable: dict[str, Environment] = {}
-        for template in await self._argo.templates():
+        templates = await self._argo.templates()
+        complete = not self._argo.servers_away
+        for template in templates:
             try:
                 environment = Environment.of_template(template)
             except TemplateUnusable as exc:
@@ -110,5 +126,5 @@ class Environments:
                 continue
             usable[environment.id] = environment
         counts = await asyncio.gather(*(self.unfinished_jobs(name) for name in usable))
-        self._snapshot = Snapshot(usable, dict(zip(usable, counts, strict=True)), taken_at, clock)
+        self._snapshot = Snapshot(usable, dict(zip(usable, counts, strict=True)), complete, taken_at, clock)
         return self._snapshot

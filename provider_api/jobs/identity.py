@@ -10,7 +10,6 @@ from typing import Any
 
 from provider_api.storage.nonces import normal_form
 
-SERVER = "00"  # two hex digits name the Argo Server; there is one
 _NOT_CONTENT = ("signature", "providerSignature", "nonce", "consumerAddress")
 
 
@@ -30,8 +29,11 @@ def content_digest(values: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
-def identify(consumer: str, nonce_text: str, values: Mapping[str, Any], *, counted: bool = True) -> JobIdentity:
-    """`consumer` is canonical, `nonce_text` has passed its format rule."""
+def identify(
+    consumer: str, nonce_text: str, values: Mapping[str, Any], server: str, *, counted: bool = True
+) -> JobIdentity:
+    """`consumer` is canonical, `nonce_text` has passed its format rule. `server`: the two digits of the Argo Server
+    that has the environment; whoever knows a job's id knows whom to ask."""
     nonce, digest = normal_form(nonce_text), content_digest(values)
     name = hashlib.sha256(f"{consumer}|{nonce}|{digest}".encode()).hexdigest()[:30]
-    return JobIdentity(SERVER + name, consumer, nonce, nonce_text, digest, counted)
+    return JobIdentity(server + name, consumer, nonce, nonce_text, digest, counted)

@@ -34,12 +34,13 @@ class JobReader:
         return workflow if workflow is not None and workflow.labels.get(names.OWNER) == owner else None
 
     async def of_owner(self, owner: str, agreement_id: str = "") -> list[Workflow]:
-        """Newest first, at most as many as the settings say. A list lags a little behind."""
+        """Newest first, at most as many as the settings say. A list lags a little behind, and of several Argo Servers
+        it leaves out what those have that are away."""
         labels = {names.OWNER: owner}
         if agreement_id:
             labels[names.AGREEMENT] = names.agreement_label(agreement_id)
         limit = self._settings.limits.list_limit
-        return (await self._argo.list(labels, limit=limit))[:limit]
+        return (await self._argo.list(labels, limit=limit, partly=True))[:limit]
 
     async def meant(self, owner: str, job_id: str, *, unfinished_only: bool = False) -> list[Workflow]:
         """The jobs that a call about one job, or about all of an owner's (`job_id` ""), is about."""

@@ -1,9 +1,9 @@
-"""What the service asks of Argo about jobs: a narrow view of `argo.client.ArgoClient`."""
+"""What the service asks of Argo about jobs: a narrow view of `argo.client.ArgoServers`."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Collection, Mapping
 from typing import Protocol
 
 from argo.client import errors
@@ -14,6 +14,9 @@ JOB_ID = re.compile(r"[0-9a-f]{32}")
 
 class Argo(Protocol):
     """Every method may raise the errors of `argo.client.errors`."""
+
+    @property
+    def servers_away(self) -> Collection[str]: ...
 
     async def submit(
         self,
@@ -44,7 +47,7 @@ class Argo(Protocol):
     ) -> AsyncGenerator[list[Workflow], None]: ...
 
     async def list(
-        self, labels: Mapping[str, str], *, limit: int | None = 100, unfinished_only: bool = False
+        self, labels: Mapping[str, str], *, limit: int | None = 100, unfinished_only: bool = False, partly: bool = False
     ) -> list[Workflow]: ...
 
 

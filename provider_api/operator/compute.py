@@ -41,7 +41,8 @@ async def start(request: Request) -> Response:
     provider = await require_provider(request, services, given, "")
     terms = ProviderTerms(provider.address, provider.addresses, agreement_id, _seconds(given))
     content = job_request(stage_of(given.get("workflow")), owner, environment, terms)
-    identity = identify(owner, given.text("nonce"), given.values, counted=False)
+    server = await services.environments.server_of(environment)
+    identity = identify(owner, given.text("nonce"), given.values, server, counted=False)
     workflow = await services.starter.start(StartRequest(identity, content, owner_text))
     return json_response(await services.reader.objects([workflow]), sort_keys=False)
 

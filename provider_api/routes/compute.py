@@ -46,7 +46,8 @@ async def start(request: Request) -> Response:
     consumer = await services.callers.identify(
         request, given, lambda nonce: signing.start_message(owner, document, nonce, job_id)
     )
-    identity, content = identify(consumer, given.text("nonce"), body), read_start(given, consumer)
+    server = await services.environments.server_of(given.text("environment"))
+    identity, content = identify(consumer, given.text("nonce"), body, server), read_start(given, consumer)
     await services.control.require_start(content)
     workflow = await services.starter.start(StartRequest(identity, content, owner))
     return json_response(await services.reader.objects([workflow]), sort_keys=False)

@@ -54,6 +54,17 @@ def pods_of(folder: DataFolder) -> list[Seen]:
     return [seen for seen in processes() if place in seen.cmdline or any(m in seen.cmdline for m in markers)]
 
 
+def pods_by_job(folder: DataFolder) -> dict[str, list[int]]:
+    """The process ids of `pods_of`, by the job whose pod each belongs to."""
+    found: dict[str, list[int]] = {}
+    living = list(processes())
+    for plan in (folder.argo / "pods").glob("*/plan.json"):
+        signs = [f"{plan.parent}/".encode(), str(plan.parent).encode() + b"\0", *filter(None, [_marker(plan)])]
+        pids = [seen.pid for seen in living if any(sign in seen.cmdline for sign in signs)]
+        found.setdefault(plan.parent.name[:32], []).extend(pids)
+    return {job: pids for job, pids in found.items() if pids}
+
+
 def _marker(plan: Path) -> bytes | None:
     try:
         return json.loads(plan.read_text())["marker"].encode()  # type: ignore[no-any-return]

@@ -70,6 +70,7 @@ class MemoryArgo:
     max_queued: int = 10
     stopping: str = "Stop"
     logs: dict[str, list[str]] = field(default_factory=dict)  # lines by step
+    servers_away: frozenset[str] = frozenset()
     lingering: bool = False  # pods do not end when they are terminated
 
     def _reachable(self) -> None:
@@ -164,7 +165,7 @@ class MemoryArgo:
         ] + [Template("incomplete", {names.ENVIRONMENT: "incomplete"}, {})]
 
     async def list(
-        self, labels: Mapping[str, str], *, limit: int | None = 100, unfinished_only: bool = False
+        self, labels: Mapping[str, str], *, limit: int | None = 100, unfinished_only: bool = False, partly: bool = False
     ) -> list[Workflow]:
         self._reachable()
         return [

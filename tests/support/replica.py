@@ -64,7 +64,7 @@ class SharedArgo(MemoryArgo):
             raise WorkflowNotFound(name) from None
 
     async def list(
-        self, labels: Mapping[str, str], *, limit: int | None = 100, unfinished_only: bool = False
+        self, labels: Mapping[str, str], *, limit: int | None = 100, unfinished_only: bool = False, partly: bool = False
     ) -> list[Workflow]:
         found = [self._read(path) for path in self._folder.glob("[0-9a-f]*")]
         return [one for one in found if all(one.labels.get(key) == value for key, value in labels.items())][:limit]

@@ -7,7 +7,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import httpx
 
@@ -17,6 +17,8 @@ from provider_api.machine.folder import DataFolder
 from tests.support.data_owner import DataOwner, Served
 from tests.support.processes import pods_of
 from tests.support.service import FREE, Buyer, raw_python
+
+T = TypeVar("T")
 
 # Each run leaves a line, so that a second run would show.
 COUNT = "import os, pathlib, time; out = pathlib.Path(os.environ['OUTPUTS'])\n" + (
@@ -51,18 +53,23 @@ async def request_for(buyer: Buyer, dataset: DDO, code: str) -> dict[str, Any]:
     return await buyer.consumer.start_request(FREE, ordered, algorithm)
 
 
-async def start_at_last(buyer: Buyer, request: dict[str, Any]) -> dict[str, Any]:
-    """Send the identical request until it is answered. While parts are away, only 503 or no answer at all is right."""
-    async with asyncio.timeout(30):
+async def at_last(ask: Callable[[], Awaitable[T]], seconds: float = 30) -> T:
+    """Ask until there is an answer. While parts are away, only 503 or no answer at all is right."""
+    async with asyncio.timeout(seconds):
         while True:
             try:
-                return await buyer.consumer.start(request)
+                return await ask()
             except httpx.TransportError:
                 pass
             except ConsumerError as refusal:
                 if refusal.status != 503:
                     raise
             await asyncio.sleep(0.05)
+
+
+async def start_at_last(buyer: Buyer, request: dict[str, Any], seconds: float = 30) -> dict[str, Any]:
+    """Send the identical request until it is answered."""
+    return await at_last(lambda: buyer.consumer.start(request), seconds)
 
 
 async def start_in_order(buyer: Buyer, requests: list[dict[str, Any]]) -> list[str]:

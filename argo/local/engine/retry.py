@@ -33,8 +33,8 @@ def carry_on(step: Advance, node: Node, template: Template) -> None:
     node.outputs, node.exit_code, node.resources = last.outputs, last.exit_code, last.resources
     if last.phase == "Succeeded":
         step.end(node, "Succeeded")
-    elif step.forbids(node.name):
-        _stopped(step, node)
+    elif step.run.shutdown:  # a stop forbids further attempts in exit handlers as well
+        step.end(node, last.phase, _stop_text(step))
     elif (reason := _why_not_again(step, strategy, attempts)) is not None:
         step.end(node, last.phase, reason)
     else:
@@ -46,7 +46,11 @@ def carry_on(step: Advance, node: Node, template: Template) -> None:
 
 
 def _stopped(step: Advance, node: Node) -> None:
-    step.end(node, "Failed", f"Stopped with strategy '{step.run.shutdown}'")
+    step.end(node, "Failed", _stop_text(step))
+
+
+def _stop_text(step: Advance) -> str:
+    return f"Stopped with strategy '{step.run.shutdown}'"
 
 
 def _attempt(step: Advance, node: Node, template: Template, number: int) -> None:

@@ -1,8 +1,8 @@
 """The three small languages of a template: `depends`, `when`, and `retryStrategy.expression`.
 
-One grammar serves all: `||`, `&&`, `!`, parentheses, comparisons (`==` `!=` `<` `<=` `>` `>=`), text in quotes, whole
-numbers, names, and the call `asInt(x)`. What a name means, its user says. Everything else is refused when the template
-is read.
+One grammar serves all: `||`, `&&`, `!`, parentheses, comparisons (`==` `!=` `<` `<=` `>` `>=` `contains`), text in
+quotes, whole numbers, names, and the call `asInt(x)`. What a name means, its user says. Everything else is refused when
+the template is read.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 _TOKEN = re.compile(
-    r"""\s*(?:(?P<op>\|\||&&|==|!=|<=|>=|<|>|!|\(|\))|(?P<text>'[^'\\]*'|"[^"\\]*")|(?P<number>-?\d+(?![\w.-]))"""
+    r"""\s*(?:(?P<op>\|\||&&|==|!=|<=|>=|<|>|!|\(|\)|contains\b)|(?P<text>'[^'\\]*'|"[^"\\]*")|(?P<number>-?\d+(?![\w.-]))"""
     r"""|(?P<name>[A-Za-z_][\w-]*(?:\.[A-Za-z_][\w-]*)*))"""
 )
 _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
@@ -23,6 +23,7 @@ _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "<=": lambda a, b: bool(a <= b),
     ">": lambda a, b: bool(a > b),
     ">=": lambda a, b: bool(a >= b),
+    "contains": lambda a, b: bool(b in a),
 }
 
 

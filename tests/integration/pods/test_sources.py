@@ -125,6 +125,10 @@ async def test_several_pods_of_one_environment(tmp_path: Path) -> None:
     assert await fetch(Provider(), tmp_path, files=3, pods=4) == [CONTENT] * 12
 
 
+async def test_two_hundred_pods_at_once(tmp_path: Path) -> None:
+    assert await fetch(Provider(), tmp_path, pods=200) == [CONTENT] * 200
+
+
 @pytest.mark.parametrize("ahead", ["9" * 25, "9" * 25 + ".5"])
 async def test_a_clock_that_runs_ahead(tmp_path: Path, ahead: str) -> None:
     """Somebody has used a nonce far ahead of our clock: the next one follows it."""

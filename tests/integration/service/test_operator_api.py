@@ -204,6 +204,16 @@ async def test_stop_and_delete(caller: Caller, pair: Pair, peer: OperatorPeer, d
     assert (await peer.result(caller.address, job["jobId"], 0)).status_code == 404
 
 
+async def test_stop_all_of_an_owner(caller: Caller, pair: Pair, peer: OperatorPeer, dataset: DDO) -> None:
+    """Without a job's id; finished ones are not among them, and the next call finds nothing to stop."""
+    jobs = [(await started(caller, pair, peer, dataset, SLEEP))["jobId"] for _ in range(2)]
+    stopped = await peer.call("PUT", peer.query(caller.address))
+    assert {one["jobId"]: one["stopreq"] for one in stopped.json()} == dict.fromkeys(jobs, 1)
+    for job_id in jobs:
+        assert (await finished(peer, caller.address, job_id))["reason"] == "stopped"
+    assert (await peer.call("PUT", peer.query(caller.address))).json() == []
+
+
 # --- start: what is refused ------------------------------------------------------------------------------------------
 
 

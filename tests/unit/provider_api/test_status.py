@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from argo.client.parsing import parse_workflow
 from argo.client.records import Node, Workflow
@@ -48,14 +50,37 @@ FINAL = {
     "terminate-while-publishing": (70, "revoked", 0, 1),
     "terminate-while-running": (70, "revoked", None, 1),
 }
+# The numbers that a consumer saw, snapshot by snapshot.
 SEEN = {
+    "algorithm-and-publishing-fail": [1, 20, 30, 40, 60, 41],
+    "algorithm-exit-3": [1, 20, 30, 40, 60, 41],
+    "algorithm-exit-3-filtered": [1, 20, 30, 40, 50, 60, 41],
+    "algorithm-killed-by-signal": [1, 20, 30, 40, 60, 41],
+    "algorithm-pod-deleted": [1, 20, 30, 40, 60, 41],
+    "argument-unknown": [1, 20, 30, 40, 60, 70],
+    "command-missing": [1, 20, 30, 60, 41],
+    "configuration-exit-31": [1, 20, 31],
+    "configuration-exit-75-retried": [1, 20, 31],
+    "deadline-ignores-sigterm": [1, 20, 30, 40, 60, 70],
+    "deadline-obeys-sigterm": [1, 20, 30, 40, 60, 70],
+    "filter-refuses": [1, 20, 30, 40, 50, 60, 41],
+    "filter-with-init-container": [1, 20, 30, 40, 50, 60, 70],
+    "image-missing": [1, 20, 30, 60, 70],
+    "image-missing-pending-timeout": [1, 20, 30, 60, 41],
+    "out-of-memory": [1, 20, 30, 40, 60, 41],
+    "publishing-exit-62": [1, 20, 30, 40, 60, 62],
     "queued-then-runs": [1, 20, 30, 40, 60, 70],
+    "stop-finished": [1, 20, 30, 60, 70],
+    "stop-ignored-sigterm": [1, 20, 30, 40, 60, 70],
+    "stop-while-configuring": [1, 20, 60, 70],
+    "stop-while-publishing": [1, 20, 30, 40, 60, 70],
+    "stop-while-queued": [1, 60, 70],
+    "stop-while-running": [1, 20, 30, 40, 60, 70],
     "success": [1, 20, 30, 40, 60, 70],
     "success-filtered": [1, 20, 30, 40, 50, 60, 70],
-    "configuration-exit-31": [1, 20, 31],
-    "stop-while-running": [1, 20, 30, 40, 60, 70],
-    "image-missing-pending-timeout": [1, 20, 30, 60, 41],
     "template-reference-strict": [1, 41],
+    "terminate-while-publishing": [1, 20, 30, 40, 60, 70],
+    "terminate-while-running": [1, 20, 30, 40, 60, 70],
 }
 
 
@@ -66,6 +91,7 @@ def snapshots(name: str) -> list[Workflow]:
 
 def test_the_table_covers_all_recordings() -> None:
     recorded = {path.stem for path in RECORDINGS.glob("*.json")}
+    assert FINAL.keys() == SEEN.keys()
     assert recorded - FINAL.keys() == {"argument-missing", "template-unknown"}, "these two never became workflows"
 
 
@@ -154,9 +180,9 @@ CASES: list[tuple[Workflow, tuple[Any, ...]]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("given", "expected"), CASES)
-def test_verdicts_without_a_recording(given: Workflow, expected: tuple[Any, ...]) -> None:
-    status = status_of(given)
+@pytest.mark.parametrize(("seen", "expected"), CASES)
+def test_verdicts_without_a_recording(seen: Workflow, expected: tuple[Any, ...]) -> None:
+    status = status_of(seen)
     assert (status.number, status.reason, status.exit_code, status.stop_requested) == expected
     assert status.finished_at == NOON
 
@@ -178,3 +204,69 @@ def test_before_a_filter_has_begun_its_results_are_not_being_published() -> None
     assert status_of(plain).number == 60
     filtered = workflow(*steps, phase="Running", finished_at=None, annotations={FILTERED: "true"})
     assert status_of(filtered).number == 50
+
+
+# --- generated states ------------------------------------------------------------------------------------------------
+
+PHASES = ["", "Pending", "Running", "Succeeded", "Skipped", "Failed", "Error", "Omitted"]
+ENDS = ["Succeeded", "Failed", "Error"]
+CODES = [None, -1, 0, 1, 3, 31, 32, 62, 75, 78, 79, 124, 127, 130, 137, 139, 143]
+MESSAGES = [
+    "",
+    "timeout",
+    "pod deleted",
+    "main: OOMKilled (exit code 137)",
+    "ImagePullBackOff: no such image",
+    "workflow shutdown with strategy:  Stop",
+    "Pod was active on the node longer than the specified deadline",
+]
+FINAL_NUMBERS = {31, 32, 41, 62, 70}
+steps = st.builds(
+    node,
+    st.sampled_from(["configuration", "algorithm", "filtering", "publishing", "j", "j.onExit"]),
+    st.sampled_from(PHASES),
+    st.sampled_from(CODES),
+    st.sampled_from(MESSAGES),
+)
+states = st.builds(
+    lambda nodes, phase, shutdown, filtered: workflow(
+        *nodes, phase=phase, shutdown=shutdown, annotations={FILTERED: "true"} if filtered else {}
+    ),
+    st.lists(steps, max_size=7, unique_by=lambda step: step.display_name),
+    st.sampled_from(["", "Pending", "Running", *ENDS]),
+    st.sampled_from(["", "Stop", "Terminate"]),
+    st.booleans(),
+)
+
+
+@given(states)
+def test_every_state_has_a_status(state: Workflow) -> None:
+    """Whatever Argo may show: an end exactly when the workflow has ended, and a verdict exactly then."""
+    status = status_of(state)
+    assert status.text == TEXTS[status.number]
+    assert status.finished == state.finished
+    if status.finished:
+        assert status.number in FINAL_NUMBERS
+        assert status.reason
+        assert (status.reason == "completed") <= (status.number == 70 and status.stop_requested == 0)
+        assert (status.stop_requested == 2) == (status.reason in ("time_limit", "paid_time_over"))
+        assert (status.stop_requested == 1) == (status.reason in ("stopped", "revoked"))
+    else:
+        assert status.number in (31, 32) or (status.number not in FINAL_NUMBERS and status.reason == "")
+    assert status.removed == (state.shutdown == "Terminate")
+    shown = status_of(state, failures_as_finished=True)
+    assert (shown.number == 70) == (status.number in (41, 62, 70) and status.finished)
+    assert (shown.reason, shown.exit_code, shown.finished_at) == (status.reason, status.exit_code, status.finished_at)
+
+
+@given(states, st.sampled_from(ENDS))
+def test_only_a_whole_run_is_completed(state: Workflow, end: str) -> None:
+    """Success is never guessed: each step's own node must say so."""
+    ended = workflow(*state.nodes, phase=end, annotations=state.annotations)
+    if status_of(ended).reason == "completed":
+        for step in ("configuration", "algorithm", "publishing"):
+            found = ended.node(step)
+            assert found is not None
+            assert found.phase == "Succeeded"
+        filtering = ended.node("filtering")
+        assert filtering is None or filtering.phase == "Succeeded"

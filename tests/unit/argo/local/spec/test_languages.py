@@ -11,18 +11,32 @@ from hypothesis import strategies as st
 from argo.local.spec import quantities
 from argo.local.spec.expressions import ExpressionInvalid, parse
 from argo.local.spec.substitution import UnknownTag, substitute, tags
+from workflow_templates.steps import _tries
 
 pytestmark = pytest.mark.unit
 
-RETRY = "lastRetry.status == 'Error' || asInt(lastRetry.exitCode) == 75"
+RETRY = str(_tries().expression)
+DEADLINE = "Pod was active on the node longer than the specified deadline"
 
 
 @pytest.mark.parametrize(
-    ("status", "code", "again"),
-    [("Error", "-1", True), ("Failed", "75", True), ("Failed", "1", False), ("Error", "75", True)],
+    ("status", "code", "message", "again"),
+    [
+        ("Error", "-1", "pod deleted", True),
+        ("Error", "75", "", True),
+        ("Failed", "75", "main: Error (exit code 75)", True),
+        ("Failed", "137", "main: Error (exit code 137)", True),
+        ("Failed", "143", "Pod was terminated in response to imminent node shutdown.", True),
+        ("Failed", "-1", "The node was low on resource: memory.", True),
+        ("Failed", "137", DEADLINE, False),
+        ("Failed", "-1", DEADLINE, False),
+        ("Failed", "-1", "timeout", False),
+        ("Failed", "1", "main: Error (exit code 1)", False),
+        ("Failed", "31", "main: Error (exit code 31)", False),
+    ],
 )
-def test_the_retry_expression_of_our_templates(status: str, code: str, again: bool) -> None:
-    values = {"lastRetry.status": status, "lastRetry.exitCode": code}
+def test_the_retry_expression_of_our_templates(status: str, code: str, message: str, again: bool) -> None:
+    values = {"lastRetry.status": status, "lastRetry.exitCode": code, "lastRetry.message": message}
     assert parse(RETRY).evaluate(values.__getitem__) is again
 
 
@@ -34,6 +48,8 @@ def test_the_retry_expression_of_our_templates(status: str, code: str, again: bo
         ("x || y && z", True),
         ("(x || y) && z", False),
         ("asInt('12') >= 12", True),
+        ("'a word' contains 'or' && !('a' contains 'word')", True),
+        ("contained", False),
         ("3", 3),
     ],
 )

@@ -1,0 +1,149 @@
+"""One hundred kills, each of one process at a random moment, under a stream of jobs: every job ends once, as it should.
+
+Some kills meet a part that is starting again. The consumer repeats each start until there is an answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import random
+import signal
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from ocean.client import Consumer
+from ocean.ddo import DDO
+from tests.support.chain import consumer
+from tests.support.data_owner import DataOwner
+from tests.support.processes import pods_by_job
+from tests.support.service import Buyer, Service
+from tests.support.stages import (
+    COUNT,
+    assert_nothing_left,
+    assert_ran_once,
+    at_last,
+    publish,
+    request_for,
+    start_at_last,
+)
+from workflow_templates.environment import read_environments
+from workflow_templates.render import write
+
+pytestmark = pytest.mark.integration
+
+ROUNDS, MANY = 100, 1000
+PAUSE_SECONDS = 0.7  # on average, between two kills, or between all parts' being back and the next kill
+PATIENCE_SECONDS = 120  # that a consumer has
+ALGORITHM = COUNT + "import random; time.sleep(random.random())\n"
+DONE = (70, "completed", 0)
+# Of a killed algorithm: with its pod, or inside of it, where its own fault cannot be told from somebody's kill.
+KILLED = {(41, "lost", None), (41, "lost", 143), (41, "algorithm_failed", 137)}
+
+
+@pytest.fixture(scope="module")
+def owner() -> Iterator[DataOwner]:
+    with DataOwner() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory, owner: DataOwner) -> Iterator[Service]:
+    folder = tmp_path_factory.mktemp("rounds")
+    described = [environment.model_copy(update={"max_queued_jobs": MANY}) for environment in read_environments()]
+    write(folder / "gitops", described)
+    with Service(
+        folder / "service",
+        allow_private=[owner.address],
+        settings={"C2D_LIMITS__LIST_LIMIT": str(MANY)},
+        manifests=folder / "gitops" / "base",
+    ) as running:
+        yield running
+
+
+@pytest.fixture
+async def buyer(service: Service) -> AsyncIterator[Buyer]:
+    network = await service.network()
+    async with Consumer(service.url, consumer) as client:
+        yield Buyer(service, network, client)
+    await network.close()
+
+
+class Killer:
+    """Kills one process a round, until `ROUNDS` were met alive."""
+
+    def __init__(self, service: Service) -> None:
+        seed = random.randrange(10**6)  # noqa: S311
+        print("seed", seed)
+        self._dice = random.Random(seed)  # noqa: S311
+        self._service = service
+        self.hits = dict.fromkeys(("api", "argo", "pod"), 0)
+        self.jobs_hit: set[str] = set()  # of whose pods a process was killed
+
+    @property
+    def rounds(self) -> int:
+        return sum(self.hits.values())
+
+    async def run(self) -> None:
+        while self.rounds < ROUNDS:
+            if self._dice.random() < 0.8:
+                await self._service.wait_ready()
+            await asyncio.sleep(self._dice.expovariate(1 / PAUSE_SECONDS))
+            self.kill_one(self._dice.choice(["api", "argo", "pod"]))
+
+    def kill_one(self, kind: str) -> None:
+        if kind == "pod":
+            found = [(pid, job) for job, pids in pods_by_job(self._service.folder).items() for pid in pids]
+            pid, job = self._dice.choice(sorted(found)) if found else (None, "")
+        else:
+            pid, job = self._service.machine.child(kind).pid, ""
+        if pid is None:
+            return
+        if job:
+            self.jobs_hit.add(job)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+            self.hits[kind] += 1
+
+
+async def jobs_until(buyer: Buyer, dataset: DDO, over: asyncio.Event) -> list[str]:
+    """Start jobs one after the other; each start is sent again when it has been answered."""
+    started: list[str] = []
+    while not over.is_set():
+        request = await at_last(lambda: request_for(buyer, dataset, ALGORITHM), PATIENCE_SECONDS)
+        first = await start_at_last(buyer, request, PATIENCE_SECONDS)
+        again = await start_at_last(buyer, request, PATIENCE_SECONDS)
+        assert again["jobId"] == first["jobId"]
+        started.append(first["jobId"])
+    return started
+
+
+@pytest.mark.timeout(900)
+async def test_one_hundred_rounds(service: Service, buyer: Buyer, owner: DataOwner, tmp_path: Path) -> None:
+    dataset = await publish(buyer, owner.serve("5,6\n").url)
+    killer, over = Killer(service), asyncio.Event()
+    starting = asyncio.create_task(jobs_until(buyer, dataset, over))
+    await killer.run()
+    over.set()
+    jobs = await starting
+    await service.wait_ready()
+    print(len(jobs), "jobs;", killer.hits, "of which pods of", len(killer.jobs_hit), "jobs")
+
+    assert len(set(jobs)) == len(jobs) >= ROUNDS // 4
+    assert min(killer.hits.values()) >= ROUNDS // 10
+    ended = {job_id: await buyer.finished(job_id) for job_id in jobs}
+    ends = {job_id: (job["status"], job["reason"], job["exitCode"]) for job_id, job in ended.items()}
+    assert {job_id: end for job_id, end in ends.items() if end != DONE and end not in KILLED} == {}
+    killed = {job_id for job_id, end in ends.items() if end in KILLED}
+    assert killed <= killer.jobs_hit
+    for job_id, job in ended.items():
+        if job_id in killed:
+            assert "publishLog" in [result["type"] for result in job["results"]], job
+        else:
+            await assert_ran_once(buyer, job_id, tmp_path)
+    mine = [job["jobId"] for job in await buyer.consumer.status() if job["inputDID"] == [dataset.id]]
+    assert sorted(mine) == sorted(jobs)
+    await assert_nothing_left(service.folder)
