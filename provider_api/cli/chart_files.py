@@ -51,7 +51,7 @@ def chart_files(folder: Path = CHART) -> dict[str, str]:
     schema["properties"]["settings"] = settings_schema()
     environments = read_environments()
     return {
-        _SCHEMA: json.dumps(schema, indent=2) + "\n",
+        _SCHEMA: json.dumps(schema, indent=2, ensure_ascii=False) + "\n",
         _ENVIRONMENTS: environment_values(environments, _COMMAND, "helm/environments.yaml"),
         _TRIAL: _document(_trial(environments), _COMMAND, f"helm/{_TRIAL}"),
     }
@@ -82,6 +82,10 @@ def settings_schema() -> dict[str, Any]:
             # A group of which nothing is left is no group.
             kept["properties"] = {n: f for n, f in wanted.items() if f.get("properties") != {}}
             kept["additionalProperties"] = False
+        if "patternProperties" in kept:
+            kept["additionalProperties"] = False
+        if "description" in kept:
+            kept["description"] = " ".join(kept["description"].split())
         return kept
 
     schema: dict[str, Any] = plain(document | {"$defs": {}}, "")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from provider_api.settings import Settings, known_names, load_settings
-from tests.support.helm_chart import CASES, MINIMAL, Object, case, containers, merged, objects, of_kind, pods, rendered
+from tests.support.helm_chart import CASES, MINIMAL, Object, case, containers, merged, objects, of_kind, one, pods, rendered
 
 pytestmark = pytest.mark.unit
 
@@ -114,6 +114,15 @@ def test_sources_of_secrets() -> None:
     assert settings.operator.admins[0].get_secret_value() == "a long secret"
     assert settings.results.options["aws_access_key_id"].get_secret_value() == "key"
     assert str(settings.provider.key_file) == "/etc/c2d/secrets/provider/key"
+
+
+def test_further_argo_servers() -> None:
+    servers = read(case("several-servers")).argo_servers
+    assert {number: server.namespace for number, server in servers.items()} == {"01": "jobs", "02": "c2d-jobs"}
+    pod = one(rendered("several-servers"), "Deployment")["spec"]["template"]["spec"]
+    mounts = {mount["name"]: mount["mountPath"] for mount in pod["containers"][0]["volumeMounts"]}
+    assert str(servers["01"].token_file) == f"{mounts['argo-tokens']}/second"
+    assert str(servers["01"].verify) == f"{mounts['files']}/second.crt"
 
 
 def test_results_on_a_volume() -> None:
