@@ -36,6 +36,19 @@ def demo(data: Annotated[Path, typer.Option("--data", help=DATA_HELP)] = Path("d
 
 
 @app.command()
+def keys(
+    folder: Annotated[Path, typer.Argument(help="Where the keys are, or will be: a file per key, a folder per Secret.")],
+    environments: Annotated[
+        Path | None, typer.Option(help="Descriptions of the environments; else those of this project.", file_okay=False)
+    ] = None,
+) -> None:
+    """Make the keys of a deployment in a cluster; print the public ones as values of the chart. Keeps what is there."""
+    from provider_api.cli.keys import make_keys
+
+    raise typer.Exit(make_keys(folder, environments))
+
+
+@app.command()
 def migrate(
     wait_seconds: Annotated[float, typer.Option(help="How long to wait for a database that does not answer.")] = 60.0,
 ) -> None:
