@@ -37,15 +37,18 @@ def demo(data: Annotated[Path, typer.Option("--data", help=DATA_HELP)] = Path("d
 
 @app.command()
 def keys(
-    folder: Annotated[Path, typer.Argument(help="Where the keys are, or will be: a file per key, a folder per Secret.")],
+    folder: Annotated[
+        Path, typer.Argument(help="Where the keys are, or will be: a file per key, a folder per Secret.")
+    ],
     environments: Annotated[
         Path | None, typer.Option(help="Descriptions of the environments; else those of this project.", file_okay=False)
     ] = None,
+    kustomize: Annotated[bool, typer.Option("--kustomize", help="Print a kustomize component instead.")] = False,
 ) -> None:
     """Make the keys of a deployment in a cluster; print the public ones as values of the chart. Keeps what is there."""
     from provider_api.cli.keys import make_keys
 
-    raise typer.Exit(make_keys(folder, environments))
+    raise typer.Exit(make_keys(folder, environments, kustomize))
 
 
 @app.command()

@@ -8,7 +8,19 @@ from typing import Any
 import pytest
 
 from provider_api.settings import Settings, known_names, load_settings
-from tests.support.helm_chart import CASES, MINIMAL, Object, case, containers, merged, objects, of_kind, one, pods, rendered
+from tests.support.helm_chart import (
+    CASES,
+    MINIMAL,
+    Object,
+    case,
+    containers,
+    merged,
+    objects,
+    of_kind,
+    one,
+    pods,
+    rendered,
+)
 
 pytestmark = pytest.mark.unit
 

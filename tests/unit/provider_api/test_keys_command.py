@@ -103,3 +103,14 @@ def test_the_chart_takes_what_is_printed(tmp_path: Path) -> None:
         for each in templates
     }
     assert found == {name: keys["boxPublicKey"] for name, keys in printed["keys"].items()}
+
+
+def test_as_a_component_of_kustomize(tmp_path: Path) -> None:
+    values = yaml.safe_load(run(tmp_path).output)["environments"]["keys"]
+    component = yaml.safe_load(run(tmp_path, "--kustomize").output)
+    assert (component["apiVersion"], component["kind"]) == ("kustomize.config.k8s.io/v1alpha1", "Component")
+    patches = [yaml.safe_load(each["patch"]) for each in component["patches"]]
+    assert {(patch["kind"], patch["metadata"]["name"]) for patch in patches} == {("WorkflowTemplate", id) for id in IDS}
+    for patch in patches:
+        annotations = patch["metadata"]["annotations"]
+        assert list(annotations.values()) == list(values[patch["metadata"]["name"]].values())
