@@ -105,6 +105,7 @@ class TrialMachine(machine.Machine):
 def try_job(pods: Path, service: Path) -> None:
     # The embedded server knows an image's files, not its environment: PATH of the image, as a program on its own PATH.
     stand_in = pods / "usr/local/bin/python"
+    stand_in.unlink(missing_ok=True)
     stand_in.write_text('#!/bin/sh\nexec /opt/c2d/bin/python "$@"\n')
     stand_in.chmod(0o755)
     TrialMachine.pods, TrialMachine.service = pods, service

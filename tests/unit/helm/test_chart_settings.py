@@ -36,7 +36,9 @@ def environment(found: list[Object], container: Object) -> dict[str, str]:
     """What the container's program finds, with Secrets filled in."""
     maps = {each["metadata"]["name"]: each["data"] for each in of_kind(found, "ConfigMap")}
     values: dict[str, str] = {}
+    # The port of probes and metrics, by its agreed name, until the service has settings for metrics.
     promised = {"C2D_METRICS__PORT"} - set(known_names())
+    assert not promised or not any(name.startswith("C2D_METRICS") for name in known_names())
     for source in container.get("envFrom", []):
         if "configMapRef" in source:
             values |= maps[source["configMapRef"]["name"]]
