@@ -1,8 +1,8 @@
-"""The result store: where publishing puts a job's files, and from where the service reads them. Folder or S3.
+"""The result store: where publishing puts a job's files, and from where the service reads them. Folder, S3, or IPFS.
 
 Layout: `{job id}/manifest.json`, `{job id}/outputs/…`, `{job id}/logs/…`, `{job id}/adminlogs/…`. Keys are made of
 letters, digits, `.`, `_`, `-`; every other byte of a name is written as `=XX`, because stores differ in what else they
-allow. The manifest has the key of every file.
+allow. In IPFS the names of files are random instead (`pods.kubo`). The manifest has the key of every file.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -23,15 +23,23 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import obstore
+from nacl.public import PrivateKey, PublicKey
 from obstore.exceptions import BaseError
 from obstore.store import LocalStore, S3Store
 
+from pods.keys import decode_public_key
+from pods.kubo import SCHEMES, KuboFailed, KuboStore
 from pods.manifest import MANIFEST_NAME, MAX_MANIFEST_BYTES, Manifest, ManifestInvalid, parse_manifest
+from pods.sealed import SealBroken
 
 STORE_FILE = "store.json"
 RETRY_TIMEOUT_SECONDS = 45.0  # that the store's client tries one request again
 
-Store = LocalStore | S3Store
+SINGLE_PUT_BYTES = 1 << 20  # up to this size a file is one request
+PART_BYTES = 8 << 20  # of a multipart upload; S3 allows 10,000 parts, so 80 GB for one file
+PARTS_AT_ONCE = 2
+
+Store = LocalStore | S3Store | KuboStore
 
 _CLIENT_OPTIONS = ("allow_http", "allow_invalid_certificates", "connect_timeout", "timeout", "proxy_url")
 _PLAIN = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
@@ -59,39 +67,54 @@ class ResultMissing(LookupError):
 
 @dataclass(frozen=True, slots=True)
 class StoreConfig:
-    """`url`: file:///folder or s3://bucket/prefix. `options`: S3 options as obstore names them, e.g. `endpoint`."""
+    """`url`: file:///folder, s3://bucket/prefix, or ipfs+http://host:port/folder (Kubo's RPC API). `options`: S3
+    options as obstore names them, e.g. `endpoint`; for Kubo `authorization`. `seal_for`: the service's public key, with
+    which everything that goes to IPFS is sealed."""
 
     url: str
     options: Mapping[str, str] = field(default_factory=dict, repr=False)
+    seal_for: PublicKey | None = None
 
     def open(self) -> Store:
-        return open_store(self.url, self.options)
+        return open_store(self.url, self.options, seal_for=self.seal_for)
 
 
 def read_store_config(folder: Path) -> StoreConfig:
-    """Read `store.json`: `{"url": …, "options": {…}}`. Raises StoreInvalid."""
+    """Read `store.json`: `{"url": …, "options": {…}, "seal_for": base64}`. Raises StoreInvalid."""
     try:
         document = json.loads((folder / STORE_FILE).read_text(encoding="utf-8"))
         url, options = document["url"], document.get("options") or {}
+        seal_for = decode_public_key(document["seal_for"]) if document.get("seal_for") else None
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as exc:
         raise StoreInvalid(f"{STORE_FILE} cannot be read: {type(exc).__name__}") from None
     if not isinstance(url, str) or not isinstance(options, dict):
         raise StoreInvalid(f"{STORE_FILE} has another form than url and options")
-    return StoreConfig(url, {str(name): str(value) for name, value in options.items()})
+    return StoreConfig(url, {str(name): str(value) for name, value in options.items()}, seal_for)
 
 
 def open_store(
-    url: str, options: Mapping[str, str] | None = None, *, retry_timeout_seconds: float = RETRY_TIMEOUT_SECONDS
+    url: str,
+    options: Mapping[str, str] | None = None,
+    *,
+    retry_timeout_seconds: float = RETRY_TIMEOUT_SECONDS,
+    seal_for: PublicKey | None = None,
+    key: PrivateKey | None = None,
 ) -> Store:
-    """Raises StoreInvalid. Does not contact the store; a folder is made if it is missing."""
+    """Raises StoreInvalid. Does not contact the store; a folder is made if it is missing. For IPFS `seal_for` is needed
+    to write, and its private half `key` to read."""
     parts = urlsplit(url)
     if parts.scheme == "file" and parts.netloc in ("", "localhost") and parts.path.startswith("/"):
         try:
             return LocalStore(Path(unquote(parts.path)), mkdir=True, automatic_cleanup=True)
         except (BaseError, OSError) as exc:
             raise StoreInvalid(f"the result folder cannot be used: {type(exc).__name__}") from None
+    if parts.scheme in SCHEMES:
+        try:
+            return KuboStore.of(url, options or {}, seal_for, key)
+        except ValueError as exc:
+            raise StoreInvalid(f"the result store in IPFS cannot be used: {exc}") from None
     if parts.scheme != "s3" or not parts.netloc:
-        raise StoreInvalid("the result store is neither file:///FOLDER nor s3://BUCKET/PREFIX")
+        raise StoreInvalid("the result store is none of file:///FOLDER, s3://BUCKET/PREFIX, ipfs+http://HOST/FOLDER")
     config: dict[str, Any] = {}
     client: dict[str, Any] = {"connect_timeout": "10s", "timeout": "120s"}
     for name, value in (options or {}).items():
@@ -126,19 +149,35 @@ def _key_part(part: bytes) -> str:
     return text if len(text) <= _MAX_PART else f"{text[:100]}=-{hashlib.sha256(part).hexdigest()}"
 
 
+def key_for(store: Store, job_id: str, path: bytes) -> str:
+    """Where the store shall have a file. Raises ValueError."""
+    return store.new_key(job_id) if isinstance(store, KuboStore) else object_key(job_id, path)
+
+
+def put_object(store: Store, key: str, pieces: Iterable[bytes], *, most: int) -> None:
+    """Write an object of at most so many bytes; blocks. A write that breaks off leaves nothing that can be read.
+
+    Raises BaseError, OSError, ValueError, for `cause_of` and `is_passing`, and what `pieces` raises.
+    """
+    if isinstance(store, KuboStore):
+        store.put(key, pieces)
+    elif most <= SINGLE_PUT_BYTES:
+        obstore.put(store, key, b"".join(pieces), use_multipart=False)
+    else:
+        obstore.put(store, key, iter(pieces), use_multipart=True, chunk_size=PART_BYTES, max_concurrency=PARTS_AT_ONCE)
+
+
 async def load_manifest(store: Store, job_id: str, digest: str | None = None) -> Manifest:
     """The manifest of a job; `digest` is the one in the publishing step's output parameter.
 
     Raises ResultMissing, ManifestInvalid, StoreUnavailable.
     """
-    try:
-        answer = await obstore.get_async(store, f"{job_id}/{MANIFEST_NAME}")
-        if answer.meta["size"] > MAX_MANIFEST_BYTES:
+    encoded = bytearray()
+    async for piece in stream_object(store, f"{job_id}/{MANIFEST_NAME}"):
+        encoded += piece
+        if len(encoded) > MAX_MANIFEST_BYTES:
             raise ManifestInvalid("the manifest is larger than any that we write")
-        encoded = bytes(await answer.bytes_async())
-    except (BaseError, OSError) as exc:
-        raise translated(store, "reading the manifest", exc) from exc
-    return parse_manifest(encoded, job_id=job_id, digest=digest)
+    return parse_manifest(bytes(encoded), job_id=job_id, digest=digest)
 
 
 async def stream_object(
@@ -155,6 +194,10 @@ async def stream_object(
             async for piece in _read_file(_path(store, key), start, end, chunk_bytes):
                 yield piece
             return
+        if isinstance(store, KuboStore):
+            async for piece in store.stream(key, start, end):
+                yield piece
+            return
         if start == 0 and end is None:
             answer = await obstore.get_async(store, key)
         elif end is None:
@@ -163,7 +206,7 @@ async def stream_object(
             answer = await obstore.get_async(store, key, options={"range": (start, end)})
         async for piece in answer.stream(min_chunk_size=chunk_bytes):
             yield bytes(piece)
-    except (BaseError, OSError) as exc:
+    except (BaseError, OSError, SealBroken) as exc:
         raise translated(store, "reading a result", exc) from exc
 
 
@@ -198,6 +241,9 @@ async def delete_job(store: Store, job_id: str) -> None:
     if not _JOB_ID.fullmatch(job_id):
         raise ValueError("not a job id")
     try:
+        if isinstance(store, KuboStore):
+            await store.remove(job_id)
+            return
         with contextlib.suppress(FileNotFoundError):
             await obstore.delete_async(store, f"{job_id}/{MANIFEST_NAME}")
         if isinstance(store, LocalStore):
@@ -229,6 +275,8 @@ def translated(store: Store, action: str, exc: Exception) -> StoreUnavailable | 
 
 
 def cause_of(exc: Exception) -> str:
+    if isinstance(exc, KuboFailed):
+        return exc.cause
     if isinstance(exc, OSError) and exc.errno:
         return errno.errorcode.get(exc.errno, str(exc.errno))
     return type(exc).__name__
@@ -243,6 +291,8 @@ def is_passing(store: Store, exc: Exception) -> bool:
         "NotSupportedError",
         "NotFoundError",
     )
+    if isinstance(exc, KuboFailed):
+        return exc.passing
     if isinstance(store, LocalStore) or type(exc).__name__ in lasting:
         return False
     return not isinstance(exc, PermissionError | FileNotFoundError | ValueError)

@@ -1,8 +1,9 @@
 """The provider's keys. One Ethereum key is the root, everything else is derived from it: one secret to keep.
 
-The Ethereum key itself signs fees and opens file lists. The service's box key, with which job specs are sealed, and
-the key that authenticates tokens are HKDF-SHA256 of it with a label each: whoever holds one of them learns nothing
-about the Ethereum key, and every replica of the service has the same ones without storing them.
+The Ethereum key itself signs fees and opens file lists. The service's box key, with which job specs are sealed, the key
+that opens results from a public store, and the one that authenticates tokens are HKDF-SHA256 of it with a label each:
+whoever holds one of them learns nothing about the Ethereum key, and every replica of the service has the same ones
+without storing them.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from ocean.keys import address_of
 from provider_api.settings import ProviderSettings
 
 _BOX_LABEL = b"compute-to-data service box key 1"
+_RESULTS_LABEL = b"compute-to-data results key 1"
 _TOKEN_LABEL = b"compute-to-data token key 1"
 
 
@@ -31,6 +33,7 @@ class ProviderKeys:
     private_key: str  # 0x + 64 lower-case hex
     address: str  # checksum spelling
     box: PrivateKey
+    results: PrivateKey  # opens results in a store that everybody can read
     token: bytes  # 32 bytes, HMAC key of tokens
 
     def box_public_text(self) -> str:
@@ -48,7 +51,8 @@ def keys_of(private_key: str) -> ProviderKeys:
         raise KeyMissing("the provider key must be 0x and 64 hexadecimal digits")
     raw = bytes.fromhex(text)
     box, token = _hkdf_sha256(raw, _BOX_LABEL), _hkdf_sha256(raw, _TOKEN_LABEL)
-    return ProviderKeys("0x" + text, address_of(raw), PrivateKey(box), token)
+    results = _hkdf_sha256(raw, _RESULTS_LABEL)
+    return ProviderKeys("0x" + text, address_of(raw), PrivateKey(box), PrivateKey(results), token)
 
 
 def load_keys(settings: ProviderSettings) -> ProviderKeys:

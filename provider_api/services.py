@@ -110,7 +110,7 @@ async def open_neighbours(settings: Settings, keys: ProviderKeys) -> AsyncIterat
         await _background(stack, argo.warm_up())
         client = await stack.enter_async_context(guard.client(max_connections=MAX_SOURCES))
         options = {name: value.get_secret_value() for name, value in settings.results.options.items()}
-        store = open_store(settings.results_url(), options, retry_timeout_seconds=10)
+        store = open_store(settings.results_url(), options, retry_timeout_seconds=10, key=keys.results)
         yield Neighbours(
             argo=argo,
             chains=Chains({chain.chain_id: chain for chain in opened}),

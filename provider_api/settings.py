@@ -82,9 +82,10 @@ class ArgoSettings(_Group):
 
 class ResultSettings(_Group):
     url: str | None = None
-    """Result store, as in the publishing pod's store.json: file:///folder or s3://bucket/prefix. Empty: data folder."""
+    """Result store, as in the publishing pod's store.json: file:///folder, s3://bucket/prefix, or the RPC API of a Kubo
+    node, ipfs+http://host:port/folder, where everything is sealed for this service. Empty: data folder."""
     options: dict[str, SecretStr] = Field(default_factory=dict)
-    """Options of an S3 store (endpoint, region, keys), by obstore's names."""
+    """Options of an S3 store (endpoint, region, keys), by obstore's names; of Kubo `authorization`, the header."""
 
 
 class StorageSettings(_Group):

@@ -11,7 +11,6 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import obstore
 from obstore.exceptions import BaseError
 
 from pods.exit_codes import ExitCode
@@ -21,7 +20,7 @@ from pods.publishing.sources import PUBLISH_LOG, RELEASED, collect_sources, read
 from pods.publishing.upload import Failed, Uploaded, Uploader, result_files
 from pods.settings import PublishingSettings, SettingsInvalid, read_publishing_settings
 from pods.step_log import StepLog, size_text
-from pods.store import Store, StoreInvalid, cause_of, is_passing, read_store_config
+from pods.store import Store, StoreInvalid, cause_of, is_passing, put_object, read_store_config
 
 
 def run(environ: Mapping[str, str]) -> ExitCode:
@@ -81,7 +80,7 @@ def _write_manifest(
     )
     encoded = manifest.encoded()
     try:
-        obstore.put(store, f"{settings.job_id}/{MANIFEST_NAME}", encoded, use_multipart=False)
+        put_object(store, f"{settings.job_id}/{MANIFEST_NAME}", [encoded], most=len(encoded))
     except (BaseError, OSError, ValueError) as exc:
         log.say(f"the manifest did not reach the result store: {cause_of(exc)}")
         return ExitCode.TRY_AGAIN if is_passing(store, exc) else ExitCode.UPLOAD_INCOMPLETE

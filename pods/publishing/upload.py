@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-import obstore
 from obstore.exceptions import BaseError
 
 from pods.manifest import LeftOut, ResultFile
@@ -22,12 +21,9 @@ from pods.publishing.names import shown
 from pods.publishing.sources import Source
 from pods.publishing.tree import NotReadable, open_found
 from pods.scrub import scrub_stream
-from pods.store import Store, cause_of, is_passing, object_key
+from pods.store import Store, cause_of, is_passing, key_for, put_object
 
 READ_BYTES = 1 << 20
-SINGLE_PUT_BYTES = 1 << 20  # up to this size a file is one request
-PART_BYTES = 8 << 20  # of a multipart upload; S3 allows 10,000 parts, so 80 GB for one file
-PARTS_AT_ONCE = 2
 ATTEMPTS = 2  # of a whole file; the store's client has tried each request several times by then
 _TYPES = mimetypes.MimeTypes()
 
@@ -76,7 +72,7 @@ class Uploader:
         return results
 
     def upload(self, source: Source) -> Uploaded | Failed:
-        key = object_key(self._job_id, source.path)
+        key = key_for(self._store, self._job_id, source.path)
         for attempt in range(1, ATTEMPTS + 1):
             if self.store_is_away:
                 return Failed(source, "upload_failed", "store away", passing=True)
@@ -86,7 +82,7 @@ class Uploader:
                 return Failed(source, exc.reason, exc.reason, passing=None)
             reader = _Reader(descriptor, source)
             try:
-                self._put(key, reader)
+                put_object(self._store, key, reader, most=reader.limit)
                 self._note(given_up=False)
                 return Uploaded(source, reader.size, reader.digest.hexdigest(), key)
             except (BaseError, OSError, ValueError) as exc:
@@ -105,19 +101,6 @@ class Uploader:
     def _note(self, *, given_up: bool) -> None:
         with self._lock:
             self._given_up_in_a_row = self._given_up_in_a_row + 1 if given_up else 0
-
-    def _put(self, key: str, reader: _Reader) -> None:
-        if reader.limit <= SINGLE_PUT_BYTES:
-            obstore.put(self._store, key, b"".join(reader), use_multipart=False)
-        else:
-            obstore.put(
-                self._store,
-                key,
-                iter(reader),
-                use_multipart=True,
-                chunk_size=PART_BYTES,
-                max_concurrency=PARTS_AT_ONCE,
-            )
 
 
 class _Reader:

@@ -9,7 +9,8 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+from urllib.parse import unquote, urlsplit
 
 import httpx
 import structlog
@@ -18,6 +19,7 @@ from argo.local.pods import Images, SandboxRuntime
 from ocean.chain.anvil import AnvilFailed
 from ocean.chain.development import CHAIN_ID, DevelopmentChain, start_anvil
 from ocean.chain.errors import ChainUnavailable
+from pods.keys import encode_key
 from provider_api.keys import ProviderKeys, load_keys
 from provider_api.machine.children import Child, free_port, inherited_environment, port_is_free
 from provider_api.machine.folder import DataFolder
@@ -162,12 +164,15 @@ class Machine:
         if problem:
             self.remarks.append(NO_SANDBOX.format(problem=problem))
         self.sandboxed = not problem or not self._own_algorithms_only
-        # A plain process has no mounts: it finds the results volume where this machine has it.
-        store = None if self.sandboxed else {"url": self.folder.results.as_uri()}
-        self.folder.deploy(self._manifests, self._provider_keys().box.public_key, store)
+        self.folder.deploy(self._manifests, self._provider_keys().box.public_key, self._store_of_pods())
         words = [sys.executable, "-m", "argo.local", "--port", str(self._argo_port)]
         words += ["--data", str(self.folder.argo), "--namespace", self.settings.argo.namespace]
-        words += ["--templates", str(self.folder.templates), "--claim", f"{names.RESULTS_CLAIM}={self.folder.results}"]
+        words += [
+            "--templates",
+            str(self.folder.templates),
+            "--claim",
+            f"{names.RESULTS_CLAIM}={self._results_folder()}",
+        ]
         if not self.sandboxed:
             words += ["--isolation", "process", "--unsandboxed-image", "python"]
         if self.settings.policy.allow_network:
@@ -192,7 +197,7 @@ class Machine:
                 "C2D_ARGO__URL": self.argo_url,
                 "C2D_ARGO__NAMESPACE": self.settings.argo.namespace,
                 "C2D_ARGO__TOKEN_FILE": str(self.argo_token_file),
-                "C2D_RESULTS__URL": self.folder.results.as_uri(),
+                "C2D_RESULTS__URL": self.settings.results.url or self.folder.results.as_uri(),
             }
         if not self._key_given:
             self._provider_keys()
@@ -215,6 +220,23 @@ class Machine:
         child = Child(name, command, everything, self.folder.logs / f"{name}.log", ready)
         self._children.append(child)
         await child.start()
+
+    def _results_folder(self) -> Path:
+        """The folder of results, which pods find as a volume."""
+        parts = urlsplit(self.settings.results.url or "")
+        return Path(unquote(parts.path)) if parts.scheme == "file" else self.folder.results
+
+    def _store_of_pods(self) -> dict[str, Any] | None:
+        """store.json of the publishing pods; None: the results volume."""
+        url, options = self.settings.results.url, self.settings.results.options
+        if url is None or url.startswith("file:"):
+            # A plain process has no mounts: it finds the folder where this machine has it.
+            return None if self.sandboxed else {"url": self._results_folder().as_uri()}
+        return {
+            "url": url,
+            "options": {name: value.get_secret_value() for name, value in options.items()},
+            "seal_for": encode_key(self._provider_keys().results.public_key),
+        }
 
     @property
     def _key_given(self) -> bool:

@@ -1,4 +1,4 @@
-"""The publishing step as a process, into a folder and into a real S3 server, over trees that mean no good."""
+"""The publishing step as a process, into a folder, a real S3 server, a real IPFS node, over trees that mean no good."""
 
 from __future__ import annotations
 
@@ -17,15 +17,20 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import httpx
 import obstore
 import pytest
 from moto.server import ThreadedMotoServer
+from nacl.public import PrivateKey
 
 from pods.exit_codes import ExitCode
+from pods.keys import encode_key
 from pods.manifest import Manifest, ManifestInvalid
 from pods.publishing.tree import Found, NotReadable, find_files, open_found
+from pods.sealed import HEADER, SEALED_CHUNK
 from pods.store import (
     ResultMissing,
+    Store,
     StoreConfig,
     StoreUnavailable,
     delete_job,
@@ -33,6 +38,7 @@ from pods.store import (
     open_store,
     stream_object,
 )
+from tests.support.kubo import Kubo, running_kubo
 
 pytestmark = pytest.mark.integration
 JOB_ID = "00" + "a1" * 15
@@ -62,10 +68,35 @@ def s3() -> Iterator[StoreConfig]:
     server.stop()
 
 
+SERVICE = PrivateKey(bytes(32))  # a key that everybody knows
+
+
+@pytest.fixture(scope="session")
+def kubo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kubo]:
+    with running_kubo(tmp_path_factory.mktemp("kubo")) as node:
+        yield node
+
+
+@pytest.fixture
+def ipfs(kubo: Kubo, job: Any) -> StoreConfig:
+    config = StoreConfig(kubo.store, seal_for=SERVICE.public_key)
+    use(job, config)
+    return config
+
+
 @pytest.fixture(params=["folder", "s3"])
+def object_store(request: pytest.FixtureRequest, job: Any) -> StoreConfig:
+    return configured(request, job)
+
+
+@pytest.fixture(params=["folder", "s3", "ipfs"])
 def store(request: pytest.FixtureRequest, job: Any) -> StoreConfig:
-    if request.param == "s3":
-        config: StoreConfig = request.getfixturevalue("s3")
+    return configured(request, job)
+
+
+def configured(request: pytest.FixtureRequest, job: Any) -> StoreConfig:
+    if request.param in ("s3", "ipfs"):
+        config: StoreConfig = request.getfixturevalue(request.param)
     else:
         config = StoreConfig(f"file://{job.folder}/my%20results")
     use(job, config)
@@ -74,7 +105,15 @@ def store(request: pytest.FixtureRequest, job: Any) -> StoreConfig:
 
 def use(job: Any, config: StoreConfig) -> None:
     (job.folder / "store").mkdir(exist_ok=True)
-    (job.folder / "store/store.json").write_text(json.dumps({"url": config.url, "options": dict(config.options)}))
+    document = {"url": config.url, "options": dict(config.options)}
+    if config.seal_for is not None:
+        document["seal_for"] = encode_key(config.seal_for)
+    (job.folder / "store/store.json").write_text(json.dumps(document))
+
+
+def as_service(config: StoreConfig) -> Store:
+    """The store as the service opens it."""
+    return open_store(config.url, config.options, key=SERVICE)
 
 
 @pytest.fixture
@@ -101,14 +140,14 @@ def make_volume(job: Any) -> Path:
 
 def load(config: StoreConfig, job: Any) -> Manifest:
     summary = json.loads((job.folder / "results.json").read_text())
-    manifest = asyncio.run(load_manifest(config.open(), JOB_ID, summary["digest"]))
+    manifest = asyncio.run(load_manifest(as_service(config), JOB_ID, summary["digest"]))
     assert summary["count"] == len(manifest.files)
     return manifest
 
 
 def read(config: StoreConfig, key: str, start: int = 0, end: int | None = None) -> bytes:
     async def collect() -> bytes:
-        return b"".join([piece async for piece in stream_object(config.open(), key, start=start, end=end)])
+        return b"".join([piece async for piece in stream_object(as_service(config), key, start=start, end=end)])
 
     return asyncio.run(collect())
 
@@ -166,12 +205,12 @@ def test_ranges_are_read_and_a_job_is_deleted(store: StoreConfig, job: Any) -> N
     with pytest.raises(ResultMissing):
         read(store, big.key)
     with pytest.raises(ResultMissing):
-        asyncio.run(load_manifest(store.open(), JOB_ID))
+        asyncio.run(load_manifest(as_service(store), JOB_ID))
 
 
-def test_deleting_takes_all_of_one_job_and_nothing_of_others(store: StoreConfig) -> None:
+def test_deleting_takes_all_of_one_job_and_nothing_of_others(object_store: StoreConfig) -> None:
     """More objects than one request deletes, and jobs whose ids begin alike. Nobody minds who else deletes it too."""
-    opened = store.open()
+    opened = object_store.open()
     mine = [f"{JOB_ID}/outputs/{number:04}" for number in range(1200)]
     others = [f"{JOB_ID}b/outputs/x", f"{JOB_ID[:-1]}/outputs/x"]
 
@@ -457,3 +496,73 @@ def test_open_store_refuses_other_addresses() -> None:
             open_store(url)
     with pytest.raises(ValueError, match="not accepted"):
         open_store("s3://bucket", {"no_such_option": "hush"})
+
+
+# --- IPFS ------------------------------------------------------------------------------------------------------------
+
+
+def test_nothing_can_be_read_in_ipfs(kubo: Kubo, ipfs: StoreConfig, job: Any) -> None:
+    """Neither contents nor names, in any block that the node has."""
+    data = make_volume(job)
+    (data / "outputs/secret-of-the-consumer.csv").write_bytes(b"plain text of a result" * 10_000)
+    assert job.run("publishing").returncode == 0
+    paths = [file.path for file in load(ipfs, job).files]
+    assert "outputs/secret-of-the-consumer.csv" in paths
+    blocks = kubo.everything()
+    assert JOB_ID.encode() in blocks, "folders are among the blocks that were looked through"
+    for text in (b"plain text", b"secret-of-the-consumer", b"b.csv", b"algorithm.log", b"sha256", b"publishing"):
+        assert text not in blocks
+    asyncio.run(delete_job(as_service(ipfs), JOB_ID))
+    assert JOB_ID not in kubo.names()
+
+
+def test_objects_in_ipfs_that_were_changed_are_not_delivered(kubo: Kubo, ipfs: StoreConfig, job: Any) -> None:
+    make_volume(job)
+    (job.data / "outputs/other.bin").write_bytes(os.urandom(3 << 20))
+    assert job.run("publishing").returncode == 0
+    files = {file.path: file for file in load(ipfs, job).files}
+    one, other = files["outputs/other.bin"], files["outputs/models/große Datei.bin"]
+    path = f"/c2d/jobs/{one.key}"
+    kept = kubo.call("files/read", path).content
+    content = read(ipfs, one.key)
+    assert content == (job.data / "outputs/other.bin").read_bytes()
+
+    def put(changed: bytes) -> None:
+        options = {"create": "true", "truncate": "true"}
+        url = f"http://127.0.0.1:{kubo.port}/api/v0/files/write"
+        assert httpx.post(url, params={"arg": path, **options}, files={"file": changed}, trust_env=False).is_success
+
+    swapped = kubo.call("files/read", f"/c2d/jobs/{other.key}").content
+    one_chunk_less = kept[: HEADER + 10 * SEALED_CHUNK]
+    reordered = kept[:HEADER] + kept[HEADER + SEALED_CHUNK : HEADER + 2 * SEALED_CHUNK] + kept[HEADER + SEALED_CHUNK :]
+    for changed in (swapped, one_chunk_less, reordered, kept[:-1], kept[:HEADER], b"", kept[:-20] + b"x" + kept[-19:]):
+        put(changed)
+        with pytest.raises(StoreUnavailable) as refused:
+            read(ipfs, one.key, 0, one.filesize)
+        assert not refused.value.passing
+    put(kept)
+    assert read(ipfs, one.key, 0, one.filesize) == content
+    stranger = open_store(ipfs.url, key=PrivateKey(b"1" * 32))
+    with pytest.raises(StoreUnavailable):
+        asyncio.run(load_manifest(stranger, JOB_ID))
+
+
+def test_an_ipfs_node_that_is_away_is_worth_another_try(job: Any) -> None:
+    make_volume(job)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    away = StoreConfig(f"ipfs+http://127.0.0.1:{port}/c2d", seal_for=SERVICE.public_key)
+    use(job, away)
+    assert job.run("publishing").returncode == ExitCode.TRY_AGAIN
+    for call in (load_manifest(as_service(away), JOB_ID), delete_job(as_service(away), JOB_ID)):
+        with pytest.raises(StoreUnavailable) as failed:
+            asyncio.run(call)
+        assert failed.value.passing
+
+
+def test_without_a_key_nothing_goes_to_ipfs(kubo: Kubo, job: Any) -> None:
+    make_volume(job)
+    asyncio.run(delete_job(as_service(StoreConfig(kubo.store)), JOB_ID))
+    use(job, StoreConfig(kubo.store))
+    assert job.run("publishing").returncode == ExitCode.UPLOAD_INCOMPLETE
+    assert JOB_ID not in kubo.names()

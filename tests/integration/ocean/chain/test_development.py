@@ -56,6 +56,7 @@ async def test_a_kill_while_it_writes_its_state(tmp_path: Path) -> None:
     request = chain.request(asset, await chain.order(asset))
     await asyncio.sleep(2.5)
     os.kill(first.process.pid, signal.SIGKILL)
+    await asyncio.to_thread(first.process._process.wait)
     dump = tmp_path / "chain.json.dump"
     dump.write_bytes(dump.read_bytes()[:-1000])
     second = await start_anvil(tmp_path, port)
