@@ -1,7 +1,12 @@
 # `make` alone lists what there is. Everything is installed inside the checkout by tools/setup.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test lint format render bench lock clean
+.PHONY: help setup demo serve test lint format render images bench lock clean
 C2D := .venv/bin/c2d
+# For `make images`. Another base image: make images BASE=registry.example/python@sha256:…
+DOCKER ?= docker
+BASE ?=
+VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+COMPILE = .venv/bin/uv pip compile --universal --generate-hashes --no-annotate --no-header --python-version 3.11 --quiet
 
 help: ## list the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -25,6 +30,7 @@ lint: setup ## style, types, layers, rendered files
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports
 	@$(C2D) templates render --check
+	@$(C2D) chart render --check
 	@$(C2D) settings | diff -u docs/reference/settings.md -
 	@$(C2D) openapi | diff -u docs/reference/openapi.json -
 
@@ -32,17 +38,25 @@ format: setup ## put the code into shape
 	@.venv/bin/ruff check --fix .
 	@.venv/bin/ruff format .
 
-render: setup ## render the environments to argo/gitops, the page of settings, the description of the API
+render: setup ## render the environments to argo/gitops, the chart's part, the page of settings, the API's description
 	@$(C2D) templates render
+	@$(C2D) chart render
 	@$(C2D) settings > docs/reference/settings.md
 	@$(C2D) openapi > docs/reference/openapi.json
+
+images: ## build c2d-pods and c2d-provider-api (DOCKER=podman, BASE=… as you like)
+	@for image in pods provider_api; do \
+	  $(DOCKER) build --file $$image/Dockerfile --tag c2d-$$(echo $$image | tr _ -):$(VERSION) \
+	    --build-arg VERSION=$(VERSION) $(if $(BASE),--build-arg PYTHON=$(BASE)) . || exit 1; \
+	done
 
 bench: setup ## measure, each figure beside what it is compared with
 	@.venv/bin/python -m benchmarks
 
 lock: setup ## resolve the dependencies anew
-	@.venv/bin/uv pip compile --universal --generate-hashes --all-extras --no-annotate --no-header \
-	  --python-version 3.11 --upgrade --quiet pyproject.toml -o requirements.lock
+	@$(COMPILE) --all-extras --upgrade pyproject.toml -o requirements.lock
+	@$(COMPILE) --constraints requirements.lock pods/requirements.in -o pods/requirements.lock
+	@$(COMPILE) --constraints requirements.lock --extra tracing pyproject.toml -o provider_api/requirements.lock
 
 clean: ## remove what was installed and all local data
 	@rm -rf .venv .clients tools/node_modules data

@@ -26,7 +26,7 @@ def main() -> None:
         access_log=False,
         server_header=False,
         log_config=None,
-        timeout_graceful_shutdown=10,
+        timeout_graceful_shutdown=settings.server.shutdown_seconds,
     )
 
 

@@ -39,6 +39,7 @@ from provider_api.tokens import Tokens
 
 # Connections to files' sources at once. A download holds one for as long as its consumer takes, and some take long.
 MAX_SOURCES = 256
+DATABASE_SECONDS = 30.0  # how long a database may take to come up when the service starts
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +127,7 @@ async def open_services(settings: Settings, neighbours: OpenNeighbours = open_ne
     async with AsyncExitStack() as stack:
         database = Database(settings.storage_url())
         stack.push_async_callback(database.close)
-        await database.open()
+        await database.open(DATABASE_SECONDS)
         around = await stack.enter_async_context(neighbours(settings, keys))
         nonces, claims, tokens = Nonces(database), Claims(database), Tokens(keys, database)
         environments = Environments(around.argo)

@@ -41,6 +41,8 @@ class ServerSettings(_Group):
     another address belongs to another provider, unless its files open with our key."""
     max_body_bytes: int = 4 * 1024 * 1024
     """Largest request body. Raw algorithms are sent in the body; the sealed job spec is limited much earlier."""
+    shutdown_seconds: int = Field(default=10, ge=1)
+    """How long requests under way, downloads among them, may go on after SIGTERM. New ones are refused meanwhile."""
 
 
 class ProviderSettings(_Group):

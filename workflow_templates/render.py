@@ -33,13 +33,19 @@ OURS: Final = ((FOLDER, GITOPS), (_EXAMPLE / "environments", _EXAMPLE / "rendere
 
 def render(environments: Iterable[Environment]) -> dict[str, str]:
     """All files: path relative to argo/gitops -> content. Raises ValueError for two environments of one id."""
+    environments = list(environments)
     files = {path: _document(_source(path), manifest) for path, manifest in manifests(environments).items()}
+    results = RESULTS_GIB if f"{_BASE}/results.yaml" in files else 0
+    files[f"{_BASE}/quota.yaml"] = _document(f"{_SOURCE}/*.toml", quota(environments, results))
     files[f"{_BASE}/kustomization.yaml"] = _document(_PROGRAM, _kustomization(files))
     return dict(sorted(files.items()))
 
 
 def manifests(environments: Iterable[Environment]) -> dict[str, dict[str, Any]]:
-    """What a cluster gets: path relative to argo/gitops -> object. Raises ValueError for two environments of one id."""
+    """The environments, whichever way they are delivered: path relative to argo/gitops -> object.
+
+    Raises ValueError for two environments of one id.
+    """
     from workflow_templates.template import workflow_template  # Hera takes a second to import; `check` may not need it
 
     environments = sorted(environments, key=lambda environment: environment.id)
@@ -48,10 +54,8 @@ def manifests(environments: Iterable[Environment]) -> dict[str, dict[str, Any]]:
         raise ValueError(f"two environments share an id: {', '.join(ids)}")
     found = {f"{_BASE}/environments/{e.id}.yaml": workflow_template(e) for e in environments}
     found[f"{_BASE}/limits.yaml"] = limits(environments)
-    shared = any(environment.results == "shared-volume" for environment in environments)
-    if shared:
+    if any(environment.results == "shared-volume" for environment in environments):
         found[f"{_BASE}/results.yaml"] = results_claim()
-    found[f"{_BASE}/quota.yaml"] = quota(environments, RESULTS_GIB if shared else 0)
     return found
 
 
@@ -113,7 +117,7 @@ def _strangers(folder: Path, wanted: Mapping[str, str]) -> list[str]:
 
 def _source(path: str) -> str:
     """What a file is made from, for its first line."""
-    if path in (f"{_BASE}/limits.yaml", f"{_BASE}/quota.yaml"):
+    if path == f"{_BASE}/limits.yaml":
         return f"{_SOURCE}/*.toml"
     return f"{_SOURCE}/{Path(path).stem}.toml" if "/environments/" in path else _PROGRAM
 

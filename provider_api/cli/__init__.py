@@ -1,4 +1,4 @@
-"""The command line: `c2d serve`, `c2d demo`, `c2d settings`, `c2d openapi`, `c2d templates render`."""
+"""The command line, `c2d`: each command imports what it needs when it is called."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ import typer
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Compute-to-Data on Argo Workflows.")
 templates = typer.Typer(no_args_is_help=True, help="Environments as WorkflowTemplates.")
+chart = typer.Typer(no_args_is_help=True, help="What the Helm chart takes from the programs.")
 app.add_typer(templates, name="templates")
+app.add_typer(chart, name="chart")
 
 DATA_HELP = "Folder for everything that must survive a restart."
 
@@ -31,6 +33,32 @@ def demo(data: Annotated[Path, typer.Option("--data", help=DATA_HELP)] = Path("d
     from provider_api.cli.demo import show_demo
 
     raise typer.Exit(show_demo(data))
+
+
+@app.command()
+def keys(
+    folder: Annotated[
+        Path, typer.Argument(help="Where the keys are, or will be: a file per key, a folder per Secret.")
+    ],
+    environments: Annotated[
+        Path | None, typer.Option(help="Descriptions of the environments; else those of this project.", file_okay=False)
+    ] = None,
+    kustomize: Annotated[bool, typer.Option("--kustomize", help="Print a kustomize component instead.")] = False,
+) -> None:
+    """Make the keys of a deployment in a cluster; print the public ones as values of the chart. Keeps what is there."""
+    from provider_api.cli.keys import make_keys
+
+    raise typer.Exit(make_keys(folder, environments, kustomize))
+
+
+@app.command()
+def migrate(
+    wait_seconds: Annotated[float, typer.Option(help="How long to wait for a database that does not answer.")] = 60.0,
+) -> None:
+    """Bring the tables of the service's database (C2D_STORAGE__URL) up to date."""
+    from provider_api.cli.migrate import migrate_database
+
+    raise typer.Exit(migrate_database(wait_seconds))
 
 
 @app.command()
@@ -77,6 +105,37 @@ def render(
     if check and differing:
         typer.echo("rendered files differ from their programs; run: c2d templates render", err=True)
         raise typer.Exit(1)
+
+
+@chart.command("render")
+def render_chart(
+    check: Annotated[bool, typer.Option("--check", help="Only compare; exit code 1 when files differ.")] = False,
+) -> None:
+    """Write the settings that values may hold, and the environments as values, into helm/."""
+    from provider_api.cli import chart_files as files
+
+    if not check:
+        for name in files.write():
+            typer.echo(f"helm/{name}")
+    elif differing := files.check():
+        typer.echo(f"differ from the programs: {', '.join(differing)}; run: c2d chart render", err=True)
+        raise typer.Exit(1)
+
+
+@chart.command("environments")
+def chart_environments(
+    folder: Annotated[Path, typer.Argument(help="Descriptions, one TOML file each.", exists=True, file_okay=False)],
+) -> None:
+    """Print values of the chart that bring the environments described in a folder."""
+    from provider_api.cli.chart_files import environment_values
+    from workflow_templates.environment import EnvironmentInvalid, read_environments
+
+    try:
+        environments = read_environments(folder)
+    except EnvironmentInvalid as problem:
+        typer.echo(str(problem), err=True)
+        raise typer.Exit(1) from None
+    typer.echo(environment_values(environments, f"`c2d chart environments {folder}`", "this file"), nl=False)
 
 
 def main() -> None:

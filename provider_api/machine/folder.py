@@ -68,9 +68,7 @@ class DataFolder:
 
     def provider_keys(self) -> ProviderKeys:
         """The provider's keys, made at the first call. Raises KeyMissing for a spoiled file."""
-        if not self.provider_key.exists():
-            write_secret(self.provider_key, "0x" + secrets.token_hex(32) + "\n")
-        return keys_of(self.provider_key.read_text())
+        return provider_keys(self.provider_key)
 
     def deploy(self, manifests: Path, service: PublicKey, store: dict[str, Any] | None = None) -> list[str]:
         """Write templates and secrets for every environment of the rendered manifests. Returns the environments' ids.
@@ -98,13 +96,26 @@ class DataFolder:
         return environments
 
     def _add_keys(self, manifest: dict[str, Any], environment: str, service: PublicKey) -> None:
-        folder = self.secrets / names.environment_secret(environment)
-        key_file = folder / ETHEREUM_KEY_FILE
-        if not key_file.exists():
-            write_secret(key_file, "0x" + secrets.token_hex(32) + "\n")
-        annotations = manifest["metadata"].setdefault("annotations", {})
-        annotations[names.CONSUMER_ADDRESS] = address_of(key_file.read_text().strip())
-        annotations[names.BOX_PUBLIC_KEY] = encode_key(generate_keys(folder, service))
+        found = environment_keys(self.secrets / names.environment_secret(environment), service)
+        manifest["metadata"].setdefault("annotations", {}).update(found)
+
+
+def provider_keys(path: Path) -> ProviderKeys:
+    """The provider's keys from its file, which is made if there is none. Raises KeyMissing for a spoiled one."""
+    if not path.exists():
+        write_secret(path, "0x" + secrets.token_hex(32) + "\n")
+    return keys_of(path.read_text())
+
+
+def environment_keys(folder: Path, service: PublicKey) -> dict[str, str]:
+    """Make an environment's keys in a folder, or complete them. Returns the annotations that its template needs."""
+    key_file = folder / ETHEREUM_KEY_FILE
+    if not key_file.exists():
+        write_secret(key_file, "0x" + secrets.token_hex(32) + "\n")
+    return {
+        names.CONSUMER_ADDRESS: address_of(key_file.read_text().strip()),
+        names.BOX_PUBLIC_KEY: encode_key(generate_keys(folder, service)),
+    }
 
 
 def write_secret(path: Path, text: str) -> None:

@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager, nullcontext
 from typing import Any
 
+import structlog
 from sqlalchemy import Connection, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
@@ -26,6 +27,9 @@ from provider_api.storage import migrations
 BUSY_TIMEOUT_SECONDS = 15
 MIGRATION_LOCK = 7163412  # any fixed number: replicas that start together migrate one after the other
 _CONNECT_SECONDS, _COMMAND_SECONDS, _POOL_SECONDS = 5, 15, 10  # PostgreSQL
+_WAIT_SECONDS = 0.5  # between two attempts to open a database
+
+log = structlog.get_logger(__name__)
 
 
 class StorageUnavailable(Exception):
@@ -50,18 +54,33 @@ class Database:
         self._turn = asyncio.Lock()
         self._reader = self.engine.execution_options(isolation_level="AUTOCOMMIT")
 
-    async def open(self) -> None:
-        """Bring the tables up to date. Raises StorageUnavailable."""
-        if self.is_sqlite and self._url.database:
-            await asyncio.to_thread(_enable_write_ahead_log, self._url.database)
-        with _translated():
-            await self._migrate()
+    async def open(self, wait_seconds: float = 0.0) -> migrations.Upgrade:
+        """Bring the tables up to date. So long it waits for a database that does not answer yet, or not to this user.
 
-    async def _migrate(self) -> None:
-        async with self.engine.begin() as connection:
-            if not self.is_sqlite:
-                await connection.execute(text(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))
-            await connection.run_sync(migrations.upgrade)
+        Raises StorageUnavailable.
+        """
+        deadline = time.monotonic() + wait_seconds
+        while True:
+            try:
+                upgrade = await self._open()
+            except StorageUnavailable as trouble:
+                if time.monotonic() + _WAIT_SECONDS > deadline:
+                    raise
+                log.warning("database_awaited", reason=trouble.reason)
+                await asyncio.sleep(_WAIT_SECONDS)
+            else:
+                if upgrade.newer:
+                    log.warning("database_newer", revision=upgrade.after)
+                return upgrade
+
+    async def _open(self) -> migrations.Upgrade:
+        with _translated():
+            if self.is_sqlite and self._url.database:
+                await asyncio.to_thread(_enable_write_ahead_log, self._url.database)
+            async with self.engine.begin() as connection:
+                if not self.is_sqlite:
+                    await connection.execute(text(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))
+                return await connection.run_sync(migrations.upgrade)
 
     async def close(self) -> None:
         await self.engine.dispose()
@@ -88,7 +107,7 @@ def _translated() -> Iterator[None]:
         yield
     except IntegrityError:
         raise
-    except (SQLAlchemyError, OSError) as exc:
+    except (SQLAlchemyError, sqlite3.Error, OSError) as exc:
         raise StorageUnavailable(type(exc).__name__) from exc
 
 
@@ -105,7 +124,7 @@ def _postgresql_options() -> dict[str, Any]:
 def _enable_write_ahead_log(path: str) -> None:
     """Once for the file, which remembers it. SQLite does not wait when two processes change the mode at the same time.
 
-    Raises sqlite3.OperationalError when the file stays locked.
+    Raises sqlite3.OperationalError when the file stays locked or cannot be opened.
     """
     deadline = time.monotonic() + BUSY_TIMEOUT_SECONDS
     with closing(sqlite3.connect(path, timeout=BUSY_TIMEOUT_SECONDS)) as connection:
