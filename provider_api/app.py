@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import structlog
 from fastapi import FastAPI
@@ -15,9 +16,12 @@ from starlette.types import ASGIApp
 
 from provider_api import aquarius, openapi, operator, routes
 from provider_api.errors import ApiError, NotOffered, render
+from provider_api.inward import serving
+from provider_api.metrics import Metrics
 from provider_api.responses import json_bytes
 from provider_api.services import OpenNeighbours, open_neighbours, open_services
 from provider_api.settings import Settings
+from provider_api.tracing import open_tracer
 from provider_api.transport import Transport
 from provider_api.unforeseen import ErrorNet
 
@@ -25,16 +29,22 @@ log = structlog.get_logger(__name__)
 
 
 def create_app(settings: Settings, neighbours: OpenNeighbours = open_neighbours) -> ASGIApp:
-    """The ASGI application of the Provider API. `neighbours` opens whoever it talks to."""
+    """The ASGI application of the Provider API. `neighbours` opens whoever it talks to. Raises TracingMissing."""
+
+    metrics, tracer = Metrics(), open_tracer(settings.tracing)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with open_services(settings, neighbours) as services:
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(asyncio.to_thread, tracer.close)
+            services = await stack.enter_async_context(open_services(settings, neighbours, metrics, tracer))
             app.state.services = services
             app.state.root = routes.root.document(services)
             described = openapi.document()
             app.state.spec = json_bytes(described, sort_keys=False)
             app.state.docs = openapi.page(described)
+            if settings.metrics.port is not None:
+                await stack.enter_async_context(serving(services, settings.server.host, settings.metrics.port))
             log.info("service_ready", chains=services.chains.ids(), provider=services.keys.address)
             yield
 
@@ -52,7 +62,7 @@ def create_app(settings: Settings, neighbours: OpenNeighbours = open_neighbours)
     app.add_middleware(ErrorNet, retry_after_seconds=settings.limits.retry_after_seconds)
     app.add_exception_handler(ApiError, _render)
     app.add_exception_handler(HTTPException, _render_http)
-    return Transport(app, settings.server.max_body_bytes)
+    return Transport(app, settings.server.max_body_bytes, metrics, tracer, log_requests=settings.log.requests)
 
 
 async def _render(request: Request, error: Exception) -> Response:

@@ -29,6 +29,7 @@ from provider_api.jobs.records import Argo
 from provider_api.jobs.results import ResultStore
 from provider_api.jobs.start import JobStarter
 from provider_api.keys import ProviderKeys, load_keys
+from provider_api.metrics import Metrics
 from provider_api.proofs import Proofs
 from provider_api.settings import ArgoSettings, MetadataSettings, Settings
 from provider_api.storage.claims import Claims
@@ -36,6 +37,7 @@ from provider_api.storage.database import Database
 from provider_api.storage.nonces import Nonces
 from provider_api.storage.provider_calls import ProviderCalls
 from provider_api.tokens import Tokens
+from provider_api.tracing import Tracer, open_tracer
 
 # Connections to files' sources at once. A download holds one for as long as its consumer takes, and some take long.
 MAX_SOURCES = 256
@@ -55,6 +57,7 @@ class Neighbours:
 @dataclass(frozen=True, slots=True)
 class Services:
     settings: Settings
+    metrics: Metrics
     keys: ProviderKeys
     database: Database
     nonces: Nonces
@@ -120,7 +123,12 @@ async def open_neighbours(settings: Settings, keys: ProviderKeys) -> AsyncIterat
 
 
 @asynccontextmanager
-async def open_services(settings: Settings, neighbours: OpenNeighbours = open_neighbours) -> AsyncIterator[Services]:
+async def open_services(
+    settings: Settings,
+    neighbours: OpenNeighbours = open_neighbours,
+    metrics: Metrics | None = None,
+    tracer: Tracer | None = None,
+) -> AsyncIterator[Services]:
     """Open everything, close it in reverse order. Raises KeyMissing and what `neighbours` raises."""
     keys = load_keys(settings.provider)
     settings.data_folder.mkdir(parents=True, exist_ok=True)
@@ -130,40 +138,55 @@ async def open_services(settings: Settings, neighbours: OpenNeighbours = open_ne
         await database.open(DATABASE_SECONDS)
         around = await stack.enter_async_context(neighbours(settings, keys))
         nonces, claims, tokens = Nonces(database), Claims(database), Tokens(keys, database)
-        environments = Environments(around.argo)
+        metrics, tracer = metrics or Metrics(), tracer or open_tracer(settings.tracing)
+        argo = metrics.timed(around.argo, "argo", tracer)
+        chains = Chains(
+            {chain.chain_id: metrics.timed(chain, f"chain {chain.chain_id}", tracer) for chain in around.chains.all()}
+        )
+        environments = Environments(argo, lambda: metrics.round("environments"))
+        metrics.watch(environments)
         stack.push_async_callback(environments.close)
         await _background(stack, environments.run())
-        files = Files(around.outgoing, settings.outgoing, around.chains)
+        files = Files(around.outgoing, settings.outgoing, chains)
         others = OtherProviders(settings, keys, around.outgoing)
-        facts = FactFinder(settings, keys, around.chains, environments, files, others)
-        starter = JobStarter(settings, keys, facts, around.argo, nonces, claims)
+        facts = FactFinder(settings, keys, chains, environments, files, others)
+        starter = JobStarter(settings, keys, facts, argo, nonces, claims, metrics)
         stack.push_async_callback(starter.close)
-        await _background(stack, Sweeper(around.argo, environments, around.results).run())
+        await _background(stack, _sweeper(argo, environments, around.results, metrics).run())
         control = AccessControl(settings.access, keys, settings.limits.retry_after_seconds)
         await stack.enter_async_context(control)
         proofs = await stack.enter_async_context(Proofs(settings.access, keys))
         yield Services(
             settings=settings,
+            metrics=metrics,
             keys=keys,
             database=database,
             nonces=nonces,
             claims=claims,
             tokens=tokens,
             callers=Callers(nonces, tokens),
-            argo=around.argo,
-            chains=around.chains,
-            assets=Assets(settings, keys, around.chains),
+            argo=argo,
+            chains=chains,
+            assets=Assets(settings, keys, chains),
             files=files,
             environments=environments,
             facts=facts,
             other_providers=others,
             starter=starter,
-            reader=JobReader(settings, around.argo, around.results),
+            reader=JobReader(settings, argo, around.results),
             results=around.results,
             provider_calls=ProviderCalls(database),
             control=control,
             proofs=proofs,
         )
+
+
+def _sweeper(argo: Argo, environments: Environments, results: ResultStore, metrics: Metrics) -> Sweeper:
+    def good_round(removed: int) -> None:
+        metrics.round("sweep")
+        metrics.expired.inc(removed)
+
+    return Sweeper(argo, environments, results, good_round)
 
 
 async def _background(stack: AsyncExitStack, work: Coroutine[Any, Any, None]) -> None:

@@ -183,11 +183,26 @@ class OperatorSettings(_Group):
     """How far a provider's clock, of which its nonces are made, may differ from ours."""
 
 
+class MetricsSettings(_Group):
+    port: int | None = Field(default=None, ge=0, le=65535)
+    """Port for `/metrics`, `/healthz` and `/readyz`, on the same address as the service; empty: none. Not for
+    consumers: keep it inside."""
+
+
+class TracingSettings(_Group):
+    endpoint: str | None = Field(default=None, pattern=r"^https?://")
+    """An OTLP collector, http(s)://host:4318; spans go to its /v1/traces. Empty: none. Needs the extra `tracing`."""
+    service_name: str = "c2d-provider-api"
+    """How spans name this service."""
+
+
 class LogSettings(_Group):
     json_lines: bool = False
     """One JSON object per line (in pods) instead of text for people."""
     level: Literal["debug", "info", "warning", "error"] = "info"
     """Least important events that are written."""
+    requests: bool = False
+    """One line for each request: method, route, status, seconds, bytes, and the job it was about."""
 
 
 class Settings(BaseSettings):
@@ -220,6 +235,8 @@ class Settings(BaseSettings):
     limits: LimitSettings = LimitSettings()
     policy: PolicySettings = PolicySettings()
     operator: OperatorSettings = OperatorSettings()
+    metrics: MetricsSettings = MetricsSettings()
+    tracing: TracingSettings = TracingSettings()
     log: LogSettings = LogSettings()
 
     @classmethod

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import secrets
+import time
 from urllib.parse import quote
 
 import structlog
@@ -18,16 +19,24 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from provider_api.errors import NotOffered, render
+from provider_api.metrics import Metrics
+from provider_api.tracing import Attributes, Tracer
 
-_METHODS = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"
+log = structlog.get_logger(__name__)
+
+_KNOWN_METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
+_METHODS = ", ".join(_KNOWN_METHODS)
 MAX_HEAD_BYTES = 64 * 1024  # of a request's address and headers: consumer parameters travel in addresses
 _EXPOSED = "Content-Disposition, Content-Range, ETag, Accept-Ranges, Retry-After, X-Request-ID"
 
 
 class Transport:
-    def __init__(self, app: ASGIApp, max_body_bytes: int) -> None:
+    def __init__(
+        self, app: ASGIApp, max_body_bytes: int, metrics: Metrics, tracer: Tracer, *, log_requests: bool = False
+    ) -> None:
         self._app = app
         self._max_body_bytes = max_body_bytes
+        self._metrics, self._tracer, self._log_requests = metrics, tracer, log_requests
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -36,12 +45,36 @@ class Transport:
         headers = Headers(scope=scope)
         request_id = secrets.token_hex(8)
         sender = _Sender(send, headers, request_id)
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
-            early = _too_large(scope) or self._early_answer(scope, headers)
-            if early is not None:
-                await early(scope, receive, sender)
-                return
-            await self._app(scope, _Limited(receive, headers, self._max_body_bytes), sender)
+        began = time.perf_counter()
+        with (
+            structlog.contextvars.bound_contextvars(request_id=request_id),
+            self._tracer.span("request", parent=headers) as span,
+        ):
+            try:
+                early = _too_large(scope) or self._early_answer(scope, headers)
+                if early is not None:
+                    await early(scope, receive, sender)
+                    return
+                await self._app(scope, _Limited(receive, headers, self._max_body_bytes), sender)
+            finally:
+                self._note(scope, sender, time.perf_counter() - began, span)
+
+    def _note(self, scope: Scope, sender: _Sender, seconds: float, span: Attributes) -> None:
+        """Count the request, and write its line. A route is named by its pattern: paths are without number."""
+        method = scope["method"] if scope["method"] in _KNOWN_METHODS else "other"
+        route = getattr(scope.get("route"), "path", "none")
+        self._metrics.request(method, route, sender.status, seconds, sender.size)
+        job = structlog.contextvars.get_contextvars().get("job_id", "")
+        span |= {"name": f"{method} {route}", "http.response.status_code": sender.status, "c2d.job_id": job}
+        if self._log_requests:
+            log.info(
+                "request",
+                method=method,
+                route=route,
+                status=sender.status,
+                seconds=round(seconds, 4),
+                bytes=sender.size,
+            )
 
     def _early_answer(self, scope: Scope, headers: Headers) -> Response | None:
         path = "/" + scope["path"].lstrip("/")
@@ -96,9 +129,13 @@ class _Sender:
 
     def __init__(self, send: Send, request: Headers, request_id: str) -> None:
         self._send, self._origin, self._request_id = send, request.get("origin"), request_id
+        self.status, self.size = 0, 0  # 0: nothing was answered
 
     async def __call__(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
+        if message["type"] == "http.response.body":
+            self.size += len(message.get("body", b""))
+        elif message["type"] == "http.response.start":
+            self.status = message["status"]
             headers = MutableHeaders(scope=message)
             headers["Access-Control-Allow-Origin"] = self._origin or "*"
             headers["Access-Control-Expose-Headers"] = _EXPOSED

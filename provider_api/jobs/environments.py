@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -55,11 +55,16 @@ class Snapshot:
 class Environments:
     """The snapshot and its keeping. `run` refreshes for ever; a reader that finds it too old refreshes itself."""
 
-    def __init__(self, argo: TemplateReader) -> None:
-        self._argo = argo
+    def __init__(self, argo: TemplateReader, good_round: Callable[[], None] = lambda: None) -> None:
+        self._argo, self._good_round = argo, good_round
         self._snapshot: Snapshot | None = None
         self._refreshing: asyncio.Task[Snapshot] | None = None
         self._unusable: set[tuple[str, str]] = set()
+
+    @property
+    def last(self) -> Snapshot | None:
+        """What was known when last asked, however old."""
+        return self._snapshot
 
     async def current(self) -> Snapshot:
         """At most MAX_AGE_SECONDS old. Raises ArgoError."""
@@ -100,6 +105,7 @@ class Environments:
         while True:
             try:
                 await self.refresh()
+                self._good_round()
             except ArgoError as exc:
                 log.warning("environments_not_refreshed", reason=type(exc).__name__)
             except Exception:

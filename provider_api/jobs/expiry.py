@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from collections.abc import Callable
 from typing import Protocol
 
 import structlog
@@ -49,8 +50,15 @@ def is_expired(workflow: Workflow, now: float) -> bool:
 class Sweeper:
     """Removes results that are over. One for each process."""
 
-    def __init__(self, argo: Argo, environments: Environments, results: Results) -> None:
+    def __init__(
+        self,
+        argo: Argo,
+        environments: Environments,
+        results: Results,
+        good_round: Callable[[int], None] = lambda removed: None,
+    ) -> None:
         self._argo, self._environments, self._results = argo, environments, results
+        self._good_round = good_round  # is told how many jobs' results a round has removed
         self._swept: set[str] = set()
 
     async def run(self) -> None:
@@ -58,7 +66,7 @@ class Sweeper:
         while True:
             await asyncio.sleep(SWEEP_SECONDS * random.uniform(0.5, 1.0))  # noqa: S311  replicas take turns
             try:
-                await self.sweep(time.time())
+                self._good_round(await self.sweep(time.time()))
             except (ArgoError, ApiError) as exc:
                 log.warning("results_not_swept", reason=type(exc).__name__)
             except Exception:

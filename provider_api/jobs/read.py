@@ -11,7 +11,7 @@ from typing import Any
 
 from argo.client.records import Workflow
 from provider_api.jobs.job_object import job_object
-from provider_api.jobs.records import Argo, find_workflow
+from provider_api.jobs.records import Argo, find_asked
 from provider_api.jobs.results import ResultStore
 from provider_api.jobs.status import JobStatus, status_of
 from provider_api.settings import Settings
@@ -30,7 +30,7 @@ class JobReader:
 
     async def find(self, owner: str, job_id: str) -> Workflow | None:
         """The job if it is this owner's; `owner` is canonical."""
-        workflow = await find_workflow(self._argo, job_id)
+        workflow = await find_asked(self._argo, job_id)
         return workflow if workflow is not None and workflow.labels.get(names.OWNER) == owner else None
 
     async def of_owner(self, owner: str, agreement_id: str = "") -> list[Workflow]:
@@ -65,7 +65,7 @@ class JobReader:
         wanted[names.AGREEMENT] = names.agreement_label(agreement_id) if agreement_id else ""
         labels = {name: value for name, value in wanted.items() if value}
         if job_id:
-            one = await find_workflow(self._argo, job_id)
+            one = await find_asked(self._argo, job_id)
             found = [one] if one is not None and one.labels.get(names.PROVIDER) in addresses else []
             found = [job for job in found if all(job.labels.get(name) == value for name, value in labels.items())]
             return [job for job in found if not (unfinished_only and job.finished)]

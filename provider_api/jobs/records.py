@@ -6,6 +6,8 @@ import re
 from collections.abc import AsyncGenerator, Collection, Mapping
 from typing import Protocol
 
+import structlog
+
 from argo.client import errors
 from argo.client.records import Template, Workflow
 
@@ -59,6 +61,13 @@ async def find_workflow(argo: Argo, job_id: str) -> Workflow | None:
         return await argo.get(job_id)
     except errors.WorkflowNotFound:
         return None
+
+
+async def find_asked(argo: Argo, job_id: str) -> Workflow | None:
+    """As `find_workflow`, of the job that a request is about: its id is in all further lines of the request's log."""
+    if JOB_ID.fullmatch(job_id):
+        structlog.contextvars.bind_contextvars(job_id=job_id)
+    return await find_workflow(argo, job_id)
 
 
 async def read_again(argo: Argo, workflow: Workflow) -> Workflow:

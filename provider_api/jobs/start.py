@@ -32,6 +32,7 @@ from provider_api.jobs.identity import JobIdentity
 from provider_api.jobs.records import Argo, find_workflow
 from provider_api.jobs.specification import Submission, prepare
 from provider_api.keys import ProviderKeys
+from provider_api.metrics import Metrics
 from provider_api.settings import Settings
 from provider_api.storage.claims import AgreementTaken, AlreadyClaimed, Claim, Claims
 from provider_api.storage.nonces import Nonces, NonceStale
@@ -61,10 +62,11 @@ class JobStarter:
         argo: Argo,
         nonces: Nonces,
         claims: Claims,
+        metrics: Metrics,
     ) -> None:
         self._settings, self._keys, self._facts = settings, keys, facts
         self._argo = argo
-        self._nonces, self._claims = nonces, claims
+        self._nonces, self._claims, self._metrics = nonces, claims, metrics
         self._running: dict[str, asyncio.Task[Workflow]] = {}
 
     async def start(self, request: StartRequest) -> Workflow:
@@ -108,6 +110,7 @@ class JobStarter:
         except InvalidRequest:
             if await self._claims.find(identity.job_id) is not None:  # the identical request was quicker, just now
                 raise AlreadyClaimed from None
+            self._metrics.start("refused", "nonce")
             raise
 
     async def _continue(self, request: StartRequest, claim: Claim) -> Workflow:
@@ -116,6 +119,7 @@ class JobStarter:
         if workflow is not None:
             if claim.state == "open":
                 await self._claims.mark(claim.job_id, "open", "submitted")
+            self._metrics.start("repeated")
             return workflow
         if claim.state in ("submitted", "closed"):
             raise Refused(
@@ -132,6 +136,7 @@ class JobStarter:
         facts = await self._facts.for_start(request.content)
         refusal = rules.judge(facts)
         if refusal is not None:
+            self._metrics.start("refused", refusal.code)
             log.info("start_refused", place=refusal.place, code=refusal.code, job_id=request.identity.job_id)
             raise refusal.error()
         return prepare(facts, request.identity.job_id, request.owner_text, self._settings, self._keys)
@@ -187,6 +192,7 @@ class JobStarter:
         await self._claims.change(holder, "closed")
 
     def _in_use(self, agreement_id: str) -> Refused:
+        self._metrics.start("refused", "order_in_use")
         return Refused(f"agreementId {agreement_id} is already in use for other job.")
 
     # --- submission --------------------------------------------------------------------------------------------------
@@ -206,15 +212,18 @@ class JobStarter:
             workflow = await self._argo.get(job_id)
         except argo_errors.SubmissionRefused as exc:
             await self._claims.mark(job_id, "open", "released")
+            self._metrics.start("failed", "submission_refused")
             log.warning("submission_refused", job_id=job_id, status=exc.status, message=exc.message)
             raise NeighbourFailed("The compute service refused the job.") from exc
         except argo_errors.ArgoUnavailable as exc:
+            self._metrics.start("failed", "argo_unavailable")
             log.warning("submission_failed", job_id=job_id, definite=exc.definite, reason=exc.reason)
             if exc.definite:
                 await self._claims.mark(job_id, "open", "released")
                 raise NeighbourAway("The compute service does not answer at the moment.", retry) from exc
             workflow = await self._after_doubt(job_id)
         await self._claims.mark(job_id, "open", "submitted")
+        self._metrics.start("started")
         log.info("job_submitted", job_id=job_id, environment=submission.template)
         return workflow
 

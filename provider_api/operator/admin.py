@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from argo.client.records import Workflow
 from provider_api.errors import Refused
-from provider_api.jobs.records import find_workflow
+from provider_api.jobs.records import find_asked
 from provider_api.operator.calls import read_call, require, text_of
 from provider_api.responses import json_response
 from provider_api.services import Services
@@ -114,7 +114,7 @@ async def _job(request: Request, services: Services) -> Workflow:
     """Raises Refused."""
     _, given = await read_call(request)
     require(given, ("jobId",))
-    found = await find_workflow(services.argo, text_of(given, "jobId"))
+    found = await find_asked(services.argo, text_of(given, "jobId"))
     if found is None:
         raise Refused("There is no such job.", 404)
     return found

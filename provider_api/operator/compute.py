@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import structlog
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
@@ -43,6 +44,7 @@ async def start(request: Request) -> Response:
     content = job_request(stage_of(given.get("workflow")), owner, environment, terms)
     server = await services.environments.server_of(environment)
     identity = identify(owner, given.text("nonce"), given.values, server, counted=False)
+    structlog.contextvars.bind_contextvars(job_id=identity.job_id)
     workflow = await services.starter.start(StartRequest(identity, content, owner_text))
     return json_response(await services.reader.objects([workflow]), sort_keys=False)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import structlog
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
@@ -48,6 +49,7 @@ async def start(request: Request) -> Response:
     )
     server = await services.environments.server_of(given.text("environment"))
     identity, content = identify(consumer, given.text("nonce"), body, server), read_start(given, consumer)
+    structlog.contextvars.bind_contextvars(job_id=identity.job_id)
     await services.control.require_start(content)
     workflow = await services.starter.start(StartRequest(identity, content, owner))
     return json_response(await services.reader.objects([workflow]), sort_keys=False)

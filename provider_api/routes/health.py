@@ -27,7 +27,11 @@ async def live(request: Request) -> Response:
 @router.api_route("/health/ready", methods=["GET", "HEAD"])
 async def ready(request: Request) -> Response:
     """200 if database, Argo and every chain answer, else 503; the body says which one does not."""
-    checks = await _checks(services_of(request))
+    return await readiness(services_of(request))
+
+
+async def readiness(services: Services) -> Response:
+    checks = await _checks(services)
     good = all(answer == "ok" for answer in checks.values())
     return json_response({"checks": checks, "status": "ok" if good else "unavailable"}, status=200 if good else 503)
 

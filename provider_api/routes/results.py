@@ -9,7 +9,7 @@ from starlette.responses import Response
 from ocean import signing
 from provider_api.errors import Refused
 from provider_api.fields import Field, integer, required, text_value
-from provider_api.jobs.records import find_workflow
+from provider_api.jobs.records import find_asked
 from provider_api.routes.request import CONSUMER, NONCE, SIGNATURE, parameters_of, services_of
 from provider_api.routes.result_file import answer_with
 from workflow_templates import names
@@ -33,7 +33,7 @@ async def compute_result(request: Request) -> Response:
     consumer = await services.callers.require(
         request, given, lambda nonce: signing.result_message(owner, job_id, index, nonce)
     )
-    workflow = await find_workflow(services.argo, job_id)
+    workflow = await find_asked(services.argo, job_id)
     if workflow is None:
         raise Refused(f"No results for job {job_id[:64]}", 404)
     if workflow.labels.get(names.OWNER) != consumer:

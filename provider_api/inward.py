@@ -1,0 +1,62 @@
+"""The port for the operator's own programs: metrics and health, never where consumers come in.
+
+GET /metrics   Prometheus' text format
+GET /healthz   the process answers
+GET /readyz    200 if database, Argo and every chain answer, else 503; the body says which one does not
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from provider_api.metrics import CONTENT_TYPE
+from provider_api.responses import json_response
+from provider_api.routes.health import readiness
+from provider_api.services import Services
+
+
+def inward_app(services: Services) -> Starlette:
+    async def metrics(request: Request) -> Response:
+        return Response(services.metrics.text(), headers={"Content-Type": CONTENT_TYPE})
+
+    async def live(request: Request) -> Response:
+        return json_response({"status": "ok"})
+
+    async def ready(request: Request) -> Response:
+        return await readiness(services)
+
+    return Starlette(routes=[Route("/metrics", metrics), Route("/healthz", live), Route("/readyz", ready)])
+
+
+@asynccontextmanager
+async def serving(services: Services, host: str, port: int) -> AsyncIterator[int]:
+    """Serve it beside the service; the port. Raises OSError for one that is taken."""
+    listening = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    config = uvicorn.Config(
+        inward_app(services), access_log=False, server_header=False, log_config=None, lifespan="off"
+    )
+    server = _Quiet(config)
+    task = asyncio.create_task(server.serve([listening]))
+    try:
+        yield listening.getsockname()[1]
+    finally:
+        server.should_exit = True
+        await task
+
+
+class _Quiet(uvicorn.Server):
+    """Signals are for the service itself."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
