@@ -36,9 +36,6 @@ def environment(found: list[Object], container: Object) -> dict[str, str]:
     """What the container's program finds, with Secrets filled in."""
     maps = {each["metadata"]["name"]: each["data"] for each in of_kind(found, "ConfigMap")}
     values: dict[str, str] = {}
-    # The port of probes and metrics, by its agreed name, until the service has settings for metrics.
-    promised = {"C2D_METRICS__PORT"} - set(known_names())
-    assert not promised or not any(name.startswith("C2D_METRICS") for name in known_names())
     for source in container.get("envFrom", []):
         if "configMapRef" in source:
             values |= maps[source["configMapRef"]["name"]]
@@ -47,7 +44,7 @@ def environment(found: list[Object], container: Object) -> dict[str, str]:
     for each in container["env"]:
         assert each["name"] not in values, f"{each['name']} has two sources"
         values[each["name"]] = each["value"] if "value" in each else SECRETS[each["name"]]
-    return {name: value for name, value in values.items() if name not in promised}
+    return values
 
 
 def read(values: Object) -> Settings:
