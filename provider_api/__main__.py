@@ -11,6 +11,8 @@ from provider_api.http_protocol import BoundedProtocol
 from provider_api.logs import configure_logging
 from provider_api.settings import load_settings
 
+KEEP_ALIVE_SECONDS = 75  # longer than proxies in front keep idle connections, or they would use one that just closes
+
 
 def main() -> None:
     try:
@@ -26,6 +28,7 @@ def main() -> None:
         access_log=False,
         server_header=False,
         log_config=None,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=settings.server.shutdown_seconds,
     )
 

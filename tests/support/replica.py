@@ -24,6 +24,7 @@ import uvicorn
 
 from argo.client.errors import WorkflowExists, WorkflowNotFound
 from argo.client.records import Workflow
+from provider_api.__main__ import KEEP_ALIVE_SECONDS
 from provider_api.settings import StorageSettings
 from tests.support.chain import free_port
 from tests.support.processes import die_with_parent
@@ -80,30 +81,59 @@ def main(folder: str, port: str, url: str) -> None:
     world.publish()
     for _ in range(ORDERS):
         world.order()
-    uvicorn.run(world.app, host="127.0.0.1", port=int(port), access_log=False, log_config=None)
+    uvicorn.run(
+        world.app,
+        host="127.0.0.1",
+        port=int(port),
+        access_log=False,
+        log_config=None,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=world.settings.server.shutdown_seconds,
+    )
+
+
+class Replicas:
+    """Several processes on one database, which may be empty."""
+
+    def __init__(self, folder: Path, url: str, count: int) -> None:
+        self._folder, self._url = folder, url
+        self._ports = [free_port() for _ in range(count)]
+        self.addresses = [f"http://127.0.0.1:{port}" for port in self._ports]
+        self._processes = [self._start(number) for number in range(count)]  # at the same moment
+        for number in range(count):
+            _wait(self.addresses[number], self._processes[number])
+
+    def restart(self, number: int) -> int:
+        """As an orchestrator does it: asked to end, waited for, started again. Its exit code."""
+        code = self._end(number)
+        self._processes[number] = self._start(number)
+        _wait(self.addresses[number], self._processes[number])
+        return code
+
+    def end(self) -> None:
+        for process in self._processes:
+            process.terminate()
+        for process in self._processes:
+            process.wait(_START_SECONDS)
+
+    def _end(self, number: int) -> int:
+        self._processes[number].terminate()
+        return self._processes[number].wait(_START_SECONDS)
+
+    def _start(self, number: int) -> subprocess.Popen[bytes]:
+        place, port = str(self._folder / str(number)), str(self._ports[number])
+        command = [sys.executable, "-m", "tests.support.replica", place, port, self._url]
+        with (self._folder / f"replica-{number}.log").open("ab") as output:
+            return subprocess.Popen(command, stdout=output, stderr=output, preexec_fn=die_with_parent(signal.SIGTERM))
 
 
 @contextmanager
-def replicas(folder: Path, url: str, count: int = 3) -> Iterator[list[str]]:
-    """Their addresses; they start at the same moment, on a database that may be empty."""
-    ports = [free_port() for _ in range(count)]
-    processes = []
-    for number, port in enumerate(ports):
-        command = [sys.executable, "-m", "tests.support.replica", str(folder / str(number)), str(port), url]
-        with (folder / f"replica-{number}.log").open("wb") as output:
-            processes.append(
-                subprocess.Popen(command, stdout=output, stderr=output, preexec_fn=die_with_parent(signal.SIGTERM))
-            )
+def replicas(folder: Path, url: str, count: int = 3) -> Iterator[Replicas]:
+    running = Replicas(folder, url, count)
     try:
-        addresses = [f"http://127.0.0.1:{port}" for port in ports]
-        for address, process in zip(addresses, processes, strict=True):
-            _wait(address, process)
-        yield addresses
+        yield running
     finally:
-        for process in processes:
-            process.terminate()
-        for process in processes:
-            process.wait(_START_SECONDS)
+        running.end()
 
 
 def _wait(address: str, process: subprocess.Popen[bytes]) -> None:

@@ -33,7 +33,7 @@ def addresses(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
         server: Postgres = request.getfixturevalue("postgres")
         url = asyncio.run(server.create_database())
     with replicas(folder, url) as running:
-        yield running
+        yield running.addresses
 
 
 @pytest.fixture
