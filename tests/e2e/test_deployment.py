@@ -1,0 +1,149 @@
+"""A whole deployment, as a consumer and its operator see it. Against a cluster, or one machine (tests/e2e/conftest.py)."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ocean.ddo import DDO
+from tests.e2e.conftest import nothing_left
+from tests.support.deployed import ARGO, SERVICE, Deployed
+from tests.support.service import FREE, Buyer, raw_python
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
+
+SLEEPS = "import time\nprint('asleep', flush=True)\ntime.sleep(600)"
+PROBE = """
+import json, os, socket
+reached = []
+for name, host, port in [
+    ("names", "kubernetes.default.svc", 443), ("public", "1.1.1.1", 443), ("public names", "example.com", 443),
+    ("metadata", "169.254.169.254", 80), ("service", "c2d.c2d.svc", 8030), ("argo", "argo-server.argo.svc", 2746),
+]:
+    try:
+        socket.create_connection((host, port), timeout=3).close()
+        reached.append(name)
+    except OSError:
+        pass
+for path in ("/var/run/secrets/kubernetes.io/serviceaccount/token", "/c2d/keys/environment.key", "/c2d/store/store.json"):
+    if os.path.exists(path):
+        reached.append(path)
+for folder in ("inputs", "ddos", "transformations"):
+    try:
+        open(f"/data/{folder}/x", "w")
+        reached.append(f"write {folder}")
+    except OSError:
+        pass
+reached += [] if os.getuid() else ["root"]
+open(os.environ["OUTPUTS"] + "/reached", "w").write(json.dumps(reached))
+"""
+
+
+async def started(buyer: Buyer, dataset: DDO, code: str, entrypoint: str = "python $ALGO", minutes: float = 5) -> str:
+    ordered, algorithm = await buyer.order([dataset], raw_python(code, entrypoint), minutes=minutes)
+    job = await buyer.consumer.start(await buyer.consumer.start_request(FREE, ordered, algorithm))
+    return str(job["jobId"])
+
+
+async def reached(buyer: Buyer, deployed: Deployed, job_id: str, number: int) -> None:
+    async with asyncio.timeout(deployed.seconds):
+        while (job := await buyer.job(job_id)) is None or job["status"] < number:
+            assert job is None or job["dateFinished"] is None, job
+            await asyncio.sleep(0.2)
+
+
+def end(job: dict[str, Any]) -> tuple[Any, ...]:
+    return job["status"], job["reason"], job["exitCode"], job["stopreq"]
+
+
+async def test_a_job(deployed: Deployed, buyer: Buyer, dataset: DDO, tmp_path: Path) -> None:
+    code = "import os, pathlib\nfound = sorted(pathlib.Path(os.environ['INPUTS']).glob('*/0'))\n"
+    code += (
+        "print(found[0].read_text().splitlines()[0])\n(pathlib.Path(os.environ['OUTPUTS']) / 'done').write_text('yes')"
+    )
+    job = await buyer.finished(await started(buyer, dataset, code), deployed.seconds)
+    assert end(job) == (70, "completed", 0, 0)
+    assert await buyer.result(job, "done", tmp_path) == b"yes"
+    assert (await buyer.result(job, "algorithm.log", tmp_path)).startswith(b"day,mm")
+    kinds = [result["type"] for result in job["results"]]
+    assert kinds == ["output", "algorithmLog", "configrationLog", "publishLog"]
+    await nothing_left(deployed, job["jobId"])
+
+
+async def test_the_same_request_is_the_same_job(deployed: Deployed, buyer: Buyer, dataset: DDO) -> None:
+    ordered, algorithm = await buyer.order([dataset], raw_python("print('once')"))
+    request = await buyer.consumer.start_request(FREE, ordered, algorithm)
+    answers = await asyncio.gather(*(buyer.consumer.start(request) for _ in range(5)))
+    (job_id,) = {answer["jobId"] for answer in answers}
+    assert (await buyer.finished(job_id, deployed.seconds))["status"] == 70
+    assert (await buyer.consumer.start(request))["jobId"] == job_id
+
+
+async def test_an_algorithm_that_fails(deployed: Deployed, buyer: Buyer, dataset: DDO, tmp_path: Path) -> None:
+    job = await buyer.finished(await started(buyer, dataset, "print('oh'); exit(3)"), deployed.seconds)
+    assert end(job) == (41, "algorithm_failed", 3, 0)
+    assert await buyer.result(job, "algorithm.log", tmp_path) == b"oh\n"
+
+
+async def test_stop(deployed: Deployed, buyer: Buyer, dataset: DDO, tmp_path: Path) -> None:
+    job_id = await started(buyer, dataset, SLEEPS)
+    await reached(buyer, deployed, job_id, 40)
+    (answer,) = await buyer.consumer.stop(job_id)
+    assert answer["stopreq"] == 1
+    job = await buyer.finished(job_id, deployed.seconds)
+    assert (job["status"], job["reason"], job["stopreq"]) == (70, "stopped", 1)
+    assert await buyer.result(job, "algorithm.log", tmp_path) == b"asleep\n"
+    await nothing_left(deployed, job_id)
+
+
+async def test_delete_of_a_running_job(deployed: Deployed, buyer: Buyer, dataset: DDO) -> None:
+    job_id = await started(buyer, dataset, SLEEPS)
+    await reached(buyer, deployed, job_id, 40)
+    (deleted,) = await buyer.consumer.delete(job_id)
+    assert deleted["removed"] == 1
+    assert await buyer.consumer.status(job_id) == []
+    await nothing_left(deployed, job_id)
+
+
+async def test_the_paid_time_ends_a_job(deployed: Deployed, buyer: Buyer, dataset: DDO, tmp_path: Path) -> None:
+    """What was written until then is delivered."""
+    minutes = 0.15 if deployed.machine is not None else 2
+    entrypoint = "echo kept > $OUTPUTS/early; sleep 600"
+    job_id = await started(buyer, dataset, "# all is in the entrypoint", entrypoint, minutes)
+    job = await buyer.finished(job_id, deployed.seconds)
+    assert (job["status"], job["reason"], job["stopreq"]) == (70, "time_limit", 2)
+    assert await buyer.result(job, "early", tmp_path) == b"kept\n"
+
+
+async def test_an_algorithm_reaches_nothing(deployed: Deployed, buyer: Buyer, dataset: DDO, tmp_path: Path) -> None:
+    """(On one machine more is tried: tests/integration/service/test_isolation.py.)"""
+    job = await buyer.finished(await started(buyer, dataset, PROBE), deployed.seconds)
+    assert end(job) == (70, "completed", 0, 0)
+    assert json.loads(await buyer.result(job, "reached", tmp_path)) == []
+
+
+@pytest.mark.parametrize("parts", [("api",), ("argo",), ("api", "argo")])
+async def test_killed_in_the_middle(
+    deployed: Deployed, buyer: Buyer, dataset: DDO, tmp_path: Path, parts: tuple[Any, ...]
+) -> None:
+    """The service, Argo's controller, or both: the job goes on and ends once."""
+    seconds = 5 if deployed.machine is not None else 30
+    code = f"import os, time\nopen(os.environ['OUTPUTS'] + '/runs', 'a').write('ran ')\ntime.sleep({seconds})"
+    job_id = await started(buyer, dataset, code)
+    await reached(buyer, deployed, job_id, 40)
+    if deployed.machine is not None:
+        deployed.machine.kill(*parts)
+    elif deployed.cluster is not None:
+        places = {"api": (SERVICE, "app.kubernetes.io/name=compute-to-data"), "argo": (ARGO, "app=workflow-controller")}
+        for part in parts:
+            assert await asyncio.to_thread(deployed.cluster.kill, *places[part])
+    else:
+        pytest.skip("no cluster is named: KUBECONFIG")
+    job = await buyer.finished(job_id, deployed.seconds)
+    assert end(job) == (70, "completed", 0, 0)
+    assert await buyer.result(job, "runs", tmp_path) == b"ran "
+    await nothing_left(deployed, job_id)
