@@ -1,0 +1,250 @@
+"""Facts about what the service itself talks to. None of these checks needs a cluster; some leave a trace for a moment."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Mapping, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from nacl.public import PrivateKey
+from obstore.exceptions import BaseError
+from sqlalchemy import Connection
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from argo.client import ArgoClient
+from argo.client.errors import ArgoError
+from argo.client.records import FIRST_SERVER
+from ocean.chain.errors import ChainUnavailable
+from ocean.chain.network import NetworkMisconfigured, read_address_file
+from ocean.chain.rpc import Rpc
+from pods.store import (
+    ResultMissing,
+    Store,
+    StoreInvalid,
+    StoreUnavailable,
+    cause_of,
+    delete_job,
+    key_for,
+    open_store,
+    put_object,
+    stream_object,
+)
+from provider_api.doctor.checks.threads import in_thread
+from provider_api.doctor.judging import chains, service, versions
+from provider_api.doctor.lines import Line
+from provider_api.doctor.run import Check
+from provider_api.doctor.surroundings import NotCheckable, Surroundings
+from provider_api.keys import KeyMissing, load_keys
+from provider_api.settings import ArgoSettings, ChainSettings
+from provider_api.storage import migrations
+from provider_api.storage.database import Database, StorageUnavailable
+from workflow_templates import names
+
+_NOTHING_RUNS = "the settings name none, and nothing has been started in the data folder"
+
+
+async def _key(around: Surroundings) -> Sequence[Line]:
+    given = around.settings.provider
+    if given.key is None and given.key_file is None:
+        raise NotCheckable("the settings name none (`c2d serve` makes its own)")
+    try:
+        return [service.KEY.ok(f"of {load_keys(given).address}")]
+    except KeyMissing as exc:
+        return [service.KEY.failure(str(exc))]
+
+
+# --- Argo Server -----------------------------------------------------------------------------------------------------
+
+
+async def _argo(around: Surroundings) -> Sequence[Line]:
+    settings = around.settings
+    if "argo" not in settings.model_fields_set and not settings.argo_servers:
+        raise NotCheckable("the settings name none (`c2d serve` starts its own)")
+    lines = []
+    for number, each in {FIRST_SERVER: settings.argo, **settings.argo_servers}.items():
+        lines += await _argo_server(number if settings.argo_servers else "", each, around.options.limit_seconds)
+    return lines
+
+
+async def _argo_server(subject: str, settings: ArgoSettings, limit_seconds: float) -> list[Line]:
+    """It is asked for its version first, which it tells everybody, so that the two lines say different things."""
+    token = settings.token.get_secret_value() if settings.token is not None else settings.token_file
+    timeout = min(settings.timeout_seconds, limit_seconds / 2)
+    async with ArgoClient(
+        settings.url, settings.namespace, token, verify=settings.verify, timeout_seconds=timeout, calls_at_once=2
+    ) as client:
+        try:
+            version = versions.judge_argo(await client.version(), subject)
+        except ArgoError:
+            version = versions.ARGO.not_checked("it did not tell", subject)
+        try:
+            templates = await client.templates()
+            jobs = await client.count({names.ENVIRONMENT: templates[0].name if templates else "none"})
+        except ArgoError as exc:
+            return [service.judge_argo_error(subject, exc), version]
+    found = f"{len(templates)} environments, {jobs} jobs in the first" if templates else "no environments"
+    return [service.ARGO_SERVER.ok(found, subject), version]
+
+
+# --- database --------------------------------------------------------------------------------------------------------
+
+
+async def _database(around: Surroundings) -> Sequence[Line]:
+    url = around.settings.storage_url()
+    try:
+        address = make_url(url)
+    except ArgumentError:
+        return _no_database("the address is none that SQLAlchemy understands")
+    if address.get_backend_name() == "sqlite" and not Path(address.database or "").is_file():
+        if around.settings.storage.url is None:
+            raise NotCheckable(_NOTHING_RUNS)
+        return _no_database("there is no such file")
+    database = Database(url)
+    try:
+        async with database.read() as connection:
+            current = await connection.run_sync(_revision)
+    except StorageUnavailable as exc:
+        return _no_database(f"no answer ({exc.reason})")
+    finally:
+        await database.close()
+    head, known = _revisions()
+    return [service.DATABASE.ok(address.get_backend_name()), service.judge_migrations(current, head, known)]
+
+
+def _no_database(found: str) -> list[Line]:
+    return [service.DATABASE.failure(found), service.MIGRATIONS.not_checked("there is no database to look at")]
+
+
+def _revision(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def _revisions() -> tuple[str, frozenset[str]]:
+    """The newest of this release, and all."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    scripts = ScriptDirectory.from_config(config)
+    return str(scripts.get_current_head()), frozenset(script.revision for script in scripts.walk_revisions())
+
+
+# --- result store ----------------------------------------------------------------------------------------------------
+
+
+async def _store(around: Surroundings) -> Sequence[Line]:
+    settings = around.settings
+    url, options = settings.results_url(), settings.results.options
+    parts = urlsplit(url)
+    if parts.scheme == "file" and not Path(unquote(parts.path)).is_dir():  # (opening a folder makes it)
+        if settings.results.url is None:
+            raise NotCheckable(_NOTHING_RUNS)
+        return [service.STORE.failure("there is no such folder")]
+    key = PrivateKey.generate()  # to seal with where the store is public: nobody needs what is written here
+    try:
+        store = open_store(
+            url,
+            {name: value.get_secret_value() for name, value in options.items()},
+            retry_timeout_seconds=around.options.limit_seconds / 4,
+            seal_for=key.public_key,
+            key=key,
+        )
+    except StoreInvalid as exc:
+        return [service.STORE.failure(str(exc))]
+    found = await _try_store(store, f"doctor-{secrets.token_hex(8)}")
+    where = parts.scheme
+    return [service.STORE.failure(found, where) if found else service.STORE.ok("written, read, deleted", where)]
+
+
+async def _try_store(store: Store, folder: str) -> str:
+    """What went wrong, or "". The object is deleted whatever happened."""
+    content = secrets.token_bytes(64)
+    try:
+        key = key_for(store, folder, b"outputs/probe")
+        try:
+            await in_thread(lambda: put_object(store, key, [content], most=len(content)))
+        except (BaseError, OSError) as exc:
+            return f"not writable ({cause_of(exc)})"
+        found = b"".join([piece async for piece in stream_object(store, key)])
+        if found != content:
+            return "something else is read than was written"
+    except (StoreUnavailable, ResultMissing) as exc:
+        return f"not readable ({exc})"
+    finally:
+        problem = await _clean(store, folder)
+    return problem
+
+
+async def _clean(store: Store, folder: str) -> str:
+    try:
+        await delete_job(store, folder)
+    except StoreUnavailable as exc:
+        return f"not deletable ({exc.cause}); {folder} is left in it"
+    return ""
+
+
+# --- chains ----------------------------------------------------------------------------------------------------------
+
+
+async def _chains(around: Surroundings) -> Sequence[Line]:
+    if not around.settings.chains:
+        raise NotCheckable("the settings name none (`c2d serve` starts a development chain)")
+    lines: list[Line] = []
+    for settings in around.settings.chains:
+        subject = urlsplit(settings.url).hostname or "?"  # no more of it: nodes' addresses carry keys
+        try:
+            facts = await _ask_node(settings, subject, around.options.limit_seconds / 2)
+        except ChainUnavailable as exc:
+            lines.append(chains.CHAIN.failure(f"no usable answer ({exc.reason})", subject))
+            lines += [
+                item.not_checked("its node does not answer", subject) for item in (chains.HEAD, chains.CLOCK_CHAIN)
+            ]
+            continue
+        lines += [
+            chains.judge_chain(facts),
+            chains.judge_head(facts, around.options.head_age_seconds),
+            chains.judge_chain_clock(facts, around.options.clock_seconds),
+        ]
+    return lines
+
+
+async def _ask_node(settings: ChainSettings, subject: str, timeout_seconds: float) -> chains.ChainFacts:
+    """Raises ChainUnavailable."""
+    rpc = Rpc(settings.url, chain_id=settings.chain_id or 0, timeout_seconds=timeout_seconds)
+    try:
+        chain_id = int(await rpc.call("eth_chainId"), 16)
+        block: Mapping[str, Any] = await rpc.call("eth_getBlockByNumber", "latest", False)
+        number, moment = int(block["number"], 16), int(block["timestamp"], 16)
+    except (TypeError, ValueError, KeyError) as exc:
+        raise ChainUnavailable(rpc.chain_id, "an answer could not be read") from exc
+    finally:
+        await rpc.disconnect()
+    return chains.ChainFacts(
+        subject, chain_id, settings.chain_id, _contracts(settings, chain_id), number, moment, time.time()
+    )
+
+
+def _contracts(settings: ChainSettings, chain_id: int) -> str:
+    """What is wrong with the address file, or ""."""
+    distributed = metadata.distribution("ocean-contracts").locate_file("addresses/address.json")
+    try:
+        entry = read_address_file(settings.address_file or Path(str(distributed)), chain_id)
+    except NetworkMisconfigured as exc:
+        return str(exc)
+    missing = {"Ocean", "ERC721Factory"} - entry.keys()
+    return f"the address file lacks {', '.join(sorted(missing))} for chain {chain_id}" if missing else ""
+
+
+CHECKS = (
+    Check((service.KEY,), _key),
+    Check((service.ARGO_SERVER, versions.ARGO), _argo),
+    Check((service.DATABASE, service.MIGRATIONS), _database),
+    Check((service.STORE,), _store),
+    Check((chains.CHAIN, chains.HEAD, chains.CLOCK_CHAIN), _chains),
+)
