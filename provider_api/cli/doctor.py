@@ -30,7 +30,7 @@ def examine(
     errors = Console(stderr=True)
     _quiet()
     try:
-        settings = load_settings(**({} if data is None else {"data_folder": data}))
+        settings = load_settings() if data is None else load_settings(data_folder=data)
         around = Surroundings(settings, options, *_cluster(settings, options, kubeconfig, context))
         lines = asyncio.run(_until_ended(around))
     except (UnknownSetting, ValidationError, NoCluster) as trouble:

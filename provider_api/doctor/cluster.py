@@ -1,7 +1,7 @@
 """The cluster as the doctor reads it: Kubernetes' own JSON, through the kubernetes client. Blocking.
 
 A missing object is None. What this identity may not read is Forbidden, a server that does not answer NoAnswer; other
-refusals rise as the client's ApiException. Nothing is repeated.
+answers that are no success Refused. Nothing is repeated.
 """
 
 from __future__ import annotations
@@ -39,6 +39,14 @@ class NoAnswer(Exception):
     """The API server cannot be reached, is not trusted, or does not know who we are."""
 
 
+class Refused(Exception):
+    """Any other answer that is no success."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"the API server answered {status}")
+        self.status = status
+
+
 @dataclass(frozen=True, slots=True)
 class Right:
     """`resource` may name a subresource: pods/log. `namespace` "": of the whole cluster."""
@@ -57,9 +65,10 @@ def open_cluster(kubeconfig: Path | None, context: str | None, timeout_seconds: 
     configuration = kubernetes.client.Configuration()
     configuration.retries = urllib3.Retry(0, redirect=0)
     asked_for = kubeconfig is not None or context is not None
+    config: Any = kubernetes.config  # (has no types)
     try:
         try:
-            kubernetes.config.load_kube_config(
+            config.load_kube_config(
                 None if kubeconfig is None else str(kubeconfig),
                 context,
                 client_configuration=configuration,
@@ -68,7 +77,7 @@ def open_cluster(kubeconfig: Path | None, context: str | None, timeout_seconds: 
         except kubernetes.config.ConfigException:
             if asked_for:
                 raise
-            kubernetes.config.load_incluster_config(client_configuration=configuration)
+            config.load_incluster_config(client_configuration=configuration)
     except Exception as exc:  # noqa: BLE001  (whatever is wrong with such a file; its text may hold secrets)
         if asked_for:
             raise NoCluster(f"the kubeconfig cannot be used ({type(exc).__name__})", asked_for=True) from None
@@ -84,6 +93,7 @@ class Cluster:
         self._core = kubernetes.client.CoreV1Api(self._api)
         self._custom = kubernetes.client.CustomObjectsApi(self._api)
         self._reviews_refused = False
+        self._acting: dict[str, Any] = {}
 
     # --- the server --------------------------------------------------------------------------------------------------
 
@@ -126,6 +136,12 @@ class Cluster:
     def network_policies(self, namespace: str) -> Sequence[Json]:
         return self._list(kubernetes.client.NetworkingV1Api(self._api).list_namespaced_network_policy, namespace)
 
+    def admission_policies(self) -> tuple[Sequence[Json], Sequence[Json]]:
+        """ValidatingAdmissionPolicies, and their bindings."""
+        api = kubernetes.client.AdmissionregistrationV1Api(self._api)
+        bindings = self._list(api.list_validating_admission_policy_binding)
+        return self._list(api.list_validating_admission_policy), bindings
+
     def storage_classes(self) -> Sequence[Json]:
         return self._list(kubernetes.client.StorageV1Api(self._api).list_storage_class)
 
@@ -158,12 +174,17 @@ class Cluster:
                 return _allowed(self._call(api.create_subject_access_review, {"spec": spec}))
             except Forbidden:
                 self._reviews_refused = True
-        acting = kubernetes.client.ApiClient(self._configuration)
-        acting.set_default_header("Impersonate-User", user)
         try:
-            return self._self_review(acting, right)
+            return self._self_review(self._acting_as(user), right)
         except Forbidden:
             return None
+
+    def _acting_as(self, user: str) -> Any:
+        if user not in self._acting:
+            client: Any = kubernetes.client.ApiClient(self._configuration)
+            client.set_default_header("Impersonate-User", user)
+            self._acting[user] = client
+        return self._acting[user]
 
     def _self_review(self, client: Any, right: Right) -> bool:
         api = kubernetes.client.AuthorizationV1Api(client)
@@ -171,7 +192,7 @@ class Cluster:
             self._call(api.create_self_subject_access_review, {"spec": {"resourceAttributes": _attributes(right)}})
         )
 
-    # --- jobs of the probe ---------------------------------------------------------------------------------------------
+    # --- jobs of the probe -------------------------------------------------------------------------------------------
 
     def create_job(self, namespace: str, manifest: Json) -> None:
         self._call(kubernetes.client.BatchV1Api(self._api).create_namespaced_job, namespace, manifest)
@@ -193,7 +214,7 @@ class Cluster:
     def _find(self, method: Callable[..., Any], *args: Any, **more: Any) -> Json | None:
         try:
             return self._call(method, *args, **more)
-        except ApiException as exc:
+        except Refused as exc:
             if exc.status == 404:
                 return None
             raise
@@ -203,7 +224,7 @@ class Cluster:
         return document if isinstance(document, dict) else {}
 
     def _answer(self, method: Callable[..., Any], *args: Any, **more: Any) -> Any:
-        """Raises Forbidden, NoAnswer, ApiException."""
+        """Raises Forbidden, NoAnswer, Refused."""
         try:
             answer = method(*args, _preload_content=False, _request_timeout=self._timeouts, **more)
             answer.read()
@@ -211,19 +232,18 @@ class Cluster:
             cause = getattr(exc, "reason", None) or exc
             raise NoAnswer(f"the API server does not answer ({type(cause).__name__})") from None
         except ApiException as exc:
-            _translate(exc.status, exc.body)
-            raise
+            raise _refusal(int(exc.status or 0), exc.body) from None
         if not 200 <= answer.status < 300:
-            _translate(answer.status, answer.data)
-            raise ApiException(status=answer.status, reason="refused")
+            raise _refusal(answer.status, answer.data)
         return answer
 
 
-def _translate(status: int | None, body: str | bytes | None) -> None:
+def _refusal(status: int, body: str | bytes | None) -> Forbidden | NoAnswer | Refused:
     if status == 401:
-        raise NoAnswer("the API server does not accept this identity")
+        return NoAnswer("the API server does not accept this identity")
     if status == 403:
-        raise Forbidden(f"this identity may not: {_message(body)}")
+        return Forbidden(f"this identity may not: {_message(body)}")
+    return Refused(status)
 
 
 def _message(body: str | bytes | None) -> str:

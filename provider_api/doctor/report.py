@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
+from itertools import groupby
 from typing import Final
 
 from rich.console import Console
@@ -36,8 +37,14 @@ def show(lines: Sequence[Line], console: Console) -> None:
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     for _ in range(3):
         table.add_column(overflow="fold")
-    for line in lines:
+    for alike in _alike(lines):
+        line = alike[0]
         mark, colour = _MARKS[line.level]
+        if len(alike) > 1:
+            table.add_row(
+                Text(mark, style=colour), Text(", ".join(dict.fromkeys(a.name for a in alike))), Text(line.found)
+            )
+            continue
         what = f"{line.what}: {line.subject}" if line.subject else line.what
         found = Text(line.found)
         if line.level in (Level.WARNING, Level.FAILURE):
@@ -48,6 +55,15 @@ def show(lines: Sequence[Line], console: Console) -> None:
         table.add_row(Text(mark, style=colour), Text(what).append("\n").append(name), found)
     console.print(table)
     console.print(_summary(lines), highlight=False)
+
+
+def _alike(lines: Sequence[Line]) -> list[list[Line]]:
+    """Lines that follow each other and were not checked for the same reason go together."""
+
+    def reason(line: Line) -> object:
+        return line.found if line.level is Level.NOT_CHECKED else object()
+
+    return [list(group) for _, group in groupby(lines, key=reason)]
 
 
 def _counts(lines: Sequence[Line]) -> dict[Level, int]:

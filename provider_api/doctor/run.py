@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from provider_api.doctor.cluster import Forbidden, NoAnswer
+from provider_api.doctor.cluster import Forbidden, NoAnswer, Refused
 from provider_api.doctor.lines import Item, Line
 from provider_api.doctor.surroundings import NotCheckable, Surroundings
 
@@ -20,6 +20,7 @@ class Check:
     items: tuple[Item, ...]
     gather: Gather
     own_limit: Callable[[Surroundings], float] | None = None
+    speaks_for_cluster: bool = False  # a failure when the API server does not answer; all others are not checked then
 
     def limit_seconds(self, around: Surroundings) -> float:
         return self.own_limit(around) if self.own_limit else around.options.limit_seconds
@@ -42,7 +43,12 @@ async def _run(check: Check, around: Surroundings) -> Sequence[Line]:
         mend = "run the doctor with an identity that may, for example an administrator's kubeconfig"
         return [item.not_checked(str(exc), mend=mend) for item in check.items]
     except NoAnswer as exc:
-        return [item.failure(str(exc), mend="see to it that the API server can be reached") for item in check.items]
+        if not check.speaks_for_cluster:
+            return [item.not_checked(str(exc)) for item in check.items]
+        mend = "see to it that the API server can be reached and accepts you; `kubectl version` must work"
+        return [item.failure(str(exc), mend=mend) for item in check.items]
+    except Refused as exc:
+        return [item.failure(str(exc), mend="see the API server's log") for item in check.items]
     except TimeoutError:
         return [item.failure(f"nothing known after {limit:g} s") for item in check.items]
     except Exception as exc:  # noqa: BLE001  (its type alone: texts of strange errors may name secrets)

@@ -8,7 +8,7 @@ from functools import partial
 
 from provider_api.doctor.checks.threads import in_thread
 from provider_api.doctor.cluster import Cluster, Right
-from provider_api.doctor.judging import chains, controller, namespaces, networks, rights, versions
+from provider_api.doctor.judging import admission, chains, controller, namespaces, networks, rights, versions
 from provider_api.doctor.lines import Line
 from provider_api.doctor.run import Check
 from provider_api.doctor.surroundings import (
@@ -115,12 +115,17 @@ def _ask(
     return {right: cluster.may_we(right) if ourselves else cluster.may(namespace, account, right) for right in asked}
 
 
+async def _admission(around: Surroundings) -> Sequence[Line]:
+    policies, bindings = await in_thread(around.require_cluster().admission_policies)
+    return [admission.judge_policies(policies, bindings)]
+
+
 async def _policies(around: Surroundings) -> Sequence[Line]:
     return [networks.judge_policies(await in_thread(around.require_cluster().network_policies, around.jobs))]
 
 
 CHECKS = (
-    Check((versions.KUBERNETES,), _version),
+    Check((versions.KUBERNETES,), _version, speaks_for_cluster=True),
     Check((versions.CRDS,), _kinds),
     Check(
         (
@@ -137,6 +142,7 @@ CHECKS = (
     Check((namespaces.ACCOUNTS,), _accounts),
     Check((namespaces.EXECUTOR_TOKEN,), _executor_token),
     Check((rights.NEEDED, rights.FORBIDDEN), _rights),
+    Check((admission.POLICY,), _admission),
     Check((networks.POLICIES,), _policies),
     Check((chains.CLOCK_CLUSTER,), _clock),
 )

@@ -45,9 +45,8 @@ async def _secrets(around: Surroundings) -> Sequence[Line]:
             if name not in seen:
                 seen.add(name)
                 secret = await in_thread(cluster.secret, around.jobs, name)
-                lines.append(
-                    judging.judge_secret(name, None if secret is None else set(secret.get("data") or ()), wanted)
-                )
+                files = None if secret is None else set(secret.get("data") or ())
+                lines.append(judging.judge_secret(name, files, wanted))
     return lines
 
 

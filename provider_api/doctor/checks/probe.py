@@ -13,18 +13,19 @@ from typing import Any, Final
 
 from provider_api.doctor.checks.environments import templates_of
 from provider_api.doctor.checks.threads import in_thread
-from provider_api.doctor.cluster import Cluster
+from provider_api.doctor.cluster import Cluster, Forbidden, Refused
 from provider_api.doctor.judging import networks
-from provider_api.doctor.lines import Line
+from provider_api.doctor.lines import Line, listed
 from provider_api.doctor.run import Check
-from provider_api.doctor.surroundings import RUNNER, NotCheckable, Surroundings
+from provider_api.doctor.surroundings import RUNNER, NotCheckable, Options, Surroundings
 from workflow_templates import names
 
 _TRY_SECONDS: Final = 5  # for one connection
 _POLL_SECONDS: Final = 1.0
 _CLEAN_SECONDS: Final = 15.0
+_LABELS: Final = (networks.ALGORITHM, networks.CONTROL)
 
-# Runs in the pod. Where the cluster's DNS is stands in its own resolv.conf; what it finds is its last message.
+# Runs in the pod, with two words: what to reach, where to leave its message. Where the cluster's DNS is stands in its own resolv.conf; the message is its status.
 PROGRAM: Final = f"""
 import json, socket, sys
 def reached(host, port):
@@ -38,7 +39,7 @@ servers = [line[1] for line in words if len(line) > 1 and line[0] == "nameserver
 host, _, port = sys.argv[1].rpartition(":")
 found = {{"outside": reached(host.strip("[]"), int(port))}}
 found["dns"] = reached(servers[0], 53) if servers else None
-open("/dev/termination-log", "w").write(json.dumps(found))
+open(sys.argv[2], "w").write(json.dumps(found))
 """
 
 
@@ -49,11 +50,16 @@ async def _enforced(around: Surroundings) -> Sequence[Line]:
     image = around.options.probe_image or _step_image(await templates_of(around) or ())
     if not image:
         raise NotCheckable("there is no environment that names an image; give one with --probe-image")
-    waits = around.options.probe_seconds
-    algorithm, control = await asyncio.gather(
-        *(_try(cluster, around, image, labels, waits) for labels in (networks.ALGORITHM, networks.CONTROL))
-    )
-    return [networks.judge_enforcement(algorithm, control)]
+    pods = [_Probe(cluster, around.jobs, image, labels, around.options) for labels in _LABELS]
+    outcomes = await asyncio.gather(*(pod.run() for pod in pods), return_exceptions=True)
+    failures = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
+    if left := [pod.name for pod in pods if not pod.gone]:
+        reason = f"could not be deleted: Jobs {listed(left)}"
+        return [networks.ENFORCED.failure(reason, mend="delete them; Kubernetes does so itself a little later")]
+    for failure in failures:
+        raise failure
+    algorithm, control = pods
+    return [networks.judge_enforcement(algorithm.told, control.told, algorithm.seen)]
 
 
 def _step_image(templates: Sequence[Mapping[str, Any]]) -> str:
@@ -62,31 +68,58 @@ def _step_image(templates: Sequence[Mapping[str, Any]]) -> str:
     return str(next((image for image in images if image), ""))
 
 
-async def _try(
-    cluster: Cluster, around: Surroundings, image: str, labels: Mapping[str, str], waits: float
-) -> networks.Reached | None:
-    name = f"c2d-doctor-{secrets.token_hex(4)}"
-    try:
-        await in_thread(cluster.create_job, around.jobs, _manifest(name, image, labels, around.options))
-        deadline = asyncio.get_running_loop().time() + waits
-        while asyncio.get_running_loop().time() < deadline:
-            for pod in await in_thread(cluster.pods_of_job, around.jobs, name):
-                if (told := _told(pod)) is not None:
-                    return told
-            await asyncio.sleep(_POLL_SECONDS)
-        return None
-    finally:
-        await _delete(cluster, around.jobs, name)
+class _Probe:
+    """One Job. `told`: what its pod could reach, None for nothing heard; `seen`: how it stood when last looked at."""
+
+    def __init__(
+        self, cluster: Cluster, namespace: str, image: str, labels: Mapping[str, str], options: Options
+    ) -> None:
+        self._cluster, self._namespace, self._options = cluster, namespace, options
+        self.name = f"c2d-doctor-{secrets.token_hex(4)}"
+        self._manifest = _manifest(self.name, image, labels, options)
+        self.told: networks.Reached | None = None
+        self.seen = "no pod was made"
+        self.gone = True
+
+    async def run(self) -> None:
+        """Raises Forbidden, NoAnswer, Refused; `gone` is false when the Job could not be deleted."""
+        self.gone = False
+        creating = asyncio.ensure_future(in_thread(self._cluster.create_job, self._namespace, self._manifest))
+        try:
+            await asyncio.shield(creating)
+            await self._watch()
+        finally:
+            cleaning = asyncio.ensure_future(self._clean(creating))
+            try:
+                await asyncio.shield(cleaning)
+            except asyncio.CancelledError:  # once more, as when Ctrl-C follows a time limit: still clean up
+                await asyncio.wait({cleaning}, timeout=_CLEAN_SECONDS)
+                raise
+
+    async def _watch(self) -> None:
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._options.probe_seconds
+        while self.told is None and loop.time() < deadline:
+            for pod in await in_thread(self._cluster.pods_of_job, self._namespace, self.name):
+                self.told, self.seen = _told(pod), _state(pod)
+            if self.told is None:
+                await asyncio.sleep(_POLL_SECONDS)
+
+    async def _clean(self, creating: asyncio.Future[None]) -> None:
+        """A creation that is under way is waited for: otherwise it would come after the deletion."""
+        await asyncio.wait({creating}, timeout=_CLEAN_SECONDS)
+        if creating.done() and isinstance(creating.exception(), Forbidden | Refused):
+            self.gone = True  # it never was
+            return
+        await in_thread(self._cluster.delete_job, self._namespace, self.name)
+        self.gone = True
 
 
-async def _delete(cluster: Cluster, namespace: str, name: str) -> None:
-    """Also when the doctor is being ended; then the end waits for it."""
-    deleting = asyncio.ensure_future(in_thread(cluster.delete_job, namespace, name))
-    try:
-        await asyncio.shield(deleting)
-    except asyncio.CancelledError:
-        await asyncio.wait({deleting}, timeout=_CLEAN_SECONDS)
-        raise
+def _state(pod: Mapping[str, Any]) -> str:
+    """Its phase, and what a container waits for."""
+    status = pod.get("status") or {}
+    waiting = [(each.get("state") or {}).get("waiting") or {} for each in status.get("containerStatuses") or ()]
+    return " ".join([str(status.get("phase") or "Pending"), *(str(w["reason"]) for w in waiting if w.get("reason"))])
 
 
 def _told(pod: Mapping[str, Any]) -> networks.Reached | None:
@@ -100,13 +133,13 @@ def _told(pod: Mapping[str, Any]) -> networks.Reached | None:
     return None
 
 
-def _manifest(name: str, image: str, labels: Mapping[str, str], options: Any) -> dict[str, Any]:
+def _manifest(name: str, image: str, labels: Mapping[str, str], options: Options) -> dict[str, Any]:
     """As hardened as a step of a job, without volumes; passes Pod Security `restricted` and quotas."""
     container = {
         "name": "main",
         "image": image,
         "imagePullPolicy": "IfNotPresent",
-        "command": ["python", "-c", PROGRAM, options.probe_target],
+        "command": ["python", "-c", PROGRAM, options.probe_target, "/dev/termination-log"],
         "resources": {"requests": _SIZE, "limits": _SIZE},
         "securityContext": {
             "allowPrivilegeEscalation": False,

@@ -1,7 +1,9 @@
-"""Facts about what the service itself talks to. None of these checks needs a cluster; some leave a trace for a moment."""
+"""Facts about what the service itself talks to. No check here needs a cluster."""
 
 from __future__ import annotations
 
+import asyncio
+import os
 import secrets
 import time
 from collections.abc import Mapping, Sequence
@@ -48,6 +50,7 @@ from provider_api.storage import migrations
 from provider_api.storage.database import Database, StorageUnavailable
 from workflow_templates import names
 
+_CLEAN_SECONDS = 10.0
 _NOTHING_RUNS = "the settings name none, and nothing has been started in the data folder"
 
 
@@ -68,16 +71,20 @@ async def _argo(around: Surroundings) -> Sequence[Line]:
     settings = around.settings
     if "argo" not in settings.model_fields_set and not settings.argo_servers:
         raise NotCheckable("the settings name none (`c2d serve` starts its own)")
-    lines = []
-    for number, each in {FIRST_SERVER: settings.argo, **settings.argo_servers}.items():
-        lines += await _argo_server(number if settings.argo_servers else "", each, around.options.limit_seconds)
-    return lines
+    several = bool(settings.argo_servers)
+    found = await asyncio.gather(
+        *(
+            _argo_server(number if several else "", each, around.options.limit_seconds)
+            for number, each in {FIRST_SERVER: settings.argo, **settings.argo_servers}.items()
+        )
+    )
+    return [line for lines in found for line in lines]
 
 
 async def _argo_server(subject: str, settings: ArgoSettings, limit_seconds: float) -> list[Line]:
     """It is asked for its version first, which it tells everybody, so that the two lines say different things."""
     token = settings.token.get_secret_value() if settings.token is not None else settings.token_file
-    timeout = min(settings.timeout_seconds, limit_seconds / 2)
+    timeout = min(settings.timeout_seconds, limit_seconds / 4)  # of each request
     async with ArgoClient(
         settings.url, settings.namespace, token, verify=settings.verify, timeout_seconds=timeout, calls_at_once=2
     ) as client:
@@ -103,7 +110,7 @@ async def _database(around: Surroundings) -> Sequence[Line]:
         address = make_url(url)
     except ArgumentError:
         return _no_database("the address is none that SQLAlchemy understands")
-    if address.get_backend_name() == "sqlite" and not Path(address.database or "").is_file():
+    if address.get_backend_name() == "sqlite" and not await in_thread(os.path.isfile, address.database or ""):
         if around.settings.storage.url is None:
             raise NotCheckable(_NOTHING_RUNS)
         return _no_database("there is no such file")
@@ -142,7 +149,9 @@ async def _store(around: Surroundings) -> Sequence[Line]:
     settings = around.settings
     url, options = settings.results_url(), settings.results.options
     parts = urlsplit(url)
-    if parts.scheme == "file" and not Path(unquote(parts.path)).is_dir():  # (opening a folder makes it)
+    if parts.scheme == "file" and not await in_thread(
+        os.path.isdir, unquote(parts.path)
+    ):  # (opening a folder makes it)
         if settings.results.url is None:
             raise NotCheckable(_NOTHING_RUNS)
         return [service.STORE.failure("there is no such folder")]
@@ -183,9 +192,11 @@ async def _try_store(store: Store, folder: str) -> str:
 
 async def _clean(store: Store, folder: str) -> str:
     try:
-        await delete_job(store, folder)
-    except StoreUnavailable as exc:
-        return f"not deletable ({exc.cause}); {folder} is left in it"
+        async with asyncio.timeout(_CLEAN_SECONDS):
+            await delete_job(store, folder)
+    except (StoreUnavailable, TimeoutError) as exc:
+        cause = exc.cause if isinstance(exc, StoreUnavailable) else "no answer"
+        return f"not deletable ({cause}); {folder} may be left in it"
     return ""
 
 
@@ -195,23 +206,23 @@ async def _clean(store: Store, folder: str) -> str:
 async def _chains(around: Surroundings) -> Sequence[Line]:
     if not around.settings.chains:
         raise NotCheckable("the settings name none (`c2d serve` starts a development chain)")
-    lines: list[Line] = []
-    for settings in around.settings.chains:
-        subject = urlsplit(settings.url).hostname or "?"  # no more of it: nodes' addresses carry keys
-        try:
-            facts = await _ask_node(settings, subject, around.options.limit_seconds / 2)
-        except ChainUnavailable as exc:
-            lines.append(chains.CHAIN.failure(f"no usable answer ({exc.reason})", subject))
-            lines += [
-                item.not_checked("its node does not answer", subject) for item in (chains.HEAD, chains.CLOCK_CHAIN)
-            ]
-            continue
-        lines += [
-            chains.judge_chain(facts),
-            chains.judge_head(facts, around.options.head_age_seconds),
-            chains.judge_chain_clock(facts, around.options.clock_seconds),
-        ]
-    return lines
+    found = await asyncio.gather(*(_chain(settings, around) for settings in around.settings.chains))
+    return [line for lines in found for line in lines]
+
+
+async def _chain(settings: ChainSettings, around: Surroundings) -> list[Line]:
+    host = urlsplit(settings.url).hostname or "?"  # no more of it: nodes' addresses carry keys
+    subject = f"{settings.chain_id or 'any'} at {host}"
+    try:
+        facts = await _ask_node(settings, subject, around.options.limit_seconds / 3)
+    except ChainUnavailable as exc:
+        away = [item.not_checked("its node does not answer", subject) for item in (chains.HEAD, chains.CLOCK_CHAIN)]
+        return [chains.CHAIN.failure(f"no usable answer ({exc.reason})", subject), *away]
+    return [
+        chains.judge_chain(facts),
+        chains.judge_head(facts, around.options.head_age_seconds),
+        chains.judge_chain_clock(facts, around.options.clock_seconds),
+    ]
 
 
 async def _ask_node(settings: ChainSettings, subject: str, timeout_seconds: float) -> chains.ChainFacts:

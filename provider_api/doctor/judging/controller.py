@@ -44,11 +44,13 @@ REQUEUE: Final = Item(
     "requeue-time",
     "DEFAULT_REQUEUE_TIME of the controller",
     "2s or less",
-    "set DEFAULT_REQUEUE_TIME=1s in the environment of the controller; with 10s each step of a job takes longer to show",
+    "set DEFAULT_REQUEUE_TIME=1s in the environment of the controller; at 10s each step takes longer",
 )
 
 _SLOWEST_SECONDS = 2.0
 _UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+_PART = r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)"
 
 Config = Mapping[str, Any]
 
@@ -134,19 +136,16 @@ def judge_requeue(deployment: Mapping[str, Any] | None) -> Line:
         return REQUEUE.warning("not set, so 10s")
     seconds = duration_seconds(values[0])
     if seconds is None:
-        return REQUEUE.failure(
-            "not a duration", mend="write a duration with its unit, 1s; the controller stops at others"
-        )
+        return REQUEUE.failure("not a duration", mend="write a number with its unit: 1s")
     return REQUEUE.ok(values[0]) if seconds <= _SLOWEST_SECONDS else REQUEUE.warning(values[0])
 
 
 def duration_seconds(text: str) -> float | None:
     """A Go duration, `1m30s`; None if it is none."""
-    if not re.fullmatch(r"(\d+(\.\d+)?(ns|us|µs|ms|s|m|h))+", text):
+    parts = re.findall(_PART, text)
+    if not parts or "".join(number + unit for number, unit in parts) != text:
         return None
-    return sum(
-        float(number) * _UNITS[unit] for number, _, unit in re.findall(r"(\d+(\.\d+)?)(ns|us|µs|ms|s|m|h)", text)
-    )
+    return sum(float(number) * _UNITS[unit] for number, unit in parts)
 
 
 def _mapping(value: Any, *path: str) -> Mapping[str, Any]:

@@ -58,9 +58,7 @@ _DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
 def judge_environments(templates: Sequence[Json] | None) -> list[Line]:
     """`templates`: those with the environment label; None: the cluster has no such kind of object."""
     if not templates:
-        return [
-            ENVIRONMENTS.failure("there is none" if templates is not None else "the cluster has no WorkflowTemplates")
-        ]
+        return [ENVIRONMENTS.failure("there is none" if templates is not None else "no such kind of object")]
     return [_judge_environment(template) for template in templates]
 
 
@@ -184,9 +182,7 @@ def judge_claim(name: str, claim: Json | None) -> Line:
         waits = CLAIM.warning(phase, name, mend="it may wait for its first pod; if it stays so, ask its events why")
         return waits if phase == "Pending" else CLAIM.failure(phase, name)
     if "ReadWriteMany" not in modes:
-        return CLAIM.warning(
-            f"Bound, {listed(modes)}", name, mend="works on one node only: pods and the service share it"
-        )
+        return CLAIM.warning(f"Bound, {listed(modes)}", name, mend="it works on one node only")
     return CLAIM.ok("Bound, ReadWriteMany", name)
 
 

@@ -93,14 +93,14 @@ class Reached:
     dns: bool | None
 
 
-def judge_enforcement(algorithm: Reached | None, control: Reached | None) -> Line:
+def judge_enforcement(algorithm: Reached | None, control: Reached | None, seen: str) -> Line:
     """`algorithm`: a pod that may reach neither; `control`: one that may reach both, which shows that they are there.
 
-    None: the pod did not end, or told nothing.
+    None: the pod did not end, or told nothing; `seen`: how the first one stood then.
     """
     if algorithm is None:
         return ENFORCED.failure(
-            "the probe pod told nothing in its time",
+            f"the probe pod told nothing in its time: {seen}",
             mend="look at the Jobs c2d-doctor-… and their pods while it runs: image, quota, Pod Security, room",
         )
     got_out = [word for word, value in (("the internet", algorithm.outside), ("DNS", algorithm.dns)) if value]

@@ -46,18 +46,17 @@ def needed(jobs: str, service_account: str) -> dict[str, tuple[Right, ...]]:
     }
 
 
-def forbidden(
-    jobs: str, service_account: str, service_namespace: str, argo_namespace: str
-) -> dict[str, tuple[Right, ...]]:
-    """By account. Not all that there is, but each way that leads to data, keys, or more rights."""
+def forbidden(jobs: str, service_account: str, service: str, argo: str) -> dict[str, tuple[Right, ...]]:
+    """By account; `jobs`, `service`, `argo` are namespaces. Each way that leads to data, keys, or more rights."""
     everywhere = (
         *_rights(jobs, "", secrets="get list create", pods="create patch delete", pods__exec="create"),
-        *_rights(jobs, "", serviceaccounts__token="create", serviceaccounts="impersonate", configmaps="update patch"),
+        *_rights(jobs, "", serviceaccounts="impersonate", configmaps="update patch"),
+        Right("create", "serviceaccounts/token", jobs),
         *_rights(jobs, _ARGO, workflowtemplates="create update patch delete"),
         *_rights(jobs, "rbac.authorization.k8s.io", rolebindings="create", roles="update"),
         *_rights(jobs, "networking.k8s.io", networkpolicies="create update delete"),
-        *_rights(service_namespace, "", secrets="get list", pods__exec="create"),
-        *_rights(argo_namespace, "", secrets="get", configmaps="update"),
+        *_rights(service, "", secrets="get list", pods__exec="create"),
+        *_rights(argo, "", secrets="get", configmaps="update"),
         *_rights("", "", nodes__proxy="get", namespaces="patch"),
     )
     of_pods = (
@@ -66,7 +65,7 @@ def forbidden(
         *_rights(jobs, _ARGO, workflowtaskresults="get list update delete"),
     )
     results = _rights(jobs, _ARGO, workflowtaskresults="create patch")
-    elsewhere = tuple(Right("create", "workflows", each, _ARGO) for each in (service_namespace, argo_namespace))
+    elsewhere = tuple(Right("create", "workflows", each, _ARGO) for each in (service, argo))
     return {
         service_account: (*everywhere, *results, *elsewhere),
         RUNNER: (*everywhere, *of_pods, *results),
@@ -79,9 +78,8 @@ def judge_needed(account: str, answers: Answers) -> Line:
     if not answers:
         return NEEDED.ok("it needs nothing", account)
     if unknown := [right for right, allowed in answers.items() if allowed is None]:
-        return NEEDED.not_checked(
-            f"this identity may not ask about {len(unknown)} of {len(answers)}", account, mend=_ASK
-        )
+        reason = f"this identity may not ask about {len(unknown)} of {len(answers)}"
+        return NEEDED.not_checked(reason, account, mend=_ASK)
     missing = [str(right) for right, allowed in answers.items() if not allowed]
     return NEEDED.failure(f"not allowed: {listed(missing)}", account) if missing else NEEDED.ok("all allowed", account)
 

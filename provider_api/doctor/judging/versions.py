@@ -29,7 +29,6 @@ CRDS: Final = Item(
 
 _OLDEST_KUBERNETES, _TRIED_KUBERNETES = (1, 30), ((1, 34), (1, 36))
 _TRIED_ARGO = (4, 1)
-EMBEDDED: Final = "-local"  # in the version of the single-machine server
 KINDS: Final = frozenset(
     {
         "clusterworkflowtemplates",
