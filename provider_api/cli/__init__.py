@@ -54,7 +54,7 @@ def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="The lines as one JSON document.")] = False,
 ) -> None:
     """Examine cluster, Argo, rights, isolation, environments, and what the service leans on; say how to mend it."""
-    from provider_api.cli.doctor import examine
+    from provider_api.cli.doctor import examine, leave
     from provider_api.doctor.surroundings import Options
 
     options = Options(
@@ -69,7 +69,7 @@ def doctor(
         probe_target=probe_target,
         probe_image=probe_image,
     )
-    raise typer.Exit(examine(options, data=data, kubeconfig=kubeconfig, context=context, as_document=as_json))
+    leave(examine(options, data=data, kubeconfig=kubeconfig, context=context, as_document=as_json))
 
 
 @app.command()

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
+import sys
 from pathlib import Path
+from typing import NoReturn
 
 import structlog
+import typer
 from pydantic import ValidationError
 from rich.console import Console
 
 from provider_api.cli.troubles import explain
 from provider_api.doctor.checks import CHECKS
+from provider_api.doctor.checks.threads import waiting
 from provider_api.doctor.cluster import Cluster, NoCluster, open_cluster
 from provider_api.doctor.lines import Line, exit_code
 from provider_api.doctor.report import as_json, show
@@ -44,6 +49,15 @@ def examine(
     else:
         show(lines, Console())
     return exit_code(lines)
+
+
+def leave(code: int) -> NoReturn:
+    """End the process. Calls that never came back still stand in threads; Python's own end would trip over them."""
+    if waiting():
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    raise typer.Exit(code)
 
 
 def _cluster(

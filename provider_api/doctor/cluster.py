@@ -227,14 +227,14 @@ class Cluster:
         """Raises Forbidden, NoAnswer, Refused."""
         try:
             answer = method(*args, _preload_content=False, _request_timeout=self._timeouts, **more)
-            answer.read()
+            content = answer.data  # read here, where what goes wrong is translated
         except urllib3.exceptions.HTTPError as exc:
             cause = getattr(exc, "reason", None) or exc
             raise NoAnswer(f"the API server does not answer ({type(cause).__name__})") from None
         except ApiException as exc:
             raise _refusal(int(exc.status or 0), exc.body) from None
         if not 200 <= answer.status < 300:
-            raise _refusal(answer.status, answer.data)
+            raise _refusal(answer.status, content)
         return answer
 
 

@@ -41,9 +41,8 @@ def show(lines: Sequence[Line], console: Console) -> None:
         line = alike[0]
         mark, colour = _MARKS[line.level]
         if len(alike) > 1:
-            table.add_row(
-                Text(mark, style=colour), Text(", ".join(dict.fromkeys(a.name for a in alike))), Text(line.found)
-            )
+            names = dict.fromkeys(each.name for each in alike)
+            table.add_row(Text(mark, style=colour), Text(", ".join(names), style="dim"), Text(line.found))
             continue
         what = f"{line.what}: {line.subject}" if line.subject else line.what
         found = Text(line.found)

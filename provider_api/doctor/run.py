@@ -27,9 +27,10 @@ class Check:
 
 
 async def run_checks(checks: Sequence[Check], around: Surroundings) -> list[Line]:
-    """The lines of all checks, in their order."""
-    found = await asyncio.gather(*(_run(check, around) for check in checks))
-    return [line for lines in found for line in lines]
+    """The lines of all checks, in their order. When it is cancelled it waits until every check has cleaned up."""
+    async with asyncio.TaskGroup() as group:
+        running = [group.create_task(_run(check, around)) for check in checks]
+    return [line for task in running for line in task.result()]
 
 
 async def _run(check: Check, around: Surroundings) -> Sequence[Line]:

@@ -25,7 +25,8 @@ _POLL_SECONDS: Final = 1.0
 _CLEAN_SECONDS: Final = 15.0
 _LABELS: Final = (networks.ALGORITHM, networks.CONTROL)
 
-# Runs in the pod, with two words: what to reach, where to leave its message. Where the cluster's DNS is stands in its own resolv.conf; the message is its status.
+# Runs in the pod, with two words: what to reach, where to leave its message. Where the cluster's DNS is
+# stands in its own resolv.conf; the message becomes its status.
 PROGRAM: Final = f"""
 import json, socket, sys
 def reached(host, port):

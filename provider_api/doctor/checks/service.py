@@ -149,9 +149,7 @@ async def _store(around: Surroundings) -> Sequence[Line]:
     settings = around.settings
     url, options = settings.results_url(), settings.results.options
     parts = urlsplit(url)
-    if parts.scheme == "file" and not await in_thread(
-        os.path.isdir, unquote(parts.path)
-    ):  # (opening a folder makes it)
+    if parts.scheme == "file" and not await in_thread(os.path.isdir, unquote(parts.path)):  # (else it would be made)
         if settings.results.url is None:
             raise NotCheckable(_NOTHING_RUNS)
         return [service.STORE.failure("there is no such folder")]

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+_NAME = "doctor-call"
 
 
 async def in_thread(function: Callable[..., T], *args: Any) -> T:
@@ -30,5 +31,10 @@ async def in_thread(function: Callable[..., T], *args: Any) -> T:
         if not loop.is_closed():
             loop.call_soon_threadsafe(tell, report)
 
-    threading.Thread(target=work, name="doctor", daemon=True).start()
+    threading.Thread(target=work, name=_NAME, daemon=True).start()
     return await outcome
+
+
+def waiting() -> bool:
+    """Whether some call has not come back yet."""
+    return any(thread.name == _NAME for thread in threading.enumerate())
