@@ -23,6 +23,7 @@ from workflow_templates import names
 _TRY_SECONDS: Final = 5  # for one connection
 _POLL_SECONDS: Final = 1.0
 _CLEAN_SECONDS: Final = 15.0
+_ENDED: Final = ("Succeeded", "Failed")  # phases
 _LABELS: Final = (networks.ALGORITHM, networks.CONTROL)
 
 # Runs in the pod, with two words: what to reach, where to leave its message. Where the cluster's DNS is
@@ -100,11 +101,12 @@ class _Probe:
     async def _watch(self) -> None:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._options.probe_seconds
-        while self.told is None and loop.time() < deadline:
+        while loop.time() < deadline:
             for pod in await in_thread(self._cluster.pods_of_job, self._namespace, self.name):
                 self.told, self.seen = _told(pod), _state(pod)
-            if self.told is None:
-                await asyncio.sleep(_POLL_SECONDS)
+            if self.seen in _ENDED:
+                return
+            await asyncio.sleep(_POLL_SECONDS)
 
     async def _clean(self, creating: asyncio.Future[None]) -> None:
         """A creation that is under way is waited for: otherwise it would come after the deletion."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ import pytest
 from provider_api.doctor.checks import cluster as cluster_checks
 from provider_api.doctor.checks import environments as environment_checks
 from provider_api.doctor.checks import probe as probe_check
+from provider_api.doctor.checks.probe import PROGRAM
 from tests.support.doctor import ANSWERS, Secrets, clean_environment, command, good_cluster, run_doctor
 
 pytestmark = pytest.mark.integration
@@ -182,6 +185,17 @@ def test_the_probe_leaves_nothing_behind_when_it_is_ended(tmp_path: Path, secret
         assert (process.returncode, output) == (2, "")
         assert "ended before it was done" in errors
         assert cluster.jobs == {}
+
+
+def test_what_the_probe_runs_finds_what_it_can_reach(tmp_path: Path) -> None:
+    """The program of its pods, on this machine; whether DNS is reached depends on the machine."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        open_port = listener.getsockname()[1]
+        for target, outside in ((f"127.0.0.1:{open_port}", True), ("127.0.0.1:9", False)):
+            message = tmp_path / "message"
+            done = subprocess.run([sys.executable, "-c", PROGRAM, target, message], check=True, capture_output=True)
+            assert done.stdout == done.stderr == b""
+            assert json.loads(message.read_text())["outside"] is outside
 
 
 def test_the_report_for_people(tmp_path: Path, secrets: Secrets) -> None:
