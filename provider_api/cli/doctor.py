@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import sys
+import warnings
 from pathlib import Path
 from typing import NoReturn
 
@@ -26,6 +27,7 @@ from provider_api.doctor.surroundings import Options, Surroundings
 from provider_api.settings import Settings, UnknownSetting, load_settings
 
 COULD_NOT_RUN = 2
+_MORE_SECONDS = 5  # that a request may take: the limit of its check shall come first, and say so
 
 
 def examine(
@@ -65,7 +67,7 @@ def _cluster(
 ) -> tuple[Cluster | None, str]:
     """The cluster, or why there is none. Raises NoCluster for one that was asked for."""
     try:
-        return open_cluster(kubeconfig, context, options.limit_seconds), ""
+        return open_cluster(kubeconfig, context, options.limit_seconds + _MORE_SECONDS), ""
     except NoCluster as exc:
         if exc.asked_for:
             raise
@@ -83,4 +85,5 @@ async def _until_ended(around: Surroundings) -> list[Line]:
 def _quiet() -> None:
     """The report is all that is said: libraries' own messages may repeat what was sent."""
     logging.disable(logging.CRITICAL)
+    warnings.simplefilter("ignore")
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))

@@ -7,6 +7,7 @@ answers that are no success Refused. Nothing is repeated.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
@@ -61,10 +62,13 @@ class Right:
 
 
 def open_cluster(kubeconfig: Path | None, context: str | None, timeout_seconds: float) -> Cluster:
-    """The kubeconfig that is named, else the usual one, else the pod's own identity. Raises NoCluster."""
+    """The kubeconfig that is named (KUBECONFIG names one too), else the usual one, else the pod's own identity.
+
+    Raises NoCluster. `timeout_seconds`: of one request.
+    """
     configuration = kubernetes.client.Configuration()
     configuration.retries = urllib3.Retry(0, redirect=0)
-    asked_for = kubeconfig is not None or context is not None
+    asked_for = kubeconfig is not None or context is not None or "KUBECONFIG" in os.environ
     config: Any = kubernetes.config  # (has no types)
     try:
         try:
@@ -81,7 +85,7 @@ def open_cluster(kubeconfig: Path | None, context: str | None, timeout_seconds: 
     except Exception as exc:  # noqa: BLE001  (whatever is wrong with such a file; its text may hold secrets)
         if asked_for:
             raise NoCluster(f"the kubeconfig cannot be used ({type(exc).__name__})", asked_for=True) from None
-        raise NoCluster("no kubeconfig, and not inside a cluster", asked_for=False) from None
+        raise NoCluster("no usable kubeconfig, and not inside a cluster", asked_for=False) from None
     return Cluster(configuration, timeout_seconds)
 
 

@@ -9,8 +9,8 @@ from provider_api.doctor.run import Check
 
 CHECKS: Final[tuple[Check, ...]] = (
     *cluster.CHECKS,
-    *environments.CHECKS,
     probe.CHECK,
+    *environments.CHECKS,
     *service.CHECKS,
 )
 ITEMS: Final = tuple(item for check in CHECKS for item in check.items)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Sequence
 from functools import partial
 
 from provider_api.doctor.checks.threads import in_thread
-from provider_api.doctor.cluster import Cluster, Right
+from provider_api.doctor.cluster import Cluster, Forbidden, Right
 from provider_api.doctor.judging import admission, chains, controller, namespaces, networks, rights, versions
 from provider_api.doctor.lines import Line
 from provider_api.doctor.run import Check
@@ -56,7 +57,10 @@ async def _controller(around: Surroundings) -> Sequence[Line]:
             controller.CONFIG.failure(str(exc)),
             *(item.not_checked("the controller's ConfigMap cannot be read") for item in unread),
         ]
-    quota = bool(await in_thread(cluster.quotas, around.jobs))
+    try:
+        quota = bool(await in_thread(cluster.quotas, around.jobs))
+    except Forbidden:
+        quota = False  # one line is a warning then, not a failure; the others need not suffer
     return [
         controller.CONFIG.ok(f"{len(config)} keys"),
         controller.judge_referencing(config),
@@ -66,9 +70,9 @@ async def _controller(around: Surroundings) -> Sequence[Line]:
     ]
 
 
-async def _requeue(around: Surroundings) -> Sequence[Line]:
+async def _deployment(around: Surroundings) -> Sequence[Line]:
     found = await in_thread(around.require_cluster().deployment, around.options.argo_namespace, CONTROLLER)
-    return [controller.judge_requeue(found)]
+    return [versions.judge_controller(controller.image_of(found)), controller.judge_requeue(found)]
 
 
 async def _namespaces(around: Surroundings) -> Sequence[Line]:
@@ -100,13 +104,15 @@ async def _rights(around: Surroundings) -> Sequence[Line]:
     needed = rights.needed(around.jobs, account)
     forbidden = rights.forbidden(around.jobs, account, options.service_namespace, options.argo_namespace)
     identity = await in_thread(cluster.identity)
-    lines = []
-    for name, where in around.accounts.items():
+
+    async def judged(name: str, where: str) -> list[Line]:
         ourselves = identity == f"system:serviceaccount:{where}:{name}"
         ask = partial(_ask, cluster, where, name, ourselves)
-        lines.append(rights.judge_needed(name, await in_thread(ask, needed[name])))
-        lines.append(rights.judge_forbidden(name, await in_thread(ask, forbidden[name])))
-    return lines
+        may, must_not = await asyncio.gather(in_thread(ask, needed[name]), in_thread(ask, forbidden[name]))
+        return [rights.judge_needed(name, may), rights.judge_forbidden(name, must_not)]
+
+    found = await asyncio.gather(*(judged(name, where) for name, where in around.accounts.items()))
+    return [line for lines in found for line in lines]
 
 
 def _ask(
@@ -137,7 +143,7 @@ CHECKS = (
         ),
         _controller,
     ),
-    Check((controller.REQUEUE,), _requeue),
+    Check((versions.CONTROLLER, controller.REQUEUE), _deployment),
     Check((namespaces.NAMESPACES, namespaces.POD_SECURITY), _namespaces),
     Check((namespaces.ACCOUNTS,), _accounts),
     Check((namespaces.EXECUTOR_TOKEN,), _executor_token),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import yaml
@@ -125,10 +125,9 @@ def judge_requeue(deployment: Mapping[str, Any] | None) -> Line:
     """`deployment`: the controller's; None: not there."""
     if deployment is None:
         return REQUEUE.failure("there is no such Deployment", mend="install Argo's controller, or name its namespace")
-    containers = _mapping(deployment, "spec", "template", "spec").get("containers") or ()
     values = [
         str(variable.get("value") or "")
-        for container in containers
+        for container in _containers(deployment)
         for variable in container.get("env") or ()
         if variable.get("name") == "DEFAULT_REQUEUE_TIME"
     ]
@@ -138,6 +137,17 @@ def judge_requeue(deployment: Mapping[str, Any] | None) -> Line:
     if seconds is None:
         return REQUEUE.failure("not a duration", mend="write a number with its unit: 1s")
     return REQUEUE.ok(values[0]) if seconds <= _SLOWEST_SECONDS else REQUEUE.warning(values[0])
+
+
+def image_of(deployment: Mapping[str, Any] | None) -> str | None:
+    """The image of the controller, "" where the Deployment names none; None: there is no Deployment."""
+    if deployment is None:
+        return None
+    return str(next((container.get("image") for container in _containers(deployment)), None) or "")
+
+
+def _containers(deployment: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    return list(_mapping(deployment, "spec", "template", "spec").get("containers") or ())
 
 
 def duration_seconds(text: str) -> float | None:

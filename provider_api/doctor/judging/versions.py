@@ -20,6 +20,12 @@ ARGO: Final = Item(
     "4.1",
     "install Argo Workflows 4.1: older releases refuse or ignore fields of the templates",
 )
+CONTROLLER: Final = Item(
+    "controller-version",
+    "version of Argo's controller, by its image",
+    "4.1",
+    "install Argo Workflows 4.1, controller, server and CRDs of one release",
+)
 CRDS: Final = Item(
     "argo-crds",
     "Argo's kinds of objects",
@@ -57,14 +63,30 @@ def judge_kubernetes(version: str) -> Line:
 
 def judge_argo(version: str, subject: str = "") -> Line:
     """`version`: as Argo Server says it, v4.1.2."""
-    found = _numbers(version)
-    if found is None:
+    if _numbers(version) is None:
         return ARGO.warning(f"{version or 'nothing'}: not a version", subject)
+    return _judge_release(ARGO, version, subject)
+
+
+def judge_controller(image: str | None) -> Line:
+    """`image`: the controller's, whose tag is its version; None: there is no controller."""
+    if image is None:
+        return CONTROLLER.failure(
+            "there is no such Deployment", mend="install Argo's controller, or name its namespace"
+        )
+    tag = image.partition("@")[0].rpartition("/")[2].partition(":")[2]
+    if _numbers(tag) is None:
+        return CONTROLLER.not_checked("its image's name tells no version")
+    return _judge_release(CONTROLLER, tag, "")
+
+
+def _judge_release(item: Item, version: str, subject: str) -> Line:
+    found = _numbers(version) or (0, 0)
     if found < _TRIED_ARGO:
-        return ARGO.failure(version, subject)
+        return item.failure(version, subject)
     if found > _TRIED_ARGO:
-        return ARGO.warning(version, subject, mend="not tried with this release; run the contract tests against it")
-    return ARGO.ok(version, subject)
+        return item.warning(version, subject, mend="not tried with this release; run the contract tests against it")
+    return item.ok(version, subject)
 
 
 def judge_kinds(resources: Collection[str] | None) -> Line:

@@ -96,7 +96,7 @@ async def test_a_service_without_a_cluster(around: Neighbours) -> None:
     assert [trouble for trouble in report.troubles() if trouble[0] in NAMES] == []
     assert {line["name"] for line in report.lines} > NAMES
     found = {line["name"]: line["found"] for line in report.lines}
-    assert found["kubernetes-version"] == "no kubeconfig, and not inside a cluster"
+    assert found["kubernetes-version"] == "no usable kubeconfig, and not inside a cluster"
     assert found["argo-server"] == "2 environments, 0 jobs in the first"
     assert found["argo-version"] == "v4.1.2+local"
     assert found["database"] == "postgresql"

@@ -61,6 +61,21 @@ def test_argo(version: str, level: Level) -> None:
 
 
 @pytest.mark.parametrize(
+    ("image", "level"),
+    [
+        ("quay.io/argoproj/workflow-controller:v4.1.2", OK),
+        ("registry:5000/argo/controller:v4.0.0@sha256:00", FAILURE),
+        ("workflow-controller:v4.2.1", WARNING),
+        ("registry:5000/argo/controller@sha256:00", NOT_CHECKED),
+        ("", NOT_CHECKED),
+        (None, FAILURE),
+    ],
+)
+def test_controller(image: str | None, level: Level) -> None:
+    assert versions.judge_controller(image).level is level
+
+
+@pytest.mark.parametrize(
     ("resources", "level"),
     [
         (None, FAILURE),
