@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from provider_api.doctor.checks import cluster, environments, probe, service
+from provider_api.doctor.checks import chains, cluster, environments, probe, service
 from provider_api.doctor.run import Check
 
 CHECKS: Final[tuple[Check, ...]] = (
@@ -12,5 +12,6 @@ CHECKS: Final[tuple[Check, ...]] = (
     probe.CHECK,
     *environments.CHECKS,
     *service.CHECKS,
+    chains.CHECK,
 )
 ITEMS: Final = tuple(item for check in CHECKS for item in check.items)

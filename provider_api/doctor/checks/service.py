@@ -5,11 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-import time
-from collections.abc import Mapping, Sequence
-from importlib import metadata
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from alembic.config import Config
@@ -24,9 +21,6 @@ from sqlalchemy.exc import ArgumentError
 from argo.client import ArgoClient
 from argo.client.errors import ArgoError
 from argo.client.records import FIRST_SERVER
-from ocean.chain.errors import ChainUnavailable
-from ocean.chain.network import NetworkMisconfigured, read_address_file
-from ocean.chain.rpc import Rpc
 from pods.store import (
     ResultMissing,
     Store,
@@ -40,12 +34,12 @@ from pods.store import (
     stream_object,
 )
 from provider_api.doctor.checks.threads import in_thread
-from provider_api.doctor.judging import chains, service, versions
+from provider_api.doctor.judging import service, versions
 from provider_api.doctor.lines import Line
 from provider_api.doctor.run import Check
 from provider_api.doctor.surroundings import NotCheckable, Surroundings
 from provider_api.keys import KeyMissing, load_keys
-from provider_api.settings import ArgoSettings, ChainSettings
+from provider_api.settings import ArgoSettings
 from provider_api.storage import migrations
 from provider_api.storage.database import Database, StorageUnavailable
 from workflow_templates import names
@@ -198,62 +192,9 @@ async def _clean(store: Store, folder: str) -> str:
     return ""
 
 
-# --- chains ----------------------------------------------------------------------------------------------------------
-
-
-async def _chains(around: Surroundings) -> Sequence[Line]:
-    if not around.settings.chains:
-        raise NotCheckable("the settings name none (`c2d serve` starts a development chain)")
-    found = await asyncio.gather(*(_chain(settings, around) for settings in around.settings.chains))
-    return [line for lines in found for line in lines]
-
-
-async def _chain(settings: ChainSettings, around: Surroundings) -> list[Line]:
-    host = urlsplit(settings.url).hostname or "?"  # no more of it: nodes' addresses carry keys
-    subject = f"{settings.chain_id or 'any'} at {host}"
-    try:
-        facts = await _ask_node(settings, subject, around.options.limit_seconds / 3)
-    except ChainUnavailable as exc:
-        away = [item.not_checked("its node does not answer", subject) for item in (chains.HEAD, chains.CLOCK_CHAIN)]
-        return [chains.CHAIN.failure(f"no usable answer ({exc.reason})", subject), *away]
-    return [
-        chains.judge_chain(facts),
-        chains.judge_head(facts, around.options.head_age_seconds),
-        chains.judge_chain_clock(facts, around.options.clock_seconds),
-    ]
-
-
-async def _ask_node(settings: ChainSettings, subject: str, timeout_seconds: float) -> chains.ChainFacts:
-    """Raises ChainUnavailable."""
-    rpc = Rpc(settings.url, chain_id=settings.chain_id or 0, timeout_seconds=timeout_seconds)
-    try:
-        chain_id = int(await rpc.call("eth_chainId"), 16)
-        block: Mapping[str, Any] = await rpc.call("eth_getBlockByNumber", "latest", False)
-        number, moment = int(block["number"], 16), int(block["timestamp"], 16)
-    except (TypeError, ValueError, KeyError) as exc:
-        raise ChainUnavailable(rpc.chain_id, "an answer could not be read") from exc
-    finally:
-        await rpc.disconnect()
-    return chains.ChainFacts(
-        subject, chain_id, settings.chain_id, _contracts(settings, chain_id), number, moment, time.time()
-    )
-
-
-def _contracts(settings: ChainSettings, chain_id: int) -> str:
-    """What is wrong with the address file, or ""."""
-    distributed = metadata.distribution("ocean-contracts").locate_file("addresses/address.json")
-    try:
-        entry = read_address_file(settings.address_file or Path(str(distributed)), chain_id)
-    except NetworkMisconfigured as exc:
-        return str(exc)
-    missing = {"Ocean", "ERC721Factory"} - entry.keys()
-    return f"the address file lacks {', '.join(sorted(missing))} for chain {chain_id}" if missing else ""
-
-
 CHECKS = (
     Check((service.KEY,), _key),
     Check((service.ARGO_SERVER, versions.ARGO), _argo),
     Check((service.DATABASE, service.MIGRATIONS), _database),
     Check((service.STORE,), _store),
-    Check((chains.CHAIN, chains.HEAD, chains.CLOCK_CHAIN), _chains),
 )

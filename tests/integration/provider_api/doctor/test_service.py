@@ -18,6 +18,7 @@ from argo.local.settings import LocalArgoSettings
 from ocean.chain.anvil import AnvilProcess
 from ocean.chain.development import DevelopmentChain
 from ocean.chain.rpc import Rpc
+from provider_api.doctor.checks import chains as chain_checks
 from provider_api.doctor.checks import service as service_checks
 from provider_api.storage import migrations
 from provider_api.storage.database import Database
@@ -30,7 +31,7 @@ from tests.support.postgres import Postgres
 
 pytestmark = pytest.mark.integration
 
-NAMES = {item.name for check in service_checks.CHECKS for item in check.items}
+NAMES = {item.name for check in (*service_checks.CHECKS, chain_checks.CHECK) for item in check.items}
 
 
 @dataclass
@@ -104,8 +105,9 @@ async def test_a_service_without_a_cluster(around: Neighbours) -> None:
     assert "Contents" not in around.bucket.list_objects_v2(Bucket="results")  # type: ignore[attr-defined]
 
 
-async def test_everything_is_wrong(around: Neighbours, postgres: Postgres) -> None:
+async def test_everything_is_wrong(around: Neighbours, postgres: Postgres, monkeypatch: pytest.MonkeyPatch) -> None:
     """One mistake each. Nothing of what was set is repeated."""
+    monkeypatch.setattr("argo.local.rest.templates.VERSION", "v4.0.6")
     database = await postgres.create_database()
     wrong_token = marker("wrongtoken")
     around.secrets.others["wrong token"] = wrong_token
@@ -126,6 +128,7 @@ async def test_everything_is_wrong(around: Neighbours, postgres: Postgres) -> No
         ("provider-key", ""): ("failure", "cannot be read"),
         ("argo-server", "00"): ("ok", "2 environments"),
         ("argo-server", "01"): ("failure", "its token is not accepted (401)"),
+        ("argo-version", "00"): ("failure", "v4.0.6"),
         ("database", ""): ("ok", "postgresql"),
         ("migrations", ""): ("failure", "no tables of this service"),
         ("result-store", "s3"): ("failure", "not writable"),
