@@ -62,6 +62,44 @@ def migrate(
 
 
 @app.command()
+def doctor(
+    kubeconfig: Annotated[
+        Path | None, typer.Option(help="Else the usual one (KUBECONFIG), else the identity of the pod it runs in.")
+    ] = None,
+    context: Annotated[str | None, typer.Option(help="Context of the kubeconfig; else the current one.")] = None,
+    data: Annotated[Path | None, typer.Option("--data", help="Data folder of `c2d serve` on this machine.")] = None,
+    namespace: Annotated[str, typer.Option(help="Namespace of the service.")] = "c2d",
+    argo_namespace: Annotated[str, typer.Option(help="Namespace of Argo's controller.")] = "argo",
+    service_account: Annotated[str, typer.Option(help="Account of the service, in its namespace.")] = "provider-api",
+    limit: Annotated[float, typer.Option(min=1, help="Seconds that each check may take.")] = 20,
+    head_age: Annotated[float, typer.Option(help="How old a chain's newest block may be, seconds.")] = 300,
+    clock: Annotated[float, typer.Option(help="How far clocks may differ, seconds.")] = 10,
+    probe: Annotated[bool, typer.Option("--probe", help="Start two small pods that try to get out.")] = False,
+    probe_limit: Annotated[float, typer.Option(min=1, help="Seconds that these pods may take.")] = 180,
+    probe_target: Annotated[str, typer.Option(help="What they try to reach, host:port.")] = "1.1.1.1:443",
+    probe_image: Annotated[str, typer.Option(help="Their image, with python; else that of the steps.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="The lines as one JSON document.")] = False,
+) -> None:
+    """Examine cluster, Argo, rights, isolation, environments, and what the service leans on; say how to mend it."""
+    from provider_api.cli.doctor import examine, leave
+    from provider_api.doctor.surroundings import Options
+
+    options = Options(
+        service_namespace=namespace,
+        argo_namespace=argo_namespace,
+        service_account=service_account,
+        limit_seconds=limit,
+        head_age_seconds=head_age,
+        clock_seconds=clock,
+        probe=probe,
+        probe_seconds=probe_limit,
+        probe_target=probe_target,
+        probe_image=probe_image,
+    )
+    leave(examine(options, data=data, kubeconfig=kubeconfig, context=context, as_document=as_json))
+
+
+@app.command()
 def settings() -> None:
     """Print the page of all settings (docs/reference/settings.md)."""
     from provider_api.cli.settings_page import settings_page

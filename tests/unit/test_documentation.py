@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
+import typer
 
+from provider_api.cli import app
 from provider_api.cli.settings_page import settings_page
+from provider_api.doctor.checks import ITEMS
 from provider_api.jobs.status import TEXTS, Reason
 from provider_api.openapi import document_text
 from provider_api.settings import known_names
@@ -45,6 +48,18 @@ def test_the_tables_of_statuses_and_reasons_are_complete() -> None:
     cells = re.findall(r"^\| ((?:`[a-z_]+`(?:, )?)+) \| (\d+) \|", text, re.MULTILINE)
     reasons = {reason for cell, number in cells if int(number) in TEXTS for reason in re.findall(r"[a-z_]+", cell)}
     assert reasons == set(get_args(Reason)) - {""}
+
+
+def test_each_line_of_the_doctor_is_explained() -> None:
+    rows = re.findall(r"^\| `([a-z-]+)` \| (.{20,}) \| (.+) \|$", (HOW_TO / "doctor.md").read_text(), re.MULTILINE)
+    assert [name for name, _, _ in rows] == [item.name for item in ITEMS]
+
+
+def test_the_doctors_options_are_those_that_it_has() -> None:
+    table = [line for line in (HOW_TO / "doctor.md").read_text().splitlines() if line.startswith("| `--")]
+    named = {option for line in table for option in re.findall(r"`(--[a-z-]+)`", line.split("|")[1])}
+    command = typer.main.get_command(app).commands["doctor"]  # type: ignore[attr-defined]
+    assert named == {option for parameter in command.params for option in parameter.opts}
 
 
 def test_the_page_of_settings_is_what_the_settings_say() -> None:

@@ -80,7 +80,7 @@ async def test_a_running_job_publishes_nothing(service: Service, caller: Caller,
     marker = secrets.token_hex(3).translate(str.maketrans("abcdef", "123456"))
     job = await started(caller, open_dataset, sleeping(marker))
     await caller.reached(job["jobId"], 40)
-    assert living(f"1{marker}")
+    await until(lambda: living(f"1{marker}"), "its program runs")
     (deleted,) = (await caller.delete(job["jobId"])).json()
     assert (deleted["removed"], deleted["status"], deleted["reason"]) == (1, 70, "revoked")
     assert deleted["dateFinished"] is not None

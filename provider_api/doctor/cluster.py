@@ -1,0 +1,269 @@
+"""The cluster as the doctor reads it: Kubernetes' own JSON, through the kubernetes client. Blocking.
+
+A missing object is None. What this identity may not read is Forbidden, a server that does not answer NoAnswer; other
+answers that are no success Refused. Nothing is repeated.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import Any, Final
+
+import kubernetes.client
+import kubernetes.config
+import urllib3
+from kubernetes.client.exceptions import ApiException
+
+Json = Mapping[str, Any]
+
+_ARGO: Final = ("argoproj.io", "v1alpha1")
+
+
+class NoCluster(Exception):
+    """There is no way into a cluster. `asked_for`: one was named, so that this is an error of the caller."""
+
+    def __init__(self, reason: str, *, asked_for: bool) -> None:
+        super().__init__(reason)
+        self.asked_for = asked_for
+
+
+class Forbidden(Exception):
+    """This identity may not ask that."""
+
+
+class NoAnswer(Exception):
+    """The API server cannot be reached, is not trusted, or does not know who we are."""
+
+
+class Refused(Exception):
+    """Any other answer that is no success."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"the API server answered {status}")
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class Right:
+    """`resource` may name a subresource: pods/log. `namespace` "": of the whole cluster."""
+
+    verb: str
+    resource: str
+    namespace: str
+    group: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.verb} {self.resource}" + (f" in {self.namespace}" if self.namespace else "")
+
+
+def open_cluster(kubeconfig: Path | None, context: str | None, timeout_seconds: float) -> Cluster:
+    """The kubeconfig that is named (KUBECONFIG names one too), else the usual one, else the pod's own identity.
+
+    Raises NoCluster. `timeout_seconds`: of one request.
+    """
+    configuration = kubernetes.client.Configuration()
+    configuration.retries = urllib3.Retry(0, redirect=0)
+    asked_for = kubeconfig is not None or context is not None or "KUBECONFIG" in os.environ
+    config: Any = kubernetes.config  # (has no types)
+    try:
+        try:
+            config.load_kube_config(
+                None if kubeconfig is None else str(kubeconfig),
+                context,
+                client_configuration=configuration,
+                persist_config=False,
+            )
+        except kubernetes.config.ConfigException:
+            if asked_for:
+                raise
+            config.load_incluster_config(client_configuration=configuration)
+    except Exception as exc:  # noqa: BLE001  (whatever is wrong with such a file; its text may hold secrets)
+        if asked_for:
+            raise NoCluster(f"the kubeconfig cannot be used ({type(exc).__name__})", asked_for=True) from None
+        raise NoCluster("no usable kubeconfig, and not inside a cluster", asked_for=False) from None
+    return Cluster(configuration, timeout_seconds)
+
+
+class Cluster:
+    def __init__(self, configuration: Any, timeout_seconds: float) -> None:
+        self._configuration = configuration
+        self._timeouts = (min(3.0, timeout_seconds), timeout_seconds)
+        self._api = kubernetes.client.ApiClient(configuration)
+        self._core = kubernetes.client.CoreV1Api(self._api)
+        self._custom = kubernetes.client.CustomObjectsApi(self._api)
+        self._reviews_refused = False
+        self._acting: dict[str, Any] = {}
+
+    # --- the server --------------------------------------------------------------------------------------------------
+
+    def version(self) -> tuple[str, float | None]:
+        """Its version, and its clock: Unix seconds, None where the answer has no date."""
+        answer = self._answer(kubernetes.client.VersionApi(self._api).get_code)
+        date = answer.headers.get("Date")
+        moment = parsedate_to_datetime(date).timestamp() if date else None
+        return str(json.loads(answer.data).get("gitVersion") or ""), moment
+
+    def resources(self, group: str, version: str) -> frozenset[str] | None:
+        """The names (plural) of the resources of an API group; None: there is no such group."""
+        document = self._find(self._custom.get_api_resources, group, version)
+        return None if document is None else frozenset(str(each["name"]) for each in document.get("resources") or ())
+
+    # --- objects -----------------------------------------------------------------------------------------------------
+
+    def namespace(self, name: str) -> Json | None:
+        return self._find(self._core.read_namespace, name)
+
+    def config_map(self, namespace: str, name: str) -> Json | None:
+        return self._find(self._core.read_namespaced_config_map, name, namespace)
+
+    def secret(self, namespace: str, name: str) -> Json | None:
+        """With its values: the caller keeps names and public parts only."""
+        return self._find(self._core.read_namespaced_secret, name, namespace)
+
+    def service_account(self, namespace: str, name: str) -> Json | None:
+        return self._find(self._core.read_namespaced_service_account, name, namespace)
+
+    def claim(self, namespace: str, name: str) -> Json | None:
+        return self._find(self._core.read_namespaced_persistent_volume_claim, name, namespace)
+
+    def deployment(self, namespace: str, name: str) -> Json | None:
+        return self._find(kubernetes.client.AppsV1Api(self._api).read_namespaced_deployment, name, namespace)
+
+    def quotas(self, namespace: str) -> Sequence[Json]:
+        return self._list(self._core.list_namespaced_resource_quota, namespace)
+
+    def network_policies(self, namespace: str) -> Sequence[Json]:
+        return self._list(kubernetes.client.NetworkingV1Api(self._api).list_namespaced_network_policy, namespace)
+
+    def admission_policies(self) -> tuple[Sequence[Json], Sequence[Json]]:
+        """ValidatingAdmissionPolicies, and their bindings."""
+        api = kubernetes.client.AdmissionregistrationV1Api(self._api)
+        bindings = self._list(api.list_validating_admission_policy_binding)
+        return self._list(api.list_validating_admission_policy), bindings
+
+    def storage_classes(self) -> Sequence[Json]:
+        return self._list(kubernetes.client.StorageV1Api(self._api).list_storage_class)
+
+    def templates(self, namespace: str, selector: str) -> Sequence[Json] | None:
+        """WorkflowTemplates; None: the cluster does not know the kind."""
+        group, version = _ARGO
+        method = self._custom.list_namespaced_custom_object
+        found = self._find(method, group, version, namespace, "workflowtemplates", label_selector=selector)
+        return None if found is None else list(found.get("items") or ())
+
+    # --- rights ------------------------------------------------------------------------------------------------------
+
+    def identity(self) -> str:
+        """The user name that the API server sees in us."""
+        api = kubernetes.client.AuthenticationV1Api(self._api)
+        review = self._call(api.create_self_subject_review, {"apiVersion": "authentication.k8s.io/v1"})
+        return str(review["status"]["userInfo"].get("username") or "")
+
+    def may_we(self, right: Right) -> bool:
+        return self._self_review(self._api, right)
+
+    def may(self, namespace: str, account: str, right: Right) -> bool | None:
+        """Whether a service account may. None: we may neither ask that nor act for it."""
+        user = f"system:serviceaccount:{namespace}:{account}"
+        if not self._reviews_refused:
+            groups = ["system:serviceaccounts", f"system:serviceaccounts:{namespace}", "system:authenticated"]
+            spec = {"user": user, "groups": groups, "resourceAttributes": _attributes(right)}
+            api = kubernetes.client.AuthorizationV1Api(self._api)
+            try:
+                return _allowed(self._call(api.create_subject_access_review, {"spec": spec}))
+            except Forbidden:
+                self._reviews_refused = True
+        try:
+            return self._self_review(self._acting_as(user), right)
+        except Forbidden:
+            return None
+
+    def _acting_as(self, user: str) -> Any:
+        if user not in self._acting:
+            client: Any = kubernetes.client.ApiClient(self._configuration)
+            client.set_default_header("Impersonate-User", user)
+            self._acting[user] = client
+        return self._acting[user]
+
+    def _self_review(self, client: Any, right: Right) -> bool:
+        api = kubernetes.client.AuthorizationV1Api(client)
+        return _allowed(
+            self._call(api.create_self_subject_access_review, {"spec": {"resourceAttributes": _attributes(right)}})
+        )
+
+    # --- jobs of the probe -------------------------------------------------------------------------------------------
+
+    def create_job(self, namespace: str, manifest: Json) -> None:
+        self._call(kubernetes.client.BatchV1Api(self._api).create_namespaced_job, namespace, manifest)
+
+    def delete_job(self, namespace: str, name: str) -> None:
+        """With its pods. Gone already is fine."""
+        method = kubernetes.client.BatchV1Api(self._api).delete_namespaced_job
+        self._find(method, name, namespace, propagation_policy="Background", grace_period_seconds=0)
+
+    def pods_of_job(self, namespace: str, name: str) -> Sequence[Json]:
+        selector = f"batch.kubernetes.io/job-name={name}"
+        return self._list(self._core.list_namespaced_pod, namespace, label_selector=selector)
+
+    # --- calls -------------------------------------------------------------------------------------------------------
+
+    def _list(self, method: Callable[..., Any], *args: Any, **more: Any) -> Sequence[Json]:
+        return list(self._call(method, *args, **more).get("items") or ())
+
+    def _find(self, method: Callable[..., Any], *args: Any, **more: Any) -> Json | None:
+        try:
+            return self._call(method, *args, **more)
+        except Refused as exc:
+            if exc.status == 404:
+                return None
+            raise
+
+    def _call(self, method: Callable[..., Any], *args: Any, **more: Any) -> Json:
+        document = json.loads(self._answer(method, *args, **more).data)
+        return document if isinstance(document, dict) else {}
+
+    def _answer(self, method: Callable[..., Any], *args: Any, **more: Any) -> Any:
+        """Raises Forbidden, NoAnswer, Refused."""
+        try:
+            answer = method(*args, _preload_content=False, _request_timeout=self._timeouts, **more)
+            content = answer.data  # read here, where what goes wrong is translated
+        except urllib3.exceptions.HTTPError as exc:
+            cause = getattr(exc, "reason", None) or exc
+            raise NoAnswer(f"the API server does not answer ({type(cause).__name__})") from None
+        except ApiException as exc:
+            raise _refusal(int(exc.status or 0), exc.body) from None
+        if not 200 <= answer.status < 300:
+            raise _refusal(answer.status, content)
+        return answer
+
+
+def _refusal(status: int, body: str | bytes | None) -> Forbidden | NoAnswer | Refused:
+    if status == 401:
+        return NoAnswer("the API server does not accept this identity")
+    if status == 403:
+        return Forbidden(f"this identity may not: {_message(body)}")
+    return Refused(status)
+
+
+def _message(body: str | bytes | None) -> str:
+    """What Kubernetes says of a refusal: who may not do what. No object's content."""
+    try:
+        text = str(json.loads(body or "").get("message") or "")
+    except (ValueError, AttributeError):
+        text = ""
+    return text[:300] or "the answer gives no reason"
+
+
+def _attributes(right: Right) -> dict[str, str]:
+    resource, _, sub = right.resource.partition("/")
+    given = {"verb": right.verb, "group": right.group, "resource": resource, "subresource": sub}
+    return {key: value for key, value in {**given, "namespace": right.namespace}.items() if value}
+
+
+def _allowed(review: Json) -> bool:
+    return bool((review.get("status") or {}).get("allowed"))

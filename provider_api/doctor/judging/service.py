@@ -1,0 +1,61 @@
+"""What the service itself leans on: its key, database, result store, and Argo Server."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Final
+
+from argo.client.errors import ArgoError, ArgoRefused
+from provider_api.doctor.lines import Item, Line
+
+KEY: Final = Item(
+    "provider-key",
+    "the provider's key",
+    "there, 0x and 64 hexadecimal digits",
+    "set C2D_PROVIDER__KEY_FILE to the file with it; keep it, everything else is derived from it",
+)
+DATABASE: Final = Item(
+    "database",
+    "the database",
+    "answers",
+    "see to it that C2D_STORAGE__URL is right, and that the database runs and can be reached from here",
+)
+MIGRATIONS: Final = Item(
+    "migrations",
+    "the database's tables",
+    "at the newest revision of this release",
+    "start the service, which brings them up to date, or run the migrations beforehand",
+)
+STORE: Final = Item(
+    "result-store",
+    "the result store",
+    "a small object written, read again, deleted",
+    "correct C2D_RESULTS__URL and C2D_RESULTS__OPTIONS; the account needs to list, read, write and delete",
+)
+ARGO_SERVER: Final = Item(
+    "argo-server",
+    "Argo Server with the service's token",
+    "lists templates and workflows",
+    "correct C2D_ARGO__URL, __TOKEN_FILE, __VERIFY; for 403 apply the Role and RoleBinding under argo/gitops",
+)
+
+
+def judge_migrations(current: str | None, head: str, known: Collection[str]) -> Line:
+    """Revisions: the database's (None: empty), the newest of this release, all that it knows."""
+    expected = f"revision {head}"
+    if current == head:
+        return MIGRATIONS.ok(f"revision {current}", expected=expected)
+    if current is None:
+        return MIGRATIONS.failure("no tables of this service", expected=expected)
+    if current not in known:
+        mend = "a later release has been here; this one may work on its tables, but update it"
+        return MIGRATIONS.warning(f"revision {current}, unknown to this release", expected=expected, mend=mend)
+    return MIGRATIONS.failure(f"revision {current}", expected=expected)
+
+
+def judge_argo_error(subject: str, problem: ArgoError) -> Line:
+    """Argo's own words are left out where they may repeat what was sent; of a refusal the status says enough."""
+    if isinstance(problem, ArgoRefused):
+        reason = {401: "its token is not accepted", 403: "its token lacks a right"}.get(problem.status, "refused")
+        return ARGO_SERVER.failure(f"{reason} ({problem.status})", subject)
+    return ARGO_SERVER.failure(str(problem), subject)
