@@ -15,8 +15,10 @@ import asyncio
 import hashlib
 import re
 import secrets
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
@@ -28,7 +30,7 @@ from pods.sealed import CHUNK, HEADER, Opened, SealBroken, seal
 
 SCHEMES: Final = {"ipfs+http": "http", "ipfs+https": "https"}
 _AUTHORITY: Final = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
-PART_BYTES: Final = 8 << 20  # of one request; a multiple of the blocks (256 KiB) that the node makes of them
+PART_PIECES: Final = 128  # sealed chunks in one request: 8 MiB, of which the node makes 32 blocks
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +57,12 @@ class KuboStore:
             raise KuboFailed("no key to seal results with", passing=False)
         path, offset = self.path(key), 0
         with self.node.client() as client:
-            for part in _parts(seal(pieces, self.seal_for, key), PART_BYTES):
+            sealed = seal(pieces, self.seal_for, key)
+            while part := list(islice(sealed, PART_PIECES)):
                 self.node.write(client, path, offset, part)
-                offset += len(part)
+                offset += sum(map(len, part))
 
-    async def stream(self, key: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
+    async def stream(self, key: str, start: int = 0, end: int | None = None) -> AsyncGenerator[bytes]:
         """The bytes [start, end) of an object's content, a chunk at a time. What breaks off is gone on with."""
         if self.key is None:
             raise KuboFailed("no key to read results with", passing=False)
@@ -77,10 +80,11 @@ class KuboStore:
             patience = Patience(self.node.retry_seconds)
             while number < last:
                 try:
-                    async for chunk in self._chunks(client, path, opened, number, last):
-                        yield _cut(chunk, number, start, end)
-                        number += 1
-                        patience.went_on()
+                    async with aclosing(self._chunks(client, path, opened, number, last)) as chunks:
+                        async for chunk in chunks:
+                            yield _cut(chunk, number, start, end)
+                            number += 1
+                            patience.went_on()
                 except KuboFailed as failure:
                     await asyncio.sleep(patience.pause(failure))
 
@@ -91,16 +95,17 @@ class KuboStore:
 
     async def _chunks(
         self, client: httpx.AsyncClient, path: str, opened: Opened, first: int, last: int
-    ) -> AsyncIterator[bytes]:
+    ) -> AsyncGenerator[bytes]:
         """The content of the chunks [first, last)."""
         (offset, _), (_, end) = opened.place_of(first), opened.place_of(last - 1)
         waiting, number = bytearray(), first
-        async for piece in self.node.stream(client, path, offset, end - offset):
-            waiting += piece
-            while number < last and len(waiting) >= (length := opened.length_of(number)):
-                yield opened.open_chunk(number, bytes(waiting[:length]))
-                del waiting[:length]
-                number += 1
+        async with aclosing(self.node.stream(client, path, offset, end - offset)) as pieces:
+            async for piece in pieces:
+                waiting += piece
+                while number < last and len(waiting) >= (length := opened.length_of(number)):
+                    yield opened.open_chunk(number, bytes(waiting[:length]))
+                    del waiting[:length]
+                    number += 1
         if number < last:
             raise KuboFailed("the answer broke off", passing=True)
 
@@ -135,18 +140,6 @@ def open_kubo(
 def folder_name(job_id: str) -> str:
     """Of a job's folder: what `b2sum --length 128` says of the id."""
     return hashlib.blake2b(job_id.encode(), digest_size=16).hexdigest()
-
-
-def _parts(pieces: Iterable[bytes], size: int) -> Iterator[bytes]:
-    """The same bytes in parts of equal size, the last one apart."""
-    waiting = bytearray()
-    for piece in pieces:
-        waiting += piece
-        if len(waiting) >= size:
-            yield bytes(waiting[:size])
-            del waiting[:size]
-    if waiting:
-        yield bytes(waiting)
 
 
 def _cut(chunk: bytes, number: int, start: int, end: int) -> bytes:

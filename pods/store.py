@@ -198,8 +198,9 @@ async def stream_object(
                 yield piece
             return
         if isinstance(store, KuboStore):
-            async for piece in store.stream(key, start, end):
-                yield piece
+            async with contextlib.aclosing(store.stream(key, start, end)) as pieces:
+                async for piece in pieces:
+                    yield piece
             return
         if start == 0 and end is None:
             answer = await obstore.get_async(store, key)
