@@ -1,6 +1,6 @@
 """The result store against a recorded exchange with a Kubo node, everywhere; and the recording against a real node.
 
-`C2D_RECORD=1 pytest tests/integration/pods/test_kubo_recording.py` records anew.
+`RECORD_KUBO=1 pytest tests/integration/pods/test_kubo_recording.py` records anew.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ async def test_the_recording_is_what_a_node_answers(kubo: Kubo, monkeypatch: pyt
     recorder = recording.Recorder(kubo.url)
     async with HttpServer(recorder) as server:
         await recording.speak(f"http://127.0.0.1:{server.port}", monkeypatch)
-    if os.environ.get("C2D_RECORD"):
+    if os.environ.get("RECORD_KUBO"):
         recording.save(kubo.call("version").json()["Version"], recorder.exchanges)
     assert [one.like() for one in recorder.exchanges] == [one.like() for one in recording.load()]
 
