@@ -70,6 +70,15 @@ class Opened:
         """The numbers [first, last) of the chunks that hold the bytes [start, end), end > start."""
         return start // CHUNK, (end - 1) // CHUNK + 1
 
+    def length_of(self, number: int) -> int:
+        """Of a sealed chunk, in bytes."""
+        return min(CHUNK, self.size - number * CHUNK) + _TAG
+
+    def place_of(self, number: int) -> tuple[int, int]:
+        """Where in the object a chunk begins and ends."""
+        begin = HEADER + number * SEALED_CHUNK
+        return begin, begin + self.length_of(number)
+
     def open_chunk(self, number: int, sealed: bytes) -> bytes:
         """Raises SealBroken."""
         last = number == max(0, -(-self.size // CHUNK) - 1)

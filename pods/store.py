@@ -28,7 +28,8 @@ from obstore.exceptions import BaseError
 from obstore.store import LocalStore, S3Store
 
 from pods.keys import decode_public_key
-from pods.kubo import SCHEMES, KuboFailed, KuboStore
+from pods.kubo import SCHEMES, KuboStore, open_kubo
+from pods.kubo_rpc import KuboFailed
 from pods.manifest import MANIFEST_NAME, MAX_MANIFEST_BYTES, Manifest, ManifestInvalid, parse_manifest
 from pods.sealed import SealBroken
 
@@ -110,7 +111,9 @@ def open_store(
             raise StoreInvalid(f"the result folder cannot be used: {type(exc).__name__}") from None
     if parts.scheme in SCHEMES:
         try:
-            return KuboStore.of(url, options or {}, seal_for, key)
+            return open_kubo(
+                url, options or {}, retry_timeout_seconds=retry_timeout_seconds, seal_for=seal_for, key=key
+            )
         except ValueError as exc:
             raise StoreInvalid(f"the result store in IPFS cannot be used: {exc}") from None
     if parts.scheme != "s3" or not parts.netloc:
@@ -150,7 +153,7 @@ def _key_part(part: bytes) -> str:
 
 
 def key_for(store: Store, job_id: str, path: bytes) -> str:
-    """Where the store shall have a file. Raises ValueError."""
+    """Where the store shall have a file, at one try. Raises ValueError."""
     return store.new_key(job_id) if isinstance(store, KuboStore) else object_key(job_id, path)
 
 
@@ -195,8 +198,9 @@ async def stream_object(
                 yield piece
             return
         if isinstance(store, KuboStore):
-            async for piece in store.stream(key, start, end):
-                yield piece
+            async with contextlib.aclosing(store.stream(key, start, end)) as pieces:
+                async for piece in pieces:
+                    yield piece
             return
         if start == 0 and end is None:
             answer = await obstore.get_async(store, key)

@@ -72,10 +72,10 @@ class Uploader:
         return results
 
     def upload(self, source: Source) -> Uploaded | Failed:
-        key = key_for(self._store, self._job_id, source.path)
         for attempt in range(1, ATTEMPTS + 1):
             if self.store_is_away:
                 return Failed(source, "upload_failed", "store away", passing=True)
+            key = key_for(self._store, self._job_id, source.path)
             try:
                 descriptor = open_found(source.root, source.file)
             except NotReadable as exc:

@@ -35,6 +35,14 @@ def demo(data: Annotated[Path, typer.Option("--data", help=DATA_HELP)] = Path("d
     raise typer.Exit(show_demo(data))
 
 
+@app.command("result-store")
+def result_store() -> None:
+    """Print store.json for the publishing pods (the Secret c2d-result-store) by the service's settings. Has secrets."""
+    from provider_api.cli.result_store import print_store
+
+    raise typer.Exit(print_store())
+
+
 @app.command()
 def keys(
     folder: Annotated[

@@ -21,9 +21,8 @@ from nacl.public import PublicKey
 from ocean.keys import address_of
 from pods.keys import ETHEREUM_KEY_FILE, encode_key, generate_keys
 from provider_api.keys import ProviderKeys, keys_of
+from provider_api.pods_store import RESULTS_IN_POD
 from workflow_templates import names
-
-RESULTS_IN_POD = "file:///results"  # where environments mount the claim with the results
 
 
 @dataclass(frozen=True, slots=True)

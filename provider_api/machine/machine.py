@@ -19,10 +19,10 @@ from argo.local.pods import Images, SandboxRuntime
 from ocean.chain.anvil import AnvilFailed
 from ocean.chain.development import CHAIN_ID, DevelopmentChain, start_anvil
 from ocean.chain.errors import ChainUnavailable
-from pods.keys import encode_key
 from provider_api.keys import ProviderKeys, load_keys
 from provider_api.machine.children import Child, free_port, inherited_environment, port_is_free
 from provider_api.machine.folder import DataFolder
+from provider_api.pods_store import pods_store
 from provider_api.settings import PREFIX, ChainSettings, Settings, load_settings
 from workflow_templates import names
 from workflow_templates.render import GITOPS
@@ -228,15 +228,11 @@ class Machine:
 
     def _store_of_pods(self) -> dict[str, Any] | None:
         """store.json of the publishing pods; None: the results volume."""
-        url, options = self.settings.results.url, self.settings.results.options
+        url = self.settings.results.url
         if url is None or url.startswith("file:"):
             # A plain process has no mounts: it finds the folder where this machine has it.
             return None if self.sandboxed else {"url": self._results_folder().as_uri()}
-        return {
-            "url": url,
-            "options": {name: value.get_secret_value() for name, value in options.items()},
-            "seal_for": encode_key(self._provider_keys().results.public_key),
-        }
+        return pods_store(self.settings.results, self._provider_keys())
 
     @property
     def _key_given(self) -> bool:

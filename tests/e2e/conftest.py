@@ -25,12 +25,12 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
     folder = tmp_path_factory.mktemp("e2e")
     (folder / "rain.csv").write_text("day,mm\n1,3\n2,0\n")
     settings = {"C2D_LIMITS__MINIMUM_PAID_SECONDS": "1"}
-    with FileServer({"rain.csv": folder / "rain.csv"}) as files:
-        with Service(folder / "service", allow_private=[files.address], settings=settings) as service:
-            machine = service.machine
-            yield Deployed(
-                service.url, machine.chain_url, machine.address_file, files.urls["rain.csv"], 60, machine=service
-            )
+    with (
+        FileServer({"rain.csv": folder / "rain.csv"}) as files,
+        Service(folder / "service", allow_private=[files.address], settings=settings) as service,
+    ):
+        chain, addresses = service.machine.chain_url, service.machine.address_file
+        yield Deployed(service.url, chain, addresses, files.urls["rain.csv"], 60, machine=service)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A whole deployment, as a consumer and its operator see it. Against a cluster, or one machine (tests/e2e/conftest.py)."""
+"""A whole deployment, as a consumer and its operator see it: in a cluster, or on one machine (conftest.py)."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ for name, host, port in [
         reached.append(name)
     except OSError:
         pass
-for path in ("/var/run/secrets/kubernetes.io/serviceaccount/token", "/c2d/keys/environment.key", "/c2d/store/store.json"):
+token = "/var/run/secrets/kubernetes.io/serviceaccount/token"
+for path in (token, "/c2d/keys/environment.key", "/c2d/store/store.json"):
     if os.path.exists(path):
         reached.append(path)
 for folder in ("inputs", "ddos", "transformations"):

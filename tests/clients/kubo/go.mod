@@ -1,6 +1,6 @@
 module kubo-for-tests
 
-go 1.26.8
+go 1.26.5
 
 tool github.com/ipfs/kubo/cmd/ipfs
 

@@ -22,6 +22,7 @@ from nacl.public import PrivateKey
 
 from pods.job_spec import Algorithm, Binding, InputAsset, JobSpec, seal
 from pods.keys import generate_keys, read_private_keys
+from tests.support.kubo import Kubo, running_kubo
 
 ROOT = Path(__file__).resolve().parents[3]
 JOB_ID = "00" + "a1" * 15
@@ -125,6 +126,13 @@ def server() -> Iterator[FileServer]:
     httpd.shutdown()
     thread.join()
     httpd.server_close()
+
+
+@pytest.fixture(scope="session")
+def kubo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kubo]:
+    """An IPFS node, or a named skip."""
+    with running_kubo(tmp_path_factory.mktemp("kubo") / "repository") as node:
+        yield node
 
 
 @dataclass

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,21 +16,23 @@ from moto.server import ThreadedMotoServer
 from ocean.client import Consumer, ConsumerError
 from provider_api.machine.file_server import FileServer
 from tests.support.chain import consumer
-from tests.support.kubo import running_kubo
+from tests.support.kubo import Kubo, running_kubo
 from tests.support.service import FREE, Buyer, Service, raw_python
 from tests.support.stages import assert_nothing_left
 
 pytestmark = pytest.mark.integration
 
-SIZE = 3_000_000
+PATTERN, TIMES, ODD = bytes(range(251)), 60_000, 'größe "1"; x.csv'
+SIZE = len(PATTERN) * TIMES
 WRITES = f"""
 import os, pathlib
 out = pathlib.Path(os.environ["OUTPUTS"])
 (out / "empty").write_bytes(b"")
-(out / "large.bin").write_bytes(bytes(number % 251 for number in range({SIZE})))
+(out / {ODD!r}).write_bytes(b"odd")
+(out / "large.bin").write_bytes(bytes(range(251)) * {TIMES})
 print("wrote")
 """
-LARGE = bytes(number % 251 for number in range(SIZE))
+LARGE = PATTERN * TIMES
 
 
 @dataclass
@@ -38,7 +40,8 @@ class Place:
     """A service and its store; `left` tells what the store has of a job."""
 
     service: Service
-    left: object
+    left: Callable[[str], Collection[object]]
+    node: Kubo | None = None
 
 
 @pytest.fixture(scope="module", params=["folder", "s3", "ipfs"])
@@ -46,23 +49,24 @@ def place(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, files: FileServer
 ) -> Iterator[Place]:
     folder = tmp_path_factory.mktemp("stores")
+    node = None
     with ExitStack() as stack:
         if request.param == "folder":
             settings, left = {"C2D_RESULTS__URL": (folder / "my results").as_uri()}, in_folder(folder / "my results")
         elif request.param == "s3":
             settings, left = s3(stack)
         else:
-            kubo = stack.enter_context(running_kubo(folder / "kubo"))
-            settings, left = {"C2D_RESULTS__URL": kubo.store}, lambda job: kubo.names(f"/c2d/jobs/{job}")
+            node = stack.enter_context(running_kubo(folder / "kubo"))
+            settings, left = {"C2D_RESULTS__URL": node.store}, node.names_of
         service = Service(folder / "service", allow_private=[files.address], settings=settings)
-        yield Place(stack.enter_context(service), left)
+        yield Place(stack.enter_context(service), left, node)
 
 
-def in_folder(folder: Path) -> object:
+def in_folder(folder: Path) -> Callable[[str], Collection[object]]:
     return lambda job: [path.name for path in (folder / job).rglob("*")]
 
 
-def s3(stack: ExitStack) -> tuple[dict[str, str], object]:
+def s3(stack: ExitStack) -> tuple[dict[str, str], Callable[[str], Collection[object]]]:
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     stack.callback(server.stop)
@@ -95,25 +99,56 @@ async def test_a_job(place: Place, buyer: Buyer, files: FileServer, tmp_path: Pa
     started = await buyer.consumer.start(await buyer.consumer.start_request(FREE, ordered, algorithm))
     job = await buyer.finished(started["jobId"])
     assert (job["status"], job["reason"]) == (70, "completed")
-    assert place.left(job["jobId"])  # type: ignore[operator]
+    assert place.left(job["jobId"])
     assert await buyer.result(job, "empty", tmp_path) == b""
+    assert await buyer.result(job, ODD, tmp_path) == b"odd"
     assert await buyer.result(job, "large.bin", tmp_path) == LARGE
     assert await buyer.result(job, "algorithm.log", tmp_path) == b"wrote\n"
+    if place.node is not None:
+        blocks = place.node.everything()
+        for text in (job["jobId"], "large.bin", "algorithm.log", "wrote"):
+            assert text.encode() not in blocks, text
 
     index = next(result["index"] for result in job["results"] if result["filename"] == "large.bin")
-    tag = None
-    async with httpx.AsyncClient(trust_env=False) as http:
-        for start, end in ((0, 99), (65_530, 65_545), (131_072, 196_607), (SIZE - 5, SIZE - 1)):
-            url = await buyer.consumer.result_url(job["jobId"], index)
-            headers = {"Range": f"bytes={start}-{end}"} | ({"If-Range": tag} if tag else {})
-            answer = await http.get(url, headers=headers)
-            assert (answer.status_code, answer.content) == (206, LARGE[start : end + 1])
-            assert answer.headers["content-range"] == f"bytes {start}-{end}/{SIZE}"
-            tag = answer.headers["etag"]
+    await parts(buyer, job["jobId"], index)
+    await resumed(buyer, job["jobId"], index)
 
     await buyer.consumer.delete(job["jobId"])
-    assert place.left(job["jobId"]) == []  # type: ignore[operator]
+    assert place.left(job["jobId"]) == []
     with pytest.raises(ConsumerError) as gone:
         await buyer.consumer.result(job["jobId"], index, tmp_path / "gone")
     assert gone.value.status == 404
     await assert_nothing_left(place.service.folder)
+
+
+async def parts(buyer: Buyer, job_id: str, index: int) -> None:
+    async with httpx.AsyncClient(trust_env=False) as http:
+        for start, end in ((0, 99), (65_530, 65_545), (131_072, 196_607), (SIZE - 5, SIZE - 1)):
+            url = await buyer.consumer.result_url(job_id, index)
+            answer = await http.get(url, headers={"Range": f"bytes={start}-{end}"})
+            assert (answer.status_code, answer.content) == (206, LARGE[start : end + 1])
+            assert answer.headers["content-range"] == f"bytes {start}-{end}/{SIZE}"
+        answer = await http.get(await buyer.consumer.result_url(job_id, index), headers={"Range": f"bytes={SIZE}-"})
+        assert (answer.status_code, answer.headers["content-range"]) == (416, f"bytes */{SIZE}")
+
+
+async def resumed(buyer: Buyer, job_id: str, index: int) -> None:
+    """A download that broke off goes on where it was, as long as the file is the same one."""
+    async with httpx.AsyncClient(trust_env=False) as http:
+        got = bytearray()
+        async with http.stream("GET", await buyer.consumer.result_url(job_id, index)) as answer:
+            tag = answer.headers["etag"]
+            assert answer.headers["content-length"] == str(SIZE)
+            async for piece in answer.aiter_raw():
+                got += piece
+                if len(got) > SIZE // 3:
+                    break
+        assert len(got) < SIZE
+        headers = {"Range": f"bytes={len(got)}-", "If-Range": tag}
+        rest = await http.get(await buyer.consumer.result_url(job_id, index), headers=headers)
+        assert (rest.status_code, rest.headers["etag"]) == (206, tag)
+        assert bytes(got) + rest.content == LARGE
+        other = await http.get(
+            await buyer.consumer.result_url(job_id, index), headers=headers | {"If-Range": '"other"'}
+        )
+        assert (other.status_code, other.content) == (200, LARGE)
