@@ -1,4 +1,4 @@
-"""A deployed service as the end-to-end tests see it: an address, a chain, and what is in the cluster if there is one."""
+"""A deployed service as end-to-end tests see it: an address, a chain, and what is in the cluster if there is one."""
 
 from __future__ import annotations
 
