@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from ocean.outgoing.public import is_public
+from provider_api.doctor.judging.rights import forbidden, needed
 from tests.support.kustomize import build
 from workflow_templates import names
 from workflow_templates.environment import read_environments
@@ -173,6 +174,19 @@ def test_rights_are_exactly_these() -> None:
     accounts = {each["metadata"]["name"]: each for each in CLUSTER if each["kind"] == "ServiceAccount"}
     assert set(accounts) == {RUNNER_ACCOUNT, EXECUTOR_ACCOUNT}
     assert not any(each["automountServiceAccountToken"] for each in accounts.values())
+
+
+def test_the_doctor_asks_for_these_rights_and_no_others() -> None:
+    """What it needs is granted; what it forbids is not."""
+    account = "provider-api"
+    roles = {account: rules(account), EXECUTOR_ACCOUNT: rules("job-executor"), RUNNER_ACCOUNT: {}}
+    for name, wanted in needed("jobs", account).items():
+        for right in wanted:
+            assert right.verb in roles[name].get((right.group, right.resource), set()), (name, right)
+    for name, refused in forbidden("jobs", account, "c2d", "argo").items():
+        for right in refused:
+            if right.namespace == "jobs":
+                assert right.verb not in roles[name].get((right.group, right.resource), set()), (name, right)
 
 
 # What each call of the client is to Kubernetes, in the hands of Argo Server in client mode.
