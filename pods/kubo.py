@@ -5,8 +5,8 @@ tell what is in them. So contents are sealed (`pods.sealed`), objects have rando
 digest of the job's id, because whoever knows an id may ask for that job's status. How many results there are, and how
 large, is not hidden.
 
-An object is written part by part, and each part can be repeated. Every try at a whole object gets a name of its own: a
-node that waits for the rest of a broken upload keeps that file locked.
+An object is written part by part; each is on the node's disk before the next one, and can be repeated. Every try at a
+whole object gets a name of its own: a node that waits for the rest of a broken upload keeps that file locked.
 """
 
 from __future__ import annotations

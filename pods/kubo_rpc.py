@@ -78,20 +78,34 @@ class Node:
     def write(self, client: httpx.Client, path: str, offset: int, content: Sequence[bytes]) -> None:
         """Put bytes into a file at a place, which may be its end; at 0 the file is made, or emptied. Blocks.
 
-        The same bytes at the same place may be written again, so a write that broke off is no harm.
+        The same bytes at the same place may be written again, so a write that broke off is no harm. What a node has
+        answered it may forget when it crashes, unless it was flushed: a file that is as long as it should be after a
+        flush has all that was written before.
         """
-        params = {"arg": path, "offset": str(offset), "create": "true", "parents": "true"}
-        params |= {"truncate": "true" if offset == 0 else "false", "cid-version": "1", "raw-leaves": "true"}
-        patience, body = Patience(self.retry_seconds), (_FORM_HEAD, *content, _FORM_TAIL)
-        headers = {"Content-Type": _FORM_TYPE, "Content-Length": str(sum(map(len, body)))}
+        patience = Patience(self.retry_seconds)
         while True:
             try:
-                with _faults():
-                    url = f"{self.url}/api/v0/files/write"
-                    answer = client.post(url, params=params, headers=headers, content=iter(body))
-                return require_success(answer.status_code, answer.content, path)
+                return self._write_once(client, path, offset, content)
             except KuboFailed as failure:
                 time.sleep(patience.pause(failure))
+
+    def _write_once(self, client: httpx.Client, path: str, offset: int, content: Sequence[bytes]) -> None:
+        params = {"arg": path, "offset": str(offset), "create": "true", "parents": "true"}
+        params |= {"truncate": "true" if offset == 0 else "false", "cid-version": "1", "raw-leaves": "true"}
+        body = (_FORM_HEAD, *content, _FORM_TAIL)
+        headers = {"Content-Type": _FORM_TYPE, "Content-Length": str(sum(map(len, body)))}
+        calls = f"{self.url}/api/v0/files"
+        with _faults():
+            written = client.post(f"{calls}/write", params=params, headers=headers, content=iter(body))
+            require_success(written.status_code, written.content, path)
+            try:
+                for command in ("flush", "stat"):
+                    answer = client.post(f"{calls}/{command}", params={"arg": path})
+                    require_success(answer.status_code, answer.content, path)
+            except FileNotFoundError:
+                raise KuboFailed("forgotten", passing=True) from None
+        if _size_of(answer) != offset + sum(map(len, content)):
+            raise KuboFailed("forgotten", passing=True)
 
     async def size(self, client: httpx.AsyncClient, path: str) -> int:
         """Of a file, in bytes."""
@@ -100,10 +114,7 @@ class Node:
             with _faults():
                 answer = await client.post(f"{self.url}/api/v0/files/stat", params={"arg": path})
             require_success(answer.status_code, answer.content, path)
-            try:
-                return int(answer.json()["Size"])
-            except (ValueError, TypeError, KeyError):
-                raise KuboFailed("an answer of another form", passing=False) from None
+            return _size_of(answer)
 
         return await self._patiently(ask)
 
@@ -157,6 +168,14 @@ def require_success(status: int, content: bytes, path: str) -> None:
     if status == 500 and b"file does not exist" in content:
         raise FileNotFoundError(path)
     raise KuboFailed(f"HTTP {status}", passing=status >= 500 or status in (408, 429))
+
+
+def _size_of(answer: httpx.Response) -> int:
+    """What `files/stat` says of a file."""
+    try:
+        return int(answer.json()["Size"])
+    except (ValueError, TypeError, KeyError):
+        raise KuboFailed("an answer of another form", passing=False) from None
 
 
 @contextmanager

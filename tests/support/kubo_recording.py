@@ -42,13 +42,14 @@ class Exchange:
     body: str  # base64
 
     def like(self) -> tuple[Any, ...]:
-        """What is the same every time: of sealed contents the length, of stat all but the identifier of the content."""
+        """What is the same every time: of sealed contents the length, of the others all but identifiers of contents."""
         body = base64.b64decode(self.body)
         told: Any = len(body)
         if self.headers.get("content-type") == "application/json":
             told = json.loads(body or b"null")
             if isinstance(told, dict):
                 told.pop("Hash", None)
+                told.pop("Cid", None)
         return (self.method, self.target, self.sent, self.status, self.headers, told)
 
     def as_sent(self) -> bytes:

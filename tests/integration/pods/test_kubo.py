@@ -306,7 +306,8 @@ def test_a_block_that_the_node_has_lost(fragile: tuple[Kubo, StoreConfig]) -> No
 @pytest.fixture(scope="module")
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kubo]:
     """A node that lets publishing pods write, the service use its tree, and nobody else do anything."""
-    rights = {"pods": ["/api/v0/files/write"], "service": ["/api/v0/files"]}
+    writing = [f"/api/v0/files/{command}" for command in ("write", "flush", "stat")]
+    rights = {"pods": writing, "service": ["/api/v0/files"]}
     with running_kubo(tmp_path_factory.mktemp("guarded") / "kubo", rights) as node:
         yield node
 
