@@ -213,41 +213,6 @@ def test_the_client_calls_nothing_that_has_no_right() -> None:
         assert verb in have["argoproj.io", resource]
 
 
-# --- admission -------------------------------------------------------------------------------------------------------
-
-
-def test_the_admission_policy_names_every_field_that_a_job_has_not() -> None:
-    """All fields of a workflow's spec are either ours or forbidden by name; arguments are the template's."""
-    from hera.workflows import models as m
-
-    (policy,) = (each for each in CLUSTER if each["kind"] == "ValidatingAdmissionPolicy")
-    text = " ".join(each["expression"] for each in policy["spec"]["validations"])
-    every = {field.alias or name for name, field in m.WorkflowSpec.model_fields.items()}
-    forbidden = set(re.findall(r"!has\(object\.spec\.(\w+)\)", text))
-    assert forbidden - {"shutdown"} == every - {"workflowTemplateRef", "arguments", "shutdown"}
-    assert "shutdown" in forbidden
-    listed = re.search(r"p\.name in \[([^\]]*)\]", text)
-    assert listed
-    assert tuple(re.findall(r"'([^']*)'", listed[1])) == names.ARGUMENTS
-    (binding,) = (each for each in CLUSTER if each["kind"] == "ValidatingAdmissionPolicyBinding")
-    assert binding["spec"]["policyName"] == policy["metadata"]["name"]
-    assert binding["spec"]["validationActions"] == ["Deny"]
-    assert binding["spec"]["paramRef"]["name"] == names.LIMITS_CONFIG_MAP
-    subject = "system:serviceaccount:c2d:provider-api"
-    assert [each["expression"] for each in policy["spec"]["matchConditions"]] == [
-        f"request.userInfo.username == '{subject}'"
-    ]
-
-
-def test_expressions_have_even_brackets() -> None:
-    (policy,) = (each for each in CLUSTER if each["kind"] == "ValidatingAdmissionPolicy")
-    for each in policy["spec"]["validations"]:
-        plain = re.sub(r"'[^']*'", "", each["expression"])
-        assert plain.count("(") == plain.count(")")
-        assert plain.count("[") == plain.count("]")
-        assert "'" not in plain
-
-
 # --- amounts ---------------------------------------------------------------------------------------------------------
 
 
