@@ -16,6 +16,7 @@ from ocean.ddo import DDO
 from provider_api.machine.file_server import FileServer
 from tests.support.chain import consumer, stranger
 from tests.support.service import FREE, Buyer, Service, raw_python
+from tests.support.stages import status_is, until
 from workflow_templates import names
 from workflow_templates.environment import Filter, read_environments
 from workflow_templates.render import write
@@ -163,6 +164,22 @@ async def test_a_stopped_job_passes_the_filter_and_its_log_is_not_shown_live(
         assert (job["status"], job["reason"], job["stopreq"]) == (70, "stopped", 1)
         assert results(job) == OWN_LOGS
         assert (await http.get("logs", params=query)).status_code == 404
+
+
+async def test_a_stop_does_not_get_past_the_filter(buyer: Buyer, dataset: DDO, tmp_path: Path) -> None:
+    """The algorithm has ended, so there is nothing to stop: the filter ends its work, and its verdict holds."""
+    released = await started(buyer, dataset, "touch $OUTPUTS/wait; echo -n 42 > $OUTPUTS/answer")
+    withheld = await started(buyer, dataset, "touch $OUTPUTS/wait; echo the secret > $OUTPUTS/answer")
+    for job_id in (released, withheld):
+        await until(lambda job_id=job_id: status_is(buyer, job_id, 50), "it is filtered")  # type: ignore[misc]
+        (answer,) = await buyer.consumer.stop(job_id)
+        assert (answer["status"], answer["stopreq"]) == (50, 0)
+    job = await buyer.finished(released)
+    assert (job["status"], job["reason"], job["stopreq"]) == (70, "completed", 0)
+    assert (await buyer.result(job, "answer", tmp_path)).endswith(b"42 (released)")
+    job = await buyer.finished(withheld)
+    assert (job["status"], job["reason"], job["stopreq"]) == (41, "filtered", 0)
+    assert results(job) == OWN_LOGS
 
 
 async def test_the_status_says_that_results_are_filtered(buyer: Buyer, dataset: DDO) -> None:
