@@ -1,6 +1,6 @@
 # `make` alone lists what there is. Everything is installed inside the checkout by tools/setup.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test lint format render images bench lock clean
+.PHONY: help setup demo serve test e2e lint format render images bench lock clean
 C2D := .venv/bin/c2d
 # For `make images`. Another base image: make images BASE=registry.example/python@sha256:…
 DOCKER ?= docker
@@ -9,7 +9,7 @@ VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 COMPILE = .venv/bin/uv pip compile --universal --generate-hashes --no-annotate --no-header --python-version 3.11 --quiet
 
 help: ## list the commands
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
 setup: ## install everything inside the checkout (done by the others when needed)
 	@./tools/setup
@@ -23,6 +23,10 @@ serve: setup ## the whole service on this machine, with a development chain
 test: setup ## all tests
 	@./tools/setup-clients
 	@.venv/bin/python -m pytest
+
+e2e: setup ## end-to-end tests of a deployment that the environment names (docs/how-to/deploy-helm.md)
+	@./tools/setup-clients
+	@.venv/bin/python -m pytest tests/contract tests/e2e
 
 lint: setup ## style, types, layers, rendered files
 	@.venv/bin/ruff check .

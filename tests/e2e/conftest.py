@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +16,8 @@ from tests.support.chain import consumer
 from tests.support.deployed import Deployed, from_environment
 from tests.support.service import Buyer, Service
 from tests.support.stages import assert_nothing_left
+from workflow_templates.environment import read_environments
+from workflow_templates.render import write
 
 
 @pytest.fixture(scope="session")
@@ -24,12 +27,18 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
         return
     folder = tmp_path_factory.mktemp("e2e")
     (folder / "rain.csv").write_text("day,mm\n1,3\n2,0\n")
+    write(folder / "gitops", [*read_environments(), *read_environments(Path(__file__).with_name("environments"))])
     settings = {"C2D_LIMITS__MINIMUM_PAID_SECONDS": "1"}
     with (
         FileServer({"rain.csv": folder / "rain.csv"}) as files,
-        Service(folder / "service", allow_private=[files.address], settings=settings) as service,
+        Service(
+            folder / "service",
+            allow_private=[files.address],
+            settings=settings,
+            manifests=folder / "gitops" / "base",
+        ) as service,
     ):
-        chain, addresses = service.machine.chain_url, service.machine.address_file
+        chain, addresses = service.chain_url, service.machine.address_file
         yield Deployed(service.url, chain, addresses, files.urls["rain.csv"], 60, machine=service)
 
 

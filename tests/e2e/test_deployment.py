@@ -7,15 +7,21 @@ import json
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
+from ocean.chain.publishing import mint
 from ocean.ddo import DDO
 from tests.e2e.conftest import nothing_left
+from tests.support.chain import publisher
+from tests.support.clients import JAVASCRIPT_CONSUMER
 from tests.support.deployed import ARGO, SERVICE, Deployed
+from tests.support.ocean_js import SIGNER, OceanJs, reference
 from tests.support.service import FREE, Buyer, raw_python
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 
+FILTERED = "ocean-compute-filtered"
 SLEEPS = "import time\nprint('asleep', flush=True)\ntime.sleep(600)"
 PROBE = """
 import json, os, socket
@@ -44,9 +50,18 @@ open(os.environ["OUTPUTS"] + "/reached", "w").write(json.dumps(reached))
 """
 
 
-async def started(buyer: Buyer, dataset: DDO, code: str, entrypoint: str = "python $ALGO", minutes: float = 5) -> str:
-    ordered, algorithm = await buyer.order([dataset], raw_python(code, entrypoint), minutes=minutes)
-    job = await buyer.consumer.start(await buyer.consumer.start_request(FREE, ordered, algorithm))
+async def started(
+    buyer: Buyer,
+    dataset: DDO,
+    code: str,
+    entrypoint: str = "python $ALGO",
+    *,
+    minutes: float = 5,
+    environment: str = FREE,
+) -> str:
+    algorithm = raw_python(code, entrypoint)
+    ordered, algorithm = await buyer.order([dataset], algorithm, environment=environment, minutes=minutes)
+    job = await buyer.consumer.start(await buyer.consumer.start_request(environment, ordered, algorithm))
     return str(job["jobId"])
 
 
@@ -69,7 +84,9 @@ async def test_a_job(deployed: Deployed, buyer: Buyer, dataset: DDO, tmp_path: P
     job = await buyer.finished(await started(buyer, dataset, code), deployed.seconds)
     assert end(job) == (70, "completed", 0, 0)
     assert await buyer.result(job, "done", tmp_path) == b"yes"
-    assert (await buyer.result(job, "algorithm.log", tmp_path)).startswith(b"day,mm")
+    async with httpx.AsyncClient() as http:
+        data = (await http.get(deployed.data_url)).text
+    assert (await buyer.result(job, "algorithm.log", tmp_path)).decode().strip() == data.splitlines()[0].strip()
     kinds = [result["type"] for result in job["results"]]
     assert kinds == ["output", "algorithmLog", "configrationLog", "publishLog"]
     await nothing_left(deployed, job["jobId"])
@@ -114,10 +131,52 @@ async def test_the_paid_time_ends_a_job(deployed: Deployed, buyer: Buyer, datase
     """What was written until then is delivered."""
     minutes = 0.15 if deployed.machine is not None else 2
     entrypoint = "echo kept > $OUTPUTS/early; sleep 600"
-    job_id = await started(buyer, dataset, "# all is in the entrypoint", entrypoint, minutes)
+    job_id = await started(buyer, dataset, "# all is in the entrypoint", entrypoint, minutes=minutes)
     job = await buyer.finished(job_id, deployed.seconds)
     assert (job["status"], job["reason"], job["stopreq"]) == (70, "time_limit", 2)
     assert await buyer.result(job, "early", tmp_path) == b"kept\n"
+
+
+@pytest.mark.parametrize(("text", "shown"), [("an answer", True), ("a secret", False)])
+async def test_a_filter_has_the_last_word(
+    deployed: Deployed, buyer: Buyer, dataset: DDO, tmp_path: Path, text: str, shown: bool
+) -> None:
+    """In the environment that tests/e2e/environments describes."""
+    announced = await buyer.consumer.environments(buyer.network.chain_id)
+    if not any(each["id"] == FILTERED and each.get("filtered") for each in announced):
+        pytest.skip(f"the deployment has no environment {FILTERED}")
+    entrypoint = f"echo {text} > $OUTPUTS/answer"
+    job_id = await started(buyer, dataset, "# all is in the entrypoint", entrypoint, environment=FILTERED)
+    job = await buyer.finished(job_id, deployed.seconds)
+    names = [result["filename"] for result in job["results"]]
+    own = ["configure.log", "filter.log", "publish.log"]
+    if shown:
+        assert (end(job), names) == ((70, "completed", 0, 0), ["answer", "algorithm.log", *own])
+        assert await buyer.result(job, "answer", tmp_path) == text.encode() + b"\n"
+    else:
+        assert (end(job), names) == ((41, "filtered", 0, 0), own)
+    await nothing_left(deployed, job_id)
+
+
+async def test_an_unmodified_client(deployed: Deployed, buyer: Buyer, dataset: DDO, tmp_path: Path) -> None:
+    """ocean.js: quote, order, start, status, result."""
+    token = dataset.services[0].datatoken_address
+    await mint(buyer.network, publisher, token, JAVASCRIPT_CONSUMER.address)
+    listed = await buyer.consumer.environments(buyer.network.chain_id)
+    consumer = next(each["consumerAddress"] for each in listed if each["id"] == FREE)
+    code = raw_python("import os\nopen(os.environ['OUTPUTS'] + '/done', 'w').write('yes')")
+
+    def the_job(js: OceanJs) -> tuple[dict[str, Any], str]:
+        (asked,) = js.quotes([reference(dataset)], {"meta": code}, FREE)["datasets"]
+        ordered = reference(dataset, js.start_order(dataset, asked["providerFee"], consumer))
+        (job,) = js("computeStart", js.url, SIGNER, FREE, ordered, {"meta": code})
+        job = js.finished(job["jobId"], deployed.seconds)
+        index = [result["filename"] for result in job["results"]].index("done")
+        return job, js.download(js("getComputeResultUrl", js.url, SIGNER, job["jobId"], index))[1]
+
+    with OceanJs.open(deployed, "3.4.6", JAVASCRIPT_CONSUMER, tmp_path / "log") as js:
+        job, text = await asyncio.to_thread(the_job, js)
+    assert (end(job), text) == ((70, "completed", 0, 0), "yes")
 
 
 async def test_an_algorithm_reaches_nothing(deployed: Deployed, buyer: Buyer, dataset: DDO, tmp_path: Path) -> None:

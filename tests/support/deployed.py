@@ -44,7 +44,7 @@ class Deployed:
     url: str
     chain_url: str
     address_file: Path
-    data_url: str  # a file that jobs may download: its first line, "day,mm"
+    data_url: str  # a text file that jobs may download
     seconds: float  # for a job
     cluster: Cluster | None = None
     machine: Any = field(default=None, repr=False)  # the Service of one machine
@@ -59,7 +59,7 @@ def from_environment() -> Deployed | None:
     C2D_E2E_URL          the service's address, as in `serviceEndpoint` of documents
     C2D_E2E_CHAIN        a node of its chain, on which the development accounts have money
     C2D_E2E_ADDRESSES    the address file of that chain
-    C2D_E2E_DATA         a file that jobs may download: "day,mm" and lines of numbers
+    C2D_E2E_DATA         a text file that jobs may download
     KUBECONFIG           the cluster; without it what is left there is not looked at
     """
     url = os.environ.get("C2D_E2E_URL")

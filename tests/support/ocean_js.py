@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import httpx
 from eth_account.signers.local import LocalAccount
@@ -25,26 +25,33 @@ CHAIN = "8996"
 SIGNER = "@signer"  # the consumer's wallet, among a call's values
 
 
+class Place(Protocol):
+    """A service, wherever it is."""
+
+    @property
+    def url(self) -> str: ...
+
+    @property
+    def chain_url(self) -> str: ...
+
+
 @dataclass
 class OceanJs:
     """`with OceanJs.open(...) as js: js("getNonce", js.url, js.address)` calls a method of ProviderInstance."""
 
     client: Client
-    service: Service
     key: LocalAccount
     version: str
     url: str
 
     @classmethod
     @contextmanager
-    def open(
-        cls, service: Service, version: str, key: LocalAccount, log: Path, url: str | None = None
-    ) -> Iterator[Self]:
+    def open(cls, service: Place, version: str, key: LocalAccount, log: Path, url: str | None = None) -> Iterator[Self]:
         """`url`: where the service is for this client, if not at its own address."""
         folder = INSTALLED / f"oceanjs-{version}"
-        given = [str(DRIVERS / "oceanjs.cjs"), str(folder), service.machine.chain_url, "0x" + bytes(key.key).hex()]
+        given = [str(DRIVERS / "oceanjs.cjs"), str(folder), service.chain_url, "0x" + bytes(key.key).hex()]
         with Client([*ocean_js(version), *given], log) as client:
-            yield cls(client, service, key, version, url or service.url)
+            yield cls(client, key, version, url or service.url)
 
     def __call__(self, method: str, *values: Any) -> Any:
         """Raises ClientError."""

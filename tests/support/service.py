@@ -79,6 +79,10 @@ class Service:
     def url(self) -> str:
         return self.machine.url
 
+    @property
+    def chain_url(self) -> str:
+        return self.machine.chain_url
+
     def call(self, coroutine: Coroutine[Any, Any, T], timeout: float = 90) -> T:
         """Run something on the machine's loop (its child processes belong to it)."""
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(timeout)

@@ -105,4 +105,4 @@ async def attacker(service: Service) -> AsyncIterator[Caller]:
 @pytest.fixture
 def tricks(service: Service, attacker: Caller) -> Chain:
     """What an attacker can do on the chain."""
-    return Chain(service.machine.chain_url, str(service.machine.address_file), attacker.network)
+    return Chain(service.chain_url, str(service.machine.address_file), attacker.network)

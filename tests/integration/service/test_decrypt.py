@@ -126,7 +126,7 @@ async def packed(buyer: Buyer, asset: DDO) -> PackedDocument:
 @pytest.mark.parametrize("flags", FLAGS, ids=FLAGS.values())
 async def test_by_transaction_and_by_arguments(service: Service, store: Store, flags: int) -> None:
     network = await service.network()
-    chain = Chain(service.machine.chain_url, str(service.machine.address_file), network)
+    chain = Chain(service.chain_url, str(service.machine.address_file), network)
     made = (await chain.publish(flags=flags)).ddo
     buyer = Buyer(service, network, None)  # type: ignore[arg-type]
     tx, found = await transaction(buyer, made), await packed(buyer, made)
@@ -238,7 +238,7 @@ async def test_events_of_a_contract_that_is_no_nft(
 ) -> None:
     log = (await events(buyer, revoked.nft_address))[0]
     topics = [bytes.fromhex(topic[2:]) for topic in log.topics]
-    chain = Chain(service.machine.chain_url, str(service.machine.address_file), buyer.network)
+    chain = Chain(service.chain_url, str(service.machine.address_file), buyer.network)
     tx = await chain.forge_logs([(topics, log.data)])
     for nft in (attackers_nft, revoked.nft_address):
         require_refused(await store.ask(nft, transactionId=tx), "Failed to process transaction id.")

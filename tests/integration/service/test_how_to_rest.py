@@ -23,7 +23,7 @@ def test_consume(service: Service, sources: FileSources, tmp_path: Path) -> None
     dataset = publish(service, owners, [f"{sources.url}/files/rain.csv"])
     algorithm = publish(service, owners, [f"{sources.url}/files/algorithm.py"], type="algorithm", service="access")
     put_in = {
-        "http://127.0.0.1:8545": service.machine.chain_url,
+        "http://127.0.0.1:8545": service.chain_url,
         "http://127.0.0.1:8030": service.url,
         "did:op:DATASET": dataset.id,
         "did:op:ALGORITHM": algorithm.id,
@@ -37,7 +37,7 @@ def test_consume(service: Service, sources: FileSources, tmp_path: Path) -> None
 def test_publish(service: Service, sources: FileSources, tmp_path: Path) -> None:
     put_in = {
         "data/chain/address.json": str(service.machine.address_file),
-        "http://127.0.0.1:8545": service.machine.chain_url,
+        "http://127.0.0.1:8545": service.chain_url,
         "http://127.0.0.1:8030": service.url,
         "https://data.example.org": f"{sources.url}/files",
     }

@@ -38,7 +38,7 @@ def connect_ocean_py(service: Service, url: str, log: Path) -> Iterator[Client]:
     with Client([*ocean_py(), str(DRIVERS / "oceanpy" / "driver.py")], log) as client:
         seen = client(
             "connect",
-            rpc=service.machine.chain_url,
+            rpc=service.chain_url,
             address_file=str(service.machine.address_file),
             provider=url,
             metadata=url,
