@@ -13,12 +13,13 @@ chart = typer.Typer(no_args_is_help=True, help="What the Helm chart takes from t
 app.add_typer(templates, name="templates")
 app.add_typer(chart, name="chart")
 
+SERVE_FOLDER = Path("data/serve")
 DATA_HELP = "Folder for everything that must survive a restart."
 
 
 @app.command()
 def serve(
-    data: Annotated[Path, typer.Option("--data", envvar="C2D_DATA_FOLDER", help=DATA_HELP)] = Path("data/serve"),
+    data: Annotated[Path, typer.Option("--data", envvar="C2D_DATA_FOLDER", help=DATA_HELP)] = SERVE_FOLDER,
     port: Annotated[int | None, typer.Option(help="Port of the API; else C2D_SERVER__PORT, else 8030.")] = None,
 ) -> None:
     """Run the whole service on this machine; what the settings (C2D_…) do not name is started along with it."""

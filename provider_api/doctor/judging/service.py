@@ -24,7 +24,7 @@ MIGRATIONS: Final = Item(
     "migrations",
     "the database's tables",
     "at the newest revision of this release",
-    "start the service, which brings them up to date, or run the migrations beforehand",
+    "`c2d migrate`, which the chart runs before each release; a service alone does it when it starts",
 )
 STORE: Final = Item(
     "result-store",

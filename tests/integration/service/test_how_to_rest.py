@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.clients import JAVASCRIPT_CONSUMER
 from tests.support.file_sources import RAIN, FileSources
-from tests.support.how_to import blocks, program, run
+from tests.support.how_to import ADDRESSES, blocks, program, run
 from tests.support.ocean_js import publish
 from tests.support.service import Service
 
@@ -36,7 +36,7 @@ def test_consume(service: Service, sources: FileSources, tmp_path: Path) -> None
 
 def test_publish(service: Service, sources: FileSources, tmp_path: Path) -> None:
     put_in = {
-        "data/chain/address.json": str(service.machine.address_file),
+        ADDRESSES: str(service.machine.address_file),
         "http://127.0.0.1:8545": service.chain_url,
         "http://127.0.0.1:8030": service.url,
         "https://data.example.org": f"{sources.url}/files",

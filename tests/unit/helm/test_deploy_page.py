@@ -15,7 +15,7 @@ from provider_api.cli import app
 from provider_api.settings import known_names
 from tests.support.clients import ROOT
 from tests.support.helm_chart import CHART, Object, chart, objects, of_kind, one
-from tests.support.how_to import blocks
+from tests.support.how_to import ADDRESSES, blocks
 from tests.support.kubernetes_schemas import problems
 
 pytestmark = pytest.mark.unit
@@ -39,7 +39,7 @@ def installed() -> list[Object]:
     values["environments"]["keys"] = dict.fromkeys(names, keys)
     (option,) = [word for line in commands() for word in line if word.startswith("files.inline")]
     set_file = helm.parse_set_string(option)
-    assert set_file == {"files": {"inline": {"address.json": "data/chain/address.json"}}}
+    assert set_file == {"files": {"inline": {"address.json": ADDRESSES}}}
     values["files"] = {"inline": {"address.json": '{"development": {}}'}}
     return objects(values)
 
@@ -89,16 +89,18 @@ def test_commands_of_ours_exist() -> None:
         if words[0] == "make":
             assert re.search(rf"^{words[1]}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
         elif words[0] == ".venv/bin/c2d":
-            options = {name for parameter in known.commands[words[1]].params for name in parameter.opts}
+            command = known.commands[words[1]]
+            command = getattr(command, "commands", {}).get(words[2], command)
+            options = {name for parameter in command.params for name in parameter.opts}
             assert {word for word in words if word.startswith("--")} <= options
         else:
             continue
         tried += 1
-    assert tried == 3
+    assert tried == 4
 
 
 def test_files_that_commands_name_exist() -> None:
-    made_by_the_page = ("kind-results", "kind-values.yaml", "../c2d-keys", "data/chain/address.json")
+    made_by_the_page = ("kind-results", "kind-values.yaml", "../c2d-keys", ADDRESSES)
     words = {word.split("=")[-1] for line in commands() for word in line}
     paths = {word for word in words if re.fullmatch(r"[\w./-]+\.(yaml|json)|helm", word)}
     assert {"examples/kind/cluster.yaml", "helm", "helm/environments.yaml"} <= paths

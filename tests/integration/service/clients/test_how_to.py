@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.clients import INSTALLED, JAVASCRIPT_CONSUMER, ROOT, ocean_js, ocean_py
 from tests.support.file_sources import FileSources
-from tests.support.how_to import HOW_TO, program, run
+from tests.support.how_to import ADDRESSES, HOW_TO, program, run
 from tests.support.ocean_js import publish
 from tests.support.service import Service
 
@@ -20,7 +20,7 @@ CLIENTS = ROOT / "tests" / "clients"
 
 def test_ocean_py(service: Service, sources: FileSources, tmp_path: Path) -> None:
     put_in = {
-        "data/chain/address.json": str(service.machine.address_file),
+        ADDRESSES: str(service.machine.address_file),
         "http://127.0.0.1:8545": service.chain_url,
         "http://127.0.0.1:8030": service.url,
         "https://data.example.org": f"{sources.url}/files",
