@@ -1,0 +1,166 @@
+"""The commands of docs/how-to/deploy-helm.md and deploy-gitops.md on a real control plane, with Helm and kubectl.
+
+What they need of Docker and the internet is left out: kind, images, Argo's manifests. Nothing runs; that pods begin and
+end is said in their nodes' place.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import threading
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.integration.cluster.conftest import with_argo
+from tests.support.clients import ROOT
+from tests.support.helm_chart import CASES
+from tests.support.how_to import ADDRESSES, blocks
+from tests.support.kubernetes_cluster import ControlPlane
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
+
+ELSEWHERE = ("kind ", "docker ", "socat ", "make ", "curl ", "gateway=", ".venv/bin/c2d serve", "mkdir argo-install")
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The parts of a checkout that the pages use, so that their files come to lie elsewhere."""
+    folder = tmp_path_factory.mktemp("user") / "checkout"
+    folder.mkdir()
+    for name in (".venv", "helm", "examples"):
+        (folder / name).symlink_to(ROOT / name)
+    shutil.copytree(ROOT / "argo" / "gitops", folder / "argo" / "gitops", ignore=shutil.ignore_patterns("keys"))
+    addresses = folder / ADDRESSES
+    addresses.parent.mkdir(parents=True)
+    addresses.write_text('{"development": {}}')
+    return folder
+
+
+class Nodes:
+    """Pods of these namespaces begin at once, and those of jobs end well."""
+
+    def __init__(self, cluster: ControlPlane, *namespaces: str) -> None:
+        self._cluster, self._namespaces, self._ended = cluster, namespaces, threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> None:
+        self._thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        with self._cluster.http() as http:
+            while not self._ended.wait(0.3):
+                for namespace in self._namespaces:
+                    place = f"/api/v1/namespaces/{namespace}/pods"
+                    for pod in http.get(place).json().get("items", []):
+                        if pod["status"]["phase"] == "Pending":
+                            ends = pod["metadata"]["ownerReferences"][0]["kind"] == "Job"
+                            now = pod["metadata"]["creationTimestamp"]
+                            ready = {"type": "Ready", "status": "False" if ends else "True", "lastTransitionTime": now}
+                            status = {"phase": "Succeeded" if ends else "Running", "conditions": [ready]}
+                            http.patch(
+                                f"{place}/{pod['metadata']['name']}/status",
+                                json={"status": status},
+                                headers={"Content-Type": "application/merge-patch+json"},
+                            )
+
+
+def commands(page: str, first: str, last: str) -> str:
+    """The page's commands from the heading `first` to before the heading `last`, without those for Docker and so on."""
+    text = (ROOT / "docs" / "how-to" / page).read_text()
+    part = text[text.index(f"\n{first}") : text.index(f"\n{last}")]
+    kept = []
+    for block in blocks(page, "sh"):
+        if block in part:
+            lines = block.replace("\\\n", " ").splitlines()
+            kept += [line for line in lines if not line.startswith(ELSEWHERE) and "port-forward" not in line]
+    assert kept
+    return "\n".join(kept)
+
+
+def run(cluster: ControlPlane, folder: Path, script: str) -> str:
+    done = subprocess.run(
+        ["sh", "-euc", script],
+        cwd=folder,
+        env=cluster.environ(),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, f"{script}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+    return done.stdout
+
+
+def test_helm_with_environments(tmp_path: Path, checkout: Path) -> None:
+    """The chart brings the environments; the rest of the namespace comes from argo/gitops/cluster."""
+    with with_argo(tmp_path / "kubernetes") as cluster, Nodes(cluster, "c2d"):
+        cluster.kubectl("apply", "--server-side", "--kustomize", str(checkout / "argo" / "gitops" / "cluster"))
+        (checkout / "kind-values.yaml").write_text(blocks("deploy-helm.md", "yaml")[0])
+        shown = run(cluster, checkout, commands("deploy-helm.md", "## 3. Keys", "## The first job"))
+        assert "successfully rolled out" in shown
+        assert "c2d doctor --probe" in shown
+        found = cluster.kubectl("get", "workflowtemplates", "--namespace", "jobs", "--output", "name").split()
+        assert len(found) == 2
+        (pod,) = json.loads(cluster.kubectl("get", "pods", "--namespace", "c2d", "--output", "json"))["items"]
+        assert pod["spec"]["serviceAccountName"] == "provider-api"
+        assert cluster.kubectl("get", "quota", "--namespace", "jobs", "--output", "name")
+        helm(cluster, "uninstall", "c2d", "--namespace", "c2d")
+        assert cluster.kubectl("get", "workflowtemplates", "--namespace", "jobs", "--output", "name") == ""
+
+
+def test_gitops(tmp_path: Path, checkout: Path) -> None:
+    """argo/gitops brings the environments; the chart only the service."""
+    with with_argo(tmp_path / "kubernetes") as cluster, Nodes(cluster, "c2d"):
+        shown = run(
+            cluster,
+            checkout,
+            commands("deploy-gitops.md", "## 2. Keys", "## One environment more").replace(".venv/bin/c2d doctor", ""),
+        )
+        assert "ocean-compute" in shown
+        values = yaml.safe_load(blocks("deploy-helm.md", "yaml")[0])
+        (checkout / "kind-values.yaml").write_text(yaml.safe_dump(values))
+        script = commands("deploy-helm.md", "## 3. Keys", "## The first job")
+        script = script.replace("--values helm/environments.yaml", "").replace("--values ../c2d-keys.yaml", "")
+        assert "successfully rolled out" in run(cluster, checkout, script)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_each_variant_of_the_chart_is_accepted(cluster: ControlPlane, case: str) -> None:
+    """Every object, by the API server's own rules; kinds of other projects are not there."""
+    rendered = helm(cluster, "template", "c2d", str(ROOT / "helm"), "--namespace", "c2d", "--values", str(CASES[case]))
+    ours = [
+        each for each in yaml.safe_load_all(rendered) if each and each["kind"] not in ("HTTPRoute", "ServiceMonitor")
+    ]
+    text = yaml.safe_dump_all(ours)
+    words = ("--server-side", "--force-conflicts", "--dry-run=server", "--validate=strict", "--namespace", "c2d")
+    cluster.kubectl("apply", *words, "--filename", "-", text=text)
+
+
+def test_migrations_run_before_the_service(cluster: ControlPlane, tmp_path: Path) -> None:
+    """Install, upgrade with more replicas, roll back, remove, with PostgreSQL: Helm waits for the hook each time."""
+    options = ("--namespace", "c2d", "--values", str(CASES["minimal"]), "--timeout", "60s")
+    with Nodes(cluster, "c2d"):
+        helm(cluster, "upgrade", "--install", "c2d", str(ROOT / "helm"), *options)
+        assert cluster.get("job", "c2d-migrations", "c2d") is None  # removed when it is done
+        helm(cluster, "upgrade", "c2d", str(ROOT / "helm"), *options, "--set", "replicas=3", "--wait")
+        deployment = cluster.get("deployment", "c2d", "c2d")
+        assert deployment is not None
+        assert deployment["status"]["readyReplicas"] == 3
+        helm(cluster, "rollback", "c2d", "1", "--namespace", "c2d", "--wait", "--timeout", "60s")
+        helm(cluster, "uninstall", "c2d", "--namespace", "c2d", "--wait", "--timeout", "60s")
+
+
+def helm(cluster: ControlPlane, *words: str) -> str:
+    done = subprocess.run(
+        ["helm", *words], env=cluster.environ(), capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
