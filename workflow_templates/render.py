@@ -33,10 +33,7 @@ OURS: Final = ((FOLDER, GITOPS), (_EXAMPLE / "environments", _EXAMPLE / "rendere
 
 def render(environments: Iterable[Environment]) -> dict[str, str]:
     """All files: path relative to argo/gitops -> content. Raises ValueError for two environments of one id."""
-    environments = list(environments)
     files = {path: _document(_source(path), manifest) for path, manifest in manifests(environments).items()}
-    results = RESULTS_GIB if f"{_BASE}/results.yaml" in files else 0
-    files[f"{_BASE}/quota.yaml"] = _document(f"{_SOURCE}/*.toml", quota(environments, results))
     files[f"{_BASE}/kustomization.yaml"] = _document(_PROGRAM, _kustomization(files))
     return dict(sorted(files.items()))
 
@@ -54,8 +51,10 @@ def manifests(environments: Iterable[Environment]) -> dict[str, dict[str, Any]]:
         raise ValueError(f"two environments share an id: {', '.join(ids)}")
     found = {f"{_BASE}/environments/{e.id}.yaml": workflow_template(e) for e in environments}
     found[f"{_BASE}/limits.yaml"] = limits(environments)
-    if any(environment.results == "shared-volume" for environment in environments):
+    on_volume = any(environment.results == "shared-volume" for environment in environments)
+    if on_volume:
         found[f"{_BASE}/results.yaml"] = results_claim()
+    found[f"{_BASE}/quota.yaml"] = quota(environments, RESULTS_GIB if on_volume else 0)
     return found
 
 
@@ -117,7 +116,7 @@ def _strangers(folder: Path, wanted: Mapping[str, str]) -> list[str]:
 
 def _source(path: str) -> str:
     """What a file is made from, for its first line."""
-    if path == f"{_BASE}/limits.yaml":
+    if path in (f"{_BASE}/limits.yaml", f"{_BASE}/quota.yaml"):
         return f"{_SOURCE}/*.toml"
     return f"{_SOURCE}/{Path(path).stem}.toml" if "/environments/" in path else _PROGRAM
 

@@ -65,6 +65,7 @@ def with_argo(folder: Path) -> Iterator[ControlPlane]:
 def cluster(tmp_path_factory: pytest.TempPathFactory, gitops: Path) -> Iterator[ControlPlane]:
     """With Argo's settings and the overlay of one machine, applied as docs/how-to/deploy-gitops.md says."""
     with with_argo(tmp_path_factory.mktemp("kubernetes")) as running:
+        running.kubectl("create", "namespace", "other-jobs")  # helm/ci/environments-values.yaml
         running.apply(kind("ExternalSecret", group="external-secrets.io", served="v1"))
         running.kubectl("apply", "--server-side", "--kustomize", str(gitops / "with-settings"))
         running.kubectl("apply", "--server-side", "--validate=strict", "--kustomize", str(gitops / "overlays" / "kind"))

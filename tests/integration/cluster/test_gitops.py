@@ -35,6 +35,7 @@ def service(cluster: ControlPlane) -> Iterator[httpx.Client]:
             assert time.monotonic() < deadline, "the policy does not hold"  # it is read within seconds
             time.sleep(0.2)
         yield http
+    cluster.kubectl("delete", "serviceaccount", "provider-api", "--namespace", "c2d")
 
 
 @contextlib.contextmanager

@@ -111,7 +111,7 @@ def test_helm_with_environments(tmp_path: Path, checkout: Path) -> None:
         assert len(found) == 2
         (pod,) = json.loads(cluster.kubectl("get", "pods", "--namespace", "c2d", "--output", "json"))["items"]
         assert pod["spec"]["serviceAccountName"] == "provider-api"
-        assert cluster.kubectl("get", "quota", "--namespace", "jobs", "--output", "name")
+        assert "c2d-jobs" in cluster.kubectl("get", "quota", "--namespace", "jobs", "--output", "name")
         helm(cluster, "uninstall", "c2d", "--namespace", "c2d")
         assert cluster.kubectl("get", "workflowtemplates", "--namespace", "jobs", "--output", "name") == ""
 
@@ -140,7 +140,7 @@ def test_each_variant_of_the_chart_is_accepted(cluster: ControlPlane, case: str)
         each for each in yaml.safe_load_all(rendered) if each and each["kind"] not in ("HTTPRoute", "ServiceMonitor")
     ]
     text = yaml.safe_dump_all(ours)
-    words = ("--server-side", "--force-conflicts", "--dry-run=server", "--validate=strict", "--namespace", "c2d")
+    words = ("--server-side", "--force-conflicts", "--dry-run=server", "--validate=strict")
     cluster.kubectl("apply", *words, "--filename", "-", text=text)
 
 

@@ -26,6 +26,7 @@ def from_kustomize() -> dict[Key, Object]:
     """What argo/gitops/base has of environments, in the files as they are committed."""
     paths = [
         GITOPS / "base" / "limits.yaml",
+        GITOPS / "base" / "quota.yaml",
         GITOPS / "base" / "results.yaml",
         *(GITOPS / "base" / "environments").iterdir(),
     ]

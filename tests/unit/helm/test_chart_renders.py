@@ -79,7 +79,7 @@ def test_a_misspelt_key_in_any_object_would_be_found() -> None:
 
 def _is_open(place: tuple[Any, ...]) -> bool:
     """Maps whose keys are names: labels, annotations, data, amounts of resources."""
-    maps = ("labels", "annotations", "matchLabels", "data", "requests", "limits", "nodeSelector")
+    maps = ("labels", "annotations", "matchLabels", "data", "requests", "limits", "hard", "nodeSelector")
     return place[-1] in maps or place == ("Service", "spec", "selector")
 
 
