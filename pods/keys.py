@@ -21,8 +21,6 @@ from typing import TypeVar
 
 from nacl.public import PrivateKey, PublicKey
 
-from ocean.keys import private_bytes
-
 ENVIRONMENT_KEY_FILE = "environment.key"
 SERVICE_PUBLIC_FILE = "service.pub"
 ETHEREUM_KEY_FILE = "ethereum.key"
@@ -79,6 +77,8 @@ def read_key_ring(folder: Path) -> KeyRing:
 
 def read_ethereum_key(folder: Path) -> bytes | None:
     """The key of the environment's account; None if the folder has none. Raises KeyFileInvalid."""
+    from ocean.keys import private_bytes  # Ethereum's packages take long to import, and most steps do without
+
     path = folder / ETHEREUM_KEY_FILE
     if not path.exists():
         return None

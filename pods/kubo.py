@@ -19,14 +19,16 @@ from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urlsplit
 
-import httpx
 from nacl.public import PrivateKey, PublicKey
 
 from pods.kubo_rpc import KuboFailed, Node, Patience
 from pods.sealed import CHUNK, HEADER, Opened, SealBroken, seal
+
+if TYPE_CHECKING:
+    import httpx
 
 SCHEMES: Final = {"ipfs+http": "http", "ipfs+https": "https"}
 _AUTHORITY: Final = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")

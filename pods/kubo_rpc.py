@@ -14,13 +14,14 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-import httpx
+if TYPE_CHECKING:
+    import httpx  # Imported where it is used: it costs 50 ms, and most stores are none of these.
 
 T = TypeVar("T")
 
-_TIMEOUT: Final = httpx.Timeout(120, connect=10)  # seconds without a byte, seconds until there is a connection
+_SILENT_SECONDS, _CONNECT_SECONDS = 120, 10  # without a byte; until there is a connection
 # A form with one file. What is sealed has the line of the boundary in it by chance once in 2^400 times.
 _BOUNDARY: Final = "c2d-" + "-" * 46
 _FORM_TYPE: Final = f"multipart/form-data; boundary={_BOUNDARY}"
@@ -66,14 +67,21 @@ class Node:
 
     def client(self) -> httpx.Client:
         """For `write`, from any thread."""
+        import httpx
+
         return httpx.Client(**self._options())
 
     def async_client(self) -> httpx.AsyncClient:
         """For everything else."""
+        import httpx
+
         return httpx.AsyncClient(**self._options())
 
     def _options(self) -> dict[str, Any]:
-        return {"headers": dict(self.headers), "timeout": _TIMEOUT, "trust_env": False, "verify": _authorities()}
+        import httpx
+
+        timeout = httpx.Timeout(_SILENT_SECONDS, connect=_CONNECT_SECONDS)
+        return {"headers": dict(self.headers), "timeout": timeout, "trust_env": False, "verify": _authorities()}
 
     def write(self, client: httpx.Client, path: str, offset: int, content: Sequence[bytes]) -> None:
         """Put bytes into a file at a place, which may be its end; at 0 the file is made, or emptied. Blocks.
@@ -181,6 +189,8 @@ def _size_of(answer: httpx.Response) -> int:
 @contextmanager
 def _faults() -> Iterator[None]:
     """Connections that fail, break off, or fall silent."""
+    import httpx
+
     try:
         yield
     except httpx.HTTPError as exc:
@@ -190,4 +200,6 @@ def _faults() -> Iterator[None]:
 @functools.cache
 def _authorities() -> ssl.SSLContext:
     """Read once: that takes longer than a small file."""
+    import httpx
+
     return httpx.create_ssl_context(trust_env=False)

@@ -127,10 +127,18 @@ def clean_environment(settings: Mapping[str, str], home: Path) -> dict[str, str]
     return {**kept, "HOME": str(home), "C2D_DATA_FOLDER": str(home / "data"), **settings}
 
 
-def run_doctor(home: Path, *words: str, settings: Mapping[str, str] | None = None, cluster: Any = None) -> Report:
-    """With `--json`; `cluster` None: on a machine without one."""
+def run_doctor(
+    home: Path,
+    *words: str,
+    settings: Mapping[str, str] | None = None,
+    cluster: FakeCluster | None = None,
+    kubeconfig: Path | None = None,
+) -> Report:
+    """With `--json`; `cluster` and `kubeconfig` None: on a machine without one."""
     if cluster is not None:
-        words = ("--kubeconfig", str(cluster.kubeconfig(home / "kubeconfig")), *words)
+        kubeconfig = cluster.kubeconfig(home / "kubeconfig")
+    if kubeconfig is not None:
+        words = ("--kubeconfig", str(kubeconfig), *words)
     done = subprocess.run(
         command("--json", *words),
         env=clean_environment(settings or {}, home),

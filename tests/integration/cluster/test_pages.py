@@ -15,15 +15,40 @@ from pathlib import Path
 import pytest
 import yaml
 
+from provider_api.doctor.checks.cluster import CHECKS as CLUSTER_CHECKS
+from provider_api.doctor.checks.environments import CHECKS as ENVIRONMENT_CHECKS
 from tests.integration.cluster.conftest import with_argo
 from tests.support.clients import ROOT
+from tests.support.deployment import ARGO_INSTALLED
+from tests.support.doctor import run_doctor
 from tests.support.helm_chart import CASES
 from tests.support.how_to import ADDRESSES, blocks
 from tests.support.kubernetes_cluster import ControlPlane
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
-ELSEWHERE = ("kind ", "docker ", "socat ", "make ", "curl ", "gateway=", ".venv/bin/c2d serve", "mkdir argo-install")
+ARGO_SERVER = {
+    "apiVersion": "apps/v1",
+    "kind": "Deployment",
+    "metadata": {"name": "argo-server", "namespace": "argo"},
+    "spec": {
+        "selector": {"matchLabels": {"app": "argo-server"}},
+        "template": {
+            "metadata": {"labels": {"app": "argo-server"}},
+            "spec": {"containers": [{"name": "argo-server", "image": "argocli:v4.1.2", "args": ["server"]}]},
+        },
+    },
+}
+KIND_HAS = (
+    {
+        "apiVersion": "storage.k8s.io/v1",
+        "kind": "StorageClass",
+        "metadata": {"name": "standard", "annotations": {"storageclass.kubernetes.io/is-default-class": "true"}},
+        "provisioner": "rancher.io/local-path",
+        "volumeBindingMode": "WaitForFirstConsumer",
+    },
+)
+ELSEWHERE = ("kind ", "docker ", "socat ", "make ", "curl ", "gateway=", ".venv/bin/c2d serve")
 
 
 @pytest.fixture(scope="module")
@@ -116,20 +141,34 @@ def test_helm_with_environments(tmp_path: Path, checkout: Path) -> None:
         assert cluster.kubectl("get", "workflowtemplates", "--namespace", "jobs", "--output", "name") == ""
 
 
-def test_gitops(tmp_path: Path, checkout: Path) -> None:
-    """argo/gitops brings the environments; the chart only the service."""
-    with with_argo(tmp_path / "kubernetes") as cluster, Nodes(cluster, "c2d"):
-        shown = run(
-            cluster,
-            checkout,
-            commands("deploy-gitops.md", "## 2. Keys", "## One environment more").replace(".venv/bin/c2d doctor", ""),
-        )
-        assert "ocean-compute" in shown
-        values = yaml.safe_load(blocks("deploy-helm.md", "yaml")[0])
-        (checkout / "kind-values.yaml").write_text(yaml.safe_dump(values))
-        script = commands("deploy-helm.md", "## 3. Keys", "## The first job")
-        script = script.replace("--values helm/environments.yaml", "").replace("--values ../c2d-keys.yaml", "")
-        assert "successfully rolled out" in run(cluster, checkout, script)
+def test_gitops_and_the_doctor(tmp_path: Path, checkout: Path) -> None:
+    """Argo with its settings, argo/gitops with the environments, the chart with only the service: the doctor agrees."""
+    with with_argo(tmp_path / "kubernetes") as cluster, Nodes(cluster, "c2d", "argo"):
+        cluster.apply(*KIND_HAS)
+        (checkout / "argo-install").mkdir()
+        (checkout / "argo-install" / "install.yaml").write_text(yaml.safe_dump_all([*ARGO_INSTALLED, ARGO_SERVER]))
+        first = commands("deploy-gitops.md", "## 1. Argo", "## 2. Keys").replace("kubectl create namespace argo\n", "")
+        assert "successfully rolled out" in run(cluster, checkout, first)
+        second = commands("deploy-gitops.md", "## 2. Keys", "Whether everything is as it should be")
+        assert "ocean-compute" in run(cluster, checkout, second)
+        (checkout / "kind-values.yaml").write_text(blocks("deploy-helm.md", "yaml")[0])
+        third = commands("deploy-helm.md", "## 3. Keys", "## The first job")
+        third = third.replace("--values helm/environments.yaml", "").replace("--values ../c2d-keys.yaml", "")
+        assert "successfully rolled out" in run(cluster, checkout, third)
+
+        key = checkout.parent / "c2d-keys" / "c2d" / "c2d-provider" / "provider.key"
+        report = run_doctor(tmp_path, settings={"C2D_PROVIDER__KEY_FILE": str(key)}, kubeconfig=cluster.kubeconfig)
+        names = {item.name for check in (*CLUSTER_CHECKS, *ENVIRONMENT_CHECKS) for item in check.items}
+        assert {line["name"] for line in report.lines} >= names
+        assert [trouble for trouble in report.troubles() if trouble[0] in names] == []
+
+        cluster.kubectl("delete", "networkpolicy", "nothing", "--namespace", "jobs")
+        cluster.kubectl("create", "rolebinding", "too-much", "--clusterrole=edit", "--serviceaccount=jobs:job-runner",
+                        "--namespace=jobs")  # fmt: skip
+        report = run_doctor(tmp_path, settings={"C2D_PROVIDER__KEY_FILE": str(key)}, kubeconfig=cluster.kubeconfig)
+        failures = {name for name, level, _ in report.troubles() if level == "failure" and name in names}
+        assert failures == {"network-policies", "rights-forbidden"}
+        assert report.code == 1
 
 
 @pytest.mark.parametrize("case", CASES)
