@@ -145,9 +145,9 @@ def test_gitops_and_the_doctor(tmp_path: Path, checkout: Path) -> None:
     """Argo with its settings, argo/gitops with the environments, the chart with only the service: the doctor agrees."""
     with with_argo(tmp_path / "kubernetes") as cluster, Nodes(cluster, "c2d", "argo"):
         cluster.apply(*KIND_HAS)
-        (checkout / "argo-install").mkdir()
-        (checkout / "argo-install" / "install.yaml").write_text(yaml.safe_dump_all([*ARGO_INSTALLED, ARGO_SERVER]))
+        (checkout.parent / "install.yaml").write_text(yaml.safe_dump_all([*ARGO_INSTALLED, ARGO_SERVER]))
         first = commands("deploy-gitops.md", "## 1. Argo", "## 2. Keys").replace("kubectl create namespace argo\n", "")
+        first = first.replace("mkdir argo-install", "mkdir argo-install; cp ../install.yaml argo-install")
         assert "successfully rolled out" in run(cluster, checkout, first)
         second = commands("deploy-gitops.md", "## 2. Keys", "Whether everything is as it should be")
         assert "ocean-compute" in run(cluster, checkout, second)
@@ -156,6 +156,8 @@ def test_gitops_and_the_doctor(tmp_path: Path, checkout: Path) -> None:
         third = third.replace("--values helm/environments.yaml", "").replace("--values ../c2d-keys.yaml", "")
         assert "successfully rolled out" in run(cluster, checkout, third)
 
+        bound = ("--for=jsonpath={.status.phase}=Bound", "persistentvolumeclaim/c2d-results", "--timeout=60s")
+        cluster.kubectl("wait", *bound, "--namespace", "jobs")
         key = checkout.parent / "c2d-keys" / "c2d" / "c2d-provider" / "provider.key"
         report = run_doctor(tmp_path, settings={"C2D_PROVIDER__KEY_FILE": str(key)}, kubeconfig=cluster.kubeconfig)
         names = {item.name for check in (*CLUSTER_CHECKS, *ENVIRONMENT_CHECKS) for item in check.items}
