@@ -1,13 +1,14 @@
-"""A job's outputs as a new asset: what configuration leaves for publishing, and where the files of the asset are served.
+"""A job's outputs as a new asset: what configuration leaves for publishing, and where the asset's files are served.
 
-The wish is in the sealed job spec, so it is the consumer's; it lies in a folder of the volume that neither the algorithm
-nor a filter ever has mounted.
+The wish is in the sealed job spec, so it is the consumer's; it lies in a folder of the volume that neither the
+algorithm nor a filter ever has mounted.
 """
 
 from __future__ import annotations
 
 import re
 import secrets
+from dataclasses import dataclass
 from typing import Final, Literal
 from urllib.parse import quote
 
@@ -33,6 +34,14 @@ Problem = Literal[
     "unconfirmed",  # sent, and not mined in time; it may still be
     "failed",  # unforeseen
 ]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of the wish: the asset's DID, or why there is none."""
+
+    did: str | None = None
+    problem: Problem | None = None
 
 
 class Wish(BaseModel):

@@ -42,7 +42,9 @@ ALLOWED_CHAINS: Final = PREFIX + "allowed-chains"  # JSON array of chain ids; em
 DESCRIPTION: Final = PREFIX + "description"
 FILTERED: Final = PREFIX + "filtered"  # "true": a filter sees results first. Also on a workflow, as STORAGE_EXPIRY is
 STORAGE_EXPIRY: Final = PREFIX + "storage-expiry"  # seconds that results are kept; 0: for ever
-PUBLICATION_CHAIN: Final = PREFIX + "publication-chain"  # where results may become new assets: a chain id; absent: nowhere
+PUBLICATION_CHAIN: Final = (
+    PREFIX + "publication-chain"
+)  # where results may become new assets: a chain id; absent: nowhere
 # Set per deployment (kustomize overlay, or `c2d serve`), because they belong to keys that a deployment makes:
 CONSUMER_ADDRESS: Final = PREFIX + "consumer-address"  # checksum address of the environment's Ethereum key
 BOX_PUBLIC_KEY: Final = PREFIX + "box-public-key"  # base64 of the environment's NaCl public key

@@ -56,6 +56,8 @@ class AssetDraft:
     version: str = "4.1.0"
     template: Literal[1, 2] = 1
     additional_information: Mapping[str, Any] = field(default_factory=dict)
+    tags: Sequence[str] = ()
+    categories: Sequence[str] = ()
 
 
 def for_key(public_key: bytes | str) -> Encryption:
@@ -220,6 +222,10 @@ def document_of(
         "author": draft.author,
         "license": draft.license,
     }
+    if draft.tags:
+        metadata["tags"] = list(draft.tags)
+    if draft.categories:
+        metadata["categories"] = list(draft.categories)
     if draft.additional_information:
         metadata["additionalInformation"] = dict(draft.additional_information)
     if draft.algorithm is not None:

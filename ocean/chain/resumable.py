@@ -54,7 +54,7 @@ class OutOfGas(TransactionFailed):
 
 
 class Resumable:
-    """Steps of one account. `confirmations`: blocks on top of a transaction's before it counts; 0: it is mined.
+    """Steps of one account. `confirmations`: how many blocks deep a transaction must lie; 1: it is mined.
 
     Until `patience_seconds` have passed since this was made, a node that does not answer is asked again.
     """
@@ -113,12 +113,12 @@ class Resumable:
         network, sent_at, readings, since = self._network, -RESEND_SECONDS, 0, 0
         while True:
             receipt, mined, head = await self._patiently(lambda: self._look(signed))
-            if receipt is not None and head - receipt.block_number >= self._confirmations:
+            if receipt is not None and head - receipt.block_number + 1 >= self._confirmations:
                 return receipt
             if receipt is None and mined > signed.nonce:
                 since = since if readings else head
                 readings += 1
-                if readings >= SURE_READINGS and head - since >= self._confirmations:
+                if readings >= SURE_READINGS and head - since + 1 >= self._confirmations:
                     return None
             else:
                 readings = 0
