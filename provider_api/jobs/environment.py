@@ -106,7 +106,11 @@ class Environment:
             "desc": self.description,
             "lastSeen": str(int(last_seen)),
             **({"filtered": True} if self.filtered else {}),
-            **({"publishesResults": self.publication_chain} if self.publication_chain is not None else {}),
+            **(
+                {"publishesResults": True, "publicationChainId": self.publication_chain}
+                if self.publication_chain is not None
+                else {}
+            ),
             **({"allowedChainId": list(self.allowed_chains)} if self.allowed_chains else {}),
         }
 
