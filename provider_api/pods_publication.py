@@ -1,5 +1,5 @@
-"""`publication.json`: what publishing pods are told of the chain on which results become assets. In a cluster a Secret's
-file, beside the key of the account that pays (`pods.publishing.facts`).
+"""`publication.json`: what publishing pods are told of the chain on which results become assets. In a cluster a
+Secret's file, beside the key of the account that pays (`pods.publishing.facts`).
 """
 
 from __future__ import annotations
@@ -23,6 +23,13 @@ def chain_of(settings: Settings, chain_id: int) -> ChainSettings:
         if chain.chain_id == chain_id:
             return chain
     raise PublicationUnset(f"C2D_CHAINS has no entry with chain_id {chain_id}")
+
+
+def provider_url_of(settings: Settings) -> str:
+    """The service's address as it stands in the assets. Raises PublicationUnset."""
+    if not settings.server.public_urls:
+        raise PublicationUnset("C2D_SERVER__PUBLIC_URLS is empty: the first one will stand in the assets")
+    return settings.server.public_urls[0]
 
 
 def pods_publication(

@@ -10,9 +10,9 @@ import difflib
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, model_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 PREFIX = "C2D_"
@@ -97,6 +97,12 @@ class PublicationSettings(_Group):
     chain that it starts, or none. In a cluster environments and the Secret c2d-publication say it."""
     key_file: Path | None = None
     """One machine: file with the key that pays on that chain, 0x and 64 hexadecimal digits."""
+
+    @model_validator(mode="after")
+    def _together(self) -> Self:
+        if (self.chain_id is None) != (self.key_file is None):
+            raise ValueError("chain_id and key_file go together")
+        return self
 
 
 class StorageSettings(_Group):

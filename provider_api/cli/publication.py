@@ -9,7 +9,7 @@ import typer
 from ocean.chain.network import NetworkMisconfigured
 from provider_api.cli.troubles import explain
 from provider_api.keys import KeyMissing, load_keys
-from provider_api.pods_publication import PublicationUnset, chain_of, pods_publication
+from provider_api.pods_publication import PublicationUnset, chain_of, pods_publication, provider_url_of
 from provider_api.settings import UnknownSetting, load_settings
 
 
@@ -17,13 +17,11 @@ def print_publication(chain_id: int, files_url: str) -> int:
     """Exit code: 0, or 1 for settings or keys that make no sense."""
     try:
         settings = load_settings()
-        if not settings.server.public_urls:
-            raise PublicationUnset("C2D_SERVER__PUBLIC_URLS is empty: the first one will stand in the assets")
         document = pods_publication(
             chain_of(settings, chain_id),
             chain_id,
             load_keys(settings.provider),
-            provider_url=settings.server.public_urls[0],
+            provider_url=provider_url_of(settings),
             files_url=files_url,
         )
     except (KeyMissing, NetworkMisconfigured, PublicationUnset, UnknownSetting, ValueError) as trouble:

@@ -106,11 +106,7 @@ class Environment:
             "desc": self.description,
             "lastSeen": str(int(last_seen)),
             **({"filtered": True} if self.filtered else {}),
-            **(
-                {"publishesResults": True, "publicationChainId": self.publication_chain}
-                if self.publication_chain is not None
-                else {}
-            ),
+            **({"publishesResults": True, "publicationChainId": chain} if (chain := self.publication_chain) else {}),
             **({"allowedChainId": list(self.allowed_chains)} if self.allowed_chains else {}),
         }
 

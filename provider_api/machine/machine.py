@@ -264,8 +264,8 @@ class Machine:
     def _write_publication(self, chain_id: int) -> None:
         """Raises PublicationUnset, NetworkMisconfigured, OSError."""
         chain = self._development_chain if self._own_chain else chain_of(self.settings, chain_id)
-        given = self.settings.publication.key_file
-        key = account(OWNER).key.to_0x_hex() if given is None else given.read_text()
+        given = None if self._own_chain else self.settings.publication.key_file
+        key = "0x" + bytes(account(OWNER).key).hex() if given is None else given.read_text()
         public = self.settings.server.public_urls
         facts = pods_publication(
             chain,
