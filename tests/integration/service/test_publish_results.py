@@ -2,39 +2,290 @@
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
+import json
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
+from ocean.chain.contracts import event
+from ocean.chain.logs import Log
+from ocean.chain.network import Network
+from ocean.chain.ordering import start_order
+from ocean.chain.publishing import mint, set_metadata
+from ocean.chain.transactions import TransactionFailed
+from ocean.client import Consumer, ConsumerError
 from ocean.ddo import DDO
-from tests.support.service import FREE, Buyer, raw_python
+from ocean.fees import Quote
+from ocean.file_lists import files_of
+from ocean.files import UrlFile
+from pods.publication import PUBLISHED_PATH
+from tests.support.chain import consumer, owner, provider, stranger
+from tests.support.downloads import Ordered
+from tests.support.service import FREE, Buyer, Service, raw_python
+from workflow_templates import names
+from workflow_templates.environment import Filter, read_environments
+from workflow_templates.render import write
 
 pytestmark = pytest.mark.integration
 
-METADATA = {"name": "Rain, summed up", "description": "One number", "author": "C. Onsumer", "license": "CC0-1.0"}
-CODE = """
+METADATA = {
+    "name": "Rain, summed up",
+    "description": "One number and a model",
+    "author": "C. Onsumer",
+    "license": "CC0-1.0",
+    "tags": ["rain"],
+}
+MODEL, MODEL_NAME = bytes(range(256)) * 5000, "große Datei.bin"
+CODE = f"""
 import os, pathlib
 folder = pathlib.Path(os.environ["OUTPUTS"])
 (folder / "models").mkdir()
-(folder / "models" / "grosse Datei ü.bin").write_bytes(bytes(range(256)) * 5000)
+(folder / "models" / {MODEL_NAME!r}).write_bytes(bytes(range(256)) * 5000)
 (folder / "answer.txt").write_text("42")
 """
 
 
-async def run(
-    buyer: Buyer, dataset: DDO, code: str = CODE, output: Any = None, environment: str = FREE
-) -> dict[str, Any]:
-    """A raw algorithm's job, to its end."""
-    ordered, algorithm = await buyer.order([dataset], raw_python(code), environment=environment)
+async def start(buyer: Buyer, dataset: DDO, code: str, output: Any) -> str:
+    ordered, algorithm = await buyer.order([dataset], raw_python(code))
+    request = await buyer.consumer.start_request(FREE, ordered, algorithm)
+    return str((await buyer.consumer.start({**request, "output": output}))["jobId"])
+
+
+async def run(buyer: Buyer, dataset: DDO, code: str = CODE, output: Any = None) -> dict[str, Any]:
+    """A raw algorithm's job, to its end; without an `output` its outputs shall become an asset."""
     wanted = {"publishOutput": True, "metadata": METADATA} if output is None else output
-    request = await buyer.consumer.start_request(environment, ordered, algorithm)
-    started = await buyer.consumer.start({**request, "output": wanted})
-    return await buyer.finished(started["jobId"])
+    return await buyer.finished(await start(buyer, dataset, code, wanted))
 
 
-async def test_outputs_become_an_asset(buyer: Buyer, open_dataset: DDO, tmp_path: Path) -> None:
+async def nfts_for(network: Network, address: str) -> int:
+    """How many data NFTs an account was given at their creation."""
+    created = event("ERC721Factory", "NFTCreated")
+    query = {"address": network.factory, "fromBlock": 0, "topics": [created.topic]}
+    found = [Log.of(item) for item in await network.web3.eth.get_logs(query)]  # type: ignore[arg-type]
+    return sum(created.decode(log)["admin"] == address.lower() for log in found)
+
+
+async def document(buyer: Buyer, did: str, seconds: float = 20) -> DDO:
+    """As the service tells everybody, as soon as its index has it."""
+    async with asyncio.timeout(seconds), httpx.AsyncClient(base_url=buyer.service.url, trust_env=False) as http:
+        while (answer := await http.get(f"/api/aquarius/assets/ddo/{did}")).status_code == 404:
+            await asyncio.sleep(0.1)
+        return DDO.parse(answer.raise_for_status().json())
+
+
+async def bought(buyer: Buyer, asset: DDO, key: Any) -> Ordered:
+    """Somebody else's order of the asset, whose owner gives away a datatoken."""
+    service = asset.services[0]
+    await mint(buyer.network, consumer, service.datatoken_address, key.address)
+    async with Consumer(buyer.service.url, key) as other:
+        wanted = {"documentId": asset.id, "serviceId": service.id, "consumerAddress": key.address}
+        answer = await other.call("initialize", query=wanted)
+    quote = Quote.from_json(answer["providerFee"])
+    tx = await start_order(buyer.network, key, service.datatoken_address, key.address, 0, quote)
+    return Ordered(buyer.service.url, asset.id, service.id, tx, key)
+
+
+async def test_outputs_become_an_asset_that_others_order(buyer: Buyer, open_dataset: DDO, tmp_path: Path) -> None:
+    before = await nfts_for(buyer.network, consumer.address)
     job = await run(buyer, open_dataset)
-    print((await buyer.result(job, "publish.log", tmp_path)).decode())
-    assert (job["status"], job["reason"]) == (70, "completed"), job
-    assert job["resultsDid"].startswith("did:op:")
+    assert (job["status"], job["reason"], job["exitCode"]) == (70, "completed", 0)
+    log = (await buyer.result(job, "publish.log", tmp_path)).decode()
+    assert f"the outputs are the asset {job['resultsDid']} of {consumer.address}" in log
+    assert await nfts_for(buyer.network, consumer.address) == before + 1
+
+    asset = await document(buyer, job["resultsDid"])
+    assert asset.metadata is not None
+    said = asset.document()["metadata"]
+    assert {name: said[name] for name in METADATA} == METADATA
+    assert said["additionalInformation"] == {
+        "computeToData": {"jobId": job["jobId"], "algorithm": "", "datasets": [open_dataset.id]}
+    }
+    assert (asset.services[0].type, asset.services[0].service_endpoint) == ("access", buyer.service.url)
+
+    ordered = await bought(buyer, asset, stranger)
+    contents = [b"42", MODEL]
+    async with httpx.AsyncClient(trust_env=False) as http:
+        for index, content in enumerate(contents):
+            answer = await http.get(ordered.url(index))
+            assert answer.status_code == 200, answer.text
+            assert answer.content == content
+        assert "answer.txt" in (await http.get(ordered.url(0))).headers["content-disposition"]
+        told = await http.post(
+            f"{buyer.service.url}/api/services/fileinfo",
+            json={"did": asset.id, "serviceId": asset.services[0].id, "checksum": True},
+        )
+        assert [(each["contentLength"], each["valid"], each["checksum"]) for each in told.json()] == [
+            (str(len(content)), True, hashlib.sha256(content).hexdigest()) for content in contents
+        ]
+
+        # The job goes, with all its results; the asset stays.
+        await buyer.consumer.delete(job["jobId"])
+        with pytest.raises(ConsumerError):
+            await buyer.result(job, "answer.txt", tmp_path)
+        assert [(await http.get(ordered.url(index))).content for index in range(2)] == contents
+
+
+async def test_the_new_owner_mints_and_edits_and_the_payer_does_neither(buyer: Buyer, open_dataset: DDO) -> None:
+    asset = await document(buyer, (await run(buyer, open_dataset))["resultsDid"])
+    network, datatoken = buyer.network, asset.services[0].datatoken_address
+    assert await network.nft_owner(asset.nft_address) == consumer.address
+    assert await network.read(network.function("ERC20Template", datatoken, "getPaymentCollector")) == [consumer.address]
+    await mint(network, consumer, datatoken, stranger.address)
+    edited = {**asset.document(), "metadata": {**asset.document()["metadata"], "name": "Edited"}}
+    with pytest.raises(TransactionFailed, match="METADATA_ROLE"):
+        await set_metadata(network, owner, asset.nft_address, edited, provider_url=buyer.service.url)
+    with pytest.raises(TransactionFailed, match="NOT MINTER"):
+        await mint(network, owner, datatoken, owner.address)
+    asked = network.function("ERC721Template", asset.nft_address, "getPermissions", owner.address)
+    (rights,) = await network.read(asked)
+    assert not any(rights)
+    await set_metadata(network, consumer, asset.nft_address, edited, provider_url=buyer.service.url)
+    async with asyncio.timeout(20):
+        while (await document(buyer, asset.id)).document()["metadata"]["name"] != "Edited":
+            await asyncio.sleep(0.1)
+
+
+async def test_the_address_of_a_file_is_its_permission(buyer: Buyer, open_dataset: DDO, service: Service) -> None:
+    asset = await document(buyer, (await run(buyer, open_dataset))["resultsDid"])
+    listed = files_of(asset, asset.services[0], provider)
+    urls = [file.url for file in listed if isinstance(file, UrlFile)]
+    token = urls[0].split("/")[-3]
+    assert [url.partition(PUBLISHED_PATH)[2] for url in urls] == [
+        f"/{token}/0/answer.txt",
+        f"/{token}/1/gro%C3%9Fe%20Datei.bin",
+    ]
+    kept = [str(path) for path in service.folder.results.rglob("*")]
+    assert any(hashlib.sha256(token.encode()).hexdigest() in path for path in kept)
+    assert not any(token in path for path in kept)
+
+    own = service.url + PUBLISHED_PATH
+    async with httpx.AsyncClient(trust_env=False) as http:
+        for url in (urls[1], f"{own}/{token}/1/other-name"):
+            whole = await http.get(url)
+            assert (whole.status_code, whole.content) == (200, MODEL)
+            assert whole.headers["etag"] == f'"{hashlib.sha256(MODEL).hexdigest()}"'
+            part = await http.get(url, headers={"Range": "bytes=100-299"})
+            assert (part.status_code, part.content) == (206, MODEL[100:300])
+            assert part.headers["content-range"] == f"bytes 100-299/{len(MODEL)}"
+            assert (await http.get(url, headers={"Range": f"bytes={len(MODEL)}-"})).status_code == 416
+            head = await http.head(url)
+            assert (head.status_code, head.headers["content-length"], head.content) == (200, str(len(MODEL)), b"")
+        unknown = ["A" * 43 + "/0/x", "assets/0/x", f"{token[:-1]}/0/x"]
+        unknown += [f"{token}/{index}/x" for index in ("2", "-1", "x", "00001", "%31%20")]
+        for path in unknown:
+            for base in (own, f"http://{service.machine.files_address}{PUBLISHED_PATH}"):
+                assert (await http.get(f"{base}/{path}")).status_code == 404, path
+        elsewhere = await http.get(f"http://{service.machine.files_address}/")
+        assert elsewhere.status_code == 404
+    assert token not in (service.folder.logs / "api.log").read_text()
+
+
+async def test_it_is_announced(buyer: Buyer) -> None:
+    listed = await buyer.consumer.environments(buyer.network.chain_id)
+    assert {(each["publishesResults"], each["publicationChainId"]) for each in listed} == {
+        (True, buyer.network.chain_id)
+    }
+
+
+NOT_ASKED = [{}, {"publishOutput": False, "metadata": METADATA}, {"metadata": METADATA, "owner": "x"}, ""]
+
+
+@pytest.mark.parametrize("output", NOT_ASKED, ids=["empty", "false", "no word", "text"])
+async def test_nothing_is_made_unasked(buyer: Buyer, open_dataset: DDO, output: Any) -> None:
+    before = await nfts_for(buyer.network, consumer.address)
+    job = await run(buyer, open_dataset, output=output)
+    assert (job["status"], job["reason"]) == (70, "completed")
+    assert "resultsDid" not in job
+    assert await nfts_for(buyer.network, consumer.address) == before
+
+
+FORGING = """
+import os, pathlib
+pathlib.Path(os.environ["OUTPUTS"], "answer.txt").write_text("wrong")
+for name in ("publication", "adminlogs", "start"):
+    try:
+        os.makedirs("/data/" + name, exist_ok=True)
+        pathlib.Path("/data", name, "wish.json").write_text("{}")
+    except OSError:
+        pass
+raise SystemExit(3)
+"""
+
+
+async def test_a_failed_algorithm_makes_none(buyer: Buyer, open_dataset: DDO, tmp_path: Path) -> None:
+    before = await nfts_for(buyer.network, consumer.address)
+    job = await run(buyer, open_dataset, FORGING)
+    assert (job["status"], job["reason"], job["exitCode"]) == (41, "algorithm_failed", 3)
+    assert "resultsDid" not in job
+    assert b"no asset is made: the algorithm did not succeed" in await buyer.result(job, "publish.log", tmp_path)
+    assert await nfts_for(buyer.network, consumer.address) == before
+
+
+async def test_a_stopped_job_makes_none(buyer: Buyer, open_dataset: DDO) -> None:
+    before = await nfts_for(buyer.network, consumer.address)
+    code = "import time; open(__import__('os').environ['OUTPUTS'] + '/half', 'w').write('x'); time.sleep(100)"
+    job_id = await start(buyer, open_dataset, code, {"publishOutput": True})
+    async with asyncio.timeout(60):
+        while (await buyer.job(job_id) or {}).get("status") != 40:
+            await asyncio.sleep(0.05)
+    await buyer.consumer.stop(job_id)
+    job = await buyer.finished(job_id)
+    assert (job["status"], job["reason"], "resultsDid" in job) == (70, "stopped", False)
+    assert await nfts_for(buyer.network, consumer.address) == before
+
+
+async def test_malformed_metadata_are_refused(buyer: Buyer, open_dataset: DDO) -> None:
+    with pytest.raises(ConsumerError) as refused:
+        await start(buyer, open_dataset, CODE, json.dumps({"publishOutput": True, "metadata": {"title": "x"}}))
+    assert (refused.value.status, refused.value.body) == (400, {"error": {"output": "metadata.title_invalid"}})
+
+
+# --- with a filter ---------------------------------------------------------------------------------------------------
+
+# Refuses what has "secret" in it, otherwise signs it.
+FILTER = """
+import os, pathlib
+found = [p for p in pathlib.Path(os.environ["OUTPUTS"]).rglob("*") if p.is_file()]
+if any(b"secret" in p.read_bytes() for p in found):
+    raise SystemExit(10)
+for p in found:
+    p.write_bytes(p.read_bytes() + b" (released)")
+"""
+
+
+@pytest.fixture(scope="module")
+def filtered(tmp_path_factory: pytest.TempPathFactory, files: Any) -> Iterator[Service]:
+    folder = tmp_path_factory.mktemp("filtered")
+    judge = Filter(image=names.STEP_IMAGE, command=("python", "-c", FILTER))
+    write(folder / "gitops", [each.model_copy(update={"filter": judge}) for each in read_environments()])
+    manifests = folder / "gitops" / "base"
+    with Service(folder / "service", allow_private=[files.address], manifests=manifests) as running:
+        yield running
+
+
+@pytest.fixture
+async def filtered_buyer(filtered: Service) -> AsyncIterator[Buyer]:
+    network = await filtered.network()
+    async with Consumer(filtered.url, consumer) as client:
+        yield Buyer(filtered, network, client)
+    await network.close()
+
+
+async def test_what_a_filter_withholds_is_no_asset(filtered_buyer: Buyer, files: Any, tmp_path: Path) -> None:
+    buyer = filtered_buyer
+    dataset = await buyer.publish(files.urls["rain.csv"], compute={"allowRawAlgorithm": True})
+    code = "import os; open(os.environ['OUTPUTS'] + '/answer', 'w').write({!r})"
+    refused = await run(buyer, dataset, code.format("secret"))
+    assert (refused["status"], refused["reason"], "resultsDid" in refused) == (41, "filtered", False)
+    assert await nfts_for(buyer.network, consumer.address) == 0
+
+    released = await run(buyer, dataset, code.format("fine"))
+    assert (released["status"], released["reason"]) == (70, "completed")
+    ordered = await bought(buyer, await document(buyer, released["resultsDid"]), stranger)
+    async with httpx.AsyncClient(trust_env=False) as http:
+        assert (await http.get(ordered.url())).content == b"fine (released)"
