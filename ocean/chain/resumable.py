@@ -3,6 +3,10 @@
 A transaction has a nonce of its account, and each nonce is mined once. So one of two things happens to what was written
 down: it is mined, or another transaction with its nonce is, perhaps of another process with the same key. Which of
 them is asked of the chain before anything is signed anew.
+
+Signatures are deterministic: two processes that want the same with the same nonce would sign the very same transaction,
+and each would take its receipt for its own. So every transaction ends in a mark of its process's work, behind the
+arguments, where contracts do not look.
 """
 
 from __future__ import annotations
@@ -24,6 +28,8 @@ from ocean.chain.transactions import Call, TransactionFailed, TransactionUnconfi
 SURE_READINGS = 3  # that show another transaction in the place of ours: nodes behind one address lag differently
 RESEND_SECONDS = 5.0  # a node may forget what waits
 PAUSE_SECONDS = 1.0  # before a node that did not answer is asked again
+
+_GAS_PER_BYTE = 40  # of a call's data, at most (EIP-7623)
 
 T = TypeVar("T")
 
@@ -54,7 +60,8 @@ class OutOfGas(TransactionFailed):
 
 
 class Resumable:
-    """Steps of one account. `confirmations`: how many blocks deep a transaction must lie; 1: it is mined.
+    """Steps of one account. `mark`: bytes that nobody else's transactions end in. `confirmations`: how many blocks deep
+    a transaction must lie; 1: it is mined.
 
     Until `patience_seconds` have passed since this was made, a node that does not answer is asked again.
     """
@@ -65,11 +72,12 @@ class Resumable:
         account: LocalAccount,
         notes: Notes,
         *,
+        mark: bytes,
         confirmations: int,
         patience_seconds: float,
     ) -> None:
         self._network, self._account, self._notes = network, account, notes
-        self._confirmations = confirmations
+        self._mark, self._confirmations = mark, confirmations
         self._end = time.monotonic() + patience_seconds
 
     async def perform(self, step: str, call: Call) -> Receipt:
@@ -103,6 +111,8 @@ class Resumable:
             if _no_funds(exc):
                 raise OutOfGas from exc
             raise
+        transaction["data"] = HexBytes(transaction["data"]) + self._mark
+        transaction["gas"] += _GAS_PER_BYTE * len(self._mark)
         if balance < transaction["gas"] * int(transaction.get("maxFeePerGas") or transaction.get("gasPrice") or 0):
             raise OutOfGas
         made = self._account.sign_transaction(transaction)  # type: ignore[arg-type]

@@ -8,6 +8,7 @@ datatoken from the first block on; the account that pays leaves when the documen
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -163,6 +164,7 @@ async def _on_chain(
             network,
             account,
             journal,
+            mark=hashlib.sha256(f"transactions for {journal.token}".encode()).digest(),
             confirmations=facts.confirmations,
             patience_seconds=end - time.monotonic(),
         )
