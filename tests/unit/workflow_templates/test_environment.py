@@ -90,7 +90,8 @@ def test_an_id_that_is_no_template_name_is_refused(name: str) -> None:
 
 def test_every_field_is_documented() -> None:
     page = (Path(__file__).parents[3] / "docs" / "reference" / "environments.md").read_text("utf-8")
-    fields = set(Environment.model_fields) - {"steps", "filter"}
+    fields = set(Environment.model_fields) - {"steps", "filter", "publication"}
+    fields |= {f"publication.{name}" for name in Publication.model_fields}
     fields |= {f"steps.{name}" for name in StepPods.model_fields} | {f"filter.{name}" for name in Filter.model_fields}
     assert {name for name in fields if f"`{name}`" not in page} == set()
 
