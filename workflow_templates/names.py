@@ -81,6 +81,7 @@ STEP_IMAGE: Final = "c2d-pods:0.1.0"
 # Secrets and claims that templates refer to.
 RESULT_STORE_SECRET: Final = "c2d-result-store"  # noqa: S105  (a name) file store.json
 PUBLICATION_SECRET: Final = "c2d-publication"  # noqa: S105  (a name) files publisher.key, publication.json
+PUBLICATION_VOLUME: Final = "publication"  # as which a template mounts that Secret, whatever its name
 RESULTS_CLAIM: Final = "c2d-results"  # shared volume for results, for environments whose results live on one
 LIMITS_CONFIG_MAP: Final = "c2d-limits"  # semaphores: key = environment id, value = max jobs
 

@@ -25,10 +25,10 @@ def add_publication(manifest: dict[str, Any], publication: Publication) -> None:
     (step,) = (each for each in manifest["spec"]["templates"] if each["name"] == names.PUBLISHING)
     step["metadata"]["labels"][names.NETWORK] = NETWORK
     step["volumes"].append(
-        {"name": "publication", "secret": {"defaultMode": 0o440, "secretName": publication.secret}},
+        {"name": names.PUBLICATION_VOLUME, "secret": {"defaultMode": 0o440, "secretName": publication.secret}},
     )
     container = step["container"]
-    container["volumeMounts"].append({"mountPath": FACTS, "name": "publication", "readOnly": True})
+    container["volumeMounts"].append({"mountPath": FACTS, "name": names.PUBLICATION_VOLUME, "readOnly": True})
     container["env"] += [
         {"name": "C2D_PUBLICATION", "value": FACTS},
         {"name": "C2D_PUBLICATION_CHAIN", "value": str(publication.chain_id)},

@@ -37,6 +37,11 @@ NO_SANDBOX: Final = (
     "user namespaces"
 )
 
+FILES_ELSEWHERE: Final = (
+    "port {wanted} is taken: the files of assets made of results are served on {port}, which those that are made now "
+    "will name for ever"
+)
+
 
 class PortTaken(RuntimeError):
     def __init__(self, port: int) -> None:
@@ -77,6 +82,8 @@ class Machine:
         self._argo_port = free_port()
         wanted = self.settings.publication.port or (FILES_PORT if fixed_ports else 0)
         self._files_port = wanted if wanted and port_is_free(host, wanted) else free_port()
+        if wanted and self._files_port != wanted:
+            self.remarks.append(FILES_ELSEWHERE.format(wanted=wanted, port=self._files_port))
         self._chain: DevelopmentChain | None = None
         self._children: list[Child] = []
         self._chain_watch: asyncio.Task[None] | None = None

@@ -15,18 +15,18 @@ import pytest
 from ocean.chain.contracts import event
 from ocean.chain.logs import Log
 from ocean.chain.network import Network
-from ocean.chain.ordering import start_order
 from ocean.chain.publishing import mint, set_metadata
 from ocean.chain.transactions import TransactionFailed
 from ocean.client import Consumer, ConsumerError
 from ocean.ddo import DDO
-from ocean.fees import Quote
 from ocean.file_lists import files_of
 from ocean.files import UrlFile
 from pods.publication import PUBLISHED_PATH
-from tests.support.chain import consumer, owner, provider, stranger
-from tests.support.downloads import Ordered
+from tests.support.chain import consumer, owner, provider, publisher, stranger
+from tests.support.downloads import bought_of, document_of
+from tests.support.markers import files_below, find_markers
 from tests.support.service import FREE, Buyer, Service, raw_python
+from tests.support.stages import assert_nothing_left
 from workflow_templates import names
 from workflow_templates.environment import Filter, read_environments
 from workflow_templates.render import write
@@ -53,7 +53,9 @@ folder = pathlib.Path(os.environ["OUTPUTS"])
 async def start(buyer: Buyer, dataset: DDO, code: str, output: Any) -> str:
     ordered, algorithm = await buyer.order([dataset], raw_python(code))
     request = await buyer.consumer.start_request(FREE, ordered, algorithm)
-    return str((await buyer.consumer.start({**request, "output": output}))["jobId"])
+    if output is not None:
+        request["output"] = output
+    return str((await buyer.consumer.start(request))["jobId"])
 
 
 async def run(buyer: Buyer, dataset: DDO, code: str = CODE, output: Any = None) -> dict[str, Any]:
@@ -70,26 +72,6 @@ async def nfts_for(network: Network, address: str) -> int:
     return sum(created.decode(log)["admin"] == address.lower() for log in found)
 
 
-async def document(buyer: Buyer, did: str, seconds: float = 20) -> DDO:
-    """As the service tells everybody, as soon as its index has it."""
-    async with asyncio.timeout(seconds), httpx.AsyncClient(base_url=buyer.service.url, trust_env=False) as http:
-        while (answer := await http.get(f"/api/aquarius/assets/ddo/{did}")).status_code == 404:
-            await asyncio.sleep(0.1)
-        return DDO.parse(answer.raise_for_status().json())
-
-
-async def bought(buyer: Buyer, asset: DDO, key: Any) -> Ordered:
-    """Somebody else's order of the asset, whose owner gives away a datatoken."""
-    service = asset.services[0]
-    await mint(buyer.network, consumer, service.datatoken_address, key.address)
-    async with Consumer(buyer.service.url, key) as other:
-        wanted = {"documentId": asset.id, "serviceId": service.id, "consumerAddress": key.address}
-        answer = await other.call("initialize", query=wanted)
-    quote = Quote.from_json(answer["providerFee"])
-    tx = await start_order(buyer.network, key, service.datatoken_address, key.address, 0, quote)
-    return Ordered(buyer.service.url, asset.id, service.id, tx, key)
-
-
 async def test_outputs_become_an_asset_that_others_order(buyer: Buyer, open_dataset: DDO, tmp_path: Path) -> None:
     before = await nfts_for(buyer.network, consumer.address)
     job = await run(buyer, open_dataset)
@@ -98,7 +80,7 @@ async def test_outputs_become_an_asset_that_others_order(buyer: Buyer, open_data
     assert f"the outputs are the asset {job['resultsDid']} of {consumer.address}" in log
     assert await nfts_for(buyer.network, consumer.address) == before + 1
 
-    asset = await document(buyer, job["resultsDid"])
+    asset = await document_of(buyer.service, job["resultsDid"])
     assert asset.metadata is not None
     said = asset.document()["metadata"]
     assert {name: said[name] for name in METADATA} == METADATA
@@ -107,7 +89,7 @@ async def test_outputs_become_an_asset_that_others_order(buyer: Buyer, open_data
     }
     assert (asset.services[0].type, asset.services[0].service_endpoint) == ("access", buyer.service.url)
 
-    ordered = await bought(buyer, asset, stranger)
+    ordered = await bought_of(buyer.service, buyer.network, consumer, asset, stranger)
     contents = [b"42", MODEL]
     async with httpx.AsyncClient(trust_env=False) as http:
         for index, content in enumerate(contents):
@@ -131,7 +113,7 @@ async def test_outputs_become_an_asset_that_others_order(buyer: Buyer, open_data
 
 
 async def test_the_new_owner_mints_and_edits_and_the_payer_does_neither(buyer: Buyer, open_dataset: DDO) -> None:
-    asset = await document(buyer, (await run(buyer, open_dataset))["resultsDid"])
+    asset = await document_of(buyer.service, (await run(buyer, open_dataset))["resultsDid"])
     network, datatoken = buyer.network, asset.services[0].datatoken_address
     assert await network.nft_owner(asset.nft_address) == consumer.address
     assert await network.read(network.function("ERC20Template", datatoken, "getPaymentCollector")) == [consumer.address]
@@ -146,12 +128,12 @@ async def test_the_new_owner_mints_and_edits_and_the_payer_does_neither(buyer: B
     assert not any(rights)
     await set_metadata(network, consumer, asset.nft_address, edited, provider_url=buyer.service.url)
     async with asyncio.timeout(20):
-        while (await document(buyer, asset.id)).document()["metadata"]["name"] != "Edited":
+        while (await document_of(buyer.service, asset.id)).document()["metadata"]["name"] != "Edited":
             await asyncio.sleep(0.1)
 
 
 async def test_the_address_of_a_file_is_its_permission(buyer: Buyer, open_dataset: DDO, service: Service) -> None:
-    asset = await document(buyer, (await run(buyer, open_dataset))["resultsDid"])
+    asset = await document_of(buyer.service, (await run(buyer, open_dataset))["resultsDid"])
     listed = files_of(asset, asset.services[0], provider)
     urls = [file.url for file in listed if isinstance(file, UrlFile)]
     token = urls[0].split("/")[-3]
@@ -183,6 +165,44 @@ async def test_the_address_of_a_file_is_its_permission(buyer: Buyer, open_datase
         elsewhere = await http.get(f"http://{service.machine.files_address}/")
         assert elsewhere.status_code == 404
     assert token not in (service.folder.logs / "api.log").read_text()
+
+
+async def test_a_job_computes_on_the_asset(
+    buyer: Buyer, open_dataset: DDO, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pods fetch its files like any others."""
+    asset = await document_of(buyer.service, (await run(buyer, open_dataset))["resultsDid"])
+
+    async def give(*assets: DDO, amount: int = 1) -> None:
+        for each in assets:
+            minter = consumer if each.id == asset.id else publisher
+            await mint(buyer.network, minter, each.services[0].datatoken_address, consumer.address, amount * 10**18)
+
+    monkeypatch.setattr(buyer, "give", give)
+    code = f"""
+import os, shutil
+shutil.copytree(os.environ["INPUTS"] + "/{asset.id.removeprefix("did:op:")}", os.environ["OUTPUTS"] + "/copy")
+"""
+    ordered, algorithm = await buyer.order([open_dataset, asset], raw_python(code))
+    wanted = {"publishOutput": True, "metadata": METADATA}
+    request = await buyer.consumer.start_request(FREE, ordered, algorithm, output=wanted)
+    job = await buyer.finished((await buyer.consumer.start(request))["jobId"])
+    assert (job["status"], job["reason"]) == (70, "completed")
+    assert [await buyer.result(job, name, tmp_path) for name in ("0", "1")] == [b"42", MODEL]
+    further = await document_of(buyer.service, job["resultsDid"])
+    told = further.document()["metadata"]["additionalInformation"]["computeToData"]
+    assert told["datasets"] == [open_dataset.id, asset.id]
+
+
+async def test_no_secret_lies_around(buyer: Buyer, open_dataset: DDO, service: Service) -> None:
+    """Neither the token nor the key: not in Argo's objects, not in logs, not in the database or on the chain."""
+    asset = await document_of(buyer.service, (await run(buyer, open_dataset))["resultsDid"])
+    (first, _) = files_of(asset, asset.services[0], provider)
+    assert isinstance(first, UrlFile)
+    markers = {"token": first.url.split("/")[-3], "key": bytes(owner.key).hex()}
+    await assert_nothing_left(service.folder)  # volumes go with their jobs
+    secret = service.folder.secrets / names.PUBLICATION_SECRET
+    assert find_markers(markers, files_below(service.folder.root, without=[secret])) == []
 
 
 async def test_it_is_announced(buyer: Buyer) -> None:
@@ -286,6 +306,8 @@ async def test_what_a_filter_withholds_is_no_asset(filtered_buyer: Buyer, files:
 
     released = await run(buyer, dataset, code.format("fine"))
     assert (released["status"], released["reason"]) == (70, "completed")
-    ordered = await bought(buyer, await document(buyer, released["resultsDid"]), stranger)
+    ordered = await bought_of(
+        buyer.service, buyer.network, consumer, await document_of(buyer.service, released["resultsDid"]), stranger
+    )
     async with httpx.AsyncClient(trust_env=False) as http:
         assert (await http.get(ordered.url())).content == b"fine (released)"

@@ -11,6 +11,7 @@ from jsonschema import Draft202012Validator
 
 from argo.client.records import Template
 from argo.local.spec.check import read_spec
+from provider_api.doctor.judging.environments import wanted_secrets
 from provider_api.jobs.environment import Environment as Announced
 from workflow_templates import names
 from workflow_templates.environment import Environment, Filter, Publication, read_environments
@@ -91,3 +92,10 @@ def test_it_is_announced() -> None:
         return Announced.of_template(template).announcement(fee_token="0x", current_jobs=0, last_seen=0)
 
     assert announced(publishing(PLAIN)) == announced(PLAIN) | {"publishesResults": True, "publicationChainId": 137}
+
+
+def test_the_doctor_knows_the_files_of_the_secret() -> None:
+    named = PLAIN.model_copy(update={"publication": Publication(chain_id=137, secret="polygon")})
+    wanted = wanted_secrets(workflow_template(named))
+    assert wanted["polygon"] == {"publication.json": True, "publisher.key": True}
+    assert "polygon" not in wanted_secrets(workflow_template(PLAIN))
