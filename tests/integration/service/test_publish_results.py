@@ -5,7 +5,11 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import os
+import signal
+import time
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +29,7 @@ from pods.publication import PUBLISHED_PATH
 from tests.support.chain import consumer, owner, provider, publisher, stranger
 from tests.support.downloads import bought_of, document_of
 from tests.support.markers import files_below, find_markers
+from tests.support.pods import living
 from tests.support.service import FREE, Buyer, Service, raw_python
 from tests.support.stages import assert_nothing_left
 from workflow_templates import names
@@ -165,6 +170,35 @@ async def test_the_address_of_a_file_is_its_permission(buyer: Buyer, open_datase
         elsewhere = await http.get(f"http://{service.machine.files_address}/")
         assert elsewhere.status_code == 404
     assert token not in (service.folder.logs / "api.log").read_text()
+
+
+@pytest.mark.parametrize("written", [0, 1, 3, 5])
+async def test_a_publishing_pod_that_is_killed_is_tried_again(
+    buyer: Buyer, open_dataset: DDO, service: Service, tmp_path: Path, written: int
+) -> None:
+    """With as many transactions signed. Argo starts the step anew; it goes on where the other one was."""
+    before = await nfts_for(buyer.network, consumer.address)
+    job_id = await start(buyer, open_dataset, CODE, {"publishOutput": True})
+    journal = service.folder.argo / "volumes" / f"{job_id}-data" / "publication" / "journal.json"
+
+    def kill_when_due() -> None:
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            with suppress(FileNotFoundError):
+                if len(json.loads(journal.read_text())["transactions"]) >= written:
+                    for pid in living(f"C2D_JOB_ID={job_id}"):
+                        os.kill(pid, signal.SIGKILL)
+                    return
+            time.sleep(0.001)
+        raise AssertionError("the journal never came so far")
+
+    await asyncio.to_thread(kill_when_due)
+    job = await buyer.finished(job_id)
+    assert (job["status"], job["reason"]) == (70, "completed")
+    assert (await buyer.result(job, "publish.log", tmp_path)).count(b" publishing ") == 2
+    assert await nfts_for(buyer.network, consumer.address) == before + 1
+    asset = await document_of(buyer.service, job["resultsDid"])
+    assert await buyer.network.nft_owner(asset.nft_address) == consumer.address
 
 
 async def test_a_job_computes_on_the_asset(
