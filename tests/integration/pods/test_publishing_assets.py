@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -55,10 +56,10 @@ def start(environ: dict[str, str]) -> subprocess.Popen[str]:
     )
 
 
-async def publish(environ: dict[str, str]) -> tuple[int, str]:
+async def publish(environ: dict[str, str], seconds: float = 60) -> tuple[int, str]:
     """Exit code, and everything that was said."""
     process = start(environ)
-    said = await asyncio.to_thread(process.communicate, timeout=60)
+    said = await asyncio.to_thread(process.communicate, timeout=seconds)
     return process.returncode, "".join(said)
 
 
@@ -139,6 +140,39 @@ async def test_several_at_once_with_one_key_all_succeed(tmp_path: Path, block_se
         assert sorted(did_of(checksum(nft), network.chain_id) for nft in nfts) == sorted(
             summary_of(folder).get("did", summary_of(folder)) for folder in folders
         )
+    finally:
+        await network.close()
+        await chain.stop()
+
+
+@pytest.mark.timeout(300)
+async def test_several_at_once_with_one_key_and_all_of_them_killed(tmp_path: Path) -> None:
+    """At random moments, while blocks come each second and each program takes nonces from the others."""
+    chain = await start_anvil(tmp_path / "chain", free_port())
+    network = await Network.open(chain.url, chain.address_file)
+    chance = random.Random(4)  # noqa: S311  (moments, no secrets)
+    try:
+        payer = await with_ether(network)
+        await network.rpc.call("evm_setAutomine", False)
+        await network.rpc.call("evm_setIntervalMining", 1)
+
+        async def until_done(folder: Path) -> None:
+            environ = make_job(folder, facts_of(chain, patience_seconds=120), payer)
+            for _ in range(3):
+                with start(environ) as process:
+                    await asyncio.sleep(chance.uniform(1, 6))
+                    process.kill()
+                    process.communicate()
+            code, said = await publish(environ, 150)
+            assert code == 0, said
+
+        folders = [tmp_path / str(number) for number in range(4)]
+        await asyncio.gather(*(until_done(folder) for folder in folders))
+        nfts = await made_by(network, payer)
+        assert sorted(did_of(checksum(nft), network.chain_id) for nft in nfts) == sorted(
+            summary_of(folder).get("did", "") for folder in folders
+        )
+        assert [await network.nft_owner(nft) for nft in nfts] == [consumer.address] * len(folders)
     finally:
         await network.close()
         await chain.stop()
