@@ -2,7 +2,8 @@
 
 A transaction has a nonce of its account, and each nonce is mined once. So one of two things happens to what was written
 down: it is mined, or another transaction with its nonce is, perhaps of another process with the same key. Which of
-them is asked of the chain before anything is signed anew.
+them is asked of the chain before anything is signed with another nonce. With the same nonce it may be signed again, for
+a higher fee: still one of them is mined.
 
 Signatures are deterministic: two processes that want the same with the same nonce would sign the very same transaction,
 and each would take its receipt for its own. So every transaction ends in a mark of its process's work, behind the
@@ -14,11 +15,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from eth_account.signers.local import LocalAccount
 from hexbytes import HexBytes
+from web3.types import Nonce
 
 from ocean.chain.errors import CallReverted, ChainUnavailable, NodeRefused
 from ocean.chain.logs import Receipt
@@ -29,6 +32,7 @@ SURE_READINGS = 3  # that show another transaction in the place of ours: nodes b
 RESEND_SECONDS = 5.0  # a node may forget what waits
 PAUSE_SECONDS = 1.0  # before a node that did not answer is asked again
 
+_FEES = {"gasPrice", "maxFeePerGas", "maxPriorityFeePerGas"}
 _GAS_PER_BYTE = 40  # of a call's data, at most (EIP-7623)
 
 T = TypeVar("T")
@@ -41,14 +45,16 @@ class Signed:
     raw: str  # 0x-hex
     tx_hash: str
     nonce: int
+    fee: int  # for a unit of gas, at most, in wei
 
 
 class Notes(Protocol):
-    """Where signed transactions are written down, each under the name of its step."""
+    """Where signed transactions are written down under the name of their step: all that were signed with its present
+    nonce, the last one with the highest fee."""
 
-    def find(self, step: str) -> Signed | None: ...
+    def find(self, step: str) -> tuple[Signed, ...]: ...
 
-    def write(self, step: str, transaction: Signed) -> None:
+    def write(self, step: str, transactions: tuple[Signed, ...]) -> None:
         """Returns when it would survive a power cut. Replaces what was there."""
 
 
@@ -83,27 +89,23 @@ class Resumable:
     async def perform(self, step: str, call: Call) -> Receipt:
         """The receipt of the step's one transaction, which may have been made long ago.
 
-        `call` is signed if the step has none yet, or lost its nonce. Raises TransactionFailed, OutOfGas,
+        `call` is signed if the step has none yet, lost its nonce, or must pay more. Raises TransactionFailed, OutOfGas,
         TransactionUnconfirmed, ChainUnavailable, and what the notes raise.
         """
-        while True:
-            signed = self._notes.find(step)
-            if signed is None:
-                signed = await self._patiently(lambda: self._sign(call))
-                self._notes.write(step, signed)
-            receipt = await self._settled(signed)
-            if receipt is None:
-                self._notes.write(step, await self._patiently(lambda: self._sign(call)))
-            elif receipt.succeeded:
-                return receipt
-            else:
-                raise TransactionFailed("reverted", receipt.tx_hash)
+        if not self._notes.find(step):
+            self._notes.write(step, (await self._patiently(lambda: self._sign(call)),))
+        while (receipt := await self._settled(step, call)) is None:
+            self._notes.write(step, (await self._patiently(lambda: self._sign(call)),))
+        if not receipt.succeeded:
+            raise TransactionFailed("reverted", receipt.tx_hash)
+        return receipt
 
-    async def _sign(self, call: Call) -> Signed:
+    async def _sign(self, call: Call, instead_of: tuple[Signed, ...] = ()) -> Signed:
         network = self._network
         try:
             with network.translated():
-                transaction = await filled_in(network, self._account, call)
+                nonce = Nonce(instead_of[-1].nonce) if instead_of else None
+                transaction = await filled_in(network, self._account, call, nonce)
                 balance = await network.web3.eth.get_balance(self._account.address)
         except CallReverted as exc:
             raise TransactionFailed(exc.reason) from exc
@@ -113,19 +115,24 @@ class Resumable:
             raise
         transaction["data"] = HexBytes(transaction["data"]) + self._mark
         transaction["gas"] += _GAS_PER_BYTE * len(self._mark)
-        if balance < transaction["gas"] * int(transaction.get("maxFeePerGas") or transaction.get("gasPrice") or 0):
+        priced: dict[str, Any] = dict(transaction)
+        for field in _FEES & priced.keys():  # a node replaces a transaction by one that pays a tenth more
+            priced[field] = int(priced[field]) * 5 ** len(instead_of) // 4 ** len(instead_of)
+        fee = int(priced.get("maxFeePerGas") or priced.get("gasPrice") or 0)
+        if balance < priced["gas"] * fee:
             raise OutOfGas
-        made = self._account.sign_transaction(transaction)  # type: ignore[arg-type]
-        return Signed(made.raw_transaction.to_0x_hex(), made.hash.to_0x_hex(), int(transaction["nonce"]))
+        made = self._account.sign_transaction(priced)
+        return Signed(made.raw_transaction.to_0x_hex(), made.hash.to_0x_hex(), int(priced["nonce"]), fee)
 
-    async def _settled(self, signed: Signed) -> Receipt | None:
-        """The receipt, deep enough; None when another transaction was mined with its nonce."""
+    async def _settled(self, step: str, call: Call) -> Receipt | None:
+        """The receipt, deep enough; None when another transaction was mined with the step's nonce."""
         network, sent_at, readings, since = self._network, -RESEND_SECONDS, 0, 0
         while True:
-            receipt, mined, head = await self._patiently(lambda: self._look(signed))
+            signed = self._notes.find(step)
+            receipt, mined, head, base_fee = await self._patiently(lambda: self._look(signed))  # noqa: B023  (awaited)
             if receipt is not None and head - receipt.block_number + 1 >= self._confirmations:
                 return receipt
-            if receipt is None and mined > signed.nonce:
+            if receipt is None and mined > signed[-1].nonce:
                 since = since if readings else head
                 readings += 1
                 if readings >= SURE_READINGS and head - since + 1 >= self._confirmations:
@@ -133,20 +140,31 @@ class Resumable:
             else:
                 readings = 0
             if receipt is None and not readings and time.monotonic() - sent_at >= RESEND_SECONDS:
-                await self._patiently(lambda: self._send(signed))
+                if base_fee > signed[-1].fee:
+                    await self._bid_higher(step, call)
+                await self._patiently(lambda: self._send(self._notes.find(step)[-1]))
                 sent_at = time.monotonic()
             elif time.monotonic() >= self._end:
-                raise TransactionUnconfirmed(signed.tx_hash)
+                raise TransactionUnconfirmed(signed[-1].tx_hash)
             else:
                 await asyncio.sleep(poll_seconds(network))
 
-    async def _look(self, signed: Signed) -> tuple[Receipt | None, int, int]:
+    async def _bid_higher(self, step: str, call: Call) -> None:
+        """No block takes what pays less than the base fee. The call may fail now because it has just been mined."""
+        signed = self._notes.find(step)
+        with suppress(TransactionFailed):
+            self._notes.write(step, (*signed, await self._patiently(lambda: self._sign(call, signed))))
+
+    async def _look(self, signed: tuple[Signed, ...]) -> tuple[Receipt | None, int, int, int]:
+        """The receipt of whichever was mined, the account's mined nonces, the head, its base fee."""
         eth = self._network.web3.eth
         mined, head = await self._network.read(
-            eth.get_transaction_count(self._account.address, "latest"), eth.block_number
+            eth.get_transaction_count(self._account.address, "latest"), eth.get_block("latest")
         )
         # After the count: what is mined between the two is found.
-        return await self._network.receipt(signed.tx_hash), int(mined), int(head)
+        receipts = await self._network.receipts([each.tx_hash for each in signed])
+        found = next((receipt for receipt in receipts if receipt is not None), None)
+        return found, int(mined), int(head["number"]), int(head.get("baseFeePerGas", 0))
 
     async def _send(self, signed: Signed) -> None:
         try:

@@ -11,7 +11,7 @@ from eth_account.signers.local import LocalAccount
 from hexbytes import HexBytes
 from web3.contract.async_contract import AsyncContractConstructor, AsyncContractFunction
 from web3.exceptions import TimeExhausted
-from web3.types import TxParams, Wei
+from web3.types import Nonce, TxParams, Wei
 
 from ocean.chain.errors import CallReverted
 from ocean.chain.logs import Receipt
@@ -55,9 +55,11 @@ def account_of(key: LocalAccount | str) -> LocalAccount:
     return account
 
 
-async def filled_in(node: Node, account: LocalAccount, call: Call) -> TxParams:
-    """The transaction with its nonce, fees and limit of gas. Raises web3's errors: use it within `node.translated`."""
-    nonce = await node.web3.eth.get_transaction_count(account.address, "pending")
+async def filled_in(node: Node, account: LocalAccount, call: Call, nonce: Nonce | None = None) -> TxParams:
+    """The transaction with its nonce (None: the next), fees and limit of gas. Raises web3's errors: use it within
+    `node.translated`."""
+    if nonce is None:
+        nonce = await node.web3.eth.get_transaction_count(account.address, "pending")
     transaction = await call.build_transaction({"from": account.address, "nonce": nonce, "chainId": node.chain_id})
     # A fifth more: the state may change between the estimate and the block.
     transaction["gas"] = transaction["gas"] * 6 // 5

@@ -27,7 +27,7 @@ class _State(BaseModel):
 
     token: str
     copied: bool = False  # the files of the asset are in the store, and their manifest
-    transactions: dict[str, Signed] = {}
+    transactions: dict[str, tuple[Signed, ...]] = {}
 
 
 class Journal:
@@ -51,13 +51,11 @@ class Journal:
     def note_copied(self) -> None:
         self._keep(self._state.model_copy(update={"copied": True}))
 
-    def find(self, step: str) -> Signed | None:
-        return self._state.transactions.get(step)
+    def find(self, step: str) -> tuple[Signed, ...]:
+        return self._state.transactions.get(step, ())
 
-    def write(self, step: str, transaction: Signed) -> None:
-        self._keep(
-            self._state.model_copy(update={"transactions": {**self._state.transactions, step: transaction}}),
-        )
+    def write(self, step: str, transactions: tuple[Signed, ...]) -> None:
+        self._keep(self._state.model_copy(update={"transactions": {**self._state.transactions, step: transactions}}))
 
     def _keep(self, state: _State) -> None:
         scratch = self._path.with_name(f".{self._path.name}.part")

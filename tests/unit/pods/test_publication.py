@@ -111,14 +111,15 @@ def test_facts(tmp_path: Path) -> None:
 def test_the_journal_is_what_it_was(tmp_path: Path) -> None:
     path = tmp_path / "journal.json"
     first = Journal(path)
-    assert (first.copied, first.find("nft")) == (False, None)
+    assert (first.copied, first.find("nft")) == (False, ())
     first.note_copied()
-    first.write("nft", Signed("0x01", "0xaa", 7))
-    first.write("metadata", Signed("0x02", "0xbb", 8))
-    first.write("nft", Signed("0x03", "0xcc", 9))
+    signed = [Signed(f"0x0{number}", f"0xa{number}", number, 5) for number in range(4)]
+    first.write("nft", (signed[0],))
+    first.write("metadata", (signed[1],))
+    first.write("nft", (signed[2], signed[3]))
     again = Journal(path)
     assert (again.token, again.copied) == (first.token, True)
-    assert (again.find("nft"), again.find("metadata")) == (Signed("0x03", "0xcc", 9), Signed("0x02", "0xbb", 8))
+    assert (again.find("nft"), again.find("metadata")) == ((signed[2], signed[3]), (signed[1],))
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert [entry.name for entry in tmp_path.iterdir()] == ["journal.json"]
 
