@@ -110,7 +110,7 @@ _Label = Annotated[str, Field(min_length=1, max_length=256)]
 
 class AssetMetadata(_Value):
     """What a consumer says of the asset that a job's outputs shall become: fields of a DDO's `metadata`, with its
-    bounds. None: publishing says something."""
+    bounds, and the type of its service. None: publishing says something."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -120,6 +120,7 @@ class AssetMetadata(_Value):
     license: _Label | None = None
     tags: list[_Label] = Field(default=[], max_length=64)
     categories: list[_Label] = Field(default=[], max_length=64)
+    service: Literal["access", "compute"] = "access"
 
 
 class JobSpec(_Value):

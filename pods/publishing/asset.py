@@ -145,7 +145,7 @@ def _draft(job_id: str, wish: Wish, facts: Facts, token: str, outputs: Sequence[
         tags=said.tags,
         categories=said.categories,
         files=[UrlFile(published_url(base, token, index, name)) for index, name in enumerate(names)],
-        service="access",
+        service=said.service,
         timeout=0,
         additional_information={
             "computeToData": {"jobId": job_id, "algorithm": wish.algorithm, "datasets": list(wish.datasets)}

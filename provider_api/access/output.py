@@ -16,10 +16,11 @@ from pods.job_spec import AssetMetadata
 from provider_api.jobs.environment import Environment
 
 _EXPECTED = {
-    "extra_forbidden": "one of name, description, author, license, tags, categories",
+    "extra_forbidden": "one of name, description, author, license, tags, categories, service",
     "string_type": "text",
     "string_too_short": "text that is not empty",
     "list_type": "a list of texts",
+    "literal_error": "access or compute",
 }
 
 

@@ -26,6 +26,7 @@ from ocean.ddo import DDO
 from ocean.file_lists import files_of
 from ocean.files import UrlFile
 from pods.publication import PUBLISHED_PATH
+from provider_api.machine.file_server import FileServer
 from tests.support.chain import consumer, owner, provider, publisher, stranger
 from tests.support.downloads import bought_of, document_of
 from tests.support.markers import files_below, find_markers
@@ -226,6 +227,31 @@ shutil.copytree(os.environ["INPUTS"] + "/{asset.id.removeprefix("did:op:")}", os
     further = await document_of(buyer.service, job["resultsDid"])
     told = further.document()["metadata"]["additionalInformation"]["computeToData"]
     assert told["datasets"] == [open_dataset.id, asset.id]
+
+
+async def test_an_asset_that_is_only_computed_on(
+    buyer: Buyer, open_dataset: DDO, files: FileServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = await run(buyer, open_dataset, output={"publishOutput": True, "metadata": {"service": "compute"}})
+    asset = await document_of(buyer.service, made["resultsDid"])
+    assert asset.services[0].type == "compute"
+    algorithm = await buyer.publish(files.urls["algorithm.py"], kind="algorithm")
+
+    async def give(*assets: DDO, amount: int = 1) -> None:
+        for each in assets:
+            minter = consumer if each.id == asset.id else publisher
+            await mint(buyer.network, minter, each.services[0].datatoken_address, consumer.address, amount * 10**18)
+
+    monkeypatch.setattr(buyer, "give", give)
+    with pytest.raises(ConsumerError, match="no_raw_algo_allowed"):
+        await buyer.order([asset], raw_python(CODE))
+    ordered, reference = await buyer.order([asset], algorithm)
+    job = await buyer.finished(
+        (await buyer.consumer.start(await buyer.consumer.start_request(FREE, ordered, reference)))["jobId"]
+    )
+    assert (job["status"], job["reason"]) == (70, "completed")
+    seen = json.loads(await buyer.result(job, "seen.json", tmp_path))
+    assert f"{asset.id.removeprefix('did:op:')}/1" in seen["inputs"]
 
 
 async def test_no_secret_lies_around(buyer: Buyer, open_dataset: DDO, service: Service) -> None:
