@@ -17,6 +17,7 @@ import httpx
 import pytest
 
 from ocean.chain.contracts import event
+from ocean.chain.development import CHAIN_ID, DevelopmentChain
 from ocean.chain.logs import Log
 from ocean.chain.network import Network
 from ocean.chain.publishing import mint, set_metadata
@@ -371,3 +372,37 @@ async def test_what_a_filter_withholds_is_no_asset(filtered_buyer: Buyer, files:
     )
     async with httpx.AsyncClient(trust_env=False) as http:
         assert (await http.get(ordered.url())).content == b"fine (released)"
+
+
+# --- a chain of the operator's ---------------------------------------------------------------------------------------
+
+
+async def test_one_machine_on_a_chain_of_others(
+    tmp_path: Path, development_chain: DevelopmentChain, files: FileServer
+) -> None:
+    """The operator names the chain and the key; without a key nothing is offered."""
+    chain = {"url": development_chain.url, "chain_id": CHAIN_ID, "address_file": str(development_chain.address_file)}
+    (tmp_path / "publisher.key").write_text("0x" + bytes(stranger.key).hex() + "\n")
+    settings = {
+        "C2D_CHAINS": json.dumps([chain]),
+        "C2D_PUBLICATION__CHAIN_ID": str(CHAIN_ID),
+        "C2D_PUBLICATION__KEY_FILE": str(tmp_path / "publisher.key"),
+    }
+    network = await Network.open(development_chain.url, development_chain.address_file)
+    for given in (settings, {"C2D_CHAINS": settings["C2D_CHAINS"]}):
+        folder = tmp_path / str(len(given))
+        service = Service(folder, allow_private=[files.address], settings=given)
+        with service:
+            async with Consumer(service.url, consumer) as client:
+                buyer = Buyer(service, network, client)
+                dataset = await buyer.publish(files.urls["rain.csv"], compute={"allowRawAlgorithm": True})
+                job = await run(buyer, dataset)
+                assert (job["status"], job["reason"]) == (70, "completed")
+                offered = [each.get("publishesResults") for each in await client.environments(CHAIN_ID)]
+            assert offered == ([True, True] if given is settings else [None, None])
+            assert ("resultsDid" in job) is (given is settings)
+    created = event("ERC721Factory", "NFTCreated")
+    query: Any = {"address": network.factory, "fromBlock": 0, "topics": [created.topic]}
+    makers = [created.decode(Log.of(item))["creator"] for item in await network.web3.eth.get_logs(query)]
+    assert makers.count(stranger.address.lower()) == 1
+    await network.close()
