@@ -94,6 +94,7 @@ class PublicationSettings:
     facts: Path  # C2D_PUBLICATION, folder with publication.json and publisher.key
     chain_id: int  # C2D_PUBLICATION_CHAIN
     compute_ended: str  # C2D_COMPUTE_ENDED, how configuration and algorithm ended, in Argo's words
+    seconds: int  # C2D_PUBLISHING_SECONDS, after which Argo ends the pod, and what is not published by then is lost
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +161,7 @@ def _publication(environ: Mapping[str, str]) -> PublicationSettings | None:
         facts=_path(environ, "C2D_PUBLICATION"),
         chain_id=_number(environ, "C2D_PUBLICATION_CHAIN"),
         compute_ended=_text(environ, "C2D_COMPUTE_ENDED"),
+        seconds=_number(environ, "C2D_PUBLISHING_SECONDS"),
     )
 
 

@@ -33,4 +33,5 @@ def add_publication(manifest: dict[str, Any], publication: Publication) -> None:
         {"name": "C2D_PUBLICATION", "value": FACTS},
         {"name": "C2D_PUBLICATION_CHAIN", "value": str(publication.chain_id)},
         {"name": "C2D_COMPUTE_ENDED", "value": "{{workflow.status}}"},
+        {"name": "C2D_PUBLISHING_SECONDS", "value": str(step["activeDeadlineSeconds"])},
     ]

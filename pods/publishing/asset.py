@@ -64,8 +64,10 @@ def make_asset(
     wish: Wish,
     results: Sequence[Uploaded | Failed],
     log: StepLog,
+    end: float,
 ) -> Outcome:
-    """Make the asset, or finish what was begun. Its outputs are those of `results` that were published."""
+    """Make the asset, or finish what was begun. Its outputs are those of `results` that were published. The chain is
+    waited for as long as the deployment says, but not after `end` (of `time.monotonic`)."""
     try:
         facts, account = read_facts(publication.facts, publication.chain_id)
         outputs = _outputs(results)
@@ -75,7 +77,8 @@ def make_asset(
                 log.say(f"the {len(outputs)} outputs are kept for the asset")
                 journal.note_copied()
             draft = _draft(settings.job_id, wish, facts, journal.token, outputs)
-            did = asyncio.run(_on_chain(facts, account, wish, draft, journal, log))
+            end = min(end, time.monotonic() + facts.patience_seconds)
+            did = asyncio.run(_on_chain(facts, account, wish, draft, journal, log, end))
     except FactsInvalid as exc:
         return _not_made(log, "misconfigured", str(exc))
     except _NotMade as exc:
@@ -154,10 +157,10 @@ def _draft(job_id: str, wish: Wish, facts: Facts, token: str, outputs: Sequence[
 
 
 async def _on_chain(
-    facts: Facts, account: LocalAccount, wish: Wish, draft: AssetDraft, journal: Journal, log: StepLog
+    facts: Facts, account: LocalAccount, wish: Wish, draft: AssetDraft, journal: Journal, log: StepLog, end: float
 ) -> str:
     """The asset's DID. Raises _NotMade."""
-    end = time.monotonic() + facts.patience_seconds
+    began = time.monotonic()
     network = await _network(facts, end)
     try:
         steps = Resumable(
@@ -191,7 +194,7 @@ async def _on_chain(
     except TransactionFailed as exc:
         raise _NotMade("refused", f"a contract refused ({exc.reason})") from exc
     except TransactionUnconfirmed as exc:
-        raise _NotMade("unconfirmed", f"a transaction is not mined after {facts.patience_seconds} s") from exc
+        raise _NotMade("unconfirmed", f"a transaction is not mined after {time.monotonic() - began:.0f} s") from exc
     except ChainUnavailable as exc:
         raise _NotMade("chain_away", str(exc)) from exc
     finally:

@@ -24,6 +24,7 @@ from pods.settings import PublishingSettings, SettingsInvalid, read_publishing_s
 from pods.step_log import StepLog, size_text
 from pods.store import Store, StoreInvalid, cause_of, is_passing, put_object, read_store_config
 
+SPARE_SECONDS = 60  # of the pod's time that an asset leaves for its start, and for manifest and log
 COMPUTED = "Succeeded"  # how configuration and algorithm ended, in Argo's words, for an asset to be made
 
 
@@ -56,7 +57,7 @@ def publish(settings: PublishingSettings, store: Store, log: StepLog) -> ExitCod
     verdict = _verdict(results)
     size = size_text(sum(result.size for result in results if isinstance(result, Uploaded)))
     log.say(f"uploaded {size} in {time.monotonic() - began:.1f} s: {verdict.name.lower().replace('_', ' ')}")
-    outcome = _asset(settings, store, log, results, verdict)
+    outcome = _asset(settings, store, log, results, verdict, began)
 
     # The last words of publish.log are above: what is said from here on is in the pod's log only.
     last = [uploader.upload(source) for source in step_log(settings.volume.adminlogs, PUBLISH_LOG, "publishLog")]
@@ -73,6 +74,7 @@ def _asset(
     log: StepLog,
     results: Sequence[Uploaded | Failed],
     verdict: ExitCode,
+    began: float,
 ) -> Outcome | None:
     """What became of the wish for an asset; None where there is none, or where nothing good came out of the job.
 
@@ -93,7 +95,8 @@ def _asset(
             return None
         from pods.publishing.asset import make_asset  # with web3, which takes its time and which few jobs need
 
-        return make_asset(settings, publication, store, wish, results, log)
+        end = began + publication.seconds - SPARE_SECONDS
+        return make_asset(settings, publication, store, wish, results, log, end)
     except Exception as exc:  # noqa: BLE001  see above
         log.say(f"the results are published, but making an asset of them failed unexpectedly: {described(exc)}")
         return Outcome(problem="failed")

@@ -70,6 +70,7 @@ def make_job(
         "C2D_PUBLICATION": str(folder / "facts"),
         "C2D_PUBLICATION_CHAIN": str(CHAIN_ID),
         "C2D_COMPUTE_ENDED": "Succeeded",
+        "C2D_PUBLISHING_SECONDS": "3600",
     }
 
 

@@ -211,6 +211,15 @@ async def test_a_chain_that_stays_away(
     assert "api-key" not in outcome[1]
 
 
+async def test_the_pods_own_time_is_not_used_up(
+    tmp_path: Path, development_chain: DevelopmentChain, payer: LocalAccount
+) -> None:
+    """Argo would end it, and the results would be lost with it."""
+    facts = facts_of(development_chain, rpc_url=f"http://127.0.0.1:{free_port()}", patience_seconds=600)
+    environ = make_job(tmp_path, facts, payer) | {"C2D_PUBLISHING_SECONDS": "62"}
+    refused(tmp_path, await publish(environ, 15), "chain_away", "the node of chain 8996 is not available")
+
+
 async def test_a_chain_that_comes_back(
     tmp_path: Path, development_chain: DevelopmentChain, network: Network, payer: LocalAccount
 ) -> None:

@@ -129,7 +129,10 @@ def test_the_journal_is_what_it_was(tmp_path: Path) -> None:
 ENVIRON = {
     "C2D_JOB_ID": "00ab", "C2D_ENVIRONMENT": "free", "C2D_DATA": "/data", "C2D_STORE": "/store", "C2D_RESULTS": "/r",
 }  # fmt: skip
-PUBLISHING = {"C2D_PUBLICATION": "/c2d/publication", "C2D_PUBLICATION_CHAIN": "5", "C2D_COMPUTE_ENDED": "Failed"}
+PUBLISHING = {
+    "C2D_PUBLICATION": "/c2d/publication", "C2D_PUBLICATION_CHAIN": "5", "C2D_COMPUTE_ENDED": "Failed",
+    "C2D_PUBLISHING_SECONDS": "60",
+}  # fmt: skip
 
 
 def test_settings() -> None:
@@ -139,7 +142,7 @@ def test_settings() -> None:
     assert (found.facts, found.chain_id, found.compute_ended) == (Path("/c2d/publication"), 5, "Failed")
 
 
-@pytest.mark.parametrize("name", ["C2D_PUBLICATION_CHAIN", "C2D_COMPUTE_ENDED"])
+@pytest.mark.parametrize("name", ["C2D_PUBLICATION_CHAIN", "C2D_COMPUTE_ENDED", "C2D_PUBLISHING_SECONDS"])
 def test_a_missing_setting(name: str) -> None:
     with pytest.raises(SettingsInvalid, match=name):
         read_publishing_settings(ENVIRON | {key: value for key, value in PUBLISHING.items() if key != name})

@@ -53,13 +53,14 @@ def test_nothing_else_is_different(environment: Environment) -> None:
         "mountPath": "/c2d/publication",
         "readOnly": True,
     }
-    added = {each["name"]: each["value"] for each in container["env"][-3:]}
+    added = {each["name"]: each["value"] for each in container["env"][-4:]}
     assert added == {
         "C2D_PUBLICATION": "/c2d/publication",
         "C2D_PUBLICATION_CHAIN": "137",
         "C2D_COMPUTE_ENDED": "{{workflow.status}}",
+        "C2D_PUBLISHING_SECONDS": str(environment.steps.publishing_seconds),
     }
-    del container["env"][-3:]
+    del container["env"][-4:]
     assert with_it == without
 
 
