@@ -115,8 +115,10 @@ class Consumer:
         algorithm: Mapping[str, Any],
         *,
         nonce: int | None = None,
+        output: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
-        """The signed body of a start, for `start`; sending it again asks for the same job."""
+        """The signed body of a start, for `start`; sending it again asks for the same job. `output`: what shall become
+        of the outputs, `{"publishOutput": True, "metadata": {…}}` for an asset."""
         number = await self.next_nonce() if nonce is None else nonce
         message = start_message(self.address, datasets[0]["documentId"], number)
         body: dict[str, Any] = {
@@ -127,6 +129,8 @@ class Consumer:
             "nonce": str(number),
             "signature": sign(message, self._key),
         }
+        if output is not None:
+            body["output"] = dict(output)
         if len(datasets) > 1:
             body["additionalDatasets"] = [dict(dataset) for dataset in datasets[1:]]
         return body

@@ -6,7 +6,10 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """Exit code of a step. Argo retries a step on TRY_AGAIN and when its pod is lost, on nothing else."""
+    """Exit code of a step. Argo retries a step on TRY_AGAIN and when its pod is lost, on nothing else.
+
+    That results could not become an asset is none of these: they are published, and the summary says it.
+    """
 
     DONE = 0
     INPUTS_NOT_PROVISIONED = 31  # status 31: a dataset could not be downloaded or written

@@ -104,6 +104,25 @@ class Algorithm(_Value):
     entrypoint: str  # shell text with $ALGO
 
 
+_Line = Annotated[str, Field(min_length=1, max_length=512)]
+_Label = Annotated[str, Field(min_length=1, max_length=256)]
+
+
+class AssetMetadata(_Value):
+    """What a consumer says of the asset that a job's outputs shall become: fields of a DDO's `metadata`, with its
+    bounds, and the type of its service. None: publishing says something."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    name: _Line | None = None
+    description: Annotated[str, Field(min_length=1, max_length=7000)] | None = None
+    author: _Label | None = None
+    license: _Label | None = None
+    tags: list[_Label] = Field(default=[], max_length=64)
+    categories: list[_Label] = Field(default=[], max_length=64)
+    service: Literal["access", "compute"] = "access"
+
+
 class JobSpec(_Value):
     version: Literal[1] = 1
     binding: Binding
@@ -117,11 +136,13 @@ class JobSpec(_Value):
     forbid: tuple[str, ...] = ()  # "host:port" pairs that stay closed whatever else is allowed
     max_input_bytes: int  # of all files together
     log_bytes: int = 16 * 1024 * 1024  # algorithm.log is cut off there
+    publication: AssetMetadata | None = None  # not None: the outputs shall become an asset of the owner
 
 
 def seal(spec: JobSpec, service_key: PrivateKey, environment_key: PublicKey) -> str:
     """The box as base64 text. Raises JobSpecTooLarge."""
-    plain = spec.model_dump_json(exclude_defaults=False).encode()
+    # Pods of before this field refuse what they do not know, and need not know it where nothing is published.
+    plain = spec.model_dump_json(exclude={"publication"} if spec.publication is None else None).encode()
     text = base64.b64encode(Box(service_key, environment_key).encrypt(zlib.compress(plain, 9))).decode()
     if len(text) > MAX_SEALED_BYTES or len(plain) > MAX_PLAIN_BYTES:
         raise JobSpecTooLarge(len(text))

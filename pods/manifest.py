@@ -87,19 +87,29 @@ class Summary(BaseModel):
     digest: str
     count: int
     files: tuple[FileSummary, ...] | None = None
+    did: str | None = None  # of the asset that the outputs have become
+    not_published: str | None = None  # why they have become none, although it was wanted: a code of `pods.publication`
 
     def encoded(self) -> str:
         return self.model_dump_json(exclude_none=True)
 
 
-def summary_of(manifest: Manifest, encoded: bytes) -> Summary:
+def summary_of(
+    manifest: Manifest, encoded: bytes, *, did: str | None = None, not_published: str | None = None
+) -> Summary:
     """The output parameter for a manifest and its bytes; with the list only while that is under 16 kB."""
     files = tuple(
         FileSummary(index=file.index, filename=file.filename, filesize=file.filesize, type=file.type)
         for file in manifest.files
     )
     size = sum(len(file.model_dump_json().encode()) + 1 for file in files)
-    return Summary(digest=digest_of(encoded), count=len(files), files=files if size < MAX_SUMMARY_FILES_BYTES else None)
+    return Summary(
+        digest=digest_of(encoded),
+        count=len(files),
+        files=files if size < MAX_SUMMARY_FILES_BYTES else None,
+        did=did,
+        not_published=not_published,
+    )
 
 
 def parse_summary(text: str) -> Summary:

@@ -23,9 +23,14 @@ def main(step: str, run: Callable[[], ExitCode]) -> int:
     try:
         return int(run())
     except Exception as exc:  # noqa: BLE001  the border of the process
-        places = " < ".join(
-            f"{frame.name} ({frame.filename.rpartition('/')[2]}:{frame.lineno})"
-            for frame in reversed(traceback.extract_tb(exc.__traceback__)[-4:])
-        )
-        print(f"{step} failed unexpectedly: {type(exc).__name__} in {places}", file=sys.stderr, flush=True)
+        print(f"{step} failed unexpectedly: {described(exc)}", file=sys.stderr, flush=True)
         return int(ExitCode.TRY_AGAIN if isinstance(exc, OSError) else _FALLBACK[step])
+
+
+def described(exc: Exception) -> str:
+    """An unforeseen error by its type and its places in the code."""
+    places = " < ".join(
+        f"{frame.name} ({frame.filename.rpartition('/')[2]}:{frame.lineno})"
+        for frame in reversed(traceback.extract_tb(exc.__traceback__)[-4:])
+    )
+    return f"{type(exc).__name__} in {places}"

@@ -56,6 +56,11 @@ class Volume:
         return self.root / "adminlogs"
 
     @property
+    def publication(self) -> Path:
+        """What is to become an asset, and how far that has come; no algorithm and no filter ever has it mounted."""
+        return self.root / "publication"
+
+    @property
     def released(self) -> Volume:
         """The copy of outputs and logs that a filter judges; an algorithm never has it mounted."""
         return Volume(self.root / "released")
@@ -83,6 +88,16 @@ class FilteringSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class PublicationSettings:
+    """Of an environment in which results may become assets."""
+
+    facts: Path  # C2D_PUBLICATION, folder with publication.json and publisher.key
+    chain_id: int  # C2D_PUBLICATION_CHAIN
+    compute_ended: str  # C2D_COMPUTE_ENDED, how configuration and algorithm ended, in Argo's words
+    seconds: int  # C2D_PUBLISHING_SECONDS, after which Argo ends the pod, and what is not published by then is lost
+
+
+@dataclass(frozen=True, slots=True)
 class PublishingSettings:
     job_id: str  # C2D_JOB_ID
     environment: str  # C2D_ENVIRONMENT
@@ -95,6 +110,7 @@ class PublishingSettings:
     # a store keeps and a consumer downloads. Files that do not fit are named as left out.
     max_bytes: int = 64 * GIB
     parallel_uploads: int = 4  # C2D_PARALLEL_UPLOADS; each needs about 16 MiB of memory
+    publication: PublicationSettings | None = None  # None: results do not become assets here
 
 
 def read_configuration_settings(environ: Mapping[str, str]) -> ConfigurationSettings:
@@ -134,6 +150,18 @@ def read_publishing_settings(environ: Mapping[str, str]) -> PublishingSettings:
         max_files=_number(environ, "C2D_MAX_OUTPUT_FILES", 10_000),
         max_bytes=_number(environ, "C2D_MAX_OUTPUT_BYTES", 64 * GIB),
         parallel_uploads=_number(environ, "C2D_PARALLEL_UPLOADS", 4),
+        publication=_publication(environ),
+    )
+
+
+def _publication(environ: Mapping[str, str]) -> PublicationSettings | None:
+    if "C2D_PUBLICATION" not in environ:
+        return None
+    return PublicationSettings(
+        facts=_path(environ, "C2D_PUBLICATION"),
+        chain_id=_number(environ, "C2D_PUBLICATION_CHAIN"),
+        compute_ended=_text(environ, "C2D_COMPUTE_ENDED"),
+        seconds=_number(environ, "C2D_PUBLISHING_SECONDS"),
     )
 
 

@@ -1,6 +1,7 @@
 """The result store: where publishing puts a job's files, and from where the service reads them. Folder, S3, or IPFS.
 
-Layout: `{job id}/manifest.json`, `{job id}/outputs/…`, `{job id}/logs/…`, `{job id}/adminlogs/…`. Keys are made of
+Layout: `{job id}/manifest.json`, `{job id}/outputs/…`, `{job id}/logs/…`, `{job id}/adminlogs/…`. Outputs that became
+an asset lie in a folder of their own once more, `asset-{digest}/…`, which stays when the job goes. Keys are made of
 letters, digits, `.`, `_`, `-`; every other byte of a name is written as `=XX`, because stores differ in what else they
 allow. In IPFS the names of files are random instead (`pods.kubo`). The manifest has the key of every file.
 """
@@ -45,6 +46,7 @@ Store = LocalStore | S3Store | KuboStore
 _CLIENT_OPTIONS = ("allow_http", "allow_invalid_certificates", "connect_timeout", "timeout", "proxy_url")
 _PLAIN = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
 _MAX_PART = 200  # characters of one part of a key
+_ASSET = "asset-"  # no job is named so: all job ids are 32 hexadecimal digits
 _JOB_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]*")
 _DELETED_AT_ONCE = 500  # objects in one request
 _MAX_KEY = 700  # characters of a key; S3 allows 1024 with the store's own prefix
@@ -152,6 +154,13 @@ def _key_part(part: bytes) -> str:
     return text if len(text) <= _MAX_PART else f"{text[:100]}=-{hashlib.sha256(part).hexdigest()}"
 
 
+def asset_folder(token: str) -> str:
+    """Where the files of an asset made of results lie, with a manifest like a job's. Whoever has the token may fetch
+    them; whoever sees the names in the store has no token. At the top, because on one machine each job writes as a
+    user of its own, and would not be let into a folder that another one has made."""
+    return f"{_ASSET}{hashlib.sha256(token.encode()).hexdigest()}"
+
+
 def key_for(store: Store, job_id: str, path: bytes) -> str:
     """Where the store shall have a file, at one try. Raises ValueError."""
     return store.new_key(job_id) if isinstance(store, KuboStore) else object_key(job_id, path)
@@ -242,7 +251,7 @@ async def delete_job(store: Store, job_id: str) -> None:
 
     Of a folder also what the store does not list: empty folders, and the beginnings of uploads that were killed.
     """
-    if not _JOB_ID.fullmatch(job_id):
+    if not _JOB_ID.fullmatch(job_id) or job_id.startswith(_ASSET):
         raise ValueError("not a job id")
     try:
         if isinstance(store, KuboStore):

@@ -16,7 +16,7 @@ from starlette.types import ASGIApp
 
 from provider_api import aquarius, openapi, operator, routes
 from provider_api.errors import ApiError, NotOffered, render
-from provider_api.inward import serving
+from provider_api.inward import inward_app, serving
 from provider_api.metrics import Metrics
 from provider_api.responses import json_bytes
 from provider_api.services import OpenNeighbours, open_neighbours, open_services
@@ -44,7 +44,11 @@ def create_app(settings: Settings, neighbours: OpenNeighbours = open_neighbours)
             app.state.spec = json_bytes(described, sort_keys=False)
             app.state.docs = openapi.page(described)
             if settings.metrics.port is not None:
-                await stack.enter_async_context(serving(services, settings.server.host, settings.metrics.port))
+                inward = inward_app(services)
+                await stack.enter_async_context(serving(inward, settings.server.host, settings.metrics.port))
+            if settings.publication.port is not None:
+                files = routes.published.files_app(services)
+                await stack.enter_async_context(serving(files, settings.server.host, settings.publication.port))
             log.info("service_ready", chains=services.chains.ids(), provider=services.keys.address)
             yield
 

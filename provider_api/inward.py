@@ -18,6 +18,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from provider_api.metrics import CONTENT_TYPE
 from provider_api.responses import json_response
@@ -39,12 +40,10 @@ def inward_app(services: Services) -> Starlette:
 
 
 @asynccontextmanager
-async def serving(services: Services, host: str, port: int) -> AsyncIterator[int]:
-    """Serve it beside the service; the port. Raises OSError for one that is taken."""
+async def serving(app: ASGIApp, host: str, port: int) -> AsyncIterator[int]:
+    """Serve an application beside the service; the port. Raises OSError for one that is taken."""
     listening = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
-    config = uvicorn.Config(
-        inward_app(services), access_log=False, server_header=False, log_config=None, lifespan="off"
-    )
+    config = uvicorn.Config(app, access_log=False, server_header=False, log_config=None, lifespan="off")
     server = _Quiet(config)
     task = asyncio.create_task(server.serve([listening]))
     try:

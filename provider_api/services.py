@@ -96,7 +96,7 @@ async def open_neighbours(settings: Settings, keys: ProviderKeys) -> AsyncIterat
         raise NoChain("no chain is configured: set C2D_CHAINS, or let `c2d serve` start a development chain")
     settings.data_folder.mkdir(parents=True, exist_ok=True)
     async with AsyncExitStack() as stack:
-        addresses = _distributed_addresses()
+        addresses = distributed_addresses()
         guard = OutgoingGuard(settings.outgoing.allow_private, settings.outgoing.forbid)
         asked = _metadata_store(settings.metadata)
         if asked is not None:
@@ -223,6 +223,6 @@ def _argo_client(settings: ArgoSettings) -> ArgoClient:
     )
 
 
-def _distributed_addresses() -> Path:
+def distributed_addresses() -> Path:
     """The address file of the public networks that comes with the package ocean-contracts."""
     return Path(str(metadata.distribution("ocean-contracts").locate_file("addresses/address.json")))

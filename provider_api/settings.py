@@ -10,9 +10,9 @@ import difflib
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, model_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 PREFIX = "C2D_"
@@ -86,6 +86,23 @@ class ResultSettings(_Group):
     node, ipfs+http://host:port/folder, where everything is sealed for this service. Empty: data folder."""
     options: dict[str, SecretStr] = Field(default_factory=dict)
     """Options of an S3 store (endpoint, region, keys), by obstore's names; of Kubo `authorization`, the header."""
+
+
+class PublicationSettings(_Group):
+    port: int | None = Field(default=None, ge=0, le=65535)
+    """Port, on the same address as the service, that serves the files of assets made of results, and nothing else:
+    where downloads may not reach the service itself. Empty: they are served on the service's own port only."""
+    chain_id: int | None = None
+    """One machine: the chain of C2D_CHAINS on which `c2d serve` lets results become assets. Empty: the development
+    chain that it starts, or none. In a cluster environments and the Secret c2d-publication say it."""
+    key_file: Path | None = None
+    """One machine: file with the key that pays on that chain, 0x and 64 hexadecimal digits."""
+
+    @model_validator(mode="after")
+    def _together(self) -> Self:
+        if (self.chain_id is None) != (self.key_file is None):
+            raise ValueError("chain_id and key_file go together")
+        return self
 
 
 class StorageSettings(_Group):
@@ -228,6 +245,7 @@ class Settings(BaseSettings):
     lower-case hex digits name each for ever, in the ids of its jobs; C2D_ARGO is 00. All need a result store that they
     share (s3://)."""
     results: ResultSettings = ResultSettings()
+    publication: PublicationSettings = PublicationSettings()
     storage: StorageSettings = StorageSettings()
     outgoing: OutgoingSettings = OutgoingSettings()
     metadata: MetadataSettings = MetadataSettings()

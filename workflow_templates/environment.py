@@ -14,6 +14,8 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from workflow_templates import names
+
 FOLDER: Final = Path(__file__).parent / "environments"
 
 # A Kubernetes name (RFC 1123 label): the id is the template's name, a label value and a ConfigMap key.
@@ -79,6 +81,13 @@ class Filter(_Value):
         return self
 
 
+class Publication(_Value):
+    """A consumer may ask that a job's outputs become a new asset: on this chain, by the account in this Secret."""
+
+    chain_id: int = Field(ge=1)
+    secret: str = Field(default=names.PUBLICATION_SECRET, pattern=r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$")
+
+
 class Environment(_Value):
     """One compute environment."""
 
@@ -109,6 +118,7 @@ class Environment(_Value):
     storage_class: str | None = Field(default=None, pattern=r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$")
     steps: StepPods = StepPods()
     filter: Filter | None = None  # None: results are published as they are
+    publication: Publication | None = None  # None: results do not become assets
 
     # belong to keys that a deployment makes, so normally set there (overlay, or the service on one machine)
     consumer_address: str | None = Field(default=None, pattern=_ADDRESS)

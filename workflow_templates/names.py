@@ -42,11 +42,15 @@ ALLOWED_CHAINS: Final = PREFIX + "allowed-chains"  # JSON array of chain ids; em
 DESCRIPTION: Final = PREFIX + "description"
 FILTERED: Final = PREFIX + "filtered"  # "true": a filter sees results first. Also on a workflow, as STORAGE_EXPIRY is
 STORAGE_EXPIRY: Final = PREFIX + "storage-expiry"  # seconds that results are kept; 0: for ever
+PUBLICATION_CHAIN: Final = (
+    PREFIX + "publication-chain"
+)  # where results may become new assets: a chain id; absent: nowhere
 # Set per deployment (kustomize overlay, or `c2d serve`), because they belong to keys that a deployment makes:
 CONSUMER_ADDRESS: Final = PREFIX + "consumer-address"  # checksum address of the environment's Ethereum key
 BOX_PUBLIC_KEY: Final = PREFIX + "box-public-key"  # base64 of the environment's NaCl public key
 
-# Labels of pods. Network: none | outgoing (configuration) | store (publishing) | public (algorithm, where allowed).
+# Labels of pods. Network: none | outgoing (configuration) | store (publishing), chain (publishing that also makes
+# assets) | public (algorithm, where allowed).
 STEP: Final = PREFIX + "step"  # configuration | algorithm | filtering | publishing
 NETWORK: Final = PREFIX + "network"
 
@@ -76,6 +80,8 @@ STEP_IMAGE: Final = "c2d-pods:0.1.0"
 
 # Secrets and claims that templates refer to.
 RESULT_STORE_SECRET: Final = "c2d-result-store"  # noqa: S105  (a name) file store.json
+PUBLICATION_SECRET: Final = "c2d-publication"  # noqa: S105  (a name) files publisher.key, publication.json
+PUBLICATION_VOLUME: Final = "publication"  # as which a template mounts that Secret, whatever its name
 RESULTS_CLAIM: Final = "c2d-results"  # shared volume for results, for environments whose results live on one
 LIMITS_CONFIG_MAP: Final = "c2d-limits"  # semaphores: key = environment id, value = max jobs
 

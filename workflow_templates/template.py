@@ -19,6 +19,7 @@ from hera.workflows import models as m
 
 from workflow_templates import names, steps
 from workflow_templates.environment import Environment
+from workflow_templates.publication import add_publication
 
 RUNNER_ACCOUNT: Final = "job-runner"  # of the pods: no right at all, and its token is not mounted
 EXECUTOR_ACCOUNT: Final = "job-executor"  # of Argo's sidecar only: may report a pod's outcome
@@ -68,6 +69,8 @@ def workflow_template(environment: Environment) -> dict[str, Any]:
                 last.arguments = [Parameter(name=names.IN_RELEASE, value="{{tasks." + judge.name + ".status}}")]
     manifest: dict[str, Any] = template.to_dict()
     _add_pending_timeout(manifest, environment.pending_timeout)
+    if environment.publication is not None:
+        add_publication(manifest, environment.publication)
     return manifest
 
 

@@ -28,7 +28,7 @@ from argo.local.spec.substitution import UnknownTag, substitute, tags
 from workflow_templates.names import NETWORK
 
 # Networks that a template may give its pods; the value must stand in the template itself, not come from an argument.
-OWN_NETWORKS: Final = frozenset({"outgoing", "store"})
+OWN_NETWORKS: Final = frozenset({"outgoing", "store", "chain"})
 PUBLIC: Final = "public"  # an algorithm's; also from an argument, and only where the operator allows it
 
 

@@ -16,7 +16,7 @@ from ocean.chain.contracts import Event, event
 from ocean.chain.logs import Receipt
 from ocean.chain.metadata import COMPRESSED, ENCRYPTED, PackedDocument, pack
 from ocean.chain.network import Network
-from ocean.chain.transactions import account_of, send
+from ocean.chain.transactions import Call, account_of, send
 from ocean.ddo import DDO, UNBOUND_VERSION
 from ocean.did import did_of
 from ocean.files import File
@@ -56,6 +56,8 @@ class AssetDraft:
     version: str = "4.1.0"
     template: Literal[1, 2] = 1
     additional_information: Mapping[str, Any] = field(default_factory=dict)
+    tags: Sequence[str] = ()
+    categories: Sequence[str] = ()
 
 
 def for_key(public_key: bytes | str) -> Encryption:
@@ -81,8 +83,8 @@ async def publish_asset(
     Raises TransactionFailed, ChainUnavailable, and what `encrypt` raises.
     """
     nft, datatoken = await create_nft(network, key, draft.name, template=draft.template)
-    files = await encrypt(_compact(_file_list(draft, nft, datatoken)))
-    document = _document(draft, network.chain_id, nft, datatoken, provider_url, "0x" + files.hex())
+    files = await encrypt(compact_json(_file_list(draft, nft, datatoken)))
+    document = document_of(draft, network.chain_id, nft, datatoken, provider_url, "0x" + files.hex())
     await set_metadata(network, key, nft, document, provider_url=provider_url, encrypt=encrypt, flags=flags)
     return DDO.parse(document)
 
@@ -96,7 +98,39 @@ async def create_nft(
     token: tuple[Any, ...] = (template, [name, symbol], [owner, owner, ZERO, network.ocean], [UNLIMITED, 0], [])
     call = network.function("ERC721Factory", network.factory, "createNftWithErc20", nft, token)
     receipt = await send(network, key, call)
-    return _created(receipt, _NFT_CREATED), _created(receipt, _TOKEN_CREATED)
+    return created_nft(receipt), created_datatoken(receipt)
+
+
+def nft_for(network: Network, name: str, symbol: str, *, owner: str, maker: str) -> Call:
+    """The transaction that makes a data NFT of `owner`, in which `maker` may make datatokens and write metadata, until
+    he leaves (`leaving`). A transfer instead would take the owner's rights in the datatokens: measured."""
+    return network.function(
+        "ERC721Factory", network.factory, "deployERC721Contract", name, symbol, 1, maker, maker, "", True, owner
+    )
+
+
+def datatoken_of(network: Network, nft: str, name: str, symbol: str, *, owner: str) -> Call:
+    """The transaction that adds a datatoken which `owner` mints and is paid for."""
+    given: tuple[Any, ...] = (1, [name, symbol], [owner, owner, ZERO, network.ocean], [UNLIMITED, 0], [])
+    return network.function("ERC721Template", nft, "createERC20", *given)
+
+
+def leaving(network: Network, nft: str, maker: str) -> tuple[Call, Call]:
+    """The transactions with which `maker` gives back the rights that `nft_for` gave him."""
+    return (
+        network.function("ERC721Template", nft, "removeFromMetadataList", maker),
+        network.function("ERC721Template", nft, "removeFromCreateERC20List", maker),
+    )
+
+
+def created_nft(receipt: Receipt) -> str:
+    """Checksum address of the data NFT that a transaction has made."""
+    return _created(receipt, _NFT_CREATED)
+
+
+def created_datatoken(receipt: Receipt) -> str:
+    """Checksum address of the datatoken that a transaction has made."""
+    return _created(receipt, _TOKEN_CREATED)
 
 
 async def set_metadata(
@@ -111,7 +145,7 @@ async def set_metadata(
     state: int = 0,
 ) -> str:
     """Write or replace an asset's document; the transaction hash."""
-    plain = _compact(document)
+    plain = compact_json(document)
     packed = pack(plain, flags & ~ENCRYPTED)
     if flags & ENCRYPTED:
         if encrypt is None:
@@ -134,9 +168,26 @@ async def set_packed(
 
     Raises TransactionFailed.
     """
-    publisher, proven = account_of(key).address, [proof.tuple() for proof in proofs]
+    call = metadata_of(
+        network, nft, packed, publisher=account_of(key).address, provider_url=provider_url, state=state, proofs=proofs
+    )
+    return (await send(network, key, call)).tx_hash
+
+
+def metadata_of(
+    network: Network,
+    nft: str,
+    packed: PackedDocument,
+    *,
+    publisher: str,
+    provider_url: str,
+    state: int = 0,
+    proofs: Sequence[MetadataProof] = (),
+) -> Call:
+    """The transaction that writes or replaces an asset's document."""
+    proven = [proof.tuple() for proof in proofs]
     values: tuple[Any, ...] = (state, provider_url, publisher, packed.flags, packed.data, packed.digest, proven)
-    return (await send(network, key, network.function("ERC721Template", nft, "setMetaData", *values))).tx_hash
+    return network.function("ERC721Template", nft, "setMetaData", *values)
 
 
 async def set_state(network: Network, key: LocalAccount | str, nft: str, state: int) -> str:
@@ -157,9 +208,10 @@ def _file_list(draft: AssetDraft, nft: str, datatoken: str) -> Any:
     return {"datatokenAddress": datatoken, "nftAddress": nft, "files": files}
 
 
-def _document(
+def document_of(
     draft: AssetDraft, chain_id: int, nft: str, datatoken: str, provider_url: str, files: str
 ) -> dict[str, Any]:
+    """The draft's DDO; `files` as they stand in it, encrypted."""
     now = datetime.now(UTC).replace(tzinfo=None).isoformat(timespec="seconds")
     metadata: dict[str, Any] = {
         "created": now,
@@ -170,6 +222,10 @@ def _document(
         "author": draft.author,
         "license": draft.license,
     }
+    if draft.tags:
+        metadata["tags"] = list(draft.tags)
+    if draft.categories:
+        metadata["categories"] = list(draft.categories)
     if draft.additional_information:
         metadata["additionalInformation"] = dict(draft.additional_information)
     if draft.algorithm is not None:
@@ -210,5 +266,6 @@ def _created(receipt: Receipt, kind: Event) -> str:
     return checksum(kind.decode(log)["newTokenAddress"])
 
 
-def _compact(document: Any) -> bytes:
+def compact_json(document: Any) -> bytes:
+    """As it is packed."""
     return json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()

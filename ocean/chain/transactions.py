@@ -11,7 +11,7 @@ from eth_account.signers.local import LocalAccount
 from hexbytes import HexBytes
 from web3.contract.async_contract import AsyncContractConstructor, AsyncContractFunction
 from web3.exceptions import TimeExhausted
-from web3.types import TxParams, Wei
+from web3.types import Nonce, TxParams, Wei
 
 from ocean.chain.errors import CallReverted
 from ocean.chain.logs import Receipt
@@ -55,20 +55,25 @@ def account_of(key: LocalAccount | str) -> LocalAccount:
     return account
 
 
+async def filled_in(node: Node, account: LocalAccount, call: Call, nonce: Nonce | None = None) -> TxParams:
+    """The transaction with its nonce (None: the next), fees and limit of gas. Raises web3's errors: use it within
+    `node.translated`."""
+    if nonce is None:
+        nonce = await node.web3.eth.get_transaction_count(account.address, "pending")
+    transaction = await call.build_transaction({"from": account.address, "nonce": nonce, "chainId": node.chain_id})
+    # A fifth more: the state may change between the estimate and the block.
+    transaction["gas"] = transaction["gas"] * 6 // 5
+    return transaction
+
+
 async def send(node: Node, key: LocalAccount | str, call: Call, *, timeout_seconds: float = 120) -> Receipt:
     """Estimate, sign, send, wait. Raises TransactionFailed (also when the estimate reverts: then nothing was sent),
     TransactionUnconfirmed, ChainUnavailable."""
-    account, eth = account_of(key), node.web3.eth
+    account = account_of(key)
     async with node.sending(account.address):
         try:
             with node.translated():
-                nonce = await eth.get_transaction_count(account.address, "pending")
-                transaction = await call.build_transaction(
-                    {"from": account.address, "nonce": nonce, "chainId": node.chain_id}
-                )
-                # A fifth more: the state may change between the estimate and the block.
-                transaction["gas"] = transaction["gas"] * 6 // 5
-                tx_hash = await _sent(node, account, transaction)
+                tx_hash = await _sent(node, account, await filled_in(node, account, call))
         except CallReverted as exc:
             raise TransactionFailed(exc.reason) from exc
     return await mined(node, tx_hash, timeout_seconds=timeout_seconds)
@@ -104,16 +109,20 @@ async def send_all(
 
 async def mined(node: Node, tx_hash: HexBytes, *, timeout_seconds: float = 120) -> Receipt:
     """Wait for the receipt. Raises TransactionFailed, TransactionUnconfirmed, ChainUnavailable."""
-    poll_seconds = _POLL_SECONDS_OF.get(node.chain_id, _POLL_SECONDS)
     with node.translated():
         try:
-            answer = await node.web3.eth.wait_for_transaction_receipt(tx_hash, timeout_seconds, poll_seconds)
+            answer = await node.web3.eth.wait_for_transaction_receipt(tx_hash, timeout_seconds, poll_seconds(node))
         except TimeExhausted as exc:
             raise TransactionUnconfirmed(tx_hash.to_0x_hex()) from exc
     receipt = Receipt.of(answer)
     if not receipt.succeeded:
         raise TransactionFailed("reverted", receipt.tx_hash)
     return receipt
+
+
+def poll_seconds(node: Node) -> float:
+    """How often to look for a receipt."""
+    return _POLL_SECONDS_OF.get(node.chain_id, _POLL_SECONDS)
 
 
 async def _sent(node: Node, account: LocalAccount, transaction: TxParams) -> HexBytes:

@@ -36,6 +36,8 @@ def prepare_volume(volume: Volume) -> None:
         elif folder.exists():
             shutil.rmtree(folder)
         make_folder(folder, mode)
+    if volume.publication.exists():
+        shutil.rmtree(volume.publication)
     write_file(volume.logs / "algorithm.log", b"", WRITABLE_FILE)
 
 

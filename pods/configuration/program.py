@@ -30,6 +30,7 @@ from pods.configuration.provision import Provisioner, ProvisioningFailed
 from pods.exit_codes import ExitCode
 from pods.job_spec import MAX_SEALED_BYTES, Binding, JobSpec, JobSpecRefused, open_sealed, require_binding
 from pods.keys import KeyFileInvalid, read_ethereum_key, read_key_ring
+from pods.publication import write_wish
 from pods.settings import ConfigurationSettings, SettingsInvalid, Volume, read_configuration_settings
 from pods.start_script import Start, start_script
 from pods.step_log import StepLog
@@ -109,6 +110,8 @@ async def configure(settings: ConfigurationSettings, spec: JobSpec, log: StepLog
         _write_start(volume, spec, seconds)
     except (PlanImpossible, ValueError) as exc:
         return _impossible(log, exc, ExitCode.ALGORITHM_NOT_PROVISIONED)
+    if spec.publication is not None:
+        write_wish(volume, spec, spec.publication)
     log.say(f"the algorithm may run for {seconds} s")
     return ExitCode.DONE
 

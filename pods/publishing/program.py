@@ -15,12 +15,17 @@ from obstore.exceptions import BaseError
 
 from pods.exit_codes import ExitCode
 from pods.manifest import MANIFEST_NAME, LeftOut, Manifest, summary_of
+from pods.program import described
+from pods.publication import Outcome, read_wish
 from pods.publishing.names import shown
 from pods.publishing.sources import PUBLISH_LOG, RELEASED, collect_sources, read_run_note, step_log
 from pods.publishing.upload import Failed, Uploaded, Uploader, result_files
 from pods.settings import PublishingSettings, SettingsInvalid, read_publishing_settings
 from pods.step_log import StepLog, size_text
 from pods.store import Store, StoreInvalid, cause_of, is_passing, put_object, read_store_config
+
+SPARE_SECONDS = 60  # of the pod's time that an asset leaves for its start, and for manifest and log
+COMPUTED = "Succeeded"  # how configuration and algorithm ended, in Argo's words, for an asset to be made
 
 
 def run(environ: Mapping[str, str]) -> ExitCode:
@@ -52,6 +57,7 @@ def publish(settings: PublishingSettings, store: Store, log: StepLog) -> ExitCod
     verdict = _verdict(results)
     size = size_text(sum(result.size for result in results if isinstance(result, Uploaded)))
     log.say(f"uploaded {size} in {time.monotonic() - began:.1f} s: {verdict.name.lower().replace('_', ' ')}")
+    outcome = _asset(settings, store, log, results, verdict, began)
 
     # The last words of publish.log are above: what is said from here on is in the pod's log only.
     last = [uploader.upload(source) for source in step_log(settings.volume.adminlogs, PUBLISH_LOG, "publishLog")]
@@ -59,7 +65,41 @@ def publish(settings: PublishingSettings, store: Store, log: StepLog) -> ExitCod
     verdict = max(verdict, _verdict(last))
     if uploader.store_is_away:
         return verdict  # a manifest would not arrive either
-    return max(verdict, _write_manifest(settings, store, log, results, sources.left_out))
+    return max(verdict, _write_manifest(settings, store, log, results, sources.left_out, outcome))
+
+
+def _asset(
+    settings: PublishingSettings,
+    store: Store,
+    log: StepLog,
+    results: Sequence[Uploaded | Failed],
+    verdict: ExitCode,
+    began: float,
+) -> Outcome | None:
+    """What became of the wish for an asset; None where there is none, or where nothing good came out of the job.
+
+    The results are never lost because of an asset: whatever fails here is told, and they are published all the same.
+    """
+    publication = settings.publication
+    if publication is None:
+        return None
+    try:
+        wish = read_wish(settings.volume)
+        if wish is None:
+            return None
+        if publication.compute_ended != COMPUTED:
+            log.say("no asset is made: the algorithm did not succeed")
+            return None
+        if settings.release not in (None, RELEASED) or verdict is not ExitCode.DONE:
+            log.say("no asset is made: not all results are published")
+            return None
+        from pods.publishing.asset import make_asset  # with web3, which takes its time and which few jobs need
+
+        end = began + publication.seconds - SPARE_SECONDS
+        return make_asset(settings, publication, store, wish, results, log, end)
+    except Exception as exc:  # noqa: BLE001  see above
+        log.say(f"the results are published, but making an asset of them failed unexpectedly: {described(exc)}")
+        return Outcome(problem="failed")
 
 
 def _write_manifest(
@@ -68,6 +108,7 @@ def _write_manifest(
     log: StepLog,
     results: Sequence[Uploaded | Failed],
     left_out: tuple[LeftOut, ...],
+    outcome: Outcome | None,
 ) -> ExitCode:
     files, failed = result_files(results)
     manifest = Manifest(
@@ -84,7 +125,13 @@ def _write_manifest(
     except (BaseError, OSError, ValueError) as exc:
         log.say(f"the manifest did not reach the result store: {cause_of(exc)}")
         return ExitCode.TRY_AGAIN if is_passing(store, exc) else ExitCode.UPLOAD_INCOMPLETE
-    _write_summary(settings.results, summary_of(manifest, encoded).encoded())
+    made = summary_of(
+        manifest,
+        encoded,
+        did=outcome.did if outcome is not None else None,
+        not_published=outcome.problem if outcome is not None else None,
+    )
+    _write_summary(settings.results, made.encoded())
     log.say(f"manifest written: {len(files)} files")
     return ExitCode.DONE
 

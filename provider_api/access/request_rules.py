@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
-
 from provider_api.access import payment
 from provider_api.access.facts import ComputeFacts
+from provider_api.access.output import OutputInvalid, output_section, wanted_asset
 from provider_api.access.refusal import Refusal
 from provider_api.access.rule import rule
 
@@ -82,14 +81,27 @@ def time_is_left(facts: ComputeFacts) -> Refusal | None:
 
 @rule("consumer")
 def output_is_json(facts: ComputeFacts) -> Refusal | None:
-    """The output section is ignored, but text must be JSON."""
-    output = facts.request.output
-    if not isinstance(output, str) or not output:
+    """Most of the output section is ignored, but text must be JSON."""
+    if _reads(facts):
         return None
+    return Refusal("output", "invalid", "an object or JSON text", "text that is no JSON")
+
+
+def _reads(facts: ComputeFacts) -> bool:
     try:
-        json.loads(output)
+        output_section(facts.request.output)
     except (ValueError, RecursionError):
-        return Refusal("output", "invalid", "an object or JSON text", "text that is no JSON")
+        return False
+    return True
+
+
+@rule("consumer", environment_known, _reads)
+def asset_can_be_made(facts: ComputeFacts) -> Refusal | None:
+    """Ours: what shall become an asset is described as an asset can be. Only in environments that make assets."""
+    try:
+        wanted_asset(facts.environment, facts.request.output)
+    except OutputInvalid as exc:
+        return Refusal("output", f"{exc.place}_invalid", exc.expected, exc.place)
     return None
 
 

@@ -59,6 +59,7 @@ LAST: tuple[GeneralRule, ...] = (
     request.fee_is_paid,
     request.time_is_left,
     request.output_is_json,
+    request.asset_can_be_made,
     request.room_is_left,
 )
 

@@ -45,6 +45,20 @@ def result_store() -> None:
 
 
 @app.command()
+def publication(
+    chain_id: Annotated[int, typer.Argument(help="The chain, one of C2D_CHAINS.")],
+    files_url: Annotated[
+        str, typer.Option(help="Where pods and the service fetch the assets' files; else the service's public address.")
+    ] = "",
+) -> None:
+    """Print publication.json for the publishing pods (the Secret c2d-publication) by the service's settings. Has
+    secrets."""
+    from provider_api.cli.publication import print_publication
+
+    raise typer.Exit(print_publication(chain_id, files_url))
+
+
+@app.command()
 def keys(
     folder: Annotated[
         Path, typer.Argument(help="Where the keys are, or will be: a file per key, a folder per Secret.")

@@ -37,6 +37,9 @@ DECIDED: Final = frozenset(
         "argo.token_file",
         "metrics.port",
         "log.json_lines",
+        "publication.port",
+        "publication.chain_id",
+        "publication.key_file",
     }
 )
 

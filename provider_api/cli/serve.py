@@ -53,6 +53,7 @@ def _announce(machine: Machine, console: Console) -> None:
     lines["Argo server"] = machine.argo_url
     if machine.argo_token_file.exists():
         lines["its token"] = str(machine.argo_token_file)
+    lines["assets' files"] = f"http://{machine.files_address}"
     lines["data"] = str(machine.folder.root)
     for name, value in lines.items():
         console.print(f"{name:<14}[cyan]{value}[/cyan]", soft_wrap=True, highlight=False)

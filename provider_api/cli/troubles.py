@@ -6,10 +6,12 @@ from pydantic import ValidationError
 
 from ocean.chain.anvil import AnvilFailed, AnvilMissing
 from ocean.chain.errors import ChainUnavailable
+from ocean.chain.network import NetworkMisconfigured
 from pods.keys import KeyFileInvalid
 from provider_api.keys import KeyMissing
 from provider_api.machine.children import ChildFailed
 from provider_api.machine.machine import PortTaken
+from provider_api.pods_publication import PublicationUnset
 from provider_api.settings import UnknownSetting
 
 TROUBLES = (
@@ -19,8 +21,10 @@ TROUBLES = (
     ChildFailed,
     KeyFileInvalid,
     KeyMissing,
+    NetworkMisconfigured,
     OSError,
     PortTaken,
+    PublicationUnset,
     UnknownSetting,
     ValidationError,
 )

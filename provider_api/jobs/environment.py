@@ -44,6 +44,7 @@ class Environment:
     disk_gb: Decimal = Decimal(1)
     storage_expiry: int = 0
     filtered: bool = False
+    publication_chain: int | None = None  # where results may become assets; None: nowhere
     description: str = ""
     server: str = FIRST_SERVER  # which Argo Server has it
 
@@ -78,6 +79,7 @@ class Environment:
             disk_gb=reader.number(names.DISK_GB, 1),
             storage_expiry=int(reader.number(names.STORAGE_EXPIRY, 0)),
             filtered=reader.text(names.FILTERED) == "true",
+            publication_chain=int(reader.number(names.PUBLICATION_CHAIN, 0)) or None,
             description=reader.text(names.DESCRIPTION),
         )
 
@@ -104,6 +106,7 @@ class Environment:
             "desc": self.description,
             "lastSeen": str(int(last_seen)),
             **({"filtered": True} if self.filtered else {}),
+            **({"publishesResults": True, "publicationChainId": chain} if (chain := self.publication_chain) else {}),
             **({"allowedChainId": list(self.allowed_chains)} if self.allowed_chains else {}),
         }
 

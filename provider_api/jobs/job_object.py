@@ -15,9 +15,14 @@ ResultEntries = Sequence[dict[str, Any]]
 
 
 def job_object(
-    workflow: Workflow, status: JobStatus, results: ResultEntries, queue_position: int | None
+    workflow: Workflow,
+    status: JobStatus,
+    results: ResultEntries,
+    queue_position: int | None,
+    results_did: str | None = None,
 ) -> dict[str, Any]:
-    """`results` is "" (text) until something is published; never a URL. Dates are Unix seconds as text.
+    """`results` is "" (text) until something is published; never a URL. Dates are Unix seconds as text. `resultsDid` is
+    there only if the outputs have become an asset: clients' tests want no such key in other jobs.
 
     `queue_position`: 1 is next; None for a job that does not wait.
     """
@@ -42,6 +47,8 @@ def job_object(
         "exitCode": status.exit_code,
         "reason": status.reason,
     }
+    if results_did:
+        answer["resultsDid"] = results_did
     if status.waiting and queue_position is not None:
         answer["queuePosition"] = queue_position
     return answer

@@ -12,7 +12,7 @@ from typing import Any
 from argo.client.records import Workflow
 from provider_api.jobs.job_object import job_object
 from provider_api.jobs.records import Argo, find_asked
-from provider_api.jobs.results import ResultStore
+from provider_api.jobs.results import ResultStore, results_did_of
 from provider_api.jobs.status import JobStatus, status_of
 from provider_api.settings import Settings
 from workflow_templates import names
@@ -88,13 +88,15 @@ class JobReader:
         return list(await asyncio.gather(*(self._object(workflow, alone=alone) for workflow in workflows)))
 
     def removed(self, workflows: Sequence[Workflow]) -> list[dict[str, Any]]:
-        """Job objects of deleted jobs: as they were, without results."""
-        return [job_object(one, replace(self.status(one), removed=1), [], None) for one in workflows]
+        """Job objects of deleted jobs: as they were, without results. An asset made of these stays."""
+        return [
+            job_object(one, replace(self.status(one), removed=1), [], None, results_did_of(one)) for one in workflows
+        ]
 
     async def _object(self, workflow: Workflow, *, alone: bool) -> dict[str, Any]:
         status = self.status(workflow)
         place = await self._place(workflow) if alone and status.waiting else None
-        return job_object(workflow, status, await self._results.entries(workflow), place)
+        return job_object(workflow, status, await self._results.entries(workflow), place, results_did_of(workflow))
 
     async def _place(self, workflow: Workflow) -> int:
         """How many older jobs wait in the same environment, plus one."""

@@ -52,7 +52,7 @@ class ResultStore:
     def __init__(self, store: pod_store.Store, retry_after_seconds: int) -> None:
         self._store = store
         self._retry = retry_after_seconds
-        self._manifests: OrderedDict[tuple[str, str], Manifest] = OrderedDict()
+        self._manifests: OrderedDict[tuple[str, str | None], Manifest] = OrderedDict()
 
     async def entries(self, workflow: Workflow) -> list[dict[str, Any]]:
         """Entries of a job object's `results`: position = index. [] until something is published."""
@@ -88,6 +88,22 @@ class ResultStore:
             raise Refused(f"No such index {index} in this compute job", 404)
         return manifest.files[index]
 
+    async def published(self, token: str, index: int) -> ResultFile:
+        """A file of an asset that was made of results. Raises Refused (404), NeighbourAway, NeighbourFailed."""
+        folder = pod_store.asset_folder(token)
+        try:
+            manifest = await self._manifest(folder, None)
+        except pod_store.ResultMissing:
+            raise Refused("No such file.", 404) from None
+        except ManifestInvalid as exc:
+            log.warning("asset_manifest_invalid", reason=str(exc))
+            raise NeighbourFailed("The files are not those that were published.") from exc
+        except pod_store.StoreUnavailable as exc:
+            raise self._away(exc) from exc
+        if index >= len(manifest.files):
+            raise Refused("No such file.", 404)
+        return manifest.files[index]
+
     async def log(self, workflow: Workflow, step: str, most_bytes: int) -> str | None:
         """The published log of a step, at most so much of it; None if there is none. Raises NeighbourAway."""
         kind = _LOG_TYPES[step]
@@ -121,7 +137,7 @@ class ResultStore:
         for key in [key for key in self._manifests if key[0] == job_id]:
             del self._manifests[key]
 
-    async def _manifest(self, job_id: str, digest: str) -> Manifest:
+    async def _manifest(self, job_id: str, digest: str | None) -> Manifest:
         key = (job_id, digest)
         if key not in self._manifests:
             self._manifests[key] = await pod_store.load_manifest(self._store, job_id, digest)
@@ -154,6 +170,12 @@ def summary_of(workflow: Workflow) -> Summary | None:
             except ManifestInvalid:
                 log.warning("results_unreadable", job_id=workflow.name)
     return None
+
+
+def results_did_of(workflow: Workflow) -> str | None:
+    """The asset that a job's outputs have become. It outlasts the results."""
+    summary = summary_of(workflow)
+    return None if summary is None else summary.did
 
 
 def entry(file: ResultFile | FileSummary) -> dict[str, Any]:

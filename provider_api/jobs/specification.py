@@ -17,6 +17,7 @@ from pods import job_spec
 from provider_api.access import payment, trust_rules
 from provider_api.access.container import AlgorithmContainer, container_of
 from provider_api.access.facts import AssetFacts, ComputeFacts
+from provider_api.access.output import wanted_asset
 from provider_api.errors import Refused
 from provider_api.jobs.environment import Environment
 from provider_api.keys import ProviderKeys
@@ -114,6 +115,7 @@ def _spec(
         allow_private=settings.outgoing.allow_private,
         forbid=settings.outgoing.forbid,
         max_input_bytes=max(1, int(environment.disk_gb * _GB)),
+        publication=wanted_asset(environment, facts.request.output),
     )
 
 

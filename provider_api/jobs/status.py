@@ -15,7 +15,7 @@ finished workflow belongs to a step that never ran.
 | 31, 32 | an input, or the algorithm, could not be provided. Shown at once, final after publishing |
 | 41 | every other failure; `reason` says which |
 | 62 | not every result reached the store |
-| 70 | done, stopped (`stopreq` 1), or out of time (`stopreq` 2) |
+| 70 | done, stopped (`stopreq` 1), or out of time (`stopreq` 2). Also when results are there, but no asset of them |
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ from typing import Final, Literal
 
 from argo.client.records import Node, Workflow
 from pods.exit_codes import ExitCode
-from workflow_templates.names import ALGORITHM, CONFIGURATION, FILTERED, FILTERING, PUBLISHING
+from pods.manifest import ManifestInvalid, parse_summary
+from workflow_templates.names import ALGORITHM, CONFIGURATION, FILTERED, FILTERING, OUT_RESULTS, PUBLISHING
 
 TEXTS: Final = {
     1: "Warming up",
@@ -46,6 +47,7 @@ TEXTS: Final = {
 Reason = Literal[
     "",
     "completed",
+    "asset_not_published",
     "algorithm_failed",
     "data_unavailable",
     "algorithm_unavailable",
@@ -207,7 +209,15 @@ def _of_release(workflow: Workflow, algorithm: Node | None) -> JobStatus:
         return JobStatus(41, "filtered", code)
     if publishing is None or publishing.phase != "Succeeded":
         return JobStatus(62, "upload_incomplete", code)
-    return JobStatus(70, "completed", code)
+    return JobStatus(70, "asset_not_published" if _lacks_asset(publishing) else "completed", code)
+
+
+def _lacks_asset(publishing: Node) -> bool:
+    """Whether the outputs should have become an asset and have not; the results themselves are complete."""
+    try:
+        return parse_summary(publishing.outputs.get(OUT_RESULTS, "")).not_published is not None
+    except ManifestInvalid:
+        return False
 
 
 def _was_stopped(algorithm: Node) -> bool:

@@ -20,9 +20,12 @@ from nacl.public import PublicKey
 
 from ocean.keys import address_of
 from pods.keys import ETHEREUM_KEY_FILE, encode_key, generate_keys
+from pods.publishing.facts import FACTS_FILE, KEY_FILE
 from provider_api.keys import ProviderKeys, keys_of
 from provider_api.pods_store import RESULTS_IN_POD
 from workflow_templates import names
+from workflow_templates.environment import Publication
+from workflow_templates.publication import add_publication
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +72,17 @@ class DataFolder:
         """The provider's keys, made at the first call. Raises KeyMissing for a spoiled file."""
         return provider_keys(self.provider_key)
 
-    def deploy(self, manifests: Path, service: PublicKey, store: dict[str, Any] | None = None) -> list[str]:
+    def deploy(
+        self,
+        manifests: Path,
+        service: PublicKey,
+        store: dict[str, Any] | None = None,
+        publication_chain: int | None = None,
+    ) -> list[str]:
         """Write templates and secrets for every environment of the rendered manifests. Returns the environments' ids.
 
-        `store` is what publishing pods read as store.json; None: files on the results volume.
+        `store` is what publishing pods read as store.json; None: files on the results volume. `publication_chain`: in
+        all environments results may become assets there.
         """
         write_secret(
             self.secrets / names.RESULT_STORE_SECRET / "store.json", json.dumps(store or {"url": RESULTS_IN_POD}) + "\n"
@@ -85,6 +95,8 @@ class DataFolder:
                 if document.get("kind") == "WorkflowTemplate":
                     environment = str(document["metadata"]["name"])
                     self._add_keys(document, environment, service)
+                    if publication_chain is not None:
+                        _add_publication(document, publication_chain)
                     environments.append(environment)
             target = self.templates / path.relative_to(manifests).as_posix().replace("/", "-")
             _replace(target, yaml.safe_dump_all(documents, sort_keys=False))
@@ -94,9 +106,21 @@ class DataFolder:
                 path.unlink()
         return environments
 
+    def write_publication(self, facts: dict[str, Any], key: str) -> None:
+        """What publishing pods read of the chain on which results become assets, and the key that pays there."""
+        folder = self.secrets / names.PUBLICATION_SECRET
+        write_secret(folder / FACTS_FILE, json.dumps(facts) + "\n")
+        write_secret(folder / KEY_FILE, key.strip() + "\n")
+
     def _add_keys(self, manifest: dict[str, Any], environment: str, service: PublicKey) -> None:
         found = environment_keys(self.secrets / names.environment_secret(environment), service)
         manifest["metadata"].setdefault("annotations", {}).update(found)
+
+
+def _add_publication(manifest: dict[str, Any], chain_id: int) -> None:
+    """An environment that names a chain itself keeps it."""
+    if names.PUBLICATION_CHAIN not in manifest["metadata"].get("annotations", {}):
+        add_publication(manifest, Publication(chain_id=chain_id))
 
 
 def provider_keys(path: Path) -> ProviderKeys:

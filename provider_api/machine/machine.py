@@ -17,11 +17,12 @@ import structlog
 
 from argo.local.pods import Images, SandboxRuntime
 from ocean.chain.anvil import AnvilFailed
-from ocean.chain.development import CHAIN_ID, DevelopmentChain, start_anvil
+from ocean.chain.development import CHAIN_ID, OWNER, DevelopmentChain, account, start_anvil
 from ocean.chain.errors import ChainUnavailable
 from provider_api.keys import ProviderKeys, load_keys
 from provider_api.machine.children import Child, free_port, inherited_environment, port_is_free
 from provider_api.machine.folder import DataFolder
+from provider_api.pods_publication import chain_of, pods_publication
 from provider_api.pods_store import pods_store
 from provider_api.settings import PREFIX, ChainSettings, Settings, load_settings
 from workflow_templates import names
@@ -30,9 +31,15 @@ from workflow_templates.render import GITOPS
 log = structlog.get_logger(__name__)
 
 CHAIN_PORT: Final = 8545  # where wallets and scripts look for a development chain
+FILES_PORT: Final = 8031  # of the files of assets made of results; stands in their documents, so it should stay
 NO_SANDBOX: Final = (
     "no sandboxes on this machine ({problem}): algorithms of other people are refused here; they need bubblewrap and "
     "user namespaces"
+)
+
+FILES_ELSEWHERE: Final = (
+    "port {wanted} is taken: the files of assets made of results are served on {port}, which those that are made now "
+    "will name for ever"
 )
 
 
@@ -73,14 +80,27 @@ class Machine:
             raise PortTaken(port)
         self._chain_port = CHAIN_PORT if fixed_ports and port_is_free("127.0.0.1", CHAIN_PORT) else free_port()
         self._argo_port = free_port()
+        wanted = self.settings.publication.port or (FILES_PORT if fixed_ports else 0)
+        self._files_port = wanted if wanted and port_is_free(host, wanted) else free_port()
+        if wanted and self._files_port != wanted:
+            self.remarks.append(FILES_ELSEWHERE.format(wanted=wanted, port=self._files_port))
         self._chain: DevelopmentChain | None = None
         self._children: list[Child] = []
         self._chain_watch: asyncio.Task[None] | None = None
 
     @property
     def url(self) -> str:
-        host, port = self._address
-        return f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}"  # noqa: S104
+        return f"http://{self._reached_at}:{self._address[1]}"
+
+    @property
+    def files_address(self) -> str:
+        """host:port where assets made of results have their files: not the service's own, which no download reaches."""
+        return f"{self._reached_at}:{self._files_port}"
+
+    @property
+    def _reached_at(self) -> str:
+        host = self._address[0]
+        return "127.0.0.1" if host == "0.0.0.0" else host  # noqa: S104
 
     @property
     def argo_url(self) -> str:
@@ -116,6 +136,8 @@ class Machine:
                     group.create_task(self._start_argo())
                 if self._own_chain:
                     await self._start_chain()
+                if self._own_argo and self._publication_chain is not None:
+                    self._write_publication(self._publication_chain)
                 group.create_task(self._start_api())  # waits for Argo by itself, until it is ready
         except BaseExceptionGroup as failures:
             await self.stop()
@@ -164,7 +186,8 @@ class Machine:
         if problem:
             self.remarks.append(NO_SANDBOX.format(problem=problem))
         self.sandboxed = not problem or not self._own_algorithms_only
-        self.folder.deploy(self._manifests, self._provider_keys().box.public_key, self._store_of_pods())
+        service = self._provider_keys().box.public_key
+        self.folder.deploy(self._manifests, service, self._store_of_pods(), self._publication_chain)
         words = [sys.executable, "-m", "argo.local", "--port", str(self._argo_port)]
         words += ["--data", str(self.folder.argo), "--namespace", self.settings.argo.namespace]
         words += [
@@ -186,12 +209,12 @@ class Machine:
             "C2D_DATA_FOLDER": str(self.folder.root),
             "C2D_SERVER__HOST": host,
             "C2D_SERVER__PORT": str(port),
-            "C2D_OUTGOING__ALLOW_PRIVATE": json.dumps(self._allow_private),
+            "C2D_OUTGOING__ALLOW_PRIVATE": json.dumps([*self._allow_private, self.files_address]),
+            "C2D_PUBLICATION__PORT": str(self._files_port),
             "C2D_OUTGOING__FORBID": json.dumps([*self.settings.outgoing.forbid, *self._own_addresses()]),
         }
         if self._own_chain:
-            chain = ChainSettings(url=self.chain_url, chain_id=CHAIN_ID, address_file=self.address_file)
-            environment["C2D_CHAINS"] = json.dumps([chain.model_dump(mode="json")])
+            environment["C2D_CHAINS"] = json.dumps([self._development_chain.model_dump(mode="json")])
         if self._own_argo:
             environment |= {
                 "C2D_ARGO__URL": self.argo_url,
@@ -233,6 +256,32 @@ class Machine:
             # A plain process has no mounts: it finds the folder where this machine has it.
             return None if self.sandboxed else {"url": self._results_folder().as_uri()}
         return pods_store(self.settings.results, self._provider_keys())
+
+    @property
+    def _development_chain(self) -> ChainSettings:
+        return ChainSettings(url=self.chain_url, chain_id=CHAIN_ID, address_file=self.address_file)
+
+    @property
+    def _publication_chain(self) -> int | None:
+        """Where results may become assets; on a chain of others only with a key of the operator's."""
+        if self._own_chain:
+            return CHAIN_ID
+        return self.settings.publication.chain_id if self.settings.publication.key_file is not None else None
+
+    def _write_publication(self, chain_id: int) -> None:
+        """Raises PublicationUnset, NetworkMisconfigured, OSError."""
+        chain = self._development_chain if self._own_chain else chain_of(self.settings, chain_id)
+        given = None if self._own_chain else self.settings.publication.key_file
+        key = "0x" + bytes(account(OWNER).key).hex() if given is None else given.read_text()
+        public = self.settings.server.public_urls
+        facts = pods_publication(
+            chain,
+            chain_id,
+            self._provider_keys(),
+            provider_url=public[0] if public else self.url,
+            files_url=f"http://{self.files_address}",
+        )
+        self.folder.write_publication(facts, key)
 
     @property
     def _key_given(self) -> bool:

@@ -177,6 +177,8 @@ ANSWERS: Final[Mapping[str, Any]] = {
         {
             "allowedChainId": _list(_INTEGER),
             "filtered": {"const": True, "description": "A program of the operator's judges results first."},
+            "publishesResults": {"const": True, "description": "Outputs may become an asset: `output` at a start."},
+            "publicationChainId": {**_INTEGER, "description": "The chain of these assets."},
         },
     ),
     "Environments": {
@@ -218,7 +220,10 @@ ANSWERS: Final[Mapping[str, Any]] = {
             "exitCode": {"type": ["integer", "null"], "description": "Of the algorithm's entrypoint."},
             "reason": {"enum": list(get_args(Reason)), "description": "How it ended; empty until then."},
         },
-        {"queuePosition": {**_INTEGER, "minimum": 1, "description": "1 is next. Only while the job waits."}},
+        {
+            "queuePosition": {**_INTEGER, "minimum": 1, "description": "1 is next. Only while the job waits."},
+            "resultsDid": {"type": "string", "description": "DID of the asset that the outputs have become."},
+        },
     ),
     "Jobs": _list(ref("Job")),
     "Reasons": _object(

@@ -15,6 +15,7 @@ from provider_api.routes import (
     initialize,
     initialize_compute,
     nonce,
+    published,
     results,
     root,
     validate_container,
@@ -37,6 +38,7 @@ for part in (
     initialize_compute,
     compute,
     results,
+    published,
     health,
     why_not,
 ):

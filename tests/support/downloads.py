@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
+import httpx
 from eth_account.signers.local import LocalAccount
 
 from ocean.chain.network import Network
 from ocean.chain.ordering import start_order
 from ocean.chain.publishing import AssetDraft, mint, publish_asset
 from ocean.client import Consumer
+from ocean.ddo import DDO
 from ocean.fees import Quote
 from ocean.files import UrlFile
 from ocean.signing import download_message, sign
@@ -57,10 +60,24 @@ async def order_files(service: Service, network: Network, key: LocalAccount, url
 
         draft = AssetDraft(name="files to download", files=[UrlFile(url=url) for url in urls], service="access")
         asset = await publish_asset(network, publisher, draft, provider_url=service.url, encrypt=encrypt)
-        offered = asset.services[0]
+    return await bought_of(service, network, publisher, asset, key)
+
+
+async def document_of(service: Service, did: str, seconds: float = 20) -> DDO:
+    """As the service tells everybody, as soon as its index has it."""
+    async with asyncio.timeout(seconds), httpx.AsyncClient(base_url=service.url, trust_env=False) as http:
+        while (answer := await http.get(f"/api/aquarius/assets/ddo/{did}")).status_code == 404:
+            await asyncio.sleep(0.1)
+        return DDO.parse(answer.raise_for_status().json())
+
+
+async def bought_of(service: Service, network: Network, owner: LocalAccount, asset: DDO, key: LocalAccount) -> Ordered:
+    """An order of somebody's asset, who gives away a datatoken for it."""
+    offered = asset.services[0]
+    await mint(network, owner, offered.datatoken_address, key.address)
+    async with Consumer(service.url, key) as consumer:
         wanted = {"documentId": asset.id, "serviceId": offered.id, "consumerAddress": key.address}
         answer = await consumer.call("initialize", query=wanted)
-    await mint(network, publisher, offered.datatoken_address, key.address)
     quote = Quote.from_json(answer["providerFee"])
     tx = await start_order(network, key, offered.datatoken_address, key.address, 0, quote)
     return Ordered(service.url, asset.id, offered.id, tx, key)

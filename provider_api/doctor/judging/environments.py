@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from argo.client.parsing import parse_template
 from pods.keys import ENVIRONMENT_KEY_FILE, ETHEREUM_KEY_FILE, SERVICE_PUBLIC_FILE
+from pods.publishing.facts import FACTS_FILE, KEY_FILE
 from pods.store import STORE_FILE
 from provider_api.doctor.lines import Item, Line, listed
 from provider_api.jobs.environment import Environment, TemplateUnusable
@@ -52,6 +53,7 @@ CLAIM: Final = Item(
     "create it with a storage class that gives ReadWriteMany, or let the environments use an object store",
 )
 
+_OF_ASSETS: Final = {FACTS_FILE: True, KEY_FILE: True}
 _DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
 
 
@@ -81,8 +83,9 @@ def wanted_secrets(template: Json) -> dict[str, dict[str, bool]]:
     """Secrets that a template's pods mount -> the files that its programs open, and whether they must be there."""
     keys = {ENVIRONMENT_KEY_FILE: True, SERVICE_PUBLIC_FILE: True, ETHEREUM_KEY_FILE: False}
     known = {names.environment_secret(_name(template)): keys, names.RESULT_STORE_SECRET: {STORE_FILE: True}}
-    mounted = (volume["secret"].get("secretName") for volume in _volumes(template) if volume.get("secret"))
-    return {str(name): known.get(str(name), {}) for name in mounted}
+    mounted = {str(volume["secret"].get("secretName")): volume for volume in _volumes(template) if volume.get("secret")}
+    known |= {name: _OF_ASSETS for name, volume in mounted.items() if volume["name"] == names.PUBLICATION_VOLUME}
+    return {name: known.get(name, {}) for name in mounted}
 
 
 def judge_secret(name: str, files: Iterable[str] | None, wanted: Mapping[str, bool]) -> Line:

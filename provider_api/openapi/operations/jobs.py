@@ -18,7 +18,7 @@ from provider_api.openapi.operations.common import (
     signature,
     signed,
 )
-from provider_api.routes import compute, initialize_compute, job_call, results, why_not
+from provider_api.routes import compute, initialize_compute, job_call, published, results, why_not
 
 _COMPUTE: Final = "/api/services/compute"
 _ANY: Final[dict[str, Any]] = {}
@@ -212,7 +212,12 @@ OPERATIONS: Final = (
             "environment": Parameter("Id of the environment of the orders.", schema=_ANY),
             "dataset.userdata": Parameter("Consumer parameters of the dataset.", schema=_ANY),
             "additionalDatasets": Parameter("Further datasets, like `dataset`.", schema=_ANY),
-            "output": Parameter("Ignored, but text must be JSON.", schema=_ANY),
+            "output": Parameter(
+                "An object or its JSON text. In an environment with `publishesResults`, `publishOutput` (true) asks"
+                " that the outputs become an asset of the consumer, and `metadata` describes it; everything else is"
+                " ignored.",
+                schema=_ANY,
+            ),
         },
         place="body",
         request_headers=AUTH_TOKEN,
@@ -224,7 +229,16 @@ OPERATIONS: Final = (
                 "algorithm": samples.ALGORITHM,
                 "nonce": samples.NONCE,
                 "signature": samples.SIGNATURE,
-            }
+            },
+            "results_as_an_asset": {
+                "consumerAddress": samples.CONSUMER,
+                "environment": samples.ENVIRONMENT,
+                "dataset": samples.DATASET,
+                "algorithm": samples.ALGORITHM,
+                "output": {"publishOutput": True, "metadata": {"name": "Rain, summed up", "license": "CC0-1.0"}},
+                "nonce": samples.NONCE,
+                "signature": samples.SIGNATURE,
+            },
         },
     ),
     Operation(
@@ -332,6 +346,44 @@ OPERATIONS: Final = (
             "Range": Parameter("A part of the file, `bytes=0-1023`.", schema={"type": "string"}),
             "If-Range": Parameter("Only if the file has this ETag; else the whole.", schema={"type": "string"}),
             **AUTH_TOKEN,
+        },
+    ),
+    Operation(
+        "GET",
+        published.PATH,
+        "published",
+        "Compute",
+        "One file of an asset that was made of results",
+        {
+            200: Answer(
+                "The file.",
+                {},
+                media="*/*",
+                headers={
+                    "Content-Disposition": "`attachment;filename=NAME`",
+                    "ETag": "SHA-256 of the file.",
+                    "Accept-Ranges": "`bytes`",
+                },
+            ),
+            206: Answer(
+                "The part that was asked for.", {}, media="*/*", headers={"Content-Range": "Which part it is."}
+            ),
+            416: Answer("There is no such part.", headers={"Content-Range": "`bytes */SIZE`"}),
+        },
+        {
+            404: Failure("Refusal", "No such file.", {"unknown": {"error": "No such file."}}),
+            503: away("The result store does not answer at the moment."),
+        },
+        text="Not for consumers, who come through `download`: such addresses stand encrypted in the asset's document,"
+        " and whoever has one needs nothing else. HEAD is answered too.",
+        path_parameters={
+            "token": Parameter("Which asset it is, 43 characters that nobody can guess."),
+            "index": Parameter("Which of its files.", "0"),
+            "filename": Parameter("For whoever saves the file; not looked at."),
+        },
+        request_headers={
+            "Range": Parameter("A part of the file, `bytes=0-1023`.", schema={"type": "string"}),
+            "If-Range": Parameter("Only if the file has this ETag; else the whole.", schema={"type": "string"}),
         },
     ),
     Operation(

@@ -34,6 +34,23 @@ def test_consume(service: Service, sources: FileSources, tmp_path: Path) -> None
     assert "{'ordersJudged': False, 'reasons': []}" in printed
 
 
+def test_publish_results(service: Service, sources: FileSources, tmp_path: Path) -> None:
+    """Its program goes on from the one of `consume.md`."""
+    owners = [JAVASCRIPT_CONSUMER.address]
+    dataset = publish(service, owners, [f"{sources.url}/files/rain.csv"])
+    algorithm = publish(service, owners, [f"{sources.url}/files/algorithm.py"], type="algorithm", service="access")
+    put_in = {
+        "http://127.0.0.1:8545": service.machine.chain_url,
+        "http://127.0.0.1:8030": service.url,
+        "did:op:DATASET": dataset.id,
+        "did:op:ALGORITHM": algorithm.id,
+    }
+    code = program("consume.md", "python", put_in) + program("publish-results.md", "python", {})
+    printed = run([sys.executable], code, tmp_path, "program.py")
+    assert "70 completed did:op:" in printed
+    assert printed.endswith("Rain, summed up 1000000000000000000\n")
+
+
 def test_publish(service: Service, sources: FileSources, tmp_path: Path) -> None:
     put_in = {
         ADDRESSES: str(service.machine.address_file),

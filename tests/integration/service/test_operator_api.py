@@ -21,6 +21,7 @@ from ocean.fees import make_quote
 from ocean.signing import sign
 from provider_api.machine.file_server import FileServer
 from tests.support.chain import stranger
+from tests.support.downloads import document_of
 from tests.support.operator_peer import OperatorPeer, published, workflow
 from tests.support.second_provider import SecondProvider
 from tests.support.service import CONTAINER, FREE, PAID, Service
@@ -116,6 +117,27 @@ async def finished(peer: OperatorPeer, owner: str, job_id: str, seconds: float =
             if job["dateFinished"] is not None:
                 return dict(job)
             await asyncio.sleep(0.05)
+
+
+async def test_outputs_become_an_asset_of_the_owner(
+    caller: Caller, pair: Pair, peer: OperatorPeer, dataset: DDO
+) -> None:
+    order = await buy(caller, pair, dataset)
+    algorithm = {"id": "", "url": None, **raw("echo 42 > $OUTPUTS/answer")["meta"]}
+    wanted = {"metadataUri": "http://metadata.example", "publishOutput": True, "metadata": {"name": "The answer"}}
+    body = peer.start_body(workflow([(dataset, order)], algorithm, output=wanted), caller.address, order)
+    answer = await peer.start(body)
+    assert answer.status_code == 200, answer.text
+    done = await finished(peer, caller.address, answer.json()[0]["jobId"])
+    assert (done["status"], done["reason"]) == (70, "completed")
+    asset = await document_of(pair.service, done["resultsDid"])
+    assert asset.document()["metadata"]["name"] == "The answer"
+    assert await caller.network.nft_owner(asset.nft_address) == caller.address
+
+    wanted["metadata"] = {"name": 5}
+    order = await buy(caller, pair, dataset)
+    body = peer.start_body(workflow([(dataset, order)], algorithm, output=wanted), caller.address, order)
+    assert "metadata.name_invalid" in refused(await peer.start(body))
 
 
 def refused(answer: httpx.Response, status: int = 400) -> str:

@@ -15,7 +15,8 @@ from moto.server import ThreadedMotoServer
 
 from ocean.client import Consumer, ConsumerError
 from provider_api.machine.file_server import FileServer
-from tests.support.chain import consumer
+from tests.support.chain import consumer, stranger
+from tests.support.downloads import bought_of, document_of
 from tests.support.kubo import Kubo, running_kubo
 from tests.support.service import FREE, Buyer, Service, raw_python
 from tests.support.stages import assert_nothing_left
@@ -119,6 +120,29 @@ async def test_a_job(place: Place, buyer: Buyer, files: FileServer, tmp_path: Pa
         await buyer.consumer.result(job["jobId"], index, tmp_path / "gone")
     assert gone.value.status == 404
     await assert_nothing_left(place.service.folder)
+
+
+async def test_an_asset_outlasts_its_job(place: Place, buyer: Buyer, files: FileServer) -> None:
+    dataset = await buyer.publish(files.urls["rain.csv"], compute={"allowRawAlgorithm": True})
+    ordered, algorithm = await buyer.order([dataset], raw_python(WRITES))
+    request = await buyer.consumer.start_request(FREE, ordered, algorithm)
+    started = await buyer.consumer.start({**request, "output": {"publishOutput": True}})
+    job = await buyer.finished(started["jobId"])
+    assert (job["status"], job["reason"]) == (70, "completed")
+    await buyer.consumer.delete(job["jobId"])
+    assert place.left(job["jobId"]) == []
+
+    asset = await document_of(place.service, job["resultsDid"])
+    bought = await bought_of(place.service, buyer.network, consumer, asset, stranger)
+    outputs = [result["filename"] for result in job["results"] if result["type"] == "output"]
+    contents = {"empty": b"", ODD: b"odd", "large.bin": LARGE}
+    async with httpx.AsyncClient(trust_env=False) as http:
+        for index, name in enumerate(outputs):
+            answer = await http.get(bought.url(index))
+            assert (answer.status_code, answer.content) == (200, contents[name]), name
+    assert set(outputs) == set(contents)
+    if place.node is not None:
+        assert b"large.bin" not in place.node.everything()
 
 
 async def parts(buyer: Buyer, job_id: str, index: int) -> None:

@@ -80,8 +80,9 @@ PODS = {
     "algorithm with network": pod(names.ALGORITHM, "public"),
     "filtering": pod(names.FILTERING, "none"),
     "publishing": pod(names.PUBLISHING, "store"),
+    "publishing of assets": pod(names.PUBLISHING, "chain"),
 }
-OPEN = {"configuration", "algorithm with network", "publishing"}
+OPEN = {"configuration", "algorithm with network", "publishing", "publishing of assets"}
 API_SERVER = "10.96.0.1"
 NEVER = [
     "10.96.0.10", "10.1.2.3", "172.18.0.2", "192.168.1.1", "169.254.169.254", "100.100.100.200", "168.63.129.16",

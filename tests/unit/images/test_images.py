@@ -46,7 +46,7 @@ def test_an_image_has_what_was_tested(folder: str) -> None:
 def test_the_image_of_the_steps_is_the_smaller_one() -> None:
     pods, service = entries("pods/requirements.lock"), entries("provider_api/requirements.lock")
     assert set(pods) < set(service)
-    assert not {"web3", "fastapi", "hera", "sqlalchemy", "kubernetes"} & {name for name, _ in pods}
+    assert not {"fastapi", "hera", "sqlalchemy", "kubernetes"} & {name for name, _ in pods}
 
 
 def test_the_image_of_the_service_has_no_tools_of_development() -> None:

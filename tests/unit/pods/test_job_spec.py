@@ -11,6 +11,7 @@ from nacl.public import Box, PrivateKey
 from pods.job_spec import (
     MAX_PLAIN_BYTES,
     Algorithm,
+    AssetMetadata,
     Binding,
     InputAsset,
     JobSpec,
@@ -51,6 +52,18 @@ def test_round_trip_with_any_accepted_key() -> None:
     text = seal(spec, SERVICE, ENVIRONMENT.public_key)
     assert opened(text + "\n") == spec
     assert "secret" not in text
+
+
+def test_what_is_not_wanted_is_not_in_it() -> None:
+    """Pods of before there were assets take it."""
+    plain = zlib.decompress(Box(ENVIRONMENT, SERVICE.public_key).decrypt(_sealed(a_spec())))
+    assert b"publication" not in plain
+    wanted = a_spec(publication=AssetMetadata(name="Sums", tags=["rain"]))
+    assert opened(seal(wanted, SERVICE, ENVIRONMENT.public_key)) == wanted
+
+
+def _sealed(spec: JobSpec) -> bytes:
+    return base64.b64decode(seal(spec, SERVICE, ENVIRONMENT.public_key))
 
 
 def test_a_stranger_with_the_public_key_makes_none() -> None:

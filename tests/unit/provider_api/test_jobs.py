@@ -36,7 +36,9 @@ async def started(world: World, nonce: int = 5) -> str:
     return str(answer.json()[0]["jobId"])
 
 
-def publish_results(world: World, job_id: str, *files: tuple[str, bytes, str], listed: bool = True) -> None:
+def publish_results(
+    world: World, job_id: str, *files: tuple[str, bytes, str], listed: bool = True, did: str | None = None
+) -> None:
     """Put files into the store as the publishing pod does, and finish the job with its summary."""
     folder = world.settings.data_folder / "results" / job_id
     entries = []
@@ -54,7 +56,7 @@ def publish_results(world: World, job_id: str, *files: tuple[str, bytes, str], l
     manifest = Manifest(job_id=job_id, created=int(datetime.now(UTC).timestamp()), complete=True, files=tuple(entries))
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "manifest.json").write_bytes(manifest.encoded())
-    summary = json.loads(summary_of(manifest, manifest.encoded()).encoded())
+    summary = json.loads(summary_of(manifest, manifest.encoded(), did=did).encoded())
     if not listed:
         del summary["files"]
     world.argo.finish(job_id, results=json.dumps(summary))
@@ -426,3 +428,46 @@ async def test_more_jobs_than_one_answer_lists_are_stopped_and_deleted(tmp_path:
         assert {job["jobId"] for job in (await world.stop(200)).json()} == set(jobs)
         assert len((await delete_job(world, 201)).json()) == 12
         assert world.argo.workflows == {}
+
+
+@pytest.mark.parametrize("listed", [True, False])
+async def test_an_asset_that_outputs_have_become_is_named(world: World, listed: bool) -> None:
+    """In that job alone: a test of Ocean Provider wants no such key in others."""
+    plain, made = await started(world, 5), await started(world, 6)
+    publish_results(world, plain, ("a.csv", b"a,b", "output"))
+    publish_results(world, made, ("a.csv", b"a,b", "output"), listed=listed, did="did:op:" + "a" * 64)
+    assert {job["jobId"]: job.get("resultsDid") for job in await status(world)} == {
+        plain: None,
+        made: "did:op:" + "a" * 64,
+    }
+    assert ["resultsDid" in job for job in await status(world, jobId=plain)] == [False]
+    (deleted,) = (await delete_job(world, 7, made)).json()
+    assert (deleted["removed"], deleted["results"], deleted["resultsDid"]) == (1, "", "did:op:" + "a" * 64)
+
+
+async def test_files_of_an_asset_made_of_results(world: World) -> None:
+    token, content = "t" * 43, b"a,b\n1,2\n"
+    folder = store.asset_folder(token)
+    place = world.settings.data_folder / "results" / folder
+    place.mkdir(parents=True)
+    file = ResultFile(
+        index=0, path="outputs/a.csv", filename="a.csv", filesize=len(content), type="output", content_type="text/csv",
+        sha256=hashlib.sha256(content).hexdigest(), key=f"{folder}/0",
+    )  # fmt: skip
+    (place / "0").write_bytes(content)
+    (place / "manifest.json").write_bytes(
+        Manifest(job_id=folder, created=1, complete=True, files=(file,)).encoded(),
+    )
+    url = f"/api/services/published/{token}"
+    for path in (f"{url}/0/a.csv", f"{url}/0/anything"):
+        answer = await world.http.get(path)
+        assert (answer.status_code, answer.content) == (200, content)
+        assert answer.headers["content-type"].startswith("text/csv")
+        assert answer.headers["content-disposition"] == "attachment;filename=a.csv"
+    for path in (f"{url}/1/a.csv", f"{url}/00000/a.csv", f"{url}/0", f"{url}/0/a/b", f"{url[:-1]}u/0/a.csv"):
+        assert (await world.http.get(path)).status_code == 404, path
+    assert (await world.http.post(f"{url}/0/a.csv")).status_code == 405
+    (place / "manifest.json").write_bytes(b"{}")
+    assert (await world.http.get(f"{url}/0/a.csv")).content == content, "it never changes, so it is remembered"
+    (place / "0").unlink()
+    assert (await world.http.get(f"{url}/0/a.csv")).status_code == 404

@@ -165,6 +165,10 @@ OF_REQUEST: dict[str, tuple[Callable[[ComputeFacts], ComputeFacts], str]] = {
     "other chain": (lambda f: in_environment(f, allowed_chains=(1,)), ""),
     "unpaid": (lambda f: in_environment(f, price_per_minute=1), "orders"),
     "output": (lambda f: in_request(f, output="{"), ""),
+    "metadata": (
+        lambda f: in_request(in_environment(f, publication_chain=1), output={"publishOutput": True, "metadata": 5}),
+        "",
+    ),
     "queue": (lambda f: replace(f, unfinished_jobs=1000), ""),
     "meta broken": (lambda f: in_request(f, algorithm=replace(f.request.algorithm, meta_broken=True)), ""),
     "trust nobody": (lambda f: in_policy(f, trusted_lists_empty="deny"), "empty lists"),
@@ -215,6 +219,7 @@ CAUSES = {
     "fee_is_paid": {"unpaid"},
     "time_is_left": {"out of time"},
     "output_is_json": {"output"},
+    "asset_can_be_made": {"metadata"},
     "room_is_left": {"queue"},
 }
 

@@ -1,6 +1,7 @@
 """Job status over every recorded workflow of a real Argo, at every moment that was recorded."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -270,3 +271,23 @@ def test_only_a_whole_run_is_completed(state: Workflow, end: str) -> None:
             assert found.phase == "Succeeded"
         filtering = ended.node("filtering")
         assert filtering is None or filtering.phase == "Succeeded"
+
+
+@pytest.mark.parametrize(
+    ("told", "reason"),
+    [
+        ({"digest": "d", "count": 1, "not_published": "out_of_gas"}, "asset_not_published"),
+        ({"digest": "d", "count": 1, "did": "did:op:aa"}, "completed"),
+        ({"digest": "d", "count": 1}, "completed"),
+        ({}, "completed"),
+        ("no JSON", "completed"),
+    ],
+)
+def test_results_of_which_no_asset_could_be_made(told: Any, reason: str) -> None:
+    """All results are there: the job is finished."""
+    text = told if isinstance(told, str) else json.dumps(told)
+    last = replace(node("publishing", "Succeeded", 0), outputs={"results": text})
+    made = status_of(workflow(node("configuration", "Succeeded", 0), node("algorithm", "Succeeded", 0), last))
+    assert (made.number, made.reason, made.exit_code) == (70, reason, 0)
+    failed = status_of(workflow(node("configuration", "Succeeded", 0), node("algorithm", "Failed", 3), last))
+    assert (failed.number, failed.reason) == (41, "algorithm_failed")

@@ -12,6 +12,7 @@ from workflow_templates.environment import (
     Environment,
     EnvironmentInvalid,
     Filter,
+    Publication,
     StepPods,
     read_environment,
     read_environments,
@@ -90,7 +91,8 @@ def test_an_id_that_is_no_template_name_is_refused(name: str) -> None:
 
 def test_every_field_is_documented() -> None:
     page = (Path(__file__).parents[3] / "docs" / "reference" / "environments.md").read_text("utf-8")
-    fields = set(Environment.model_fields) - {"steps", "filter"}
+    fields = set(Environment.model_fields) - {"steps", "filter", "publication"}
+    fields |= {f"publication.{name}" for name in Publication.model_fields}
     fields |= {f"steps.{name}" for name in StepPods.model_fields} | {f"filter.{name}" for name in Filter.model_fields}
     assert {name for name in fields if f"`{name}`" not in page} == set()
 
@@ -124,3 +126,26 @@ def test_a_filter_is_described_by_its_image_and_command(tmp_path: Path) -> None:
 def test_a_wrong_filter_is_refused_by_field(tmp_path: Path, lines: str, field: str) -> None:
     with pytest.raises(EnvironmentInvalid, match=rf"small\.toml: {field}:"):
         described(tmp_path, f"{SMALLEST}[filter]\n{lines}\n")
+
+
+def test_publication_is_a_chain_and_a_secret(tmp_path: Path) -> None:
+    found = described(tmp_path, SMALLEST + "[publication]\nchain_id = 137\n").publication
+    assert found == Publication(chain_id=137, secret="c2d-publication")
+    named = described(tmp_path, SMALLEST + '[publication]\nchain_id = 137\nsecret = "polygon"\n').publication
+    assert named == Publication(chain_id=137, secret="polygon")
+    assert described(tmp_path, SMALLEST).publication is None
+
+
+@pytest.mark.parametrize(
+    ("lines", "field"),
+    [
+        ("", "publication.chain_id"),
+        ("chain_id = 0", "publication.chain_id"),
+        ('chain_id = "137"', "publication.chain_id"),
+        ('chain_id = 137\nsecret = "{{workflow.name}}"', "publication.secret"),
+        ('chain_id = 137\nrpc_url = "https://node.example"', "publication.rpc_url"),
+    ],
+)
+def test_a_wrong_publication_is_refused_by_field(tmp_path: Path, lines: str, field: str) -> None:
+    with pytest.raises(EnvironmentInvalid, match=rf"small\.toml: {field}:"):
+        described(tmp_path, f"{SMALLEST}[publication]\n{lines}\n")

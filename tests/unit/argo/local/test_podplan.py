@@ -75,6 +75,7 @@ def test_init_containers_mirror_the_mounts_of_main(tmp_path: Path) -> None:
     [
         ("outgoing", "none", False, True),
         ("store", "none", False, True),
+        ("chain", "none", False, True),
         ("{{workflow.parameters.network}}", "none", True, False),
         ("{{workflow.parameters.network}}", "public", False, False),
         ("{{workflow.parameters.network}}", "public", True, True),

@@ -67,6 +67,18 @@ def test_secrets_are_closed_to_others(folder: DataFolder) -> None:
         assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
 
 
+def test_results_may_become_assets_where_a_chain_is_named(folder: DataFolder) -> None:
+    service = folder.provider_keys().box.public_key
+    folder.deploy(GITOPS / "base", service)
+    assert not any(names.PUBLICATION_CHAIN in announced for announced in deployed(folder).values())
+    folder.deploy(GITOPS / "base", service, publication_chain=8996)
+    assert {announced[names.PUBLICATION_CHAIN] for announced in deployed(folder).values()} == {"8996"}
+    folder.write_publication({"chain_id": 8996}, "0x" + "11" * 32)
+    secret = folder.secrets / names.PUBLICATION_SECRET
+    assert {path.name for path in secret.iterdir()} == {"publication.json", "publisher.key"}
+    assert {stat.S_IMODE(path.stat().st_mode) for path in secret.iterdir()} == {0o600}
+
+
 def test_a_removed_environment_is_deployed_no_longer(folder: DataFolder, tmp_path: Path) -> None:
     service = folder.provider_keys().box.public_key
     folder.deploy(GITOPS / "base", service)

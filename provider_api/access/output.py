@@ -1,0 +1,56 @@
+"""The output section of a request: shall the outputs become an asset, and what is said of it?
+
+Old clients send this section with all kinds of content. It means something only in an environment that makes assets,
+and only with `publishOutput`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from pods.job_spec import AssetMetadata
+from provider_api.jobs.environment import Environment
+
+_EXPECTED = {
+    "extra_forbidden": "one of name, description, author, license, tags, categories, service",
+    "string_type": "text",
+    "string_too_short": "text that is not empty",
+    "list_type": "a list of texts",
+    "literal_error": "access or compute",
+}
+
+
+class OutputInvalid(ValueError):
+    """`place` within the section, and what should be there."""
+
+    def __init__(self, place: str, expected: str) -> None:
+        super().__init__(f"{place}: {expected}")
+        self.place, self.expected = place, expected
+
+
+def output_section(output: Any) -> Any:
+    """The section as a value; it may come as JSON text. Raises ValueError, RecursionError for text that is none."""
+    return json.loads(output) if isinstance(output, str) and output else output
+
+
+def wanted_asset(environment: Environment | None, output: Any) -> AssetMetadata | None:
+    """What the asset shall be; None where there shall be none. Raises OutputInvalid, and as `output_section`."""
+    section = output_section(output)
+    if environment is None or environment.publication_chain is None or not isinstance(section, Mapping):
+        return None
+    wanted, metadata = section.get("publishOutput"), section.get("metadata")
+    if wanted is None or wanted is False:
+        return None
+    if wanted is not True:
+        raise OutputInvalid("publishOutput", "true or false")
+    try:
+        return AssetMetadata.model_validate({} if metadata is None else metadata)
+    except ValidationError as exc:
+        error = exc.errors(include_url=False, include_input=False)[0]
+        place = ".".join(["metadata", *map(str, error["loc"])])[:100]
+        expected = _EXPECTED.get(error["type"], error["msg"])
+        raise OutputInvalid(place, "an object" if error["loc"] == () else expected) from None
