@@ -81,7 +81,8 @@ class Machine:
         self._chain_port = CHAIN_PORT if fixed_ports and port_is_free("127.0.0.1", CHAIN_PORT) else free_port()
         self._argo_port = free_port()
         wanted = self.settings.publication.port or (FILES_PORT if fixed_ports else 0)
-        self._files_port = wanted if wanted and port_is_free(host, wanted) else free_port()
+        usable = wanted and wanted not in (self._address[1], self._chain_port) and port_is_free(host, wanted)
+        self._files_port = wanted if usable else free_port()
         if wanted and self._files_port != wanted:
             self.remarks.append(FILES_ELSEWHERE.format(wanted=wanted, port=self._files_port))
         self._chain: DevelopmentChain | None = None

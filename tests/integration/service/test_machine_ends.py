@@ -14,6 +14,7 @@ import pytest
 from ocean.chain.network import Network
 from ocean.client import Consumer
 from provider_api.machine.folder import DataFolder
+from provider_api.machine.machine import Machine
 from tests.support.chain import consumer, free_port, provider
 from tests.support.data_owner import DataOwner
 from tests.support.processes import pods_of, processes
@@ -112,3 +113,12 @@ def _only_pods(folder: DataFolder) -> bool:
     place = str(folder.root).encode()
     pods = {seen.pid for seen in pods_of(folder)}
     return not [p for p in processes() if (place in p.cmdline or place in p.environ) and p.pid not in pods]
+
+
+def test_files_of_assets_never_share_the_port_of_the_service(tmp_path: Path) -> None:
+    """What downloads may reach is not the service itself, whatever the settings ask for."""
+    port = str(free_port())
+    machine = Machine(tmp_path, fixed_ports=True, environment={"C2D_SERVER__PORT": port, "C2D_PUBLICATION__PORT": port})
+    assert machine.url.endswith(f":{port}")
+    assert not machine.files_address.endswith(f":{port}")
+    assert any(port in remark for remark in machine.remarks)
