@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from argo.client.servers import TEMPLATES_SECONDS
-from ocean.client import Consumer, ConsumerError
+from ocean.client import ConsumerError
 from ocean.ddo import DDO
 from ocean.keys import address_of
 from pods.keys import ETHEREUM_KEY_FILE
@@ -72,14 +72,6 @@ def service(folder: Path, files: FileServer, second: ArgoServer) -> Iterator[Ser
         manifests=folder / "first" / "base",
     ) as running:
         yield running
-
-
-@pytest.fixture
-async def buyer(service: Service) -> AsyncIterator[Buyer]:
-    network = await service.network()
-    async with Consumer(service.url, consumer) as client:
-        yield Buyer(service, network, client)
-    await network.close()
 
 
 @pytest.fixture

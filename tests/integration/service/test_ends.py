@@ -6,17 +6,15 @@ What the owner gets of a failed job is as much a part of it as the number: the l
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ocean.client import Consumer
 from ocean.ddo import DDO
 from provider_api.machine.file_server import FileServer
 from provider_api.machine.folder import write_secret
-from tests.support.chain import consumer
 from tests.support.service import CONTAINER, FREE, PAID, Buyer, Service, raw_python
 from tests.support.stages import assert_nothing_left
 from workflow_templates import names
@@ -46,14 +44,6 @@ def service(tmp_path_factory: pytest.TempPathFactory, files: FileServer) -> Iter
         manifests=folder / "gitops" / "base",
     ) as running:
         yield running
-
-
-@pytest.fixture
-async def buyer(service: Service) -> AsyncIterator[Buyer]:
-    network = await service.network()
-    async with Consumer(service.url, consumer) as client:
-        yield Buyer(service, network, client)
-    await network.close()
 
 
 @pytest.fixture

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from ocean.client import Consumer
 from ocean.ddo import DDO
 from provider_api.machine.file_server import FileServer
-from tests.support.chain import consumer, stranger
+from tests.support.chain import stranger
 from tests.support.service import FREE, Buyer, Service, raw_python
 from tests.support.stages import status_is, until
 from workflow_templates import names
@@ -72,14 +71,6 @@ def service(tmp_path_factory: pytest.TempPathFactory, files: FileServer) -> Iter
         manifests=folder / "gitops" / "base",
     ) as running:
         yield running
-
-
-@pytest.fixture
-async def buyer(service: Service) -> AsyncIterator[Buyer]:
-    network = await service.network()
-    async with Consumer(service.url, consumer) as client:
-        yield Buyer(service, network, client)
-    await network.close()
 
 
 @pytest.fixture

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Iterator
+from collections.abc import Awaitable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ocean.client import Consumer
 from ocean.ddo import DDO
 from provider_api.machine.file_server import FileServer
-from tests.support.chain import consumer
 from tests.support.service import FREE, PAID, Buyer, Service, raw_python
 from tests.support.stages import assert_nothing_left
 from workflow_templates.environment import read_environments
@@ -80,14 +78,6 @@ def service(tmp_path_factory: pytest.TempPathFactory, files: FileServer) -> Iter
         manifests=folder / "gitops" / "base",
     ) as running:
         yield running
-
-
-@pytest.fixture
-async def buyer(service: Service) -> AsyncIterator[Buyer]:
-    network = await service.network()
-    async with Consumer(service.url, consumer) as client:
-        yield Buyer(service, network, client)
-    await network.close()
 
 
 @pytest.fixture

@@ -12,14 +12,13 @@ import os
 import random
 import signal
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
 import pytest
 
-from ocean.client import Consumer, ConsumerError
-from tests.support.chain import consumer
+from ocean.client import ConsumerError
 from tests.support.data_owner import DataOwner
 from tests.support.processes import find_process, pods_of
 from tests.support.service import Buyer, Service
@@ -43,24 +42,10 @@ Part = Literal["api", "argo"]
 
 
 @pytest.fixture(scope="module")
-def owner() -> Iterator[DataOwner]:
-    with DataOwner() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory, owner: DataOwner) -> Iterator[Service]:
     """One of our own: what is killed here is nobody else's."""
     with Service(tmp_path_factory.mktemp("killed"), allow_private=[owner.address]) as running:
         yield running
-
-
-@pytest.fixture
-async def buyer(service: Service) -> AsyncIterator[Buyer]:
-    network = await service.network()
-    async with Consumer(service.url, consumer) as client:
-        yield Buyer(service, network, client)
-    await network.close()
 
 
 @pytest.mark.parametrize(

@@ -10,14 +10,12 @@ import contextlib
 import os
 import random
 import signal
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from ocean.client import Consumer
 from ocean.ddo import DDO
-from tests.support.chain import consumer
 from tests.support.data_owner import DataOwner
 from tests.support.processes import pods_by_job
 from tests.support.service import Buyer, Service
@@ -45,12 +43,6 @@ KILLED = {(41, "lost", None), (41, "lost", 143), (41, "algorithm_failed", 137)}
 
 
 @pytest.fixture(scope="module")
-def owner() -> Iterator[DataOwner]:
-    with DataOwner() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory, owner: DataOwner) -> Iterator[Service]:
     folder = tmp_path_factory.mktemp("rounds")
     described = [environment.model_copy(update={"max_queued_jobs": MANY}) for environment in read_environments()]
@@ -62,14 +54,6 @@ def service(tmp_path_factory: pytest.TempPathFactory, owner: DataOwner) -> Itera
         manifests=folder / "gitops" / "base",
     ) as running:
         yield running
-
-
-@pytest.fixture
-async def buyer(service: Service) -> AsyncIterator[Buyer]:
-    network = await service.network()
-    async with Consumer(service.url, consumer) as client:
-        yield Buyer(service, network, client)
-    await network.close()
 
 
 class Killer:

@@ -55,14 +55,6 @@ def other(second: tuple[Service, SecondProvider]) -> SecondProvider:
 
 
 @pytest.fixture
-async def buyer(service: Service) -> AsyncIterator[Buyer]:
-    network = await service.network()
-    async with Consumer(service.url, consumer) as client:
-        yield Buyer(service, network, client)
-    await network.close()
-
-
-@pytest.fixture
 async def caller(service: Service) -> AsyncIterator[Caller]:
     async with Caller.open(service, account(6)) as opened:
         yield opened

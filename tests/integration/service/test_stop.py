@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ocean.client import Consumer
 from ocean.ddo import DDO
-from tests.support.chain import consumer
 from tests.support.data_owner import DataOwner
 from tests.support.service import Buyer, Service
 from tests.support.stages import (
@@ -29,23 +27,9 @@ PLACES = 4  # of the free environment
 
 
 @pytest.fixture(scope="module")
-def owner() -> Iterator[DataOwner]:
-    with DataOwner() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory, owner: DataOwner) -> Iterator[Service]:
     with Service(tmp_path_factory.mktemp("stopped"), allow_private=[owner.address]) as running:
         yield running
-
-
-@pytest.fixture
-async def buyer(service: Service) -> AsyncIterator[Buyer]:
-    network = await service.network()
-    async with Consumer(service.url, consumer) as client:
-        yield Buyer(service, network, client)
-    await network.close()
 
 
 def outputs(job: dict[str, Any]) -> list[str]:
