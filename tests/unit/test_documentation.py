@@ -32,8 +32,11 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_settings_that_are_named_exist(page: Path) -> None:
-    known = {*known_names(), "C2D_ARGO_URL", "C2D_ARGO_TOKEN"}  # the last two are the contract tests' own
-    assert set(re.findall(r"\bC2D_[A-Z][A-Z0-9_]*", page.read_text())) <= known
+    """A setting of the service, or what the tests of a deployment read."""
+    tests = "".join((ROOT / "tests" / path).read_text() for path in ("contract/conftest.py", "support/deployed.py"))
+    of_tests = set(re.findall(r"os\.environ(?:\.get\(|\[)\"(C2D_[A-Z0-9_]+)", tests))
+    assert len(of_tests) == 7
+    assert set(re.findall(r"\bC2D_[A-Z][A-Z0-9_]*", page.read_text())) <= {*known_names(), *of_tests}
 
 
 def test_every_how_to_is_on_the_first_page() -> None:
