@@ -389,6 +389,7 @@ async def test_one_machine_on_a_chain_of_others(
         "C2D_PUBLICATION__KEY_FILE": str(tmp_path / "publisher.key"),
     }
     network = await Network.open(development_chain.url, development_chain.address_file)
+    before = await network.web3.eth.block_number
     for given in (settings, {"C2D_CHAINS": settings["C2D_CHAINS"]}):
         folder = tmp_path / str(len(given))
         service = Service(folder, allow_private=[files.address], settings=given)
@@ -402,7 +403,7 @@ async def test_one_machine_on_a_chain_of_others(
             assert offered == ([True, True] if given is settings else [None, None])
             assert ("resultsDid" in job) is (given is settings)
     created = event("ERC721Factory", "NFTCreated")
-    query: Any = {"address": network.factory, "fromBlock": 0, "topics": [created.topic]}
+    query: Any = {"address": network.factory, "fromBlock": before + 1, "topics": [created.topic]}
     makers = [created.decode(Log.of(item))["creator"] for item in await network.web3.eth.get_logs(query)]
     assert makers.count(stranger.address.lower()) == 1
     await network.close()
