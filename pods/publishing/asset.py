@@ -37,12 +37,12 @@ from ocean.did import did_of
 from ocean.ecies import encrypt
 from ocean.file_lists import encode_files
 from ocean.files import UrlFile
-from pods.manifest import MANIFEST_NAME, Manifest, ResultFile
+from pods.manifest import MANIFEST_NAME, Manifest
 from pods.publication import MAX_FILES, Outcome, Problem, Wish, published_url
 from pods.publishing.facts import Facts, FactsInvalid, read_facts
 from pods.publishing.journal import Journal, opened
 from pods.publishing.names import shown
-from pods.publishing.upload import Failed, Uploaded, Uploader, content_type_of
+from pods.publishing.upload import Failed, Uploaded, Uploader, result_files
 from pods.settings import PublicationSettings, PublishingSettings
 from pods.step_log import StepLog
 from pods.store import Store, asset_folder, cause_of, put_object
@@ -107,27 +107,15 @@ def _copy(settings: PublishingSettings, store: Store, journal: Journal, outputs:
     folder = asset_folder(journal.token)
     uploader = Uploader(store, folder, parallel=settings.parallel_uploads)
     numbered = [replace(output.source, path=str(index).encode()) for index, output in enumerate(outputs)]
-    files: list[ResultFile] = []
+    kept: list[Uploaded] = []
     for output, copied in zip(outputs, uploader.upload_all(numbered, lambda _: None), strict=True):
         if isinstance(copied, Failed):
             raise _NotMade("store_failed", f"the copy of an output did not reach the store ({copied.cause})")
         if copied.sha256 != output.sha256:
             raise _NotMade("failed", "an output has changed since it was published")
-        path = shown(output.source.path)
-        name = path.rpartition("/")[2]
-        files.append(
-            ResultFile(
-                index=len(files),
-                path=path,
-                filename=name,
-                filesize=copied.size,
-                sha256=copied.sha256,
-                type="output",
-                content_type=content_type_of(name, is_log=False),
-                key=copied.key,
-            )
-        )
-    manifest = Manifest(job_id=folder, created=int(time.time()), complete=True, files=tuple(files)).encoded()
+        kept.append(replace(copied, source=output.source))
+    files, _ = result_files(kept)
+    manifest = Manifest(job_id=folder, created=int(time.time()), complete=True, files=files).encoded()
     try:
         put_object(store, f"{folder}/{MANIFEST_NAME}", [manifest], most=len(manifest))
     except (BaseError, OSError, ValueError) as exc:

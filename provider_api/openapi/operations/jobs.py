@@ -52,6 +52,25 @@ _HALF_DELETED: Final = away(
     "What is still listed is not deleted, or not wholly; send the request again, with a new nonce if need be.",
 )
 
+_FILE: Final = {
+    200: Answer(
+        "The file.",
+        {},
+        media="*/*",
+        headers={
+            "Content-Disposition": "`attachment;filename=NAME`",
+            "ETag": "SHA-256 of the file.",
+            "Accept-Ranges": "`bytes`",
+        },
+    ),
+    206: Answer("The part that was asked for.", {}, media="*/*", headers={"Content-Range": "Which part it is."}),
+    416: Answer("There is no such part.", headers={"Content-Range": "`bytes */SIZE`"}),
+}
+_RANGE: Final = {
+    "Range": Parameter("A part of the file, `bytes=0-1023`.", schema=_STRING),
+    "If-Range": Parameter("Only if the file has this ETag; else the whole.", schema=_STRING),
+}
+
 OPERATIONS: Final = (
     Operation(
         "GET",
@@ -308,22 +327,7 @@ OPERATIONS: Final = (
         "computeResult",
         "Compute",
         "One file of a job's results",
-        {
-            200: Answer(
-                "The file.",
-                {},
-                media="*/*",
-                headers={
-                    "Content-Disposition": "`attachment;filename=NAME`",
-                    "ETag": "SHA-256 of the file.",
-                    "Accept-Ranges": "`bytes`",
-                },
-            ),
-            206: Answer(
-                "The part that was asked for.", {}, media="*/*", headers={"Content-Range": "Which part it is."}
-            ),
-            416: Answer("There is no such part.", headers={"Content-Range": "`bytes */SIZE`"}),
-        },
+        _FILE,
         {
             400: signed("jobId"),
             404: Failure(
@@ -342,11 +346,7 @@ OPERATIONS: Final = (
             "nonce": NONCE,
             "signature": signature("consumerAddress + jobId + index + nonce"),
         },
-        request_headers={
-            "Range": Parameter("A part of the file, `bytes=0-1023`.", schema={"type": "string"}),
-            "If-Range": Parameter("Only if the file has this ETag; else the whole.", schema={"type": "string"}),
-            **AUTH_TOKEN,
-        },
+        request_headers={**_RANGE, **AUTH_TOKEN},
     ),
     Operation(
         "GET",
@@ -354,22 +354,7 @@ OPERATIONS: Final = (
         "published",
         "Compute",
         "One file of an asset that was made of results",
-        {
-            200: Answer(
-                "The file.",
-                {},
-                media="*/*",
-                headers={
-                    "Content-Disposition": "`attachment;filename=NAME`",
-                    "ETag": "SHA-256 of the file.",
-                    "Accept-Ranges": "`bytes`",
-                },
-            ),
-            206: Answer(
-                "The part that was asked for.", {}, media="*/*", headers={"Content-Range": "Which part it is."}
-            ),
-            416: Answer("There is no such part.", headers={"Content-Range": "`bytes */SIZE`"}),
-        },
+        _FILE,
         {
             404: Failure("Refusal", "No such file.", {"unknown": {"error": "No such file."}}),
             503: away("The result store does not answer at the moment."),
@@ -381,10 +366,7 @@ OPERATIONS: Final = (
             "index": Parameter("Which of its files.", "0"),
             "filename": Parameter("For whoever saves the file; not looked at."),
         },
-        request_headers={
-            "Range": Parameter("A part of the file, `bytes=0-1023`.", schema={"type": "string"}),
-            "If-Range": Parameter("Only if the file has this ETag; else the whole.", schema={"type": "string"}),
-        },
+        request_headers=_RANGE,
     ),
     Operation(
         "POST",
