@@ -1,4 +1,4 @@
-"""The table of what was found wrong under real conditions (tests/findings.toml): every entry is held by tests or decided."""
+"""The table of what was found wrong under real conditions (tests/findings.toml): each entry is held by tests or decided."""
 
 from __future__ import annotations
 
