@@ -1,4 +1,4 @@
-"""The table of what was found wrong under real conditions (tests/findings.toml): each entry is held by tests or decided."""
+"""What was found wrong under real conditions (tests/findings.toml): each entry is held by tests or decided."""
 
 from __future__ import annotations
 
