@@ -232,9 +232,9 @@ OPERATIONS: Final = (
             "dataset.userdata": Parameter("Consumer parameters of the dataset.", schema=_ANY),
             "additionalDatasets": Parameter("Further datasets, like `dataset`.", schema=_ANY),
             "output": Parameter(
-                "An object or its JSON text. In an environment with `publishesResults`, `publishOutput` (true) asks"
-                " that the outputs become an asset of the consumer, and `metadata` describes it; everything else is"
-                " ignored.",
+                "An object or its JSON text. In an environment with `publishesResults`, `publishOutput` (true) together"
+                " with `metadata` that has a `name` asks that the outputs become an asset of the consumer. Neither does"
+                " so alone, and everything else is ignored.",
                 schema=_ANY,
             ),
         },
