@@ -151,16 +151,30 @@ OPERATIONS: Final = (
                     "to_order": {
                         "algorithm": {
                             "datatoken": samples.DATATOKEN,
+                            "nonce": "57",
                             "providerFee": samples.fee("0", samples.MOMENT + 600),
                         },
                         "datasets": [
                             {
                                 "datatoken": samples.DATATOKEN,
+                                "nonce": "57",
                                 "providerFee": samples.fee("1000000000000000000", samples.MOMENT + 600),
                             }
                         ],
                     },
-                    "nothing_to_buy": {"datasets": [{"validOrder": samples.TX}]},
+                    "nothing_to_buy": {
+                        "datasets": [{"datatoken": samples.DATATOKEN, "nonce": "57", "validOrder": samples.TX}]
+                    },
+                    "parameters_are_needed": {
+                        "datasets": [{"datatoken": samples.DATATOKEN, "nonce": None, "validOrder": samples.TX}],
+                        "startNeeds": [
+                            {
+                                "place": "algorithm.algocustomdata",
+                                "code": "missing:epochs",
+                                "expected": "epochs: a number",
+                            }
+                        ],
+                    },
                 },
             )
         },
