@@ -118,7 +118,7 @@ class Consumer:
         output: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
         """The signed body of a start, for `start`; sending it again asks for the same job. `output`: what shall become
-        of the outputs, `{"publishOutput": True, "metadata": {…}}` for an asset."""
+        of the outputs, `{"publishOutput": True, "metadata": {"name": …}}` for an asset."""
         number = await self.next_nonce() if nonce is None else nonce
         message = start_message(self.address, datasets[0]["documentId"], number)
         body: dict[str, Any] = {

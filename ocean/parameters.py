@@ -1,8 +1,10 @@
 """Parameters that a consumer hands to a dataset's server or to an algorithm, and what the publisher asks of them.
 
-A definition: {"name", "type": text | number | boolean | select, "required", "default", "options"}. A missing or null
-value is refused if required, otherwise replaced by the default; a value must have the defined type, a selected one
-must be a key of the options. The peer checks nothing of this. Names without a definition pass through.
+A definition: {"name", "type": text | number | boolean | select, "required", "default", "options"}. A value that is not
+given (missing, null, or empty as forms send it) is replaced by the default; if there is none and it is required, it is
+missing. A schema makes publishers write a default always, so an empty one is none for what is required. A value that is
+given is read as `form_values` says, and must be of the defined type then, a selected one a key of the options. The peer
+checks nothing of this. Names without a definition pass through.
 """
 
 from __future__ import annotations
@@ -11,18 +13,25 @@ import json
 from collections.abc import Iterator
 from typing import Any, Literal
 
+from ocean.form_values import ValueUnreadable, read_value
+
 Problem = Literal["missing", "invalid"]
 
 _YES = {"true", "1", "yes", "y", "on", "t"}
+_SHOWN_OPTIONS = 10
 
 
 class ParameterRefused(ValueError):
-    """A parameter is missing or has a value that is not allowed. The text is `missing:name` or `invalid:name`."""
+    """A parameter is missing or has a value that is not allowed. The text is `missing:name` or `invalid:name`.
 
-    def __init__(self, problem: Problem, name: str) -> None:
+    `allowed` says what the publisher asks for. The value itself is not shown, it may be somebody's key.
+    """
+
+    def __init__(self, problem: Problem, name: str, allowed: str) -> None:
         super().__init__(f"{problem}:{name}")
         self.problem = problem
         self.name = name
+        self.allowed = allowed
 
 
 def read_values(given: Any) -> Any:
@@ -37,28 +46,50 @@ def read_values(given: Any) -> Any:
 
 
 def completed(definitions: Any, given: Any) -> Any:
-    """The values with defaults filled in; without definitions, the values as they are. Raises ParameterRefused.
+    """The values as they are defined, with defaults filled in; without definitions, the values as they are.
 
     `definitions` is a DDO's `consumerParameters` as published (a list, its JSON text, or nothing); entries that
-    define nothing are left out of account.
+    define nothing are left out of account. Raises ParameterRefused.
     """
+    values, problems = _read(definitions, given)
+    for problem in problems:
+        raise problem
+    return values
+
+
+def so_far(definitions: Any, given: Any) -> Any:
+    """The same before anything is demanded: what is missing is left out, what does not fit stays as it was sent."""
+    return _read(definitions, given)[0]
+
+
+def problems(definitions: Any, given: Any) -> list[ParameterRefused]:
+    """Everything for which `completed` would refuse the values."""
+    return _read(definitions, given)[1]
+
+
+def _read(definitions: Any, given: Any) -> tuple[Any, list[ParameterRefused]]:
     values = read_values(given)
     found = list(_definitions(definitions))
     if not found:
-        return values
+        return values, []
     result = dict(values) if isinstance(values, dict) else {}
+    refused: list[ParameterRefused] = []
     for definition in found:
-        name = definition["name"]
-        if result.get(name) is None:
+        name, options = definition["name"], _option_keys(definition.get("options"))
+        try:
+            value = read_value(definition.get("type"), result.get(name), options)
+        except ValueUnreadable:
+            refused.append(ParameterRefused("invalid", name, _allowed(definition, options)))
+            continue
+        if value is None or value == "":
+            value = _instead(definition, options, value)
+            if value in (None, "") and _truth(definition.get("required")):
+                refused.append(ParameterRefused("missing", name, _allowed(definition, options)))
+        if value is None:
             result.pop(name, None)
-            if _truth(definition.get("required")):
-                raise ParameterRefused("missing", name)
-            default = _default(definition)
-            if default is not None:
-                result[name] = default
-        elif not _fits(definition, result[name]):
-            raise ParameterRefused("invalid", name)
-    return result
+        else:
+            result[name] = value
+    return result, refused
 
 
 def _definitions(definitions: Any) -> Iterator[dict[str, Any]]:
@@ -69,41 +100,40 @@ def _definitions(definitions: Any) -> Iterator[dict[str, Any]]:
             yield definition
 
 
-def _fits(definition: dict[str, Any], value: Any) -> bool:
+def _instead(definition: dict[str, Any], options: list[str], empty: Any) -> Any:
+    """The default as a value of the type, where nothing was given. Schemas make publishers write "5" and "true"."""
+    try:
+        default = read_value(definition.get("type"), definition.get("default"), options)
+    except ValueUnreadable:
+        default = None
+    return empty if default is None else default
+
+
+def _allowed(definition: dict[str, Any], options: list[str]) -> str:
     match definition.get("type"):
-        case "text":
-            return isinstance(value, str)
         case "number":
-            return isinstance(value, int | float) and not isinstance(value, bool)
+            return "a number"
         case "boolean":
-            return isinstance(value, bool)
+            return "true or false"
         case "select":
-            return isinstance(value, str) and value in _option_keys(definition.get("options"))
+            further = ", …" if len(options) > _SHOWN_OPTIONS else ""
+            return f"one of {', '.join(options[:_SHOWN_OPTIONS])}{further}" if options else "one of no options"
         case _:
-            return True
+            return "text"
 
 
-def _default(definition: dict[str, Any]) -> Any:
-    """The default as a value of the type, None if there is none. Schemas make publishers write "5" and "true"."""
-    default = definition.get("default")
-    if isinstance(default, str):
-        if definition.get("type") == "number":
-            default = read_values(default)
-        elif definition.get("type") == "boolean":
-            default = {"true": True, "false": False}.get(default.lower())
-    return default if default is not None and _fits(definition, default) else None
-
-
-def _option_keys(options: Any) -> set[str]:
+def _option_keys(options: Any) -> list[str]:
     """Keys of [{key: label}, ...]; an item may also be the JSON text of such an object, or just a key."""
-    keys: set[str] = set()
+    keys: list[str] = []
     entries = read_values(options)
     for entry in entries if isinstance(entries, list) else ():
         option = read_values(entry)
         if isinstance(option, dict):
-            keys.update(option)
+            keys.extend(option)
         elif isinstance(entry, str):
-            keys.add(entry)
+            keys.append(entry)
+        elif isinstance(entry, int | float) and not isinstance(entry, bool):
+            keys.append(str(entry))
     return keys
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ocean import parameters
 from provider_api.access.asset_rules import (
     document_known,
     document_shown,
@@ -83,7 +82,7 @@ def algorithm_is_available(facts: ComputeFacts, item: AssetFacts) -> Refusal | N
         found = "no service with this id"
     elif not item.files and not is_of_caller(facts, item) and (is_compute(item) or not item.is_served):
         found = "files that do not open with this provider's key, and cannot be had from another one"
-    elif item.digests is None:
+    elif item.digests is None and not item.awaits_parameters:
         found = "files that cannot be fetched or are too large"
     elif not hashable(item.ddo):
         found = "a container without entrypoint or checksum"
@@ -144,31 +143,3 @@ def container_is_usable(facts: ComputeFacts) -> Refusal | None:
     found = [container.entrypoint, container.image, container.checksum] if container is not None else None
     who: Who | None = "algorithm_publisher" if facts.algorithm is not None else None
     return Refusal("algorithm.container", code, _CONTAINER[code], found, who)
-
-
-@rule("consumer")
-def algorithm_parameters_fit(facts: ComputeFacts) -> Refusal | None:
-    """Ours: what an algorithm's service asks its consumers for."""
-    item = facts.algorithm
-    if item is None or item.service is None or not facts.with_orders:
-        return None  # without a service there is nothing that asks
-    return _parameters("algorithm.userdata", item.service.consumer_parameters, item.request.userdata)
-
-
-@rule("consumer")
-def algorithm_custom_data_fits(facts: ComputeFacts) -> Refusal | None:
-    """Ours: what the algorithm itself asks them for."""
-    item = facts.algorithm
-    metadata = item.ddo.metadata if item is not None and item.ddo is not None else None
-    if metadata is None or metadata.algorithm is None or not facts.with_orders:
-        return None
-    given = facts.request.algorithm.custom_data
-    return _parameters("algorithm.algocustomdata", metadata.algorithm.consumer_parameters, given)
-
-
-def _parameters(place: str, definitions: object, values: object) -> Refusal | None:
-    try:
-        parameters.completed(definitions, values)
-    except parameters.ParameterRefused as refused:
-        return Refusal(place, str(refused), "values as the algorithm's consumerParameters ask for them")
-    return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ocean import credentials, parameters
+from ocean import credentials
 from ocean.addresses import AddressInvalid, canonical
 from ocean.chain.documents import STATES_WITH_DOCUMENT
 from provider_api.access.facts import AssetFacts, ComputeFacts
@@ -244,25 +244,12 @@ def files_are_ours(facts: ComputeFacts, item: AssetFacts) -> Refusal | None:
         expected = "files of this provider, or of another one that answers and has them"
         found = "files that do not open with this provider's key, and cannot be had from another one"
         return Refusal(place, "remote_provider_unavailable", expected, found)
-    if not item.sources:
+    if not item.sources and not item.awaits_parameters:
         return Refusal(place, "files_unavailable", expected, "a kind of file that cannot be had here", "operator")
     return None
 
 
-# --- has it been asked for and ordered properly ----------------------------------------------------------------------
-
-
-@rule("consumer", service_known)
-def parameters_fit(facts: ComputeFacts, item: AssetFacts) -> Refusal | None:
-    """Ours: what the publisher of a dataset asks its consumers for."""
-    if item.service is None or not facts.with_orders:
-        return None
-    try:
-        parameters.completed(item.service.consumer_parameters, item.request.userdata)
-    except parameters.ParameterRefused as refused:
-        expected = "values as the service's consumerParameters ask for them"
-        return Refusal(f"{item.place}.userdata", str(refused), expected)
-    return None
+# --- has it been ordered properly -------------------------------------------------------------------------------------
 
 
 @rule("consumer", order_looked_up, fee_owner_known)

@@ -56,7 +56,8 @@ class Asset:
         try:
             complete = parameters.completed(service.consumer_parameters, given)
         except parameters.ParameterRefused as exc:
-            raise self.refused(f"The consumer parameters do not fit, {exc}.") from None
+            text = f"The consumer parameters do not fit, {exc}. The publisher asks for {exc.allowed}."
+            raise self.refused(text) from None
         return given if complete is None else complete
 
 

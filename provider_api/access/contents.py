@@ -15,7 +15,8 @@ from ocean import parameters
 from ocean.chain.orders import OrderInvalid, normal_hash
 from ocean.ddo import DDO, Service
 from ocean.file_lists import FilesUnreadable, files_of
-from ocean.files import File, FileObjectInvalid, parse_file
+from ocean.file_requests import UserdataInvalid, arguments
+from ocean.files import ContractFile, File, FileObjectInvalid, parse_file
 from pods.job_spec import ProviderSource, Source
 from provider_api.access.other_providers import OtherProvider, OtherProviders
 from provider_api.access.request import AssetRequest, ComputeRequest
@@ -42,16 +43,23 @@ class Contents:
             log.info("files_unreadable", did=ddo.id, service_id=service.id, reason=exc.reason)
             return None
 
+    def await_parameters(self, asset: AssetRequest, service: Service, files: tuple[File, ...] | None) -> bool:
+        """Whether files of ours cannot be had yet, because parameters for them are still to come."""
+        if not files:
+            return False
+        missing = parameters.problems(service.consumer_parameters, asset.userdata)
+        if any(problem.problem == "missing" for problem in missing):
+            return True
+        userdata = file_parameters(service, asset.userdata)
+        return any(isinstance(file, ContractFile) and not _has_arguments(file, userdata) for file in files)
+
     async def of_ours(
         self, asset: AssetRequest, service: Service, files: tuple[File, ...] | None, *, hashed: bool
     ) -> Found:
         """`hashed`: the digests are wanted too."""
         if not files:
             return None, None
-        try:
-            userdata = file_parameters(service, asset.userdata)
-        except parameters.ParameterRefused:
-            userdata = None  # a rule will say so
+        userdata = file_parameters(service, asset.userdata)
         sources, digests = await asyncio.gather(
             self._files.sources(files, userdata),
             self._files.digests(files, userdata) if hashed else _nothing(),
@@ -62,10 +70,7 @@ class Contents:
         self, other: OtherProvider, asset: AssetRequest, ddo: DDO, service: Service, *, hashed: bool
     ) -> Found:
         """The same for files of another provider: the job asks it for each of them, as the environment."""
-        try:
-            userdata = file_parameters(service, asset.userdata)
-        except parameters.ParameterRefused:
-            userdata = None  # a rule will say so
+        userdata = file_parameters(service, asset.userdata)
         told = await self._others.digests(other, ddo.id, service.id, userdata, wanted=hashed)
         if told is None:
             return None, None
@@ -102,13 +107,22 @@ class Contents:
         return sources or (), await self._files.digests([file], userdata)
 
 
+def _has_arguments(file: ContractFile, userdata: dict[str, Any] | None) -> bool:
+    try:
+        arguments(file, userdata)
+    except UserdataInvalid:
+        return False
+    return True
+
+
 async def _nothing() -> None:
     return None
 
 
 def file_parameters(service: Service, userdata: Any) -> dict[str, Any] | None:
-    """Parameters that go with each download of a service's files, defaults filled in. Raises ParameterRefused."""
-    return object_of(parameters.completed(service.consumer_parameters, userdata))
+    """Parameters that go with each download of a service's files, defaults filled in. What is missing or does not fit
+    is the matter of a rule."""
+    return object_of(parameters.so_far(service.consumer_parameters, userdata))
 
 
 def object_of(values: Any) -> dict[str, Any] | None:

@@ -26,6 +26,7 @@ class AssetFacts:
     other_provider: OtherProvider | None = None  # whose files and order these are; None: ours, or nobody's who answers
     sources: tuple[Source, ...] | None = None  # where a job gets the files from; None: nowhere
     digests: tuple[str, ...] | None = None  # of an algorithm's files; None: they could not be fetched
+    awaits_parameters: bool = False  # nobody looked at its files: they need parameters that only a start brings
     order: Order | None = None  # None: not verified, see `order_problem`
     order_problem: str = ""  # code for the log
     fee_decimals: int = 18  # of the fee token of the asset's chain

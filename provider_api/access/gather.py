@@ -115,8 +115,9 @@ class FactFinder:
         if files is None:
             other = await self._other(request, service, chain)
         hashed = item.request is request.algorithm.asset
+        awaiting = lenient and self._contents.await_parameters(item.request, service, files)
         contents = (
-            self._contents.of_ours(item.request, service, files, hashed=hashed)
+            self._contents.of_ours(item.request, service, None if awaiting else files, hashed=hashed)
             if other is None
             else self._contents.of_other(other, item.request, ddo, service, hashed=hashed)
         )
@@ -133,6 +134,7 @@ class FactFinder:
             other_provider=other,
             sources=sources,
             digests=digests,
+            awaits_parameters=awaiting,
             order=order,
             order_problem=problem,
             fee_decimals=decimals,

@@ -1,7 +1,9 @@
 """The output section of a request: shall the outputs become an asset, and what is said of it?
 
-Old clients send this section with all kinds of content. It means something only in an environment that makes assets,
-and only with `publishOutput`.
+Clients send this section with all kinds of content: some send `publishOutput: true` with every start, as a constant
+that nobody chose. So that flag alone asks for nothing. An asset is asked for by the flag together with `metadata` that
+has a name, in an environment that makes assets; only then is `metadata` looked at, and must be right. Whatever else
+stands in the section neither makes an asset nor refuses a start.
 """
 
 from __future__ import annotations
@@ -34,7 +36,7 @@ class OutputInvalid(ValueError):
 
 def output_section(output: Any) -> Any:
     """The section as a value; it may come as JSON text. Raises ValueError, RecursionError for text that is none."""
-    return json.loads(output) if isinstance(output, str) and output else output
+    return json.loads(output) if isinstance(output, str) and output.strip() else output
 
 
 def wanted_asset(environment: Environment | None, output: Any) -> AssetMetadata | None:
@@ -42,15 +44,17 @@ def wanted_asset(environment: Environment | None, output: Any) -> AssetMetadata 
     section = output_section(output)
     if environment is None or environment.publication_chain is None or not isinstance(section, Mapping):
         return None
-    wanted, metadata = section.get("publishOutput"), section.get("metadata")
-    if wanted is None or wanted is False:
+    metadata = section.get("metadata")
+    if section.get("publishOutput") is not True or not _is_named(metadata):
         return None
-    if wanted is not True:
-        raise OutputInvalid("publishOutput", "true or false")
     try:
-        return AssetMetadata.model_validate({} if metadata is None else metadata)
+        return AssetMetadata.model_validate(metadata)
     except ValidationError as exc:
         error = exc.errors(include_url=False, include_input=False)[0]
         place = ".".join(["metadata", *map(str, error["loc"])])[:100]
-        expected = _EXPECTED.get(error["type"], error["msg"])
-        raise OutputInvalid(place, "an object" if error["loc"] == () else expected) from None
+        raise OutputInvalid(place, _EXPECTED.get(error["type"], error["msg"])) from None
+
+
+def _is_named(metadata: Any) -> bool:
+    name = metadata.get("name") if isinstance(metadata, Mapping) else None
+    return isinstance(name, str) and bool(name.strip())

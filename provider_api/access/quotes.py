@@ -1,10 +1,14 @@
 """initializeCompute: what must still be ordered before a job can start, with signed fee quotes.
 
-Per item one of three answers, which clients tell apart by their keys:
+Per item one of three answers, which clients tell apart by two keys:
 
-    {"validOrder"}                               use that transaction, nothing to pay
-    {"datatoken", "providerFee", "validOrder"}   renew that order (reuseOrder) with this fee
-    {"datatoken", "providerFee"}                 buy (startOrder) with this fee
+    "validOrder"                  use that transaction, nothing to pay
+    "providerFee", "validOrder"   renew that order (reuseOrder) with this fee
+    "providerFee"                 buy (startOrder) with this fee
+
+Each has `datatoken` besides, by which clients find the answer that belongs to an asset, and the consumer's `nonce`. An
+order that is still paid has no `providerFee`, although a portal looks for one without asking whether it is there: with
+it every other client would renew an order that needs none, and pay for the transaction.
 
 A start that follows the answers is accepted: `validOrder` alone is the transaction that was checked (the peer answers
 the original purchase, whose fee may be over), and whenever no valid order carries the environment's fee, one item is
@@ -72,24 +76,31 @@ async def _asked(facts: ComputeFacts, asset: AssetFacts, others: OtherProviders)
 
 
 def make_quotes(
-    facts: ComputeFacts, valid_until: int, keys: ProviderKeys, chains: Chains, of_others: Mapping[str, Quote]
+    facts: ComputeFacts,
+    valid_until: int,
+    nonce: str | None,
+    keys: ProviderKeys,
+    chains: Chains,
+    of_others: Mapping[str, Quote],
 ) -> dict[str, Any]:
-    """The whole answer, for facts that have passed `require_quotable` and `require_period`."""
+    """The whole answer, for facts that have passed `require_quotable` and `require_period`. `nonce`: the consumer's
+    last one."""
     items = [_Item(asset, _needs_renewal(asset, valid_until)) for asset in facts.assets()]
     carrier, end = _carrier(facts, [item.after_renewal(valid_until) for item in items], valid_until)
     answers: list[dict[str, Any]] = []
     for place, item in enumerate(items):
         order, carries = item.asset.order, place == carrier
+        service = item.asset.service
+        always = {"datatoken": service.datatoken_address if service is not None else "", "nonce": nonce}
         if order is not None and not item.renew and not carries:
-            answers.append({"validOrder": order.tx_hash})
+            answers.append({"validOrder": order.tx_hash} | always)
             continue
         until = end if carries else valid_until
         quote = of_others.get(item.asset.place)
         if quote is None:
             quote = _quote(facts, item.asset, keys, chains, carries=carries, valid_until=until)
-        datatoken = item.asset.service.datatoken_address if item.asset.service is not None else ""
         renewed = {"validOrder": order.start_tx_hash} if order is not None else {}
-        answers.append({"datatoken": datatoken, "providerFee": quote.to_json()} | renewed)
+        answers.append({"providerFee": quote.to_json()} | renewed | always)
     count = len(facts.datasets)
     published = {"algorithm": answers[count]} if facts.algorithm is not None else {}
     return {"datasets": answers[:count]} | published

@@ -31,6 +31,10 @@ class Refusal:
     def error(self) -> Refused:
         return Refused({self.place: self.code})
 
+    def named(self) -> dict[str, Any]:
+        """What it is about, as an entry of a list."""
+        return {"place": self.place, "code": self.code}
+
     def reason(self) -> dict[str, Any]:
         """As the answer to "why not" lists it."""
         return {

@@ -77,7 +77,7 @@ def read_start(given: Input, consumer: str) -> ComputeRequest:
         algorithm=_algorithm(given),
         environment=_plain(given.get("environment")),
         consumer=consumer,
-        output=given.get("output"),
+        output=plain(given.get("output")),
         additional_invalid=invalid,
     )
 
@@ -97,7 +97,8 @@ def read_quote(given: Input, consumer: str) -> ComputeRequest:
 def read_why_not(given: Input, consumer: str) -> ComputeRequest:
     """The same, with the environment also where a start names it, and the output section of a start."""
     quote = read_quote(given, consumer)
-    return replace(quote, environment=_plain(given.get("environment")) or quote.environment, output=given.get("output"))
+    environment = _plain(given.get("environment")) or quote.environment
+    return replace(quote, environment=environment, output=plain(given.get("output")))
 
 
 def _additional(given: Input) -> tuple[list[Mapping[str, Any]], bool]:

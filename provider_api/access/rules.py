@@ -12,6 +12,7 @@ from typing import Any
 
 from provider_api.access import algorithm_rules as algorithm
 from provider_api.access import asset_rules as asset
+from provider_api.access import parameter_rules as parameters
 from provider_api.access import request_rules as request
 from provider_api.access import trust_rules
 from provider_api.access.facts import ComputeFacts
@@ -46,7 +47,7 @@ DATASET: tuple[AssetRule, ...] = (
     asset.compute_section_exists,
     asset.files_are_ours,
     *trust_rules.RULES,
-    asset.parameters_fit,
+    parameters.parameters_fit,
     asset.is_ordered,
 )
 ORDERED_ALGORITHM: tuple[AssetRule, ...] = (algorithm.algorithm_is_ordered,)
@@ -54,8 +55,8 @@ LAST: tuple[GeneralRule, ...] = (
     algorithm.raw_algorithm_has_code,
     algorithm.raw_algorithm_is_available,
     algorithm.container_is_usable,
-    algorithm.algorithm_parameters_fit,
-    algorithm.algorithm_custom_data_fits,
+    parameters.algorithm_parameters_fit,
+    parameters.algorithm_custom_data_fits,
     request.fee_is_paid,
     request.time_is_left,
     request.output_is_json,

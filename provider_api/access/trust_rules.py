@@ -32,7 +32,8 @@ def policy_known(facts: ComputeFacts, item: AssetFacts) -> bool:
 
 
 def algorithm_hashed(facts: ComputeFacts, item: AssetFacts) -> bool:
-    return facts.algorithm is None or facts.algorithm.digests is not None
+    algorithm = facts.algorithm
+    return algorithm is None or algorithm.digests is not None or algorithm.awaits_parameters
 
 
 def container_hashed(facts: ComputeFacts, item: AssetFacts) -> bool:
@@ -79,7 +80,7 @@ def algorithm_is_trusted(facts: ComputeFacts, item: AssetFacts) -> Refusal | Non
 def algorithm_files_are_trusted(facts: ComputeFacts, item: AssetFacts) -> Refusal | None:
     """The files must be those that the publisher has trusted. Their checksum itself is not told."""
     entry = _entry(facts, item)
-    if facts.algorithm is None or entry is None:
+    if facts.algorithm is None or entry is None or facts.algorithm.awaits_parameters:
         return None
     expected = entry.get("filesChecksum")
     if not expected and not facts.policy.require_checksums:

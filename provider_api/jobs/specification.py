@@ -135,12 +135,12 @@ def _sealed(spec: job_spec.JobSpec, keys: ProviderKeys, environment: Environment
 
 
 def _input(item: AssetFacts) -> job_spec.InputAsset:
-    if item.ddo is None or item.service is None or not item.sources:
+    if item.ddo is None or item.service is None or not (item.sources or item.awaits_parameters):
         raise LookupError("an input is made of an asset that has passed the rules")
     return job_spec.InputAsset(
         did=item.ddo.id,
         service_id=item.service.id,
-        files=item.sources,
+        files=item.sources or (),
         ddo=item.ddo.document(),
     )
 
@@ -156,15 +156,17 @@ def _algorithm(facts: ComputeFacts, entrypoint: str) -> job_spec.Algorithm:
             custom_data=parameters.read_values(request.custom_data),
             entrypoint=entrypoint,
         )
-    if item.ddo is None or item.service is None or not item.sources or item.digests is None:
+    found = item.sources and item.digests is not None
+    if item.ddo is None or item.service is None or not (found or item.awaits_parameters):
         raise LookupError("a published algorithm is an asset that has passed the rules")
     metadata = item.ddo.metadata.algorithm if item.ddo.metadata is not None else None
+    read = parameters.completed if facts.with_orders else parameters.so_far  # only a start brings them all
     return job_spec.Algorithm(
         did=item.ddo.id,
         ddo=item.ddo.document(),
-        files=item.sources,
-        sha256=item.digests,
-        custom_data=parameters.completed(metadata and metadata.consumer_parameters, request.custom_data),
+        files=item.sources or (),
+        sha256=item.digests or (),
+        custom_data=read(metadata and metadata.consumer_parameters, request.custom_data),
         entrypoint=entrypoint,
     )
 

@@ -31,6 +31,20 @@ def _list(items: Mapping[str, Any], text: str = "") -> dict[str, Any]:
     return {"type": "array", "items": dict(items)} | ({"description": text} if text else {})
 
 
+_NONCE: Final = {"type": ["string", "null"], "description": "The consumer's last nonce; null before the first."}
+_QUOTED: Final = {"datatoken": _ADDRESS, "nonce": _NONCE}
+_NEEDS: Final = _list(
+    _object(
+        {
+            "place": {"type": "string", "description": "Where a start has it."},
+            "code": {"type": "string", "description": "What a start without it would answer."},
+            "expected": {"type": "string", "description": "The parameter's name, and what it may be."},
+        }
+    ),
+    "Consumer parameters that a start would be refused for; absent if there are none. Nothing is refused for them here,"
+    " but whoever buys without having them cannot start.",
+)
+
 ERRORS: Final[Mapping[str, Any]] = {
     "ValidationError": _object(
         {
@@ -133,7 +147,7 @@ ANSWERS: Final[Mapping[str, Any]] = {
         "anyOf": [
             _object({"validOrder": _HASH}, text="Nothing to buy: use this transaction."),
             _object(
-                {"datatoken": _ADDRESS, "nonce": {"type": ["string", "null"]}, "providerFee": ref("ProviderFee")},
+                {**_QUOTED, "providerFee": ref("ProviderFee")},
                 text="`startOrder(…, providerFee, …)`, then use its transaction.",
             ),
         ],
@@ -141,19 +155,20 @@ ANSWERS: Final[Mapping[str, Any]] = {
     "Quote": {
         "description": "One of three: a good order (nothing to buy); an order to renew; something to order.",
         "anyOf": [
-            _object({"validOrder": _HASH}, text="Nothing to buy: use this transaction."),
+            _object({**_QUOTED, "validOrder": _HASH}, text="Nothing to buy: use this transaction."),
             _object(
-                {"datatoken": _ADDRESS, "providerFee": ref("ProviderFee"), "validOrder": _HASH},
+                {**_QUOTED, "providerFee": ref("ProviderFee"), "validOrder": _HASH},
                 text="`reuseOrder(validOrder, providerFee)`, then use the new transaction.",
             ),
             _object(
-                {"datatoken": _ADDRESS, "providerFee": ref("ProviderFee")},
+                {**_QUOTED, "providerFee": ref("ProviderFee")},
                 text="`startOrder(…, providerFee, …)`, then use the new transaction.",
             ),
         ],
     },
     "ComputeQuotes": _object(
-        {"datasets": _list(ref("Quote"), "In the order of the request.")}, {"algorithm": ref("Quote")}
+        {"datasets": _list(ref("Quote"), "In the order of the request.")},
+        {"algorithm": ref("Quote"), "startNeeds": _NEEDS},
     ),
     "Environment": _object(
         {
@@ -245,7 +260,8 @@ ANSWERS: Final[Mapping[str, Any]] = {
                 ),
                 "Empty: nothing stands against it.",
             ),
-        }
+        },
+        {"startNeeds": _NEEDS},
     ),
     "AssetReference": _object(
         {},

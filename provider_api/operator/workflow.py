@@ -37,7 +37,7 @@ def job_request(stage: Mapping[str, Any], consumer: str, environment: str, terms
     if not isinstance(inputs, list) or not inputs or not isinstance(algorithm, Mapping):
         raise Refused("input must be a list with something in it, algorithm an object.")
     datasets = tuple(_asset("dataset" if n == 0 else f"datasets[{n}]", item) for n, item in enumerate(inputs))
-    output = stage["output"] if isinstance(stage["output"], Mapping) else None
+    output = plain(stage["output"]) if isinstance(stage["output"], Mapping) else None
     request = ComputeRequest(datasets, _algorithm(algorithm), environment, consumer, output, terms=terms)
     orders = [asset.transfer_tx_id for asset in (*datasets, request.algorithm.asset)]
     if terms.agreement_id not in [_normal(order) for order in orders if order]:

@@ -9,14 +9,14 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ocean import fees
+from ocean import fees, parameters
 from ocean.chain.orders import OrderInvalid
 from ocean.ddo import Service
 from ocean.file_requests import UserdataInvalid
 from provider_api.access.assets import Asset
 from provider_api.errors import Refused
 from provider_api.fields import Field, address, integer, required, text_value
-from provider_api.parameters import Input, is_present
+from provider_api.parameters import Input, is_present, plain
 from provider_api.responses import json_response
 from provider_api.routes.request import consumer_of, parameters_of, services_of
 from provider_api.services import Services
@@ -66,17 +66,22 @@ async def initialize(request: Request) -> Response:
 
 
 async def _check_file(services: Services, asset: Asset, service: Service, given: Input) -> None:
-    """If a file is named: nobody should pay for one that cannot be had. Raises Refused."""
-    userdata = given.get("userdata")
+    """If a file is named: nobody should pay for one that cannot be had. One that needs parameters, which portals send
+    with the download only, is not looked at without them. Raises Refused."""
+    userdata = plain(given.get("userdata"))
     if not is_present(given.get("fileIndex")):
         return
     index, files = int(given.text("fileIndex")), services.assets.files(asset, service)
     if index >= len(files):
         raise asset.refused(f"No such fileIndex {index}")
+    if any(problem.problem == "missing" for problem in parameters.problems(service.consumer_parameters, userdata)):
+        return
     values = asset.userdata(service, userdata)
     try:
         found = await services.files.info(files[index], index, userdata=values, published=True)
     except UserdataInvalid as exc:
+        if not is_present(userdata):
+            return
         raise Refused(str(exc)) from None
     if not found["valid"]:
         payload = json.dumps({"documentId": asset.ddo.id, "fileIndex": index, "serviceId": service.id})

@@ -6,6 +6,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
+from provider_api.access.parameter_rules import needs_answer
 from provider_api.access.quotes import ask_other_providers, make_quotes, require_period, require_quotable
 from provider_api.access.request import read_quote
 from provider_api.errors import Refused
@@ -56,4 +57,6 @@ async def initialize_compute(request: Request) -> Response:
     require_period(valid_until, facts)
     require_room_in_workflow(facts, services.settings, services.keys)
     of_others = await ask_other_providers(facts, services.other_providers)
-    return json_response(make_quotes(facts, valid_until, services.keys, services.chains, of_others))
+    nonce = await services.nonces.find(facts.request.consumer)
+    answer = make_quotes(facts, valid_until, nonce, services.keys, services.chains, of_others)
+    return json_response(answer | needs_answer(facts))

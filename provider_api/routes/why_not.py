@@ -10,6 +10,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
+from provider_api.access.parameter_rules import needs_answer
 from provider_api.access.request import read_why_not
 from provider_api.access.why_not import reasons
 from provider_api.fields import Field, integer, non_empty_list_of_objects, required, required_without, text_value
@@ -36,4 +37,5 @@ async def why_not(request: Request) -> Response:
     end = given.text("compute.validUntil")
     facts = await services.facts.for_why_not(read_why_not(given, consumer_of(given)))
     found = reasons(facts, int(end) if end else None, services.settings, services.keys)
-    return json_response({"ordersJudged": facts.with_orders, "reasons": [refusal.reason() for refusal in found]})
+    answer = {"ordersJudged": facts.with_orders, "reasons": [refusal.reason() for refusal in found]}
+    return json_response(answer if facts.with_orders else answer | needs_answer(facts))

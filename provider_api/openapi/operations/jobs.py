@@ -151,16 +151,30 @@ OPERATIONS: Final = (
                     "to_order": {
                         "algorithm": {
                             "datatoken": samples.DATATOKEN,
+                            "nonce": "57",
                             "providerFee": samples.fee("0", samples.MOMENT + 600),
                         },
                         "datasets": [
                             {
                                 "datatoken": samples.DATATOKEN,
+                                "nonce": "57",
                                 "providerFee": samples.fee("1000000000000000000", samples.MOMENT + 600),
                             }
                         ],
                     },
-                    "nothing_to_buy": {"datasets": [{"validOrder": samples.TX}]},
+                    "nothing_to_buy": {
+                        "datasets": [{"datatoken": samples.DATATOKEN, "nonce": "57", "validOrder": samples.TX}]
+                    },
+                    "parameters_are_needed": {
+                        "datasets": [{"datatoken": samples.DATATOKEN, "nonce": None, "validOrder": samples.TX}],
+                        "startNeeds": [
+                            {
+                                "place": "algorithm.algocustomdata",
+                                "code": "missing:epochs",
+                                "expected": "epochs: a number",
+                            }
+                        ],
+                    },
                 },
             )
         },
@@ -232,9 +246,9 @@ OPERATIONS: Final = (
             "dataset.userdata": Parameter("Consumer parameters of the dataset.", schema=_ANY),
             "additionalDatasets": Parameter("Further datasets, like `dataset`.", schema=_ANY),
             "output": Parameter(
-                "An object or its JSON text. In an environment with `publishesResults`, `publishOutput` (true) asks"
-                " that the outputs become an asset of the consumer, and `metadata` describes it; everything else is"
-                " ignored.",
+                "An object or its JSON text. In an environment with `publishesResults`, `publishOutput` (true) together"
+                " with `metadata` that has a `name` asks that the outputs become an asset of the consumer. Neither does"
+                " so alone, and everything else is ignored.",
                 schema=_ANY,
             ),
         },

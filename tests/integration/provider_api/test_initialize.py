@@ -118,10 +118,37 @@ async def test_the_file_is_looked_at_with_the_consumers_parameters(shop: Shop) -
     given = json.dumps({"station": "north"})
     assert (await shop.initialize(did, fileIndex="0", userdata=given)).status_code == 200
     assert shop.server.requests[-1].target == "/rain.csv?station=north&unit=mm"
-    refused = await shop.initialize(did, fileIndex="0")
-    text = "Provider Ganache: The consumer parameters do not fit, missing:station."
-    assert (refused.status_code, refused.json()) == (400, {"error": text})
     assert (await shop.initialize(did)).status_code == 200, "they can be told at the download"
+
+
+@pytest.mark.parametrize("userdata", [{}, {"userdata": ""}, {"userdata": "{}"}, {"userdata": '{"station": ""}'}])
+async def test_a_price_needs_no_parameters(shop: Shop, userdata: dict[str, str]) -> None:
+    """Portals ask with a file index and send parameters with the download; the file cannot be looked at before."""
+    asked = [{"name": "station", "type": "text", "required": True, "default": ""}]
+    did = shop.publish(shop.file("/none"), service={"consumerParameters": asked})
+    before = len(shop.server.requests)
+    told = await shop.initialize(did, fileIndex="0", **userdata)
+    assert (told.status_code, "providerFee" in told.json()) == (200, True)
+    assert len(shop.server.requests) == before
+    gone = await shop.initialize(did, fileIndex="0", userdata='{"station": "north"}')
+    assert (gone.status_code, len(shop.server.requests)) == (400, before + 1)
+
+
+async def test_parameters_that_do_not_fit_are_named(shop: Shop) -> None:
+    asked = [{"name": "year", "type": "number", "required": True}]
+    did = shop.publish(shop.file(), service={"consumerParameters": asked})
+    refused = await shop.initialize(did, fileIndex="0", userdata='{"year": "MMXX"}')
+    text = "Provider Ganache: The consumer parameters do not fit, invalid:year. The publisher asks for a number."
+    assert (refused.status_code, refused.json()) == (400, {"error": text})
+
+
+async def test_the_price_of_a_contracts_answer_needs_no_arguments(shop: Shop) -> None:
+    abi = {"inputs": [{"name": "who", "type": "address"}], "name": "f", "outputs": [{"type": "uint256"}],
+           "stateMutability": "view", "type": "function"}  # fmt: skip
+    did = shop.publish({"type": "smartcontract", "chainId": 8996, "address": facts.NFT, "abi": abi})
+    assert (await shop.initialize(did, fileIndex="0")).status_code == 200
+    wrong = await shop.initialize(did, fileIndex="0", userdata='{"whom": 1}')
+    assert (wrong.status_code, wrong.json()) == (400, {"error": "Missing userparams: who"})
 
 
 async def test_unknown_assets_and_services(shop: Shop) -> None:

@@ -220,16 +220,17 @@ async def test_a_renewal_is_asked_for_and_accepted(service: Running, consumer: C
     dataset, algorithm = await service.publish(), await service.publish_algorithm()
     datasets, program = await service.order(consumer, actors.consumer, PAID, [dataset, algorithm], seconds=60)
     answer = await consumer.initialize_compute(datasets, program, PAID, int(time.time()) + 900)
-    assert set(answer["datasets"][0]) == {"datatoken", "providerFee", "validOrder"}
+    assert set(answer["datasets"][0]) == {"datatoken", "nonce", "providerFee", "validOrder"}
     wishes = [Wish(asset.ddo, asset.service_id) for asset in (dataset, algorithm)]
     address = checksum(actors.environment.address)
     replies = [*answer["datasets"], answer["algorithm"]]
     renewed = await order_all(service.chain.network, actors.consumer, address, wishes, replies)
     answer = await consumer.initialize_compute(renewed[:1], renewed[1], PAID, int(time.time()) + 800)
-    assert answer == {
-        "algorithm": {"validOrder": renewed[1]["transferTxId"]},
-        "datasets": [{"validOrder": renewed[0]["transferTxId"]}],
-    }
+    assert list(answer) == ["algorithm", "datasets"]
+    for asset, entry, paid in zip(wishes, [*answer["datasets"], answer["algorithm"]], renewed, strict=True):
+        assert set(entry) == {"datatoken", "nonce", "validOrder"}
+        assert entry["datatoken"] == asset.ddo.services[0].datatoken_address
+        assert entry["validOrder"] == paid["transferTxId"]
     job = await consumer.start(await consumer.start_request(PAID, renewed[:1], renewed[1]))
     assert job["agreementId"] == renewed[0]["transferTxId"]
 

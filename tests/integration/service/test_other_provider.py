@@ -114,7 +114,7 @@ async def test_what_must_be_ordered_there(caller: Caller, other: SecondProvider,
 
     bought = await caller.buy(wind, theirs)
     again = (await caller.initialize([reference(main), bought], raw())).json()
-    assert again["datasets"][1] == {"validOrder": bought["transferTxId"]}
+    assert again["datasets"][1]["validOrder"] == bought["transferTxId"]
 
 
 async def test_a_trusted_algorithm_is_one_with_the_bytes_that_were_trusted(
@@ -207,7 +207,7 @@ async def test_an_order_there_does_not_pay_here(caller: Caller, other: SecondPro
 
     answer = (await caller.initialize([unpaid, bought], raw(), environment=PAID)).json()
     assert int(answer["datasets"][0]["providerFee"]["providerFeeAmount"]) > 0
-    assert answer["datasets"][1] == {"validOrder": bought["transferTxId"]}
+    assert answer["datasets"][1]["validOrder"] == bought["transferTxId"]
     renewed = await caller.renew(main, unpaid, Quote.from_json(answer["datasets"][0]["providerFee"]))
     started = job_of(await caller.start([renewed, bought], raw(), environment=PAID))
     assert started["agreementId"] == renewed["transferTxId"]

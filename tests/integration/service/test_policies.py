@@ -5,6 +5,7 @@ The chain and Argo are in memory, because each setting needs a service of its ow
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from collections.abc import AsyncIterator, Callable
@@ -21,9 +22,11 @@ from ocean.ddo import DDO
 from ocean.file_lists import encode_files
 from ocean.files import UrlFile
 from ocean.keys import public_bytes
+from ocean.trust import files_checksum
+from pods.job_spec import Algorithm
 from provider_api.settings import OutgoingSettings, PolicySettings
 from tests.support import provider_facts as facts
-from tests.support.http_server import HttpServer, ranged
+from tests.support.http_server import HttpServer, Reply, Request, ranged
 from tests.support.provider_neighbours import FREE, PROVIDER_KEY, World
 
 pytestmark = pytest.mark.integration
@@ -43,9 +46,10 @@ class Market:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, folder: Path, **policy: Any) -> AsyncIterator[Market]:
+    async def open(cls, folder: Path, *, port: int = 0, **policy: Any) -> AsyncIterator[Market]:
+        """`port`: of one more file server."""
         async with HttpServer(ranged(CODE)) as files:
-            outgoing = OutgoingSettings(allow_private=(f"127.0.0.1:{files.port}",))
+            outgoing = OutgoingSettings(allow_private=(f"127.0.0.1:{files.port}", f"127.0.0.1:{port or files.port}"))
             world = World(folder, policy=PolicySettings(**policy), outgoing=outgoing)
             async with world.running():
                 market = cls(world, files)
@@ -68,6 +72,11 @@ class Market:
         source = self.world.chain.assets[did].document()
         spoil(source)
         self.world.chain.assets[did] = DDO.parse(source)
+
+    def refile(self, did: str, url: str) -> None:
+        """Another address for the asset's file."""
+        files = encode_files([UrlFile(url)], facts.TOKEN, facts.NFT, KEY)
+        self.change(did, lambda d: d["services"][0].update(files=files))
 
     def reference(self, did: str, **more: Any) -> dict[str, Any]:
         return {"documentId": did, "serviceId": "svc", "transferTxId": self.world.order(), **more}
@@ -207,8 +216,10 @@ YEAR = [{"name": "year", "type": "number", "required": True}]
 PARAMETERS: dict[str, tuple[Any, str | None]] = {
     "missing": (None, "missing:year"),
     "null": ({"year": None}, "missing:year"),
-    "wrong type": ({"year": "2020"}, "invalid:year"),
+    "empty": ({"year": ""}, "missing:year"),
+    "wrong type": ({"year": "MMXX"}, "invalid:year (a number)"),
     "right": ({"year": 2020}, None),
+    "right, from a form": ({"year": " 2020 "}, None),
     "right, as text": ('{"year": 2020}', None),
     "and one more": ({"year": 2020, "other": [1]}, None),
 }
@@ -235,7 +246,8 @@ async def test_parameters_of_an_algorithms_service(tmp_path: Path, case: str, fi
     given, code = PARAMETERS[case]
     async with Market.open(tmp_path) as market:
         market.change(market.algorithm, lambda d: d["services"][0].update(consumerParameters=YEAR))
-        _, started = await market.answers(algorithm={field: given})
+        quoted, started = await market.answers(algorithm={field: given})
+        require_accepted((quoted,))
         if code is None:
             require_accepted((started,))
         else:
@@ -247,7 +259,8 @@ async def test_parameters_of_an_algorithm(tmp_path: Path, case: str) -> None:
     given, code = PARAMETERS[case]
     async with Market.open(tmp_path) as market:
         market.change(market.algorithm, lambda d: d["metadata"]["algorithm"].update(consumerParameters=YEAR))
-        _, started = await market.answers(algorithm={"algocustomdata": given})
+        quoted, started = await market.answers(algorithm={"algocustomdata": given})
+        require_accepted((quoted,))
         if code is None:
             require_accepted((started,))
             (job,) = started.json()
@@ -255,3 +268,84 @@ async def test_parameters_of_an_algorithm(tmp_path: Path, case: str) -> None:
             assert spec.algorithm.custom_data["year"] == 2020
         else:
             require_refused((started,), {"algorithm.algocustomdata": code})
+
+
+Change = Callable[[dict[str, Any]], Any]
+ASKS: dict[str, tuple[str, Change]] = {
+    "dataset.userdata": ("dataset", lambda d: d["services"][0].update(consumerParameters=YEAR)),
+    "algorithm.userdata": ("algorithm", lambda d: d["services"][0].update(consumerParameters=YEAR)),
+    "algorithm.algocustomdata": (
+        "algorithm",
+        lambda d: d["metadata"]["algorithm"].update(consumerParameters=YEAR),
+    ),
+}
+
+
+async def before_buying(market: Market, **algorithm: Any) -> list[httpx.Response]:
+    """(initializeCompute's answer, why-not's), as clients ask that send parameters with the start only."""
+    body = {
+        "datasets": [{"documentId": market.dataset, "serviceId": "svc"}],
+        "algorithm": {"documentId": market.algorithm, "serviceId": "svc", **algorithm},
+        "compute": {"env": FREE, "validUntil": int(time.time()) + 600},
+        "consumerAddress": market.world.consumer.address,
+    }
+    paths = ("/api/services/initializeCompute", "/api/v1/why-not")
+    return [await market.world.http.post(path, json=body) for path in paths]
+
+
+@pytest.mark.parametrize("place", ASKS)
+async def test_questions_before_the_start_need_no_parameters_and_tell_what_it_needs(tmp_path: Path, place: str) -> None:
+    asset, change = ASKS[place]
+    async with Market.open(tmp_path) as market:
+        market.change(getattr(market, asset), change)
+        quoted, asked = answers = await before_buying(market)
+        require_accepted(tuple(answers))
+        assert asked.json()["reasons"] == []
+        needs = [{"place": place, "code": "missing:year", "expected": "year: a number"}]
+        assert [answer.json()["startNeeds"] for answer in answers] == [needs, needs]
+        assert list(quoted.json()) == ["algorithm", "datasets", "startNeeds"]
+        _, started = await market.answers()
+        require_refused((started,), {place: "missing:year"})
+
+
+@pytest.mark.parametrize("place", ASKS)
+async def test_a_default_satisfies_what_is_required(tmp_path: Path, place: str) -> None:
+    """Whoever was not told of a parameter before paying is not refused for it afterwards."""
+    asset, change = ASKS[place]
+    async with Market.open(tmp_path) as market:
+        market.change(getattr(market, asset), change)
+        with_default = json.loads(json.dumps(market.world.chain.assets[getattr(market, asset)].document()).replace(
+            '"required": true', '"required": true, "default": "2020"'
+        ))  # fmt: skip
+        market.world.chain.assets[getattr(market, asset)] = DDO.parse(with_default)
+        for answer in await before_buying(market):
+            assert (answer.status_code, "startNeeds" in answer.json()) == (200, False)
+        quoted, started = await market.answers()
+        require_accepted((quoted, started))
+        (job,) = started.json()
+        spec = market.world.argo.spec(job["jobId"], market.world.keys)
+        found = {
+            "dataset.userdata": spec.inputs[0].files[0],
+            "algorithm.userdata": spec.algorithm.files[0],
+            "algorithm.algocustomdata": spec.algorithm,
+        }[place]
+        given = found.custom_data if isinstance(found, Algorithm) else getattr(found, "userdata", None)
+        assert given == {"year": 2020}
+
+
+async def test_an_algorithm_whose_file_needs_parameters_is_quoted_without_them(tmp_path: Path) -> None:
+    """Its source refuses whoever does not name a year; nobody can say yet what will be hashed."""
+
+    def only_with_year(request: Request) -> Reply:
+        return Reply(200, CODE) if "year=" in request.target else Reply(404)
+
+    async with HttpServer(only_with_year) as server, Market.open(tmp_path, port=server.port) as market:
+        market.change(market.algorithm, ASKS["algorithm.userdata"][1])
+        market.refile(market.algorithm, f"http://127.0.0.1:{server.port}/secret")
+        trusted = {"did": market.algorithm, "filesChecksum": files_checksum([hashlib.sha256(CODE).hexdigest()])}
+        market.change(
+            market.dataset, lambda d: d["services"][0]["compute"].update(publisherTrustedAlgorithms=[trusted])
+        )
+        require_accepted(tuple(await before_buying(market)))
+        _, started = await market.answers(algorithm={"userdata": {"year": "2020"}})
+        require_accepted((started,))

@@ -180,7 +180,7 @@ async def test_a_publishing_pod_that_is_killed_is_tried_again(
 ) -> None:
     """With as many transactions signed. Argo starts the step anew; it goes on where the other one was."""
     before = await nfts_for(buyer.network, consumer.address)
-    job_id = await start(buyer, open_dataset, CODE, {"publishOutput": True})
+    job_id = await start(buyer, open_dataset, CODE, {"publishOutput": True, "metadata": METADATA})
     journal = service.folder.argo / "volumes" / f"{job_id}-data" / "publication" / "journal.json"
 
     def kill_when_due() -> None:
@@ -233,7 +233,9 @@ shutil.copytree(os.environ["INPUTS"] + "/{asset.id.removeprefix("did:op:")}", os
 async def test_an_asset_that_is_only_computed_on(
     buyer: Buyer, open_dataset: DDO, files: FileServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = await run(buyer, open_dataset, output={"publishOutput": True, "metadata": {"service": "compute"}})
+    made = await run(
+        buyer, open_dataset, output={"publishOutput": True, "metadata": {**METADATA, "service": "compute"}}
+    )
     asset = await document_of(buyer.service, made["resultsDid"])
     assert asset.services[0].type == "compute"
     algorithm = await buyer.publish(files.urls["algorithm.py"], kind="algorithm")
@@ -273,10 +275,16 @@ async def test_it_is_announced(buyer: Buyer) -> None:
     }
 
 
-NOT_ASKED = [{}, {"publishOutput": False, "metadata": METADATA}, {"metadata": METADATA, "owner": "x"}, ""]
+NOT_ASKED = {
+    "empty": {},
+    "false": {"publishOutput": False, "metadata": METADATA},
+    "no flag": {"metadata": METADATA, "owner": "x"},
+    "text": "",
+    "as portals send it": {"publishAlgorithmLog": True, "publishOutput": True},
+}
 
 
-@pytest.mark.parametrize("output", NOT_ASKED, ids=["empty", "false", "no word", "text"])
+@pytest.mark.parametrize("output", NOT_ASKED.values(), ids=NOT_ASKED)
 async def test_nothing_is_made_unasked(buyer: Buyer, open_dataset: DDO, output: Any) -> None:
     before = await nfts_for(buyer.network, consumer.address)
     job = await run(buyer, open_dataset, output=output)
@@ -310,7 +318,7 @@ async def test_a_failed_algorithm_makes_none(buyer: Buyer, open_dataset: DDO, tm
 async def test_a_stopped_job_makes_none(buyer: Buyer, open_dataset: DDO) -> None:
     before = await nfts_for(buyer.network, consumer.address)
     code = "import time; open(__import__('os').environ['OUTPUTS'] + '/half', 'w').write('x'); time.sleep(100)"
-    job_id = await start(buyer, open_dataset, code, {"publishOutput": True})
+    job_id = await start(buyer, open_dataset, code, {"publishOutput": True, "metadata": METADATA})
     async with asyncio.timeout(60):
         while (await buyer.job(job_id) or {}).get("status") != 40:
             await asyncio.sleep(0.05)
@@ -322,7 +330,9 @@ async def test_a_stopped_job_makes_none(buyer: Buyer, open_dataset: DDO) -> None
 
 async def test_malformed_metadata_are_refused(buyer: Buyer, open_dataset: DDO) -> None:
     with pytest.raises(ConsumerError) as refused:
-        await start(buyer, open_dataset, CODE, json.dumps({"publishOutput": True, "metadata": {"title": "x"}}))
+        await start(
+            buyer, open_dataset, CODE, json.dumps({"publishOutput": True, "metadata": {"name": "n", "title": "x"}})
+        )
     assert (refused.value.status, refused.value.body) == (400, {"error": {"output": "metadata.title_invalid"}})
 
 

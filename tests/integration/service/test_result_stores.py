@@ -126,7 +126,9 @@ async def test_an_asset_outlasts_its_job(place: Place, buyer: Buyer, files: File
     dataset = await buyer.publish(files.urls["rain.csv"], compute={"allowRawAlgorithm": True})
     ordered, algorithm = await buyer.order([dataset], raw_python(WRITES))
     request = await buyer.consumer.start_request(FREE, ordered, algorithm)
-    started = await buyer.consumer.start({**request, "output": {"publishOutput": True}})
+    started = await buyer.consumer.start(
+        {**request, "output": {"publishOutput": True, "metadata": {"name": "What a job wrote"}}}
+    )
     job = await buyer.finished(started["jobId"])
     assert (job["status"], job["reason"]) == (70, "completed")
     await buyer.consumer.delete(job["jobId"])

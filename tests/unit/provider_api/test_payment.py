@@ -15,7 +15,7 @@ from provider_api.chains import Chains
 from provider_api.jobs.specification import prepare
 from provider_api.keys import keys_of
 from provider_api.settings import ProviderSettings, Settings
-from tests.support.provider_facts import NOW, algorithm, dataset, environment, facts, of_another, order
+from tests.support.provider_facts import NOW, TOKEN, algorithm, dataset, environment, facts, of_another, order
 from tests.support.provider_neighbours import PROVIDER_KEY, MemoryChain
 from workflow_templates import names
 
@@ -81,13 +81,13 @@ def test_only_ours_is_asked_to_carry_the_fee() -> None:
         environment=environment(price_per_minute=1),
         with_orders=False,
     )
-    answer = make_quotes(given, int(NOW) + 600, keys_of(PROVIDER_KEY), Chains({8996: MemoryChain()}), {})
+    answer = make_quotes(given, int(NOW) + 600, "7", keys_of(PROVIDER_KEY), Chains({8996: MemoryChain()}), {})
     assert int(answer["datasets"][0]["providerFee"]["providerFeeAmount"]) == 10**19
-    assert answer["datasets"][1] == {"validOrder": RICH.tx_hash}
-    assert set(answer["algorithm"]) == {"validOrder"}
+    assert answer["datasets"][1] == {"datatoken": TOKEN, "nonce": "7", "validOrder": RICH.tx_hash}
+    assert set(answer["algorithm"]) == {"datatoken", "nonce", "validOrder"}
 
 
 def test_no_fee_of_ours_is_quoted_for_anothers_asset() -> None:
     given = facts((dataset(), replace(foreign(), order=None)), algorithm(), with_orders=False)
     with pytest.raises(LookupError):
-        make_quotes(given, int(NOW) + 600, keys_of(PROVIDER_KEY), Chains({8996: MemoryChain()}), {})
+        make_quotes(given, int(NOW) + 600, "7", keys_of(PROVIDER_KEY), Chains({8996: MemoryChain()}), {})

@@ -36,11 +36,26 @@ def item(world: World, number: int = 0, order: str = "", **more: Any) -> dict[st
     return entry | ({"transferTxId": order} if order else {})
 
 
+def still_paid(tx: str, nonce: str | None = None) -> dict[str, Any]:
+    return {"datatoken": facts.TOKEN, "nonce": nonce, "validOrder": tx}
+
+
+async def test_every_part_of_the_answer_names_datatoken_and_nonce(world: World) -> None:
+    """Clients find the answer that belongs to an asset by its datatoken, whichever of the three it is."""
+    assert (await world.start(world.start_body(41))).status_code == 200
+    now = int(time.time())
+    paid, over = world.order(), world.order(valid_until=now - 50)
+    answer = await asked(world, item(world, order=paid), item(world, 1, order=over), item(world, 2))
+    kinds = [{"validOrder"}, {"providerFee", "validOrder"}, {"providerFee"}]
+    assert [set(entry) - {"datatoken", "nonce"} for entry in answer["datasets"]] == kinds
+    assert [(entry["datatoken"], entry["nonce"]) for entry in answer["datasets"]] == [(facts.TOKEN, "41")] * 3
+
+
 async def test_new_orders(world: World) -> None:
     answer = await asked(world, item(world), item(world, 1), env=PAID)
     assert list(answer) == ["datasets"], "a raw algorithm needs no order"
     first, second = (Quote.from_json(entry["providerFee"]) for entry in answer["datasets"])
-    assert set(answer["datasets"][0]) == {"datatoken", "providerFee"}
+    assert set(answer["datasets"][0]) == {"datatoken", "nonce", "providerFee"}
     per_second = int(2.5 * 10**18) // 60
     assert 597 * per_second <= first.amount <= int(2.5 * 10**18) * 600 // 60
     assert second.amount == 0
@@ -64,20 +79,20 @@ async def test_free_environments_cost_nothing(world: World) -> None:
 async def test_a_valid_order_needs_nothing(world: World) -> None:
     reuse = world.order(start_tx_hash="0x" + "9" * 64)
     answer = await asked(world, item(world, order=reuse))
-    assert answer["datasets"] == [{"validOrder": reuse}], "the hash that was checked, not the original purchase"
+    assert answer["datasets"] == [still_paid(reuse)], "the hash that was checked, not the original purchase"
 
 
 @pytest.mark.parametrize("left", [-50, 300])
 async def test_a_fee_that_is_too_short_is_renewed(world: World, left: int) -> None:
     order = world.order(start_tx_hash="0x" + "9" * 64, valid_until=int(time.time()) + left)
     (entry,) = (await asked(world, item(world, order=order)))["datasets"]
-    assert set(entry) == {"datatoken", "providerFee", "validOrder"}
+    assert set(entry) == {"datatoken", "nonce", "providerFee", "validOrder"}
     assert entry["validOrder"] == "0x" + "9" * 64, "the contract wants the original purchase"
 
 
 async def test_an_unusable_order_is_bought_anew(world: World) -> None:
     (entry,) = (await asked(world, item(world, order="0x1234")))["datasets"]
-    assert set(entry) == {"datatoken", "providerFee"}
+    assert set(entry) == {"datatoken", "nonce", "providerFee"}
 
 
 async def test_valid_orders_without_the_fee_are_asked_for_it(world: World) -> None:
@@ -87,20 +102,20 @@ async def test_valid_orders_without_the_fee_are_asked_for_it(world: World) -> No
     assert int(first["providerFee"]["providerFeeAmount"]) > 0
     assert first["validOrder"] == orders[0]
     assert Quote.from_json(first["providerFee"]).valid_until >= int(time.time()) + 1700, "as far as the other order"
-    assert second == {"validOrder": orders[1]}
+    assert second == still_paid(orders[1])
 
 
 async def test_a_paying_order_is_enough(world: World) -> None:
     paying = world.order(environment=PAID, fee_amount=75 * 10**18)
     answer = await asked(world, item(world, order=paying), item(world, 1), env=PAID)
-    assert answer["datasets"][0] == {"validOrder": paying}
+    assert answer["datasets"][0] == still_paid(paying)
     assert answer["datasets"][1]["providerFee"]["providerFeeAmount"] == "0"
 
 
 async def test_who_must_order_anyway_carries_the_fee(world: World) -> None:
     valid = world.order(environment=PAID)
     answer = await asked(world, item(world, order=valid), item(world, 1), env=PAID)
-    assert answer["datasets"][0] == {"validOrder": valid}
+    assert answer["datasets"][0] == still_paid(valid)
     assert int(answer["datasets"][1]["providerFee"]["providerFeeAmount"]) > 0
 
 

@@ -166,7 +166,9 @@ OF_REQUEST: dict[str, tuple[Callable[[ComputeFacts], ComputeFacts], str]] = {
     "unpaid": (lambda f: in_environment(f, price_per_minute=1), "orders"),
     "output": (lambda f: in_request(f, output="{"), ""),
     "metadata": (
-        lambda f: in_request(in_environment(f, publication_chain=1), output={"publishOutput": True, "metadata": 5}),
+        lambda f: in_request(
+            in_environment(f, publication_chain=1), output={"publishOutput": True, "metadata": {"name": "n", "x": 5}}
+        ),
         "",
     ),
     "queue": (lambda f: replace(f, unfinished_jobs=1000), ""),
