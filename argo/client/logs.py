@@ -23,7 +23,7 @@ from argo.client.errors import ArgoUnavailable
 # Argo's wrapper writes into the same stream: structured lines, and a last word when the program failed.
 _ARGO_LINE: Final = re.compile(r"^time=\S+ level=\w+ msg=.* argo=true( |$)")
 _ARGO_EXIT: Final = re.compile(r'^time=\S+ level=\w+ msg="sub-process exited" argo=true')
-_LAST_WORD: Final = re.compile(r"^Error: exit status \d+$")
+_LAST_WORD: Final = re.compile(r"^Error: exit status [0-9]+$")
 
 SILENCE_SECONDS: Final = 30.0
 

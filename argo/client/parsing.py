@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from argo.client.records import Node, Template, Workflow
+from ocean.digits import int64
 
 Json = Mapping[str, Any]
 
@@ -66,7 +67,7 @@ def _node(node: Json) -> Node:
         template=str(node.get("templateName") or ""),
         phase=str(node.get("phase") or ""),
         message=str(node.get("message") or ""),
-        exit_code=int(code) if isinstance(code, str) and code.lstrip("-").isdigit() else None,
+        exit_code=int64(code) if isinstance(code, str) else None,
         started_at=_time(node.get("startedAt")),
         finished_at=_time(node.get("finishedAt")),
         outputs={name: value or "" for name, value in _parameters(outputs).items()},

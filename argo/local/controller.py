@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sqlite3
 import time
 import uuid
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from typing import Any, Final, Literal, Protocol
 
 import structlog
@@ -20,7 +22,9 @@ from argo.local.active import Active
 from argo.local.cleanup import Cleanup
 from argo.local.engine.advance import Advance
 from argo.local.engine.state import OWN, Run
+from argo.local.engine.stored import Unreadable
 from argo.local.engine.times import stamp
+from argo.local.given_up import given_up, require_readable
 from argo.local.library import TemplateLibrary
 from argo.local.podplan import Places
 from argo.local.podwatch import PodWatch
@@ -31,6 +35,8 @@ from argo.local.settings import LocalArgoSettings
 from argo.local.spec.check import read_spec
 from argo.local.spec.submission import Submission, merged_arguments, read_submission, require_name
 from argo.local.store import NameTaken, Store
+from argo.local.tasks import Tasks
+from argo.local.troubles import AGAIN_SECONDS, STORAGE, Troubles
 
 log = structlog.get_logger(__name__)
 
@@ -61,7 +67,8 @@ class Controller:
         self.pods = PodWatch(places, runtime, self._cleanup, self._wake)
         self._active: dict[str, Active] = {}
         self._deleting: dict[str, asyncio.Event] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._unsaved: dict[str, Row] = {}  # given up, but not yet stored
+        self._tasks, self._troubles = Tasks(), Troubles()
         self.listeners: set[Listener] = set()
 
     # -- life
@@ -70,42 +77,60 @@ class Controller:
         self.library.refresh()
         rows = self.store.unfinished()
         for row in rows:
-            if (active := self._take_up(row)) is not None and (lock := active.run.lock) is not None:
+            if (active := self._restore(row)) is not None and (lock := active.run.lock) is not None:
                 if lock.held:
                     self._locks.hold(lock.key, active.run)
                 elif lock.held is None and not active.run.shutdown:
                     self._locks.wait(lock.key, active.run)
         await self._cleanup.sweep(self.store, list(self._active.values()))
         for active in self._active.values():
-            self.pods.adopt(active)
+            try:
+                self.pods.adopt(active)
+            except Exception as exc:
+                log.exception("pods_not_adopted", workflow=active.run.name)
+                active.fault = f"its pods cannot be taken up: {type(exc).__name__}"
             self._drive(active)
-        self._background(self._rounds())
+        self._tasks.spawn(self._rounds(), "rounds")
         log.info("argo_opened", unfinished=len(rows))
 
     async def close(self) -> None:
-        tasks = [*self._tasks, *(task for active in self._active.values() for task in active.tasks)]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._tasks.close()
+        for active in self._active.values():
+            await active.tasks.close()
         await self._cleanup.close(self._active.values())
 
-    def _background(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
     async def _rounds(self) -> None:
+        """What has to be done from time to time. Each part goes on whatever becomes of the others."""
+        parts: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
+            "read_manifests_failed": self._read_manifests,
+            "forget_expired_failed": self._forget_expired,
+            "give_up_failed": self._save_unsaved,
+            "clean_up_failed": self._cleanup.retry,
+        }
         while True:
             await asyncio.sleep(_ROUND_SECONDS)
-            try:
-                if self.library.refresh():
-                    for name in self._locks.waiting():
-                        self._wake(name)
-                for name in self.store.expired(self._clock()):
-                    with contextlib.suppress(errors.ApiError):  # a caller was quicker
-                        await self.delete(name)
-            except OSError:
-                log.exception("argo_round_failed")
+            for event, part in parts.items():
+                try:
+                    await part()
+                except Exception as exc:  # noqa: BLE001  (told; there is a next round)
+                    self._troubles.met(event, exc)
+                else:
+                    self._troubles.over(event)
+
+    async def _read_manifests(self) -> None:
+        if self.library.refresh():
+            for name in self._locks.waiting():
+                self._wake(name)
+
+    async def _forget_expired(self) -> None:
+        for name in self.store.expired(self._clock()):
+            with contextlib.suppress(errors.ApiError):  # a caller was quicker
+                await self.delete(name)
+
+    async def _save_unsaved(self) -> None:
+        for name, row in tuple(self._unsaved.items()):
+            self._save(row, labels_changed=True)
+            self._unsaved.pop(name, None)
 
     # -- calls
 
@@ -137,6 +162,10 @@ class Controller:
             self.store.insert(row, submission.spec["arguments"], content)
         except NameTaken as exc:
             raise errors.already_exists(row.name) from exc
+        except sqlite3.Error as exc:
+            self._troubles.met("create_failed", exc, workflow=row.name)
+            raise errors.not_stored(exc) from exc
+        self._troubles.over("create_failed")
         self._announce("ADDED", row)
         if (active := self._take_up(row)) is not None:
             self._drive(active)
@@ -154,11 +183,14 @@ class Controller:
         row, run = active.row, active.run
         if run.finished:
             raise errors.finished(name, run.namespace)
-        if run.shutdown != "Terminate":
-            run.shutdown = row.spec["shutdown"] = strategy
-        row.labels |= {OWN + "action": strategy, OWN + "actor": CREATOR}
-        self.store.save(row, labels_changed=True)
-        self._announce("MODIFIED", row)
+        asked = strategy if run.shutdown != "Terminate" else run.shutdown
+        labels = {**row.labels, OWN + "action": strategy, OWN + "actor": CREATOR}
+        row = replace(row, spec={**row.spec, "shutdown": asked}, labels=labels)
+        try:
+            self._store_row(active, row, labels_changed=True)
+        except sqlite3.Error as exc:
+            raise errors.not_stored(exc) from exc
+        run.shutdown = asked
         self._wake(name)
         return row
 
@@ -169,8 +201,12 @@ class Controller:
             raise errors.workflow_not_found(name)
         deletion = self._deleting[name] = asyncio.Event()
         try:
+            try:
+                self.store.delete(name)
+            except sqlite3.Error as exc:
+                raise errors.not_stored(exc) from exc
             active = self._active.pop(name, None)
-            self.store.delete(name)
+            self._unsaved.pop(name, None)
             self._announce("DELETED", row)
             for other in self._locks.release(name):
                 self._wake(other)
@@ -190,6 +226,34 @@ class Controller:
         return row
 
     # -- one workflow
+
+    def _restore(self, row: Row) -> Active | None:
+        """Take up a workflow that was stored earlier, perhaps by another version; None for one that ends here."""
+        try:
+            require_readable(row)
+            return self._take_up(row)
+        except STORAGE:
+            raise
+        except Exception as exc:  # noqa: BLE001  (whatever is wrong with one must not keep the others from going on)
+            self._active.pop(row.name, None)
+            self._give_up(row, f"this version of the server cannot read the stored workflow: {exc}")
+            return None
+
+    def _give_up(self, row: Row, reason: str) -> None:
+        log.error("workflow_given_up", workflow=row.name, reason=reason)
+        try:
+            content = self.store.content(row)[1]
+        except Unreadable:
+            content = None
+        self._end(given_up(row, reason, self._clock(), content))
+
+    def _end(self, row: Row) -> None:
+        """Store the end of a workflow that nobody drives; later, where that is not possible now."""
+        try:
+            self._save(row, labels_changed=True)
+        except STORAGE as exc:
+            self._troubles.met("give_up_failed", exc, workflow=row.name)
+            self._unsaved[row.name] = row
 
     def _take_up(self, row: Row) -> Active | None:
         """The state of a stored workflow; None for one that may not run, which ends here."""
@@ -211,6 +275,7 @@ class Controller:
             shutdown=row.spec.get("shutdown", ""),
         )
         run.read_status(row.status)
+        run.status()  # what can be read can be written
         active = self._active[row.name] = Active(run, row)
         return active
 
@@ -221,8 +286,7 @@ class Controller:
         row.status |= {"message": submission.violation, "conditions": [{"type": "Completed", "status": "True"}]}
         row.labels |= {OWN + "completed": "true", OWN + "phase": "Error"}
         row.finished = now
-        self.store.save(row, labels_changed=True)
-        self._announce("MODIFIED", row)
+        self._end(row)
 
     def _wake(self, name: str) -> None:
         if (active := self._active.get(name)) is not None:
@@ -233,41 +297,61 @@ class Controller:
         active.spawn(self._live(active))
 
     async def _live(self, active: Active) -> None:
-        while not active.run.finished:
+        name = active.run.name
+        while active.row.finished is None:
             await active.wake.wait()
             active.wake.clear()
             try:
                 self._advance(active)
+            except STORAGE as exc:  # nothing was done that is not stored: the same again, until it works
+                self._troubles.met("save_failed", exc, workflow=name)
+                active.wake_in(AGAIN_SECONDS)
             except Exception as exc:  # (a fault of ours may end this workflow, not the others)
-                log.exception("workflow_failed", workflow=active.run.name)
-                active.run.phase, active.run.finished_at = "Error", self._clock()
-                active.run.message = f"internal error: {type(exc).__name__}"
-                self._store(active)
-        for other in self._locks.release(active.run.name):
+                log.exception("workflow_failed", workflow=name)
+                active.fault = f"internal error: {type(exc).__name__}"
+                active.wake.set()
+            else:
+                self._troubles.over("save_failed")
+        for other in self._locks.release(name):
             self._wake(other)
-        await self._cleanup.finish(active)
-        self._active.pop(active.run.name, None)
+        while True:
+            try:
+                await self._cleanup.finish(active)
+            except Exception as exc:  # noqa: BLE001  (told, and tried again: pods and volumes must not stay)
+                self._troubles.met("finish_failed", exc, workflow=name)
+                await asyncio.sleep(AGAIN_SECONDS)
+            else:
+                break
+        self._active.pop(name, None)
 
     def _advance(self, active: Active) -> None:
         run = active.run
+        if active.fault:
+            run.phase, run.message, run.finished_at = "Error", active.fault, self._clock()
+            self._store_row(active, given_up(active.row, active.fault, run.finished_at), labels_changed=True)
+            return
         held = run.lock is not None and run.lock.held
         step = Advance(run, active.observations, self._locks, self._clock())
         step.perform()
+        active.to_start += [node for node in step.start if node not in active.to_start]
+        active.to_stop += step.stop
+        active.gave_back |= bool(held and run.lock is not None and not run.lock.held)
         self._store(active)
-        if held and run.lock is not None and not run.lock.held:
+        if active.gave_back:
             for other in self._locks.release(run.name):
                 self._wake(other)
-        for node in step.start:
+        for node in active.to_start:
             self.pods.start(active, node)
-        for node in step.stop:
+        for node in active.to_stop:
             self.pods.stop(active, node)
+        active.to_start, active.to_stop, active.gave_back = [], [], False
         active.wake_in(None if step.wake_at is None else max(0.0, step.wake_at - self._clock()))
 
     def _store(self, active: Active) -> None:
         """Write the workflow if it has changed. Nobody sees a state that is not stored."""
         run, row = active.run, active.row
         status = run.status()
-        if status == row.status:
+        if status == row.status and not run.finished:
             return
         labels = {
             OWN + "phase": run.phase,
@@ -276,18 +360,29 @@ class Controller:
             **run.spec.workflow_metadata.labels,
         }
         changed = any(row.labels.get(key) != value for key, value in labels.items())
-        row.labels |= labels
-        row.annotations |= {OWN + "pod-name-format": "v2", **run.spec.workflow_metadata.annotations}
-        row.status = status
-        if run.finished and row.finished is None:
-            row.finished = run.finished_at
-            row.expires = _expiry(run)
-        self.store.save(row, labels_changed=changed)
+        annotations = {OWN + "pod-name-format": "v2", **run.spec.workflow_metadata.annotations}
+        new = replace(row, labels=row.labels | labels, annotations=row.annotations | annotations, status=status)
+        if run.finished:
+            new.finished, new.expires = run.finished_at, _expiry(run)
+        self._store_row(active, new, labels_changed=changed)
+
+    def _store_row(self, active: Active, row: Row, *, labels_changed: bool) -> None:
+        self._save(row, labels_changed=labels_changed)
+        active.row = row
+
+    def _save(self, row: Row, *, labels_changed: bool) -> None:
+        """Durable and told to those who watch when it returns. Raises sqlite3.Error."""
+        self.store.save(row, labels_changed=labels_changed)
         self._announce("MODIFIED", row)
 
     def _announce(self, change: Change, row: Row) -> None:
+        """A listener that fails is listened to no more by us; it ends its stream itself."""
         for listener in tuple(self.listeners):
-            listener(change, row)
+            try:
+                listener(change, row)
+            except Exception as exc:  # noqa: BLE001  (told; whoever watches must not keep a workflow from going on)
+                self._troubles.met("announcement_failed", exc)
+                self.listeners.discard(listener)
 
 
 def _expiry(run: Run) -> float | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from argo.local.engine.stored import Part, Unreadable
 from argo.local.engine.times import stamp
 from argo.local.fields import Fields
 from argo.local.library import StoredTemplate
@@ -29,7 +30,10 @@ def workflow(row: Row, namespace: str, content: Content, fields: Fields, prefix:
     stored = f"{prefix}status.storedWorkflowTemplateSpec"
     wants_stored = "nodes" in status and fields.wants(stored)
     if wants_stored or fields.wants(f"{prefix}spec.arguments"):
-        arguments, template = content(row)
+        try:
+            arguments, template = content(row)
+        except Unreadable:  # the workflow says so itself; others must be listed
+            arguments, template = {}, {"name": "", "spec": {}}
         spec["arguments"] = arguments
         if wants_stored:
             status["storedWorkflowTemplateSpec"] = _merged(template["spec"], arguments, row.spec)
@@ -38,7 +42,11 @@ def workflow(row: Row, namespace: str, content: Content, fields: Fields, prefix:
 
 def _merged(template: Mapping[str, Any], arguments: Mapping[str, Any], spec: Mapping[str, Any]) -> dict[str, Any]:
     given = {item["name"]: item["value"] for item in arguments.get("parameters", [])}
-    declared = template.get("arguments", {}).get("parameters", [])
+    try:
+        declared = Part(template, "spec").part("arguments").objects("parameters")
+        declared = [item for item in declared if isinstance(item.get("name"), str)]
+    except Unreadable:
+        declared = []
     merged = [{**item, "value": given[item["name"]]} if item["name"] in given else item for item in declared]
     known = {item["name"] for item in declared}
     merged += [{"name": name, "value": value} for name, value in given.items() if name not in known]

@@ -34,6 +34,11 @@ def invalid(message: str) -> ApiError:
     return ApiError(400, message)
 
 
+def not_stored(cause: Exception) -> ApiError:
+    """The store cannot be written at this moment; nothing has happened, and the same may work later."""
+    return ApiError(503, f"the server cannot store anything at the moment: {cause}")
+
+
 def workflow_not_found(name: str) -> ApiError:
     return ApiError(404, f'workflows.argoproj.io "{name}" not found')
 

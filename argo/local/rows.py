@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from argo.local.engine.state import OWN
+from argo.local.engine.stored import Part, Unreadable
 from argo.local.selectors import Requirement
 
 _COMPLETED: Final = OWN + "completed"
+_LAST_MOMENT: Final = 253_402_300_799  # the end of the year 9999, the last that a calendar date can say
 COLUMNS: Final = (
     "id, name, uid, created, position, finished, expires, version, generation, labels, annotations, spec, status"
 )
@@ -33,6 +35,7 @@ class Row:
     version: int = 0
     generation: int = 1
     id: int = 0
+    damage: str = ""  # what of it could not be read; what stands in its place is empty
 
 
 class Reader:
@@ -63,15 +66,96 @@ class Reader:
 
 
 def read_row(found: Sequence[Any]) -> Row:
+    """A row as far as it can be read: one that is spoiled must not keep others from being read."""
     (key, name, uid, created, position, finished, expires, version, generation, *texts) = found
-    labels, annotations, spec, status = (json.loads(text) for text in texts)
-    end = position if finished else None
-    return Row(name, uid, created, labels, annotations, spec, status, end, expires, version, generation, key)
+    damage: list[str] = []
+    labels, annotations = (_text_map(text, what, damage) for text, what in zip(texts, _TEXTS, strict=False))
+    spec, status = (_object(text, what, damage) for text, what in zip(texts[2:], _OBJECTS, strict=True))
+    born, end = _moment(created, "created", damage), _moment(position, "position", damage) if finished else None
+    numbers = [value if isinstance(value, int) else 1 for value in (version, generation)]
+    if damage:
+        said = f"the stored workflow cannot be read: {', '.join(damage)}"
+        status = {"phase": "Error", "startedAt": None, "finishedAt": None, "message": said}
+    return Row(
+        name=str(name),
+        uid=str(uid),
+        created=born,
+        labels=labels,
+        annotations=annotations,
+        spec=spec,
+        status=status,
+        finished=end,
+        expires=expires if isinstance(expires, int | float) else None,
+        version=numbers[0],
+        generation=numbers[1],
+        id=key,
+        damage=", ".join(damage),
+    )
+
+
+_TEXTS: Final = ("labels", "annotations")
+_OBJECTS: Final = ("spec", "status")
+
+
+def _object(text: Any, what: str, damage: list[str]) -> dict[str, Any]:
+    try:
+        found = read_json(text)
+    except Unreadable:
+        damage.append(f"{what} is not JSON")
+        return {}
+    if isinstance(found, dict):
+        return found
+    damage.append(f"{what} is not an object")
+    return {}
+
+
+def _text_map(text: Any, what: str, damage: list[str]) -> dict[str, str]:
+    found = _object(text, what, damage)
+    if all(isinstance(value, str) and _storable(key + value) for key, value in found.items()):
+        return found
+    damage.append(f"{what} does not map text to text")
+    return {}
+
+
+def _storable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # half a surrogate pair
+        return False
+    return True
+
+
+def _moment(value: Any, what: str, damage: list[str]) -> float:
+    if isinstance(value, int | float) and 0 <= value < _LAST_MOMENT:
+        return float(value)
+    damage.append(f"{what} is not a time")
+    return 0.0
+
+
+def read_json(text: Any) -> Any:
+    """Raises Unreadable; also for NaN and its like, which would spoil the answer for others."""
+    try:
+        return json.loads(text, parse_constant=_no_constant)
+    except (ValueError, TypeError, RecursionError) as exc:
+        raise Unreadable("not JSON") from exc
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(name)
 
 
 def read_content(db: sqlite3.Connection, row: Row) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Arguments as sent, and the stored template {"name", "spec"}. Raises Unreadable."""
     found = db.execute("SELECT arguments, template FROM content WHERE id = ?", (row.id,)).fetchone()
-    return (json.loads(found[0]), json.loads(found[1])) if found else ({}, {"name": "", "spec": {}})
+    if not found:
+        return {}, {"name": "", "spec": {}}
+    try:
+        arguments, template = Part(read_json(found[0]), "arguments"), Part(read_json(found[1]), "template")
+    except Unreadable as exc:
+        raise Unreadable(f"arguments and template: {exc}") from exc
+    given = [{"name": item.text("name"), "value": item.text("value")} for item in arguments.parts("parameters")]
+    stored = {"name": template.text("name"), "spec": template.mapping("spec")}
+    return ({"parameters": given} if "parameters" in arguments else {}), stored
 
 
 def _where(labels: Iterable[Requirement], names: Iterable[Requirement]) -> tuple[str, tuple[str, ...]]:
@@ -110,7 +194,7 @@ def _label_condition(requirement: Requirement, *, few: bool) -> Iterator[tuple[s
         negated = "NOT " if operator == "notin" else ""
         yield below.format(negated, f" AND value IN ({_marks(values)})"), [key, *values]
     else:
-        number = " AND value GLOB '[-0-9]*' AND CAST(value AS INTEGER) " + operator + " CAST(? AS INTEGER)"
+        number = " AND int64(value) " + operator + " CAST(? AS INTEGER)"
         yield below.format("", number), [key, *values]
 
 

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from argo.local.errors import invalid
+from ocean.digits import int64
 
 _TOKEN = re.compile(r"\s*(==|!=|=|!|<|>|\(|\)|,|[^\s=!<>(),]+)")
+MAX_WORDS = 1000  # a database takes so many conditions, and values, in one question
 Operator = Literal["in", "notin", "exists", "absent", ">", "<"]
 
 
@@ -31,14 +33,17 @@ class Requirement:
             return value is not None
         if self.operator == "in":
             return value in self.values
-        if not value.lstrip("-").isdigit():
+        have, wanted = int64(value), int64(self.values[0])
+        if have is None or wanted is None:
             return False
-        return int(value) > int(self.values[0]) if self.operator == ">" else int(value) < int(self.values[0])
+        return have > wanted if self.operator == ">" else have < wanted
 
 
 def parse_labels(text: str) -> tuple[Requirement, ...]:
     """Raises ApiError 400."""
     tokens = _TOKEN.findall(text)
+    if len(tokens) > MAX_WORDS:
+        raise invalid(f"the selector is longer than this server takes: at most {MAX_WORDS} words and signs")
     found: list[Requirement] = []
     while tokens:
         found.append(_requirement(tokens))
@@ -62,7 +67,7 @@ def _requirement(tokens: list[str]) -> Requirement:
         return Requirement(key, "in" if operator == "in" else "notin", _values(tokens))
     if operator in ("<", ">"):
         number = _word(tokens)
-        if not number.lstrip("-").isdigit():
+        if int64(number) is None:
             raise invalid(f"for 'Gt', 'Lt' operators, the value must be an integer: \"{number}\"")
         return Requirement(key, ">" if operator == ">" else "<", (number,))
     raise invalid(f"unable to parse requirement: found '{operator}', expected: in, notin, =, ==, !=, gt, lt")

@@ -16,7 +16,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
 
+from argo.local.engine.stored import Part, Unreadable
 from argo.local.rows import COLUMNS, Reader, Row, read_content, read_row
+from ocean.digits import int64
 
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS workflow (
@@ -80,10 +82,13 @@ class Store:
         os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         self._db = self._connect()
         self._db.executescript(_SCHEMA)
-        self.version = self._db.execute("SELECT COALESCE(MAX(version), 0) FROM workflow").fetchone()[0]
+        highest = self._db.execute("SELECT MAX(version) FROM workflow WHERE typeof(version) = 'integer'").fetchone()[0]
+        self.version: int = highest or 0
 
     def _connect(self) -> sqlite3.Connection:
         db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
+        db.text_factory = _text
+        db.create_function("int64", 1, _int64, deterministic=True)
         for setting in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "busy_timeout = 5000"):
             db.execute(f"PRAGMA {setting}")
         return db
@@ -107,9 +112,8 @@ class Store:
     # -- writing
 
     def insert(self, row: Row, arguments: Mapping[str, Any], template: Mapping[str, Any]) -> None:
-        """Durable when it returns. Raises NameTaken."""
-        self.version += 1
-        row.version = self.version
+        """Durable when it returns. Raises NameTaken, sqlite3.Error."""
+        row.version = self.version + 1
         with _transaction(self._db):
             try:
                 row.id = int(
@@ -127,11 +131,11 @@ class Store:
                 (row.id, json.dumps(arguments), json.dumps(template)),
             )
             self._write_labels(row)
+        self.version = row.version
 
     def save(self, row: Row, *, labels_changed: bool) -> None:
-        """Durable when it returns. The workflow's version and generation are counted up."""
-        self.version += 1
-        row.version, row.generation = self.version, row.generation + 1
+        """Durable when it returns. The workflow's version and generation are counted up. Raises sqlite3.Error."""
+        row.version, row.generation = self.version + 1, row.generation + 1
         with _transaction(self._db):
             self._db.execute(
                 "UPDATE workflow SET position = ?, finished = ?, expires = ?, version = ?, generation = ?, labels = ?,"
@@ -141,6 +145,7 @@ class Store:
             if labels_changed:
                 self._db.execute("DELETE FROM label WHERE id = ?", (row.id,))
                 self._write_labels(row)
+        self.version = row.version
 
     def _write_labels(self, row: Row) -> None:
         self._db.executemany(
@@ -148,9 +153,10 @@ class Store:
         )
 
     def delete(self, name: str) -> bool:
-        """Durable when it returns; False: there was none."""
+        """Durable when it returns; False: there was none. Raises sqlite3.Error."""
+        found = self._db.execute("DELETE FROM workflow WHERE name = ?", (name,)).rowcount > 0
         self.version += 1
-        return self._db.execute("DELETE FROM workflow WHERE name = ?", (name,)).rowcount > 0
+        return found
 
     # -- reading what the server's own thread needs at once
 
@@ -159,7 +165,7 @@ class Store:
         return read_row(found) if found else None
 
     def content(self, row: Row) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Arguments as sent, and the stored template {"name", "spec"}."""
+        """Arguments as sent, and the stored template {"name", "spec"}. Raises Unreadable."""
         return read_content(self._db, row)
 
     def unfinished(self) -> list[Row]:
@@ -181,8 +187,13 @@ class Store:
 
     def collects_pods(self, row: Row) -> bool:
         """Does the template of a finished workflow say that its pods go?"""
-        gc = self.content(row)[1]["spec"].get("podGC", {}).get("strategy", "")
-        return gc in ("OnPodCompletion", "OnWorkflowCompletion") or (bool(gc) and row.status["phase"] == "Succeeded")
+        try:
+            gc = Part(self.content(row)[1]["spec"], "spec").part("podGC").text("strategy", "")
+        except Unreadable:
+            return False  # somebody may want to read their logs
+        return gc in ("OnPodCompletion", "OnWorkflowCompletion") or (
+            bool(gc) and row.status.get("phase") == "Succeeded"
+        )
 
     def uid(self, name: str) -> str | None:
         found = self._db.execute("SELECT uid FROM workflow WHERE name = ?", (name,)).fetchone()
@@ -199,7 +210,20 @@ class _transaction:  # reads as a statement
     def __exit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._db.execute("COMMIT" if kind is None else "ROLLBACK")
+        try:
+            if kind is None:
+                self._db.execute("COMMIT")
+        finally:
+            if self._db.in_transaction:  # a full disk may have ended it already, or may have kept it from ending
+                self._db.execute("ROLLBACK")
+
+
+def _text(data: bytes) -> str:
+    return data.decode(errors="replace")
+
+
+def _int64(value: object) -> int | None:
+    return int64(value) if isinstance(value, str) else None
 
 
 def _changing(row: Row) -> tuple[Any, ...]:

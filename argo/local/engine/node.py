@@ -6,13 +6,16 @@ raw artifact shows the reference that the template has, not the text it stands f
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from argo.local.engine.times import parse, stamp
+from argo.local.engine.stored import Part, Unreadable
+from argo.local.engine.times import stamp
+from ocean.digits import int64
 
 FINAL: Final = frozenset({"Succeeded", "Failed", "Error", "Skipped", "Omitted"})
+PHASES: Final = FINAL | {"Pending", "Running"}
+TYPES: Final = frozenset({"Pod", "DAG", "Retry", "Skipped"})
 HOST: Final = "local"  # hostNodeName of every pod
 
 
@@ -87,28 +90,35 @@ class Node:
         return made
 
     @classmethod
-    def read(cls, made: Mapping[str, Any]) -> Node:
-        inputs, outputs = made.get("inputs", {}), made.get("outputs", {})
-        code = outputs.get("exitCode")
+    def read(cls, made: Any, path: str = "node") -> Node:
+        """Raises Unreadable for what this version does not write."""
+        node = Part(made, path)
+        inputs, outputs = node.part("inputs"), node.part("outputs")
+        code = outputs.text("exitCode", None)
+        if code is not None and int64(code) is None:
+            raise Unreadable(f"{path}.outputs.exitCode is not a number")
+        flag, resources = node.mapping("nodeFlag"), node.mapping("resourcesDuration")
+        if not all(type(value) is int for value in resources.values()):
+            raise Unreadable(f"{path}.resourcesDuration is not made of numbers")
         return cls(
-            id=made["id"],
-            name=made["name"],
-            display_name=made["displayName"],
-            type=made["type"],
-            template=made["templateName"],
-            phase=made["phase"],
-            started_at=parse(made["startedAt"]) or 0.0,
-            boundary=made.get("boundaryID", ""),
-            message=made.get("message", ""),
-            finished_at=parse(made["finishedAt"]),
-            inputs={item["name"]: item["value"] for item in inputs.get("parameters", [])},
-            artifacts=inputs.get("artifacts", []),
-            outputs=outputs.get("parameters", []),
+            id=node.text("id"),
+            name=node.text("name"),
+            display_name=node.text("displayName"),
+            type=node.text("type", among=TYPES),
+            template=node.text("templateName"),
+            phase=node.text("phase", among=PHASES),
+            started_at=node.moment("startedAt") or 0.0,
+            boundary=node.text("boundaryID", ""),
+            message=node.text("message", ""),
+            finished_at=node.moment("finishedAt"),
+            inputs={item.text("name"): item.text("value") for item in inputs.parts("parameters")},
+            artifacts=inputs.objects("artifacts"),
+            outputs=outputs.objects("parameters"),
             exit_code=None if code is None else int(code),
-            children=made.get("children", []),
-            outbound=made.get("outboundNodes", []),
-            flag=made.get("nodeFlag"),
-            placed="hostNodeName" in made,
-            waiting=made.get("synchronizationStatus", {}).get("waiting", ""),
-            resources=made.get("resourcesDuration"),
+            children=node.texts("children"),
+            outbound=node.texts("outboundNodes"),
+            flag=flag if "nodeFlag" in node else None,
+            placed="hostNodeName" in node,
+            waiting=node.part("synchronizationStatus").text("waiting", ""),
+            resources=resources if "resourcesDuration" in node else None,
         )

@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from argo.local.engine.node import FINAL, Node
-from argo.local.engine.times import parse, stamp
+from argo.local.engine.node import FINAL, PHASES, Node
+from argo.local.engine.stored import Part, Unreadable, file_name
+from argo.local.engine.times import stamp
 from argo.local.spec.model import Spec
 from argo.naming import node_id, pod_name
 
 OWN: Final = "workflows.argoproj.io/"
+_KEY_SLASHES: Final = 3  # namespace/ConfigMap/name/key
 
 
 @dataclass(slots=True)
@@ -147,17 +149,32 @@ class Run:
         return f"{self.namespace}/{self.name}/{self.name}"
 
     def read_status(self, made: Mapping[str, Any]) -> None:
-        self.phase, self.message = made.get("phase", ""), made.get("message", "")
-        self.started_at, self.finished_at = parse(made.get("startedAt")), parse(made.get("finishedAt"))
-        self.nodes = {key: Node.read(node) for key, node in made.get("nodes", {}).items()}
+        """Raises Unreadable for what this version does not write."""
+        status = Part(made, "status")
+        phase = status.text("phase", "")
+        if phase and phase not in PHASES:
+            raise Unreadable("status.phase is not known to this version")
+        self.phase, self.message = phase, status.text("message", "")
+        self.started_at, self.finished_at = status.moment("startedAt"), status.moment("finishedAt")
+        self.nodes = {key: self._read_node(key, node) for key, node in status.mapping("nodes").items()}
         self.claims = {
-            item["name"]: item["persistentVolumeClaim"]["claimName"] for item in made.get("persistentVolumeClaims", [])
+            item.text("name"): file_name(item.part("persistentVolumeClaim").text("claimName"), item.path)
+            for item in status.parts("persistentVolumeClaims")
         }
-        semaphore = made.get("synchronization", {}).get("semaphore", {})
-        holding, waiting = semaphore.get("holding"), semaphore.get("waiting")
+        semaphore = status.part("synchronization").part("semaphore")
+        holding, waiting = semaphore.parts("holding"), semaphore.parts("waiting")
         if holding or waiting:
+            key = (holding or waiting)[0].text("semaphore")
+            if key.count("/") < _KEY_SLASHES:
+                raise Unreadable("status.synchronization names no semaphore")
             self.lock = Lock(
-                key=(holding or waiting)[0]["semaphore"],
-                held=None if not holding else bool(holding[0].get("holders")),
-                blockers=None if not waiting else list(waiting[0].get("holders", [])),
+                key=key,
+                held=None if not holding else bool(holding[0].texts("holders")),
+                blockers=None if not waiting else waiting[0].texts("holders"),
             )
+
+    def _read_node(self, key: str, made: Any) -> Node:
+        node = Node.read(made, f"status.nodes.{key}")
+        if node.id != key or not any(template.name == node.template for template in self.spec.templates):
+            raise Unreadable(f"status.nodes.{key} does not belong to the stored template")
+        return node

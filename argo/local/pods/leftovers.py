@@ -10,6 +10,7 @@ import time
 from typing import Any, Literal
 
 from argo.local.pods.watcher import files, memory
+from ocean.digits import is_digits
 
 _SWEEP_SECONDS = 3.0
 _KERNEL_THREAD = 0x00200000
@@ -70,7 +71,7 @@ def _kill(process: int) -> None:
 
 
 def _processes() -> list[int]:
-    return [int(name) for name in os.listdir("/proc") if name.isdigit() and int(name) != os.getpid()]
+    return [int(name) for name in os.listdir("/proc") if is_digits(name) and int(name) != os.getpid()]
 
 
 def _look(pid: int, wanted: bytes, user: int) -> Literal["ours", "other", "unclear"]:

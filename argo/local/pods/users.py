@@ -13,6 +13,8 @@ import secrets
 from collections.abc import Iterable
 from pathlib import Path
 
+from ocean.digits import is_digits
+
 SPARE_IDS = range(70000, 80000)
 
 
@@ -32,7 +34,7 @@ def require_unused(ids: range) -> None:
         for line in _lines(file):
             name, _, rest = line.partition(":")
             first, _, count = rest.partition(":")
-            if first.isdigit() and count.isdigit() and int(first) < ids.stop and ids.start < int(first) + int(count):
+            if is_digits(first) and is_digits(count) and int(first) < ids.stop and ids.start < int(first) + int(count):
                 raise SpareIdsTaken(f"{file} gives ids within {ids.start}-{ids.stop - 1} to {name}")
 
 
@@ -62,7 +64,7 @@ def owners(folder: Path) -> set[int]:
 def _running() -> set[int]:
     found = set()
     for name in os.listdir("/proc"):
-        if name.isdigit():
+        if is_digits(name):
             try:
                 found.add(os.stat(f"/proc/{name}").st_uid)
             except FileNotFoundError:

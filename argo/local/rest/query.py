@@ -12,7 +12,8 @@ from starlette.requests import Request
 
 from argo.local.errors import invalid
 from argo.local.fields import Fields
-from argo.local.selectors import Requirement, parse_labels
+from argo.local.selectors import MAX_WORDS, Requirement, parse_labels
+from ocean.digits import int64
 
 IGNORED = frozenset({"deleteOptions.propagationPolicy", "deleteOptions.gracePeriodSeconds", "force"})
 _REMAINING = "ext.showRemainingItemCount"
@@ -37,11 +38,12 @@ class Query:
     def number(self, name: str) -> int:
         """0 where it is missing."""
         text = self.text(name)
-        if text and not text.isdigit():
+        number = int64(text or "0")
+        if number is None or number < 0:
             raise invalid(
                 f'type mismatch, parameter: {name}, error: strconv.ParseInt: parsing "{text}": invalid syntax'
             )
-        return int(text or 0)
+        return number
 
     def flag(self, name: str) -> bool:
         text = self.text(name)
@@ -70,4 +72,6 @@ class Query:
                 found.append(Requirement("name", "notin" if negated else "in", (value,)))
             else:
                 raise invalid(f"unsupported requirement {part}")
+        if len(found) > MAX_WORDS:
+            raise invalid(f"the selector is longer than this server takes: at most {MAX_WORDS} conditions")
         return tuple(found), remaining

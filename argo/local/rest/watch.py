@@ -43,14 +43,13 @@ async def watch(request: Request) -> Response:
                 server.controller.listeners.discard(listen)
                 queue.put_nowait(None)
                 return
-            queue.put_nowait(
-                (
-                    change,
-                    documents.workflow(row, namespace, _nothing, fields, _PREFIX)
-                    if change == "DELETED"
-                    else documents.workflow(row, namespace, content, fields, _PREFIX),
-                )
-            )
+            source = _nothing if change == "DELETED" else content
+            try:
+                document = documents.workflow(row, namespace, source, fields, _PREFIX)
+            except Exception:
+                queue.put_nowait(None)  # the caller would miss a change: its stream ends, and it watches anew
+                raise
+            queue.put_nowait((change, document))
 
     server.controller.listeners.add(listen)
     reader = server.store.reader()

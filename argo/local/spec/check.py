@@ -15,6 +15,7 @@ from pydantic.alias_generators import to_camel
 from argo.local.spec import expressions, quantities
 from argo.local.spec.model import DagTask, Spec, Template
 from argo.local.spec.substitution import tags
+from ocean.digits import is_digits
 
 RESULTS: Final = ("Succeeded", "Failed", "Errored", "Skipped", "Omitted")
 _RETRY_NAMES: Final = {"lastRetry.exitCode", "lastRetry.status", "lastRetry.message"}
@@ -171,7 +172,7 @@ def _pod_problems(path: str, template: Template, volumes: set[str], known: set[s
         yield from _number_problems(f"{path}.pendingTimeout", template.pending_timeout)
     if strategy := template.retry_strategy:
         yield from _retry_problems(f"{path}.retryStrategy", template)
-        if strategy.limit is not None and not str(strategy.limit).isdigit():
+        if strategy.limit is not None and not is_digits(str(strategy.limit)):
             yield f"{path}.retryStrategy.limit: not a number"
     inside = known | {f"inputs.parameters.{parameter.name}" for parameter in template.inputs.parameters}
     for parameter in template.inputs.parameters:
@@ -190,7 +191,7 @@ def _retry_problems(path: str, template: Template) -> Iterable[str]:
             yield f"{path}.expression: {exc}"
     if strategy and strategy.backoff:
         yield from _number_problems(f"{path}.backoff.duration", strategy.backoff.duration)
-        if not str(strategy.backoff.factor).isdigit():
+        if not is_digits(str(strategy.backoff.factor)):
             yield f"{path}.backoff.factor: not a number"
         if strategy.backoff.max_duration is not None:
             yield from _number_problems(f"{path}.backoff.maxDuration", strategy.backoff.max_duration)

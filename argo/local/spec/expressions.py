@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 _TOKEN = re.compile(
-    r"""\s*(?:(?P<op>\|\||&&|==|!=|<=|>=|<|>|!|\(|\)|contains\b)|(?P<text>'[^'\\]*'|"[^"\\]*")|(?P<number>-?\d+(?![\w.-]))"""
+    r"""\s*(?:(?P<op>\|\||&&|==|!=|<=|>=|<|>|!|\(|\)|contains\b)|(?P<text>'[^'\\]*'|"[^"\\]*")|(?P<number>-?[0-9]+(?![\w.-]))"""
     r"""|(?P<name>[A-Za-z_][\w-]*(?:\.[A-Za-z_][\w-]*)*))"""
 )
 _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
