@@ -32,7 +32,7 @@ from pods.job_spec import MAX_SEALED_BYTES, Binding, JobSpec, JobSpecRefused, op
 from pods.keys import KeyFileInvalid, read_ethereum_key, read_key_ring
 from pods.publication import write_wish
 from pods.settings import ConfigurationSettings, SettingsInvalid, Volume, read_configuration_settings
-from pods.start_script import Start, start_script
+from pods.start_script import INPUTS_INDEX, Start, start_script
 from pods.step_log import StepLog
 
 LOG_NAME = "configure.log"
@@ -100,7 +100,7 @@ async def configure(settings: ConfigurationSettings, spec: JobSpec, log: StepLog
         return exc.code
     for name, ddo in ddos.items():
         write_file(volume.ddos / name, ddo)
-    write_file(volume.inputs / "index.json", compact_json(input_index(inputs, sizes)))
+    write_file(volume.start / INPUTS_INDEX, compact_json(input_index(inputs, sizes)))
     try:
         _finish_algorithm(volume, spec)
         seconds = _seconds_left(spec)
@@ -155,7 +155,9 @@ def _finish_algorithm(volume: Volume, spec: JobSpec) -> None:
         write_file(volume.transformations / ALGORITHM_FILE, algorithm.rawcode.encode(), PROGRAM_FILE)
     if algorithm.ddo is not None and algorithm.did:
         write_file(volume.ddos / folder_of(algorithm.did), compact_json(algorithm.ddo))
-    write_file(volume.inputs / "algoCustomData.json", compact_json(algorithm.custom_data))
+    # Public libraries read it as an object and end with an error where it is null.
+    given = {} if algorithm.custom_data is None else algorithm.custom_data
+    write_file(volume.inputs / "algoCustomData.json", compact_json(given))
 
 
 def _write_start(volume: Volume, spec: JobSpec, seconds: int) -> None:
