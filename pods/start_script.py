@@ -8,16 +8,16 @@ script
 * writes both streams to `logs/algorithm.log`, at most `log_bytes` of them, and all of them to its own output,
 * ends the entrypoint at the time limit: SIGTERM, some seconds later SIGKILL, exit code 124,
 * does not run it at all when the paid time is over by then: exit code 79,
-* notes in `logs/.run` when it began and how it ended (`Ending`): a program's own 124, 79 or 143 are no time limit and no
-  lost pod. The algorithm could write there what it likes, so publishing repeats the note as a hint, and a verdict asks
-  Argo's times, too.
+* notes in `logs/.run` when it began and how it ended (`Ending`): a program's own 124, 79 or 143 are no time limit and
+  no lost pod. The algorithm could write there what it likes, so publishing repeats the note as a hint, and a verdict
+  asks Argo's times, too.
 
 How: every helper process reports on one pipe (descriptor 4 of the writers), and `supervise` reads it and decides. It
 ends when the last writer has ended, so nothing is left behind and nothing has to be polled. Our own processes ignore
 SIGTERM, so that a stop, which is sent to the whole process group, reaches the entrypoint only, and what it still says
 is kept; one of them, the sentinel, dies of it and so tells that it came. The timer's sleep is begun anew for what is
-left when somebody else than we ends it. SIGTERM at the time limit goes to the process group if that is ours alone (it is in a pod), otherwise to the
-entrypoint only.
+left when somebody else than we ends it. SIGTERM at the time limit goes to the process group if that is ours alone (it
+is in a pod), otherwise to the entrypoint only.
 """
 
 from __future__ import annotations

@@ -110,6 +110,7 @@ async def configure(settings: ConfigurationSettings, spec: JobSpec, log: StepLog
         _write_start(volume, spec, seconds)
     except (PlanImpossible, ValueError) as exc:
         return _impossible(log, exc, ExitCode.ALGORITHM_NOT_PROVISIONED)
+    _tell_limits(settings, spec, seconds)
     if spec.publication is not None:
         write_wish(volume, spec, spec.publication)
     log.say(f"the algorithm may run for {seconds} s")
@@ -174,6 +175,19 @@ def _write_start(volume: Volume, spec: JobSpec, seconds: int) -> None:
         )
     )
     write_file(volume.start / "run.sh", text.encode())
+
+
+def _tell_limits(settings: ConfigurationSettings, spec: JobSpec, seconds: int) -> None:
+    """For Argo, which ends the algorithm's pod when the paid time is over, whatever became of the start script; and for
+    whoever judges how the algorithm ended."""
+    outer = settings.seconds
+    if spec.paid_until is not None:
+        outer = max(1, min(outer, spec.paid_until - int(time.time())))
+    limits = compact_json({"run_seconds": seconds, "paid_until": spec.paid_until})
+    for path, content in ((settings.outer_seconds, str(outer).encode()), (settings.limits, limits)):
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
 
 
 def _seconds_left(spec: JobSpec) -> int:

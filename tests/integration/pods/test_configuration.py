@@ -321,6 +321,21 @@ def test_paid_time(server: Any, job: Any, make_spec: Any, make_input: Any) -> No
     assert f"c2d_end={until}\n" in script
 
 
+@pytest.mark.parametrize(("paid", "least", "most"), [(None, 60, 60), (20, 12, 20), (3600, 60, 60)])
+def test_argo_is_told_how_long_the_pod_may_live(
+    server: Any, job: Any, make_spec: Any, make_input: Any, paid: int | None, least: int, most: int
+) -> None:
+    """Never beyond the paid time, whatever waited in the queue, and whatever an algorithm does to the start script."""
+    job.changes |= {name: str(job.folder / name) for name in ("C2D_OUTER_SECONDS", "C2D_LIMITS")}
+    until = None if paid is None else int(time.time()) + paid
+    job.write_spec(make_spec(server, [make_input(1, server.put("/a", b"x"))], RAW, paid_until=until))
+    assert job.run("configuration").returncode == 0
+    assert least <= int((job.folder / "C2D_OUTER_SECONDS").read_text()) <= most
+    limits = json.loads((job.folder / "C2D_LIMITS").read_text())
+    assert limits["paid_until"] == until
+    assert limits["run_seconds"] <= most
+
+
 def test_a_command_that_no_shell_can_hold_is_32(server: Any, job: Any, make_spec: Any) -> None:
     job.write_spec(make_spec(server, [], Algorithm(rawcode="x", entrypoint="echo \0")))
     assert job.run("configuration").returncode == ExitCode.ALGORITHM_NOT_PROVISIONED

@@ -301,7 +301,7 @@ def test_a_signal_from_outside_is_noted(run: Runner) -> None:
 @pytest.mark.parametrize("kill", ["-KILL", "-TERM", "-HUP"])
 def test_ending_our_sleep_gains_no_time(run: Runner, kill: str) -> None:
     """An algorithm sees our timer and may kill it, also by accident: it is begun anew for what is left."""
-    ours = 'for p in /proc/[0-9]*; do read -r text <$p/cmdline; case $text in sleep*2) kill %s ${p#/proc/};; esac; done'
+    ours = "for p in /proc/[0-9]*; do read -r text <$p/cmdline; case $text in sleep*2) kill %s ${p#/proc/};; esac; done"
     end = run(f"sleep 0.3; ({ours % kill}) 2>/dev/null; sleep 20", run_seconds=2)
     assert end.code == ExitCode.TIME_LIMIT
     assert end.seconds < 8
