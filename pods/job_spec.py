@@ -100,7 +100,7 @@ class Algorithm(_Value):
     rawcode: str | None = None
     files: tuple[Source, ...] = ()
     sha256: tuple[str, ...] = ()  # expected digest of each file, lower-case hex; empty: not known
-    custom_data: Any = None  # written to algoCustomData.json
+    custom_data: Any = None  # written to algoCustomData.json, None as {}
     entrypoint: str  # shell text with $ALGO
 
 

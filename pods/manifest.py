@@ -89,13 +89,21 @@ class Summary(BaseModel):
     files: tuple[FileSummary, ...] | None = None
     did: str | None = None  # of the asset that the outputs have become
     not_published: str | None = None  # why they have become none, although it was wanted: a code of `pods.publication`
+    # What the start script noted: an Ending of `pods.start_script`, "never" if it has not begun, "begun" if it was
+    # killed before it could tell more. None: an older version. The algorithm can write the note: a hint, no proof.
+    run: str | None = None
 
     def encoded(self) -> str:
         return self.model_dump_json(exclude_none=True)
 
 
 def summary_of(
-    manifest: Manifest, encoded: bytes, *, did: str | None = None, not_published: str | None = None
+    manifest: Manifest,
+    encoded: bytes,
+    *,
+    did: str | None = None,
+    not_published: str | None = None,
+    run: str | None = None,
 ) -> Summary:
     """The output parameter for a manifest and its bytes; with the list only while that is under 16 kB."""
     files = tuple(
@@ -109,6 +117,7 @@ def summary_of(
         files=files if size < MAX_SUMMARY_FILES_BYTES else None,
         did=did,
         not_published=not_published,
+        run=run,
     )
 
 

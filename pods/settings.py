@@ -78,6 +78,9 @@ class ConfigurationSettings:
     network: str  # C2D_NETWORK, none | public
     parallel_downloads: int = 6  # C2D_PARALLEL_DOWNLOADS; every file has a connection of its own
     download_attempts: int = 5  # C2D_DOWNLOAD_ATTEMPTS, in a row without any progress, before a file is given up
+    # Output parameters; None: the workflow's template has none of them.
+    outer_seconds: Path | None = None  # C2D_OUTER_SECONDS: how long Argo may let the algorithm's pod live
+    limits: Path | None = None  # C2D_LIMITS: what the algorithm may run, as JSON
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +129,8 @@ def read_configuration_settings(environ: Mapping[str, str]) -> ConfigurationSett
         network=_text(environ, "C2D_NETWORK"),
         parallel_downloads=_number(environ, "C2D_PARALLEL_DOWNLOADS", 6),
         download_attempts=_number(environ, "C2D_DOWNLOAD_ATTEMPTS", 5),
+        outer_seconds=_path(environ, "C2D_OUTER_SECONDS") if "C2D_OUTER_SECONDS" in environ else None,
+        limits=_path(environ, "C2D_LIMITS") if "C2D_LIMITS" in environ else None,
     )
 
 

@@ -158,7 +158,8 @@ class LimitSettings(_Group):
     minimum_paid_seconds: int = 10
     """A start with less paid time left is refused."""
     outer_margin_seconds: int = 60
-    """How much later than the start script Argo ends the algorithm's pod: image pull and saving outputs."""
+    """Seconds, beside the environment's `pending_timeout`, that Argo gives an algorithm's pod beyond its run time: for
+    what comes before its start. Never beyond the paid time."""
     claim_lease_seconds: float = 30.0
     """How long an order stays taken after a submission whose outcome is unknown. Above ArgoSettings.timeout_seconds."""
     retry_after_seconds: int = 5

@@ -112,7 +112,7 @@ class Environment(_Value):
 
     # how long things last, in seconds
     storage_expiry: int = Field(ge=0, le=KEEP_SECONDS)  # of results; 0: kept for ever
-    pending_timeout: Seconds = 600  # a pod that has not started by then never will: image missing, no room
+    pending_timeout: Seconds = 300  # a pod that has not started by then never will: image missing, no room
 
     results: Literal["shared-volume", "object-store"] = "shared-volume"
     storage_class: str | None = Field(default=None, pattern=r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$")

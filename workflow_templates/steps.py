@@ -31,6 +31,8 @@ KEYS: Final = "/c2d/keys"  # a Secret
 STORE: Final = "/c2d/store"  # a Secret
 START: Final = "/c2d/start"  # where the algorithm finds the start script that configuration wrote
 RESULTS: Final = "/results"  # where results on a shared volume lie
+SECONDS: Final = "/tmp/seconds"  # noqa: S108  (in the pod) become output parameters, too
+LIMITS: Final = "/tmp/limits.json"  # noqa: S108
 OUTCOME: Final = "/tmp/results.json"  # noqa: S108  (in the pod) becomes the output parameter
 CLAIM: Final = "data"
 
@@ -125,6 +127,10 @@ def configuration(environment: Environment) -> Container:
         image_pull_policy="IfNotPresent",
         command=["python", "-m", "pods.configuration"],
         inputs=[RawArtifact(name=names.ARG_JOB_SPEC, path=JOB_SPEC, data=_argument(names.ARG_JOB_SPEC))],
+        outputs=[  # a step that refused or failed leaves the defaults, which nobody uses
+            Parameter(name=names.OUT_SECONDS, value_from=m.ValueFrom(path=SECONDS, default="1")),
+            Parameter(name=names.OUT_LIMITS, value_from=m.ValueFrom(path=LIMITS, default="{}")),
+        ],
         env=_environment_variables(
             environment,
             {
@@ -133,6 +139,8 @@ def configuration(environment: Environment) -> Container:
                 "C2D_IMAGE": _argument(names.ARG_IMAGE),
                 "C2D_SECONDS": _argument(names.ARG_SECONDS),
                 "C2D_NETWORK": _argument(names.ARG_NETWORK),
+                "C2D_OUTER_SECONDS": SECONDS,
+                "C2D_LIMITS": LIMITS,
             },
         ),
         volumes=[
@@ -169,12 +177,13 @@ def algorithm(environment: Environment) -> Container:
         image=_argument(names.ARG_IMAGE),
         image_pull_policy="IfNotPresent",
         command=["sh", f"{START}/run.sh"],
+        inputs=[Parameter(name=names.IN_SECONDS)],
         env=[m.EnvVar(name="HOME", value="/tmp")],  # noqa: S108  (in the pod)
         volumes=[_tmp(environment.tmp)],
         volume_mounts=[*inside, m.VolumeMount(name=CLAIM, mount_path=START, sub_path="start", read_only=True)],
         resources=_resources(str(environment.cpu_number), f"{environment.ram_gb}Gi", gpus),
         security_context=_locked_down(),
-        active_deadline_seconds=_argument(names.ARG_SECONDS),
+        active_deadline_seconds="{{inputs.parameters." + names.IN_SECONDS + "}}",
         pod_spec_patch=_pod_patch(),
         labels=_labels(environment, names.ALGORITHM, _argument(names.ARG_NETWORK)),
     )

@@ -60,6 +60,9 @@ def workflow_template(environment: Environment) -> dict[str, Any]:
             first = Task(name=names.CONFIGURATION, template=configuration)
             second = Task(name=names.ALGORITHM, template=algorithm)
             second.depends = f"{first.name}.Succeeded"
+            # As configuration leaves it: the queue and the downloads have used up paid time by then.
+            left = "{{tasks." + first.name + ".outputs.parameters." + names.OUT_SECONDS + "}}"
+            second.arguments = [Parameter(name=names.IN_SECONDS, value=left)]
         filtering = None if environment.filter is None else steps.filtering(environment, environment.filter)
         with DAG(name=names.RELEASE):
             last = Task(name=names.PUBLISHING, template=publishing)
@@ -105,6 +108,7 @@ def _announced(environment: Environment) -> dict[str, str]:
         names.MAX_QUEUED_JOBS: environment.max_queued_jobs,
         names.ALLOWED_CHAINS: json.dumps(environment.allowed_chains),
         names.STORAGE_EXPIRY: environment.storage_expiry,
+        names.PENDING_TIMEOUT: environment.pending_timeout,
     }
     if environment.filter is not None:
         values[names.FILTERED] = "true"

@@ -72,6 +72,7 @@ def _node(node: Json) -> Node:
         finished_at=_time(node.get("finishedAt")),
         outputs={name: value or "" for name, value in _parameters(outputs).items()},
         children=tuple(node.get("children") or ()),
+        inputs={name: value or "" for name, value in _parameters(node.get("inputs")).items()},
     )
 
 

@@ -28,6 +28,7 @@ class Node:
     finished_at: datetime | None
     outputs: Mapping[str, str]  # output parameters by name
     children: tuple[str, ...] = ()
+    inputs: Mapping[str, str] = field(default_factory=dict)  # input parameters by name
 
     @property
     def final(self) -> bool:

@@ -79,7 +79,8 @@ def folder_of(did: str) -> str:
 
 
 def input_index(planned: tuple[PlannedInput, ...], sizes: dict[PurePosixPath, int]) -> dict[str, Any]:
-    """`inputs/index.json`: which folder has which service's files, in the order of the request."""
+    """Which folder below `inputs` has which service's files, in the order of the request. It lies beside the start
+    script: public algorithms take whatever they find below `inputs` for a dataset."""
     return {
         "version": 1,
         "inputs": [

@@ -32,7 +32,7 @@ from pods.job_spec import MAX_SEALED_BYTES, Binding, JobSpec, JobSpecRefused, op
 from pods.keys import KeyFileInvalid, read_ethereum_key, read_key_ring
 from pods.publication import write_wish
 from pods.settings import ConfigurationSettings, SettingsInvalid, Volume, read_configuration_settings
-from pods.start_script import Start, start_script
+from pods.start_script import INPUTS_INDEX, Start, start_script
 from pods.step_log import StepLog
 
 LOG_NAME = "configure.log"
@@ -100,7 +100,7 @@ async def configure(settings: ConfigurationSettings, spec: JobSpec, log: StepLog
         return exc.code
     for name, ddo in ddos.items():
         write_file(volume.ddos / name, ddo)
-    write_file(volume.inputs / "index.json", compact_json(input_index(inputs, sizes)))
+    write_file(volume.start / INPUTS_INDEX, compact_json(input_index(inputs, sizes)))
     try:
         _finish_algorithm(volume, spec)
         seconds = _seconds_left(spec)
@@ -110,6 +110,7 @@ async def configure(settings: ConfigurationSettings, spec: JobSpec, log: StepLog
         _write_start(volume, spec, seconds)
     except (PlanImpossible, ValueError) as exc:
         return _impossible(log, exc, ExitCode.ALGORITHM_NOT_PROVISIONED)
+    _tell_limits(settings, spec, seconds)
     if spec.publication is not None:
         write_wish(volume, spec, spec.publication)
     log.say(f"the algorithm may run for {seconds} s")
@@ -155,7 +156,9 @@ def _finish_algorithm(volume: Volume, spec: JobSpec) -> None:
         write_file(volume.transformations / ALGORITHM_FILE, algorithm.rawcode.encode(), PROGRAM_FILE)
     if algorithm.ddo is not None and algorithm.did:
         write_file(volume.ddos / folder_of(algorithm.did), compact_json(algorithm.ddo))
-    write_file(volume.inputs / "algoCustomData.json", compact_json(algorithm.custom_data))
+    # Public libraries read it as an object and end with an error where it is null.
+    given = {} if algorithm.custom_data is None else algorithm.custom_data
+    write_file(volume.inputs / "algoCustomData.json", compact_json(given))
 
 
 def _write_start(volume: Volume, spec: JobSpec, seconds: int) -> None:
@@ -172,6 +175,19 @@ def _write_start(volume: Volume, spec: JobSpec, seconds: int) -> None:
         )
     )
     write_file(volume.start / "run.sh", text.encode())
+
+
+def _tell_limits(settings: ConfigurationSettings, spec: JobSpec, seconds: int) -> None:
+    """For Argo, which ends the algorithm's pod when the paid time is over, whatever became of the start script; and for
+    whoever judges how the algorithm ended."""
+    outer = settings.seconds
+    if spec.paid_until is not None:
+        outer = max(1, min(outer, spec.paid_until - int(time.time())))
+    limits = compact_json({"run_seconds": seconds, "paid_until": spec.paid_until})
+    for path, content in ((settings.outer_seconds, str(outer).encode()), (settings.limits, limits)):
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
 
 
 def _seconds_left(spec: JobSpec) -> int:

@@ -18,7 +18,7 @@ from pods.manifest import MANIFEST_NAME, LeftOut, Manifest, summary_of
 from pods.program import described
 from pods.publication import Outcome, read_wish
 from pods.publishing.names import shown
-from pods.publishing.sources import PUBLISH_LOG, RELEASED, collect_sources, read_run_note, step_log
+from pods.publishing.sources import PUBLISH_LOG, RELEASED, collect_sources, read_ending, read_run_note, step_log
 from pods.publishing.upload import Failed, Uploaded, Uploader, result_files
 from pods.settings import PublishingSettings, SettingsInvalid, read_publishing_settings
 from pods.step_log import StepLog, size_text
@@ -130,6 +130,7 @@ def _write_manifest(
         encoded,
         did=outcome.did if outcome is not None else None,
         not_published=outcome.problem if outcome is not None else None,
+        run=read_ending(settings),
     )
     _write_summary(settings.results, made.encoded())
     log.say(f"manifest written: {len(files)} files")

@@ -13,7 +13,7 @@ from pods.manifest import LeftOut, ResultType, RunNote
 from pods.publishing.names import shown
 from pods.publishing.tree import Found, NotReadable, Skipped, find_files, open_found
 from pods.settings import PublishingSettings, Volume
-from pods.start_script import RUN_NOTE
+from pods.start_script import ENDINGS, RUN_NOTE
 
 MAX_LEFT_OUT = 1000  # entries in the manifest; further ones are only counted
 ALGORITHM_LOG = b"algorithm.log"
@@ -93,8 +93,26 @@ def read_run_note(settings: PublishingSettings) -> RunNote | None:
 
     Also None where there is a filter: an algorithm can write the numbers, and a filter does not see them.
     """
-    if settings.release is not None:
+    values = None if settings.release is not None else _noted(settings)
+    if values is None:
         return None
+    return RunNote(
+        started=_number(values.get("started")),
+        finished=_number(values.get("finished")),
+        exit_code=_number(values.get("exit")),
+    )
+
+
+def read_ending(settings: PublishingSettings) -> str:
+    """How the algorithm ended, by the same note: `Summary.run`. One of a few words, so it passes a filter."""
+    values = _noted(settings)
+    if values is None:
+        return "never"
+    ending = values.get("end", "")
+    return ending if ending in ENDINGS else "begun"
+
+
+def _noted(settings: PublishingSettings) -> dict[str, str] | None:
     notes = [
         file
         for file in find_files(settings.volume.logs, max_files=settings.max_files)[0]
@@ -110,12 +128,11 @@ def read_run_note(settings: PublishingSettings) -> RunNote | None:
         text = os.read(descriptor, 1024).decode("ascii", "replace")
     finally:
         os.close(descriptor)
-    values: dict[str, int] = {}
-    for line in text.splitlines():
-        name, _, value = line.partition(" ")
-        if value.isascii() and value.isdigit() and len(value) <= 12:
-            values[name] = int(value)
-    return RunNote(started=values.get("started"), finished=values.get("finished"), exit_code=values.get("exit"))
+    return {name: value for name, _, value in (line.partition(" ") for line in text.splitlines())}
+
+
+def _number(value: str | None) -> int | None:
+    return int(value) if value and value.isascii() and value.isdigit() and len(value) <= 12 else None
 
 
 def _left_out(prefix: bytes, skipped: list[Skipped]) -> list[LeftOut]:

@@ -43,6 +43,7 @@ class Environment:
     ram_gb: Decimal = Decimal(1)
     disk_gb: Decimal = Decimal(1)
     storage_expiry: int = 0
+    pending_timeout: int = 0  # seconds that a pod may take to start
     filtered: bool = False
     publication_chain: int | None = None  # where results may become assets; None: nowhere
     description: str = ""
@@ -78,6 +79,7 @@ class Environment:
             ram_gb=reader.number(names.RAM_GB, 1),
             disk_gb=reader.number(names.DISK_GB, 1),
             storage_expiry=int(reader.number(names.STORAGE_EXPIRY, 0)),
+            pending_timeout=int(reader.number(names.PENDING_TIMEOUT, 0)),
             filtered=reader.text(names.FILTERED) == "true",
             publication_chain=int(reader.number(names.PUBLICATION_CHAIN, 0)) or None,
             description=reader.text(names.DESCRIPTION),

@@ -22,7 +22,8 @@ def job_object(
     results_did: str | None = None,
 ) -> dict[str, Any]:
     """`results` is "" (text) until something is published; never a URL. Dates are Unix seconds as text. `resultsDid` is
-    there only if the outputs have become an asset: clients' tests want no such key in other jobs.
+    there only if the outputs have become an asset: clients' tests want no such key in other jobs. So is `detail` only
+    where there is more to say: what the job waits for, which image it did not get, which limit it exceeded.
 
     `queue_position`: 1 is next; None for a job that does not wait.
     """
@@ -32,7 +33,7 @@ def job_object(
         "jobId": workflow.name,
         "owner": notes.get(names.OWNER_TEXT) or workflow.labels.get(names.OWNER, ""),
         "status": status.number,
-        "statusText": status.text,
+        "statusText": f"{status.text}: {status.detail}" if status.detail and not status.finished else status.text,
         "dateCreated": _seconds(workflow.created_at),
         "dateFinished": _seconds(status.finished_at),
         "results": list(results) if results else "",
@@ -47,6 +48,8 @@ def job_object(
         "exitCode": status.exit_code,
         "reason": status.reason,
     }
+    if status.detail:
+        answer["detail"] = status.detail
     if results_did:
         answer["resultsDid"] = results_did
     if status.waiting and queue_position is not None:

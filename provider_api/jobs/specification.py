@@ -66,7 +66,7 @@ def prepare(facts: ComputeFacts, job_id: str, owner_text: str, settings: Setting
             names.CHAIN: str(carrier.chain_id),
             names.PROVIDER: keys.address.lower() if facts.request.terms is None else facts.request.terms.provider,
         },
-        annotations=_annotations(facts, environment, owner_text, carrier),
+        annotations={**_annotations(facts, environment, owner_text, carrier), names.IMAGE: spec.binding.image},
         chain_id=carrier.chain_id,
         agreement_id=carrier.order.tx_hash,
     )
@@ -101,7 +101,9 @@ def _spec(
         job_id=job_id,
         environment=environment.id,
         image=container.reference(),
-        seconds=run_seconds + settings.limits.outer_margin_seconds,
+        # Argo counts from the pod's arrival on its node, so what comes before the start is added: never less than a pod
+        # may take to start. Configuration cuts it off where the paid time ends.
+        seconds=run_seconds + environment.pending_timeout + settings.limits.outer_margin_seconds,
         network=network,
     )
     return job_spec.JobSpec(

@@ -26,8 +26,8 @@ from typing import Final, Literal
 
 from argo.client.records import Node, Workflow
 from pods.exit_codes import ExitCode
-from pods.manifest import ManifestInvalid, parse_summary
-from workflow_templates.names import ALGORITHM, CONFIGURATION, FILTERED, FILTERING, OUT_RESULTS, PUBLISHING
+from provider_api.jobs import ends
+from workflow_templates.names import ALGORITHM, CONFIGURATION, FILTERED, FILTERING, PUBLISHING
 
 TEXTS: Final = {
     1: "Warming up",
@@ -55,6 +55,7 @@ Reason = Literal[
     "filtered",
     "image_unavailable",
     "out_of_memory",
+    "out_of_disk",
     "paid_time_over",
     "lost",
     "rejected_by_cluster",
@@ -65,11 +66,11 @@ Reason = Literal[
 ]
 
 # Argo's constant texts.
-_DEADLINE = "longer than the specified deadline"
 _SHUTDOWN = ("workflow shutdown with strategy", "Stopped with strategy")
 _OUT_OF_MEMORY = "OOMKilled"
 _IMAGE = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ImageInspectError", "timeout")
-_KILLED = (None, 130, 137, 143)  # exit codes of a program that was told to end, or had to be killed
+_TERMINATED = 143
+_KILLED = (None, 130, 137, _TERMINATED)  # exit codes of a program that was told to end, or had to be killed
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,7 @@ class JobStatus:
     started_at: datetime | None = None  # of the algorithm
     finished_at: datetime | None = None
     waiting: bool = False  # for a free place
+    detail: str = ""  # what the pod waits for, which image it did not get, which limit it exceeded
 
     @property
     def text(self) -> str:
@@ -100,7 +102,7 @@ def status_of(workflow: Workflow, *, failures_as_finished: bool = False) -> JobS
     algorithm = workflow.node(ALGORITHM)
     status = replace(
         status,
-        started_at=algorithm.started_at if algorithm is not None and _has_run(algorithm) else None,
+        started_at=algorithm.started_at if algorithm is not None and _has_run(workflow, algorithm) else None,
         removed=1 if workflow.shutdown == "Terminate" else 0,
     )
     if not workflow.finished:
@@ -127,8 +129,10 @@ def _progress(workflow: Workflow) -> JobStatus:
     if algorithm is not None and algorithm.final and algorithm.phase not in ("Omitted", "Skipped"):
         filtered = workflow.annotations.get(FILTERED) == "true"  # and so comes next
         return JobStatus(50 if filtered else 60, exit_code=_code(algorithm))
+    if configuration is not None and configuration.phase == "Succeeded":
+        return JobStatus(30, detail=ends.waits_for(workflow))
     if configuration is not None:
-        return JobStatus(30 if configuration.phase == "Succeeded" else 20)
+        return JobStatus(20)
     root = workflow.node(workflow.name)
     waiting = root is None or root.phase == "Pending"
     return JobStatus(1 if waiting else 10, waiting=waiting)
@@ -170,7 +174,7 @@ def _never_configured(workflow: Workflow, configuration: Node | None) -> JobStat
         return JobStatus(70, "stopped", stop_requested=1)
     if configuration is None:
         return JobStatus(41, "rejected_by_cluster")
-    if _DEADLINE in configuration.message:
+    if ends.DEADLINE in configuration.message:
         return JobStatus(31, "data_unavailable")
     if configuration.phase == "Error" or configuration.exit_code in _KILLED:
         return JobStatus(41, "lost")
@@ -186,18 +190,28 @@ def _of_algorithm(workflow: Workflow, algorithm: Node | None) -> JobStatus | Non
         return JobStatus(70, "stopped", code, stop_requested=1)
     if algorithm is None:
         return JobStatus(41, "lost")
-    if not algorithm.final or algorithm.phase in ("Omitted", "Skipped"):
-        return JobStatus(41, "image_unavailable")
-    if _DEADLINE in algorithm.message or code == ExitCode.TIME_LIMIT:
+    if ends.never_ran(workflow, algorithm) or (code is None and any(text in algorithm.message for text in _IMAGE)):
+        return JobStatus(41, "image_unavailable", detail=f"image {ends.image_of(workflow) or 'unknown'} did not start")
+    return _of_run(workflow, algorithm)
+
+
+def _of_run(workflow: Workflow, algorithm: Node) -> JobStatus:
+    """How an algorithm failed that has run. Our own codes are believed only where the nodes' times allow them: an
+    algorithm may end with any of them by itself."""
+    code, message = _code(algorithm), algorithm.message
+    if ends.DEADLINE in message or (code == ExitCode.TIME_LIMIT and ends.time_was_over(workflow, algorithm)):
         return JobStatus(70, "time_limit", code, stop_requested=2)
-    if code == ExitCode.PAID_TIME_OVER:
+    if code == ExitCode.PAID_TIME_OVER and ends.paid_time_was_over(workflow, algorithm):
         return JobStatus(70, "paid_time_over", stop_requested=2)
-    if _OUT_OF_MEMORY in algorithm.message:
+    if _OUT_OF_MEMORY in message:
         return JobStatus(41, "out_of_memory", code)
-    if code is None and any(text in algorithm.message for text in _IMAGE):
-        return JobStatus(41, "image_unavailable")
-    if algorithm.phase == "Error" or code in (None, 143):
-        # A pod that is deleted behind Argo's back ends with 143, or with no code at all.
+    if limit := ends.exceeded(message):
+        return JobStatus(41, "out_of_disk", code, detail=limit)
+    if evicted := ends.evicted(message):
+        return JobStatus(41, "lost", code, detail=evicted)
+    # A pod that is deleted behind Argo's back ends with 143, or with no code at all.
+    deleted = code is None or (code == _TERMINATED and ends.noted(workflow) != "own")
+    if algorithm.phase == "Error" or deleted:
         return JobStatus(41, "lost", code)
     return JobStatus(41, "algorithm_failed", code)
 
@@ -209,15 +223,10 @@ def _of_release(workflow: Workflow, algorithm: Node | None) -> JobStatus:
         return JobStatus(41, "filtered", code)
     if publishing is None or publishing.phase != "Succeeded":
         return JobStatus(62, "upload_incomplete", code)
-    return JobStatus(70, "asset_not_published" if _lacks_asset(publishing) else "completed", code)
-
-
-def _lacks_asset(publishing: Node) -> bool:
-    """Whether the outputs should have become an asset and have not; the results themselves are complete."""
-    try:
-        return parse_summary(publishing.outputs.get(OUT_RESULTS, "")).not_published is not None
-    except ManifestInvalid:
-        return False
+    # The results themselves are complete, whatever became of the asset.
+    summary = ends.summary_of(workflow)
+    lacks_asset = summary is not None and summary.not_published is not None
+    return JobStatus(70, "asset_not_published" if lacks_asset else "completed", code)
 
 
 def _was_stopped(algorithm: Node) -> bool:
@@ -229,8 +238,10 @@ def _code(algorithm: Node | None) -> int | None:
     return None if algorithm is None or not algorithm.final else algorithm.exit_code
 
 
-def _has_run(algorithm: Node) -> bool:
-    return algorithm.phase in ("Running", "Succeeded", "Failed", "Error") and algorithm.started_at is not None
+def _has_run(workflow: Workflow, algorithm: Node) -> bool:
+    return algorithm.phase == "Running" or (
+        algorithm.phase in ("Succeeded", "Failed", "Error") and not ends.never_ran(workflow, algorithm)
+    )
 
 
 def _end_of(workflow: Workflow) -> datetime:

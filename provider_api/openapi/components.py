@@ -220,7 +220,11 @@ ANSWERS: Final[Mapping[str, Any]] = {
                 " 32 algorithm not available, 40 running, 41 failed, 50 filtering, 60 publishing,"
                 " 62 results incomplete, 70 finished. The end is `dateFinished`.",
             },
-            "statusText": {"enum": list(TEXTS.values())},
+            "statusText": {
+                "type": "string",
+                "pattern": f"^({'|'.join(TEXTS.values())})(: .*)?$",
+                "description": "The status in words. While the algorithm's pod cannot start: why, after a colon.",
+            },
             "dateCreated": _SECONDS,
             "dateFinished": _SECONDS,
             "results": {"anyOf": [{"const": ""}, _list(ref("Result"))], "description": '`""` until there are some.'},
@@ -237,6 +241,10 @@ ANSWERS: Final[Mapping[str, Any]] = {
         },
         {
             "queuePosition": {**_INTEGER, "minimum": 1, "description": "1 is next. Only while the job waits."},
+            "detail": {
+                "type": "string",
+                "description": "What the job waits for, which image it did not get, which limit it exceeded.",
+            },
             "resultsDid": {"type": "string", "description": "DID of the asset that the outputs have become."},
         },
     ),

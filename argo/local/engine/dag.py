@@ -63,6 +63,10 @@ def _execute(step: Advance, node: Node, task: DagTask) -> Node:
         for other in dependencies(task)
         if (found := step.run.node(_name(node, other))) is not None
     }
+    for other in dependencies(task):
+        found = step.run.node(_name(node, other))
+        outputs = found.outputs if found is not None else []
+        scope |= {f"tasks.{other}.outputs.parameters.{each['name']}": str(each["value"]) for each in outputs}
     try:
         inputs = {item.name: substitute(item.text() or "", scope) for item in task.arguments.parameters}
         wanted = not task.when or bool(_evaluate_when(task.when, scope))

@@ -110,12 +110,16 @@ def _problems(spec: Spec) -> Iterable[str]:
         if (template.dag is None) == (template.container is None):
             yield f"{path} needs either dag or container"
         elif template.dag is not None:
-            yield from _dag_problems(path, template, names, known, entry=template.name == spec.entrypoint)
+            outputs = {each.name: [item.name for item in each.outputs.parameters] for each in spec.templates}
+            yield from _dag_problems(path, template, outputs, known, entry=template.name == spec.entrypoint)
         else:
             yield from _pod_problems(path, template, volumes, known)
 
 
-def _dag_problems(path: str, template: Template, names: list[str], known: set[str], *, entry: bool) -> Iterable[str]:
+def _dag_problems(
+    path: str, template: Template, outputs: Mapping[str, list[str]], known: set[str], *, entry: bool
+) -> Iterable[str]:
+    """`outputs`: the output parameters of each template."""
     dag = template.dag
     assert dag is not None  # noqa: S101  (the caller looked)
     set_fields = template.model_fields_set - {"name", "dag", "synchronization", "inputs", "outputs", "metadata"}
@@ -128,7 +132,7 @@ def _dag_problems(path: str, template: Template, names: list[str], known: set[st
     yield from (f"{path}: task {name} is there twice" for name in {n for n in tasks if tasks.count(n) > 1})
     for index, task in enumerate(dag.tasks):
         here = f"{path}.dag.tasks[{index}]"
-        if task.template not in names:
+        if task.template not in outputs:
             yield f"{here}: template {task.template} is not defined"
         try:
             needed = list(expressions.parse(task.depends).names()) if task.depends else []
@@ -143,6 +147,12 @@ def _dag_problems(path: str, template: Template, names: list[str], known: set[st
                 yield f"{here}.depends: {name} is not known"
         before = {name.partition(".")[0] for name in needed}
         inside = known | {f"tasks.{name}.status" for name in before}
+        inside |= {
+            f"tasks.{other.name}.outputs.parameters.{each}"
+            for other in dag.tasks
+            if other.name in before
+            for each in outputs.get(other.template, ())
+        }
         yield from _unknown_tags(here, task.model_dump(), inside)
     try:
         task_order(dag.tasks)

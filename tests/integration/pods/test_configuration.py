@@ -48,7 +48,7 @@ def test_the_volume_is_as_the_contract_says(server: Any, job: Any, make_spec: An
     assert (data / "inputs" / ("01" * 32) / "1").read_bytes() == b""
     assert (data / "inputs" / ("02" * 32) / "0").read_bytes() == BIG
     assert (data / "inputs" / ("01" * 32 + "-2") / "0").read_bytes() == b"other service"
-    index = json.loads((data / "inputs/index.json").read_bytes())
+    index = json.loads((data / "start/inputs.json").read_bytes())
     assert [(entry["serviceId"], entry["folder"]) for entry in index["inputs"]] == [
         ("s1", "01" * 32),
         ("s1", "02" * 32),
@@ -80,7 +80,7 @@ def test_modes_let_any_user_work(server: Any, job: Any, make_spec: Any, make_inp
         assert mode_of(data / folder) == 0o755, folder
     for folder in ("outputs", "logs"):
         assert mode_of(data / folder) == 0o777, folder
-    for file in ("inputs/" + "01" * 32 + "/0", "inputs/index.json", "inputs/algoCustomData.json", "start/run.sh"):
+    for file in ("inputs/" + "01" * 32 + "/0", "start/inputs.json", "inputs/algoCustomData.json", "start/run.sh"):
         assert mode_of(data / file) == 0o644, file
     assert mode_of(data / "transformations/algorithm") == 0o755
     assert mode_of(data / "logs/algorithm.log") == 0o666
@@ -99,7 +99,8 @@ def test_what_configuration_wrote_runs(server: Any, job: Any, make_spec: Any, ma
     assert (ran.returncode, ran.stdout) == (5, b"input\ninput\n")
     assert (job.data / "logs/algorithm.log").read_bytes() == b"input\ninput\n"
     assert (job.data / "outputs/r").read_bytes() == b"{{=1+1}}\n"
-    assert json.loads((job.data / "inputs/algoCustomData.json").read_bytes()) is None
+    assert json.loads((job.data / "inputs/algoCustomData.json").read_bytes()) == {}
+    assert sorted(path.name for path in (job.data / "inputs").iterdir()) == ["01" * 32, "algoCustomData.json"]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
@@ -107,7 +108,7 @@ def test_an_algorithm_of_any_user_reads_and_writes(server: Any, open_job: Any, m
     job = open_job
     entrypoint = "cat $INPUTS/*/0 $VOLUME/ddos/* >$OUTPUTS/r && mkdir $OUTPUTS/sub && echo x >$LOGS/own && $ALGO"
     algorithm = Algorithm(
-        rawcode="#!/bin/sh\nid -u\necho x >$INPUTS/new || echo y >$INPUTS/index.json", entrypoint=entrypoint
+        rawcode="#!/bin/sh\nid -u\necho x >$INPUTS/new || echo y >$C2D_INPUTS_INDEX", entrypoint=entrypoint
     )
     job.write_spec(make_spec(server, [make_input(1, server.put("/a", b"input\n"))], algorithm))
     assert job.run("configuration").returncode == 0
@@ -318,6 +319,21 @@ def test_paid_time(server: Any, job: Any, make_spec: Any, make_input: Any) -> No
     seconds = int(script.partition("c2d_seconds=")[2].partition("\n")[0])
     assert 15 <= seconds <= 20
     assert f"c2d_end={until}\n" in script
+
+
+@pytest.mark.parametrize(("paid", "least", "most"), [(None, 60, 60), (20, 12, 20), (3600, 60, 60)])
+def test_argo_is_told_how_long_the_pod_may_live(
+    server: Any, job: Any, make_spec: Any, make_input: Any, paid: int | None, least: int, most: int
+) -> None:
+    """Never beyond the paid time, whatever waited in the queue, and whatever an algorithm does to the start script."""
+    job.changes |= {name: str(job.folder / name) for name in ("C2D_OUTER_SECONDS", "C2D_LIMITS")}
+    until = None if paid is None else int(time.time()) + paid
+    job.write_spec(make_spec(server, [make_input(1, server.put("/a", b"x"))], RAW, paid_until=until))
+    assert job.run("configuration").returncode == 0
+    assert least <= int((job.folder / "C2D_OUTER_SECONDS").read_text()) <= most
+    limits = json.loads((job.folder / "C2D_LIMITS").read_text())
+    assert limits["paid_until"] == until
+    assert limits["run_seconds"] <= most
 
 
 def test_a_command_that_no_shell_can_hold_is_32(server: Any, job: Any, make_spec: Any) -> None:

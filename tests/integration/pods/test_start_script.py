@@ -118,7 +118,7 @@ def run(request: pytest.FixtureRequest, tmp_path: Path) -> Runner:
     return Runner([program, *words[1:]], tmp_path, path, start)
 
 
-def test_the_seven_variables_and_nothing_else_of_ours(run: Runner) -> None:
+def test_the_seven_variables_and_where_our_index_is(run: Runner) -> None:
     end = run("env")
     found = dict(line.split("=", 1) for line in end.out.decode().splitlines())
     root = run.start.volume
@@ -129,6 +129,7 @@ def test_the_seven_variables_and_nothing_else_of_ours(run: Runner) -> None:
     assert found.pop("OUTPUTS") == root + "/outputs"
     assert found.pop("LOGS") == root + "/logs"
     assert found.pop("secret") == "5e" * 16
+    assert found.pop("C2D_INPUTS_INDEX") == str(run.folder / "inputs.json")
     assert set(found) <= {"PATH", "HOME", "PWD", "OLDPWD", "SHLVL", "_"}
 
 
@@ -264,6 +265,47 @@ def test_times_are_noted_for_publishing(run: Runner) -> None:
     note = dict(line.split() for line in (run.folder / "data/logs/.run").read_text().splitlines())
     assert before <= int(note["started"]) <= int(note["finished"]) <= time.time() + 1
     assert note["exit"] == "6"
+    assert note["end"] == "own"
+
+
+@pytest.mark.parametrize(
+    ("entrypoint", "changes", "ending"),
+    [
+        ("exit 124", {}, "own"),
+        ("exit 79", {}, "own"),
+        ("exit 143", {}, "own"),
+        ("kill $$", {}, "own"),
+        ("sleep 20", {"run_seconds": 1}, "limit"),
+        ("trap 'exit 0' TERM; while :; do sleep 0.05; done", {"run_seconds": 1}, "limit"),
+        ("echo ran", {"paid_until": 1}, "over"),
+        ("rm $LOGS/.run; exit 124", {}, None),
+    ],
+)
+def test_how_it_ended_is_noted(run: Runner, entrypoint: str, changes: dict[str, int], ending: str | None) -> None:
+    """By it an algorithm's own exit codes are told from ours."""
+    run(entrypoint, **changes)
+    path = run.folder / "data/logs/.run"
+    note = dict(line.split() for line in path.read_text().splitlines()) if path.exists() else {}
+    assert note.get("end") == ending
+
+
+def test_a_signal_from_outside_is_noted(run: Runner) -> None:
+    def stop(process: subprocess.Popen[bytes]) -> None:
+        time.sleep(0.5)
+        os.killpg(process.pid, signal.SIGTERM)
+
+    assert run("exec sleep 20", meanwhile=stop).code == 143
+    assert "end term" in (run.folder / "data/logs/.run").read_text()
+
+
+@pytest.mark.parametrize("kill", ["-KILL", "-TERM", "-HUP"])
+def test_ending_our_sleep_gains_no_time(run: Runner, kill: str) -> None:
+    """An algorithm sees our timer and may kill it, also by accident: it is begun anew for what is left."""
+    ours = "for p in /proc/[0-9]*; do read -r text <$p/cmdline; case $text in sleep*2) kill %s ${p#/proc/};; esac; done"
+    end = run(f"sleep 0.3; ({ours % kill}) 2>/dev/null; sleep 20", run_seconds=2)
+    assert end.code == ExitCode.TIME_LIMIT
+    assert end.seconds < 8
+    assert end.left == []
 
 
 def test_killing_our_shells_gains_nothing(run: Runner) -> None:

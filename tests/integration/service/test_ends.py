@@ -87,6 +87,13 @@ async def test_an_image_that_is_not_there(service: Service, buyer: Buyer, datase
     await assert_nothing_left(service.folder)
 
 
+@pytest.mark.parametrize("code", [31, 75, 79, 124, 137, 143])
+async def test_an_exit_code_of_its_own(buyer: Buyer, dataset: DDO, code: int) -> None:
+    """An algorithm may end with any of the codes that ours mean something by."""
+    job = await buyer.finished(await started(buyer, dataset, raw_python(f"raise SystemExit({code})")))
+    assert end(job) == (41, "Algorithm failed", "algorithm_failed", code, 0)
+
+
 async def test_paid_time_runs_out_in_the_queue(service: Service, buyer: Buyer, dataset: DDO) -> None:
     """Time in the queue counts. Nothing of the job runs, and the owner is told why."""
     first = await started(buyer, dataset, raw_python("import time; time.sleep(60)"), PAID)

@@ -155,8 +155,9 @@ async def test_the_probe_reaches_nothing(
                     f"/data/{folder}"
                     for folder in ("inputs", "ddos", "transformations", f"inputs/{did}", f"ddos/{did}")
                 ),
-                *(f"/data/inputs/{file}" for file in (f"{did}/0", "algoCustomData.json", "index.json")),
-                *("/data/transformations/algorithm", "/c2d/start", "/c2d/start/run.sh", "/data", "/", "/etc/passwd"),
+                *(f"/data/inputs/{file}" for file in (f"{did}/0", "algoCustomData.json", "new")),
+                *("/data/transformations/algorithm", "/c2d/start", "/c2d/start/run.sh", "/c2d/start/inputs.json"),
+                *("/data", "/", "/etc/passwd"),
                 *("/usr/lib", sys.prefix, sys.executable),
             ],
             "allowed": "/data/outputs/allowed",
@@ -218,7 +219,8 @@ def look(top):
             yield [path, stat.filemode(info.st_mode), info.st_size, os.access(path, os.R_OK), os.access(path, os.W_OK)]
 tree = sorted(look("/data"))
 texts = {path: open(path).read() for path, mode, *_ in tree if mode[0] == "-"}
-tell = {"tree": tree, "texts": texts, "environ": dict(os.environ), "ids": [os.getuid(), os.getgid()]}
+index = json.load(open(os.environ["C2D_INPUTS_INDEX"]))
+tell = {"tree": tree, "index": index, "texts": texts, "environ": dict(os.environ), "ids": [os.getuid(), os.getgid()]}
 print("err", file=__import__("sys").stderr)
 open(os.environ["OUTPUTS"] + "/tell.json", "w").write(json.dumps(tell))
 """
@@ -244,7 +246,6 @@ async def test_what_an_algorithm_finds(service: Service, buyer: Buyer, owner: Da
         **{name: readable for name in ("inputs", "ddos", "transformations", "inputs/algoCustomData.json")},
         **{f"inputs/{did}{rest}": readable for did in bare[:2] for rest in ("", "/0")},
         **{f"ddos/{did}": readable for did in bare},
-        "inputs/index.json": readable,
         "transformations/algorithm": {"-rwxr-xr-x"},
         **own,
     }
@@ -258,7 +259,8 @@ async def test_what_an_algorithm_finds(service: Service, buyer: Buyer, owner: Da
     texts = {path.removeprefix("/data/"): text for path, text in told["texts"].items()}
     assert [texts[f"inputs/{did}/0"] for did in bare[:2]] == contents
     assert texts["transformations/algorithm"] == LOOK
-    assert texts["inputs/algoCustomData.json"] == "null"
+    assert texts["inputs/algoCustomData.json"] == "{}"
+    assert [entry["folder"] for entry in told["index"]["inputs"]] == bare[:2]
     assert texts["logs/algorithm.log"] == ""
     for asset, did in zip((*datasets, algorithm), bare, strict=True):
         document = json.loads(texts[f"ddos/{did}"])
@@ -277,6 +279,7 @@ async def test_what_an_algorithm_finds(service: Service, buyer: Buyer, owner: Da
         "OUTPUTS": "/data/outputs",
         "LOGS": "/data/logs",
         "secret": secret,
+        "C2D_INPUTS_INDEX": "/c2d/start/inputs.json",
     }
     assert {name: environ[name] for name in contract} == contract
     of_any_process = {"PATH", "HOME", "TMPDIR", "LANG", "LC_CTYPE", "PWD", "OLDPWD", "SHLVL", "_"}

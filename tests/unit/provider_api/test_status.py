@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,11 @@ from hypothesis import strategies as st
 
 from argo.client.parsing import parse_workflow
 from argo.client.records import Node, Workflow
+from pods.exit_codes import ExitCode
+from pods.start_script import ENDINGS
+from provider_api.jobs.job_object import job_object
 from provider_api.jobs.status import TEXTS, JobStatus, status_of
-from workflow_templates.names import FILTERED
+from workflow_templates.names import FILTERED, IMAGE, IN_SECONDS, OUT_LIMITS, VALID_UNTIL
 
 pytestmark = pytest.mark.unit
 
@@ -34,7 +37,7 @@ FINAL = {
     "deadline-obeys-sigterm": (70, "time_limit", 143, 2),
     "filter-refuses": (41, "filtered", 0, 0),
     "filter-with-init-container": (70, "completed", 0, 0),
-    "image-missing": (70, "time_limit", 137, 2),
+    "image-missing": (41, "image_unavailable", None, 0),
     "image-missing-pending-timeout": (41, "image_unavailable", None, 0),
     "out-of-memory": (41, "out_of_memory", 137, 0),
     "publishing-exit-62": (62, "upload_incomplete", 0, 0),
@@ -66,7 +69,7 @@ SEEN = {
     "deadline-obeys-sigterm": [1, 20, 30, 40, 60, 70],
     "filter-refuses": [1, 20, 30, 40, 50, 60, 41],
     "filter-with-init-container": [1, 20, 30, 40, 50, 60, 70],
-    "image-missing": [1, 20, 30, 60, 70],
+    "image-missing": [1, 20, 30, 60, 41],
     "image-missing-pending-timeout": [1, 20, 30, 60, 41],
     "out-of-memory": [1, 20, 30, 40, 60, 41],
     "publishing-exit-62": [1, 20, 30, 40, 60, 62],
@@ -167,8 +170,8 @@ CASES: list[tuple[Workflow, tuple[Any, ...]]] = [
     (workflow(node("configuration", "Failed", 79), PUBLISHED), (70, "paid_time_over", None, 2)),
     (workflow(node("configuration", "Failed", 1), PUBLISHED), (41, "configuration_failed", None, 0)),
     (workflow(node("configuration", "Error", None, "pod deleted"), PUBLISHED), (41, "lost", None, 0)),
-    (workflow(CONFIGURED, node("algorithm", "Failed", 124), PUBLISHED), (70, "time_limit", 124, 2)),
-    (workflow(CONFIGURED, node("algorithm", "Failed", 79), PUBLISHED), (70, "paid_time_over", None, 2)),
+    (workflow(CONFIGURED, node("algorithm", "Failed", 124), PUBLISHED), (41, "algorithm_failed", 124, 0)),
+    (workflow(CONFIGURED, node("algorithm", "Failed", 79), PUBLISHED), (41, "algorithm_failed", 79, 0)),
     (workflow(CONFIGURED, node("algorithm", "Error", None, "pod deleted"), PUBLISHED), (41, "lost", None, 0)),
     (workflow(CONFIGURED, node("algorithm", "Failed", None, "ErrImagePull: x"), PUBLISHED),
      (41, "image_unavailable", None, 0)),
@@ -205,6 +208,135 @@ def test_before_a_filter_has_begun_its_results_are_not_being_published() -> None
     assert status_of(plain).number == 60
     filtered = workflow(*steps, phase="Running", finished_at=None, annotations={FILTERED: "true"})
     assert status_of(filtered).number == 50
+
+
+# --- how the algorithm ended -----------------------------------------------------------------------------------------
+
+DEADLINE = "Pod was active on the node longer than the specified deadline"
+
+
+def ran(
+    code: int | None,
+    seconds: float,
+    *,
+    note: str | None = "own",
+    limit: int = 60,
+    paid: float | None = None,  # seconds from the start until which it is paid for
+    message: str = "",
+    phase: str = "Failed",
+    **changes: Any,
+) -> Workflow:
+    """A job whose algorithm's pod ended so many seconds after its node was made."""
+    until = None if paid is None else int(NOON.timestamp() + paid)
+    limits = json.dumps({"run_seconds": limit, "paid_until": until})
+    end = NOON + timedelta(seconds=seconds)
+    told = "" if note is None else json.dumps({"digest": "d", "count": 0, "run": note})
+    return workflow(
+        replace(CONFIGURED, outputs={OUT_LIMITS: limits}),
+        replace(node("algorithm", phase, code, message), finished_at=end, inputs={IN_SECONDS: str(limit + 360)}),
+        replace(PUBLISHED, outputs={"results": told} if told else {}),
+        annotations={VALID_UNTIL: str(until or 0), IMAGE: "registry.local/none:1"},
+        finished_at=end,
+        **changes,
+    )
+
+
+def verdict(seen: Workflow) -> tuple[Any, ...]:
+    status = status_of(seen)
+    return status.number, status.reason, status.exit_code, status.stop_requested
+
+
+@pytest.mark.parametrize("code", [*sorted(int(code) for code in ExitCode if code), 1, 2, 126, 127, 130, 137, 139, 143])
+@pytest.mark.parametrize("seconds", [0, 3, 59, 61, 400])
+def test_an_algorithms_own_exit_code_is_its_own(code: int, seconds: int) -> None:
+    """Whichever of our own codes it is, and however long it ran or waited for its image."""
+    assert verdict(ran(code, seconds, paid=10_000)) == (41, "algorithm_failed", code, 0)
+
+
+@pytest.mark.parametrize(
+    ("seen", "expected"),
+    [
+        (ran(124, 60, note="limit"), (70, "time_limit", 124, 2)),
+        (ran(124, 59, note="limit"), (70, "time_limit", 124, 2)),  # Argo's times are whole seconds
+        (ran(124, 90, note="limit"), (70, "time_limit", 124, 2)),  # after half a minute for the image
+        (ran(124, 60, note=None), (70, "time_limit", 124, 2)),
+        (ran(124, 20, note="limit", paid=20), (70, "time_limit", 124, 2)),
+        (ran(124, 30, note="limit"), (41, "algorithm_failed", 124, 0)),  # a note that an algorithm has written
+        (ran(124, 30, note=None), (41, "algorithm_failed", 124, 0)),
+        (ran(79, 5, note="over", paid=5), (70, "paid_time_over", None, 2)),
+        (ran(79, 5, note=None, paid=5), (70, "paid_time_over", None, 2)),
+        (ran(79, 5, note="over", paid=50), (41, "algorithm_failed", 79, 0)),
+        (ran(79, 5, note="over"), (41, "algorithm_failed", 79, 0)),
+        (ran(79, 50, note="own", paid=50), (41, "algorithm_failed", 79, 0)),
+        (ran(143, 5, note="term", message="main: Error (exit code 143)"), (41, "lost", 143, 0)),
+        (ran(143, 5, note=None, message="main: Error (exit code 143)"), (41, "lost", 143, 0)),
+        (ran(143, 5, note="begun"), (41, "lost", 143, 0)),
+        (ran(143, 5, message="main: Error (exit code 143)"), (41, "algorithm_failed", 143, 0)),
+        (ran(143, 5, note="term", shutdown="Stop"), (70, "stopped", 143, 1)),
+        (ran(None, 5, note="begun", phase="Error", message="pod deleted"), (41, "lost", None, 0)),
+        (ran(137, 425, note="begun", message=DEADLINE), (70, "time_limit", 137, 2)),
+        (ran(143, 421, note="begun", message=DEADLINE), (70, "time_limit", 143, 2)),
+        (ran(124, 421, note="limit", message=DEADLINE), (70, "time_limit", 124, 2)),
+        (ran(137, 421, note="never", message=DEADLINE), (41, "image_unavailable", None, 0)),
+        (ran(None, 421, note="never", message=DEADLINE), (41, "image_unavailable", None, 0)),
+        (ran(137, 421, note=None, message=DEADLINE), (41, "image_unavailable", None, 0)),
+        (ran(137, 427, note=None, message=DEADLINE), (70, "time_limit", 137, 2)),
+        (ran(None, 300, note="never", message="timeout"), (41, "image_unavailable", None, 0)),
+        (ran(None, 300, note=None, phase="Pending", message="PodInitializing"), (41, "image_unavailable", None, 0)),
+    ],
+)
+def test_why_an_algorithm_ended(seen: Workflow, expected: tuple[Any, ...]) -> None:
+    assert verdict(seen) == expected
+
+
+@given(
+    st.sampled_from([None, *range(1, 256)]),
+    st.floats(0, 57.9),
+    st.sampled_from([None, "own", "never", "begun", "?", *sorted(ENDINGS)]),
+    st.sampled_from(["", "main: Error (exit code 124)", "timeout", "ImagePullBackOff: x"]),
+)
+def test_nobody_is_out_of_time_before_the_time(
+    code: int | None, seconds: float, note: str | None, message: str
+) -> None:
+    """Whatever an algorithm ends with or writes: without Argo's clock it is no time limit."""
+    seen = ran(code, seconds, note=note, limit=60, paid=60, message=message)
+    assert status_of(seen).reason not in ("time_limit", "paid_time_over")
+
+
+@pytest.mark.parametrize("phase", ["Failed", "Error"])
+@pytest.mark.parametrize("code", [None, 137, 143])
+@pytest.mark.parametrize(
+    ("message", "reason", "detail"),
+    [
+        ('Usage of EmptyDir volume "tmp" exceeds the limit "1Gi". ', "out_of_disk",
+         'Usage of EmptyDir volume "tmp" exceeds the limit "1Gi"'),
+        ("Pod ephemeral local storage usage exceeds the total limit of containers 2Gi. ", "out_of_disk",
+         "Pod ephemeral local storage usage exceeds the total limit of containers 2Gi"),
+        ('main: Container main exceeded its local ephemeral storage limit "2Gi". ', "out_of_disk",
+         'Container main exceeded its local ephemeral storage limit "2Gi"'),
+        ("The node was low on resource: ephemeral-storage. Threshold quantity: 1Gi, available: 9Mi. ", "lost",
+         "The node was low on resource: ephemeral-storage"),
+    ],
+)  # fmt: skip
+def test_an_eviction_names_the_limit(phase: str, code: int | None, message: str, reason: str, detail: str) -> None:
+    seen = ran(code, 95, note="term", phase=phase, message=message)
+    status = status_of(seen)
+    assert (status.number, status.reason, status.exit_code, status.detail) == (41, reason, code, detail)
+    shown = job_object(seen, status, [], None)
+    assert (shown["statusText"], shown["detail"]) == ("Algorithm failed", detail)
+
+
+@pytest.mark.parametrize("name", ["image-missing", "image-missing-pending-timeout"])
+def test_an_image_that_is_not_there_is_told_while_it_is_waited_for(name: str) -> None:
+    """A typing error shows at once, with the name; at the end nothing has started, and nobody is told otherwise."""
+    texts = [job_object(seen, status_of(seen), [], None)["statusText"] for seen in snapshots(name)]
+    waiting = [text for text in texts if ": " in text]
+    assert waiting
+    start = 'Provisioning success: image registry.local/none:1: ErrImagePull: failed to pull and unpack image "'
+    assert any(text.startswith(start) for text in waiting)
+    last = status_of(snapshots(name)[-1])
+    assert (last.started_at, last.detail) == (None, "image registry.local/none:1 did not start")
+    assert texts[-1] == "Algorithm failed"
 
 
 # --- generated states ------------------------------------------------------------------------------------------------

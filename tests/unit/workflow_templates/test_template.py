@@ -86,7 +86,8 @@ def test_the_algorithm_sees_its_inputs_read_only_and_no_secret(manifest: dict[st
         "/tmp": ("tmp", None, False),
     }
     assert [list(volume) for volume in algorithm["volumes"]] == [["emptyDir", "name"]]
-    assert not {"inputs", "outputs", "retryStrategy"} & set(algorithm)
+    assert not {"outputs", "retryStrategy"} & set(algorithm)
+    assert algorithm["inputs"] == {"parameters": [{"name": "seconds"}]}  # its time, from configuration
     assert algorithm["container"]["env"] == [{"name": "HOME", "value": "/tmp"}]
     assert algorithm["container"]["command"] == ["sh", "/c2d/start/run.sh"]
 
@@ -115,6 +116,7 @@ def test_only_configuration_has_the_keys_and_the_job_spec(manifest: dict[str, An
 def test_every_expression_is_one_of_ours_and_stands_alone(manifest: dict[str, Any]) -> None:
     """The controller evaluates what it finds in arguments: none is pasted into a longer text."""
     allowed = {"{{workflow.name}}"} | {"{{workflow.parameters." + name + "}}" for name in names.ARGUMENTS}
+    allowed |= {"{{tasks.configuration.outputs.parameters.seconds}}", "{{inputs.parameters.seconds}}"}
     assert {text for text in texts(manifest) if "{{" in text or "}}" in text} == allowed
 
 
@@ -143,7 +145,11 @@ def test_every_pod_ends(manifest: dict[str, Any]) -> None:
         assert patch == {"enableServiceLinks": False, "terminationGracePeriodSeconds": 5}
         assert {"cpu", "memory"} <= set(t["container"]["resources"]["limits"])
         assert t["container"]["resources"]["requests"] == t["container"]["resources"]["limits"]
-    assert template(manifest, names.ALGORITHM)["activeDeadlineSeconds"] == "{{workflow.parameters.seconds}}"
+    # What is left of the paid time when the pod is made: configuration tells it, after the queue and all downloads.
+    assert template(manifest, names.ALGORITHM)["activeDeadlineSeconds"] == "{{inputs.parameters.seconds}}"
+    outputs = template(manifest, names.CONFIGURATION)["outputs"]["parameters"]
+    assert [item["name"] for item in outputs] == [names.OUT_SECONDS, names.OUT_LIMITS]
+    assert all("default" in item["valueFrom"] for item in outputs)  # a step that failed has none
 
 
 def test_labels_say_which_network_a_pod_needs(manifest: dict[str, Any]) -> None:
@@ -162,7 +168,14 @@ def test_shape_places_and_clean_up(manifest: dict[str, Any]) -> None:
     compute, release = template(manifest, names.COMPUTE), template(manifest, names.RELEASE)
     assert compute["dag"]["tasks"] == [
         {"name": "configuration", "template": "configuration"},
-        {"name": "algorithm", "template": "algorithm", "depends": "configuration.Succeeded"},
+        {
+            "name": "algorithm",
+            "template": "algorithm",
+            "depends": "configuration.Succeeded",
+            "arguments": {
+                "parameters": [{"name": "seconds", "value": "{{tasks.configuration.outputs.parameters.seconds}}"}]
+            },
+        },
     ]
     assert release["dag"]["tasks"] == [{"name": "publishing", "template": "publishing"}]
     limit = {"name": names.LIMITS_CONFIG_MAP, "key": environment}

@@ -57,6 +57,12 @@ def test_our_own_templates_pass() -> None:
         (lambda s: container(s).update(args=["{{=1+1}}"]), "{{=1+1}}"),
         (lambda s: container(s).update(args=["{{workflow.parameters.nope}}"]), "workflow.parameters.nope"),
         (lambda s: container(s).update(args=["{{tasks.configuration.outputs.result}}"]), "tasks.configuration.outputs"),
+        (
+            lambda s: part(s, "compute")["dag"]["tasks"][1].update(
+                arguments={"parameters": [{"name": "x", "value": "{{tasks.configuration.outputs.parameters.nope}}"}]}
+            ),
+            "outputs.parameters.nope",
+        ),
         (lambda s: container(s)["volumeMounts"].append({"name": "x", "mountPath": "/x"}), "volume x"),
         (lambda s: container(s)["volumeMounts"][0].update(subPath="../x"), "volume data"),
         (lambda s: s.update(volumes=[{"name": "h", "hostPath": {"path": "/"}}]), "hostPath"),
