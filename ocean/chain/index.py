@@ -131,6 +131,9 @@ class MetadataIndex:
         if not reading.of_factory or reading.state is None or reading.owner is None:
             self._require_near(reading.head)
             raise AssetNotFound(did, "not_of_factory")
+        if newest is None and reading.state.has_metadata:
+            await self._sync_soon()  # the node that was asked for events lagged behind this one
+            newest = self._store.newest_event(nft)
         if newest is None:
             if reading.state.has_metadata:
                 raise ChainUnavailable(self._network.chain_id, "the node has not shown an asset's events")
