@@ -193,7 +193,7 @@ async def open_chain(
     index = MetadataIndex(network, key, remembered, remote_decryption=remote, store=store)
     stack.push_async_callback(index.close)
     fee_token = checksum(settings.fee_token) if settings.fee_token else network.ocean
-    desk = OrderDesk(network, settings.order_wait_seconds, lambda: index.scanned)
+    desk = OrderDesk(network, settings.order_wait_seconds, lambda: index.scanned, index.is_nft)
     stack.push_async_callback(desk.close)
     return OceanChain(network, index, ZERO if canonical(fee_token) == ZERO else fee_token, desk)
 

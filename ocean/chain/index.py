@@ -107,6 +107,10 @@ class MetadataIndex:
         """The newest block whose assets are known, -1 before the first look."""
         return self._store.newest()
 
+    def is_nft(self, address: str) -> bool:
+        """Whether the factory was seen to make the data NFT at this address."""
+        return self._store.is_nft(canonical(address))
+
     def dids(self) -> list[str]:
         """Every asset known so far, oldest first."""
         return self._store.dids()

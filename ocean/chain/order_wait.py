@@ -21,7 +21,7 @@ from ocean.chain.orders import verify_order
 PLACES = 64
 LOOK_SECONDS = 1.0
 # A node that lags does not know new assets nor earlier orders; asked again, another one may answer.
-CONTRADICTED_SECONDS = (0.2, 0.6)
+CONTRADICTED_SECONDS = (0.1, 0.2, 0.4, 0.8)
 _CONTRADICTIONS = frozenset({"not_of_factory", "not_deployed", "reuse_of_other_order"})
 
 
@@ -31,10 +31,13 @@ class OrderPending(ChainUnavailable):
 
 class OrderDesk:
     """Verifies orders of one network. `wait_seconds`: how long a patient question waits at most, 0 for not at all.
-    `newest`: the newest block that is known from before."""
+    `newest`: the newest block that is known from before; `is_nft`: whether the factory was seen to make a data NFT."""
 
-    def __init__(self, network: Network, wait_seconds: float, newest: Callable[[], int]) -> None:
-        self._network, self._wait_seconds, self._newest = network, wait_seconds, newest
+    def __init__(
+        self, network: Network, wait_seconds: float, newest: Callable[[], int], is_nft: Callable[[str], bool]
+    ) -> None:
+        self._network, self._wait_seconds = network, wait_seconds
+        self._newest, self._is_nft = newest, is_nft
         self._waiting: dict[str, list[asyncio.Event]] = {}
         self._places = PLACES
         self._watch: asyncio.Task[None] | None = None
@@ -68,7 +71,12 @@ class OrderDesk:
                 if exc.reason not in _CONTRADICTIONS:
                     raise
             await asyncio.sleep(pause_seconds)
-        return await verify_order(self._network, request, now=now)
+        try:
+            return await verify_order(self._network, request, now=now)
+        except OrderInvalid as exc:
+            if exc.reason == "not_of_factory" and self._is_nft(request.nft):
+                raise ChainUnavailable(self._network.chain_id, "the node does not know a known asset") from exc
+            raise
 
     async def _wait(self, tx_hash: str) -> None:
         """Until the transaction is deep enough, or the time is over."""

@@ -116,7 +116,7 @@ class Story:
         self.network = await Network.open(self.chain.url, addresses, timeout_seconds=1.0)
         self.network.rpc.url = self.node.url  # whatever the node does at the moment
         self.index = MetadataIndex(self.network, provider, self.path)
-        self.desk = OrderDesk(self.network, 0.2, lambda: self.index.scanned)
+        self.desk = OrderDesk(self.network, 0.2, lambda: self.index.scanned, self.index.is_nft)
 
     async def close(self) -> None:
         await self.desk.close()
