@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from provider_api.chains import Chains
 from provider_api.jobs.environments import Environments
 from provider_api.tracing import Tracer
 
@@ -61,6 +62,10 @@ class Metrics:
         """Show what is known of environments anyway. Nothing is asked for it."""
         self.registry.register(_Jobs(environments))
 
+    def watch_chains(self, chains: Chains) -> None:
+        """Show how far the assets of each chain are known."""
+        self.registry.register(_Indexes(chains))
+
     def request(self, method: str, route: str, status: int, seconds: float, size: int) -> None:
         self.requests.labels(method, route, str(status)).inc()
         self.request_seconds.labels(method, route).observe(seconds)
@@ -96,6 +101,30 @@ class _Jobs(Collector):
             yield age
         yield unfinished
         yield places
+
+
+class _Indexes(Collector):
+    """What is known of each chain. Nothing is asked for it."""
+
+    def __init__(self, chains: Chains) -> None:
+        self._chains = chains
+
+    def collect(self) -> Iterator[Metric]:
+        block = GaugeMetricFamily("c2d_chain_index_block", "The newest block whose assets are known", labels=["chain"])
+        failures = GaugeMetricFamily(
+            "c2d_chain_index_failed_rounds", "Looks at a chain that failed since the last good one", labels=["chain"]
+        )
+        success = GaugeMetricFamily(
+            "c2d_chain_index_last_success_timestamp_seconds",
+            "When a chain's assets were last up to date, Unix seconds, 0 for never",
+            labels=["chain"],
+        )
+        for chain in self._chains.all():
+            labels, health = [str(chain.chain_id)], chain.index_health
+            block.add_metric(labels, chain.scanned)
+            failures.add_metric(labels, health.failures)
+            success.add_metric(labels, health.caught_up_at)
+        yield from (block, failures, success)
 
 
 class _Timed:

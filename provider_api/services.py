@@ -31,6 +31,7 @@ from provider_api.jobs.start import JobStarter
 from provider_api.keys import ProviderKeys, load_keys
 from provider_api.metrics import Metrics
 from provider_api.proofs import Proofs
+from provider_api.readiness import Readiness, chain_question
 from provider_api.settings import ArgoSettings, MetadataSettings, Settings
 from provider_api.storage.claims import Claims
 from provider_api.storage.database import Database
@@ -77,6 +78,7 @@ class Services:
     provider_calls: ProviderCalls
     control: AccessControl
     proofs: Proofs
+    readiness: Readiness
 
 
 OpenNeighbours = Callable[[Settings, ProviderKeys], AbstractAsyncContextManager[Neighbours]]
@@ -156,6 +158,15 @@ async def open_services(
         control = AccessControl(settings.access, keys, settings.limits.retry_after_seconds)
         await stack.enter_async_context(control)
         proofs = await stack.enter_async_context(Proofs(settings.access, keys))
+        readiness = Readiness(
+            {
+                "storage": lambda: nonces.find("0x" + "0" * 40),
+                "argo": environments.current,
+                **{f"chain {chain.chain_id}": chain_question(chain) for chain in chains.all()},
+            }
+        )
+        stack.push_async_callback(readiness.close)
+        metrics.watch_chains(chains)
         yield Services(
             settings=settings,
             metrics=metrics,
@@ -178,6 +189,7 @@ async def open_services(
             provider_calls=ProviderCalls(database),
             control=control,
             proofs=proofs,
+            readiness=readiness,
         )
 
 

@@ -107,6 +107,10 @@ class MetadataIndex:
         """The newest block whose assets are known, -1 before the first look."""
         return self._store.newest()
 
+    def is_nft(self, address: str) -> bool:
+        """Whether the factory was seen to make the data NFT at this address."""
+        return self._store.is_nft(canonical(address))
+
     def dids(self) -> list[str]:
         """Every asset known so far, oldest first."""
         return self._store.dids()
@@ -131,6 +135,9 @@ class MetadataIndex:
         if not reading.of_factory or reading.state is None or reading.owner is None:
             self._require_near(reading.head)
             raise AssetNotFound(did, "not_of_factory")
+        if newest is None and reading.state.has_metadata:
+            await self._sync_soon()  # the node that was asked for events lagged behind this one
+            newest = self._store.newest_event(nft)
         if newest is None:
             if reading.state.has_metadata:
                 raise ChainUnavailable(self._network.chain_id, "the node has not shown an asset's events")
