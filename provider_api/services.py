@@ -20,6 +20,7 @@ from provider_api.access.control import AccessControl
 from provider_api.access.gather import FactFinder
 from provider_api.access.other_providers import OtherProviders
 from provider_api.access.signature import Callers
+from provider_api.catalogue import Catalogues
 from provider_api.chains import Chains, OceanChain, open_chain
 from provider_api.files.files import Files
 from provider_api.jobs.environments import Environments
@@ -66,6 +67,7 @@ class Services:
     callers: Callers
     argo: Argo
     chains: Chains
+    catalogues: Catalogues
     assets: Assets
     files: Files
     environments: Environments
@@ -156,6 +158,8 @@ async def open_services(
         control = AccessControl(settings.access, keys, settings.limits.retry_after_seconds)
         await stack.enter_async_context(control)
         proofs = await stack.enter_async_context(Proofs(settings.access, keys))
+        catalogues = Catalogues(chains, settings.limits.retry_after_seconds)
+        stack.push_async_callback(catalogues.close)
         yield Services(
             settings=settings,
             metrics=metrics,
@@ -167,6 +171,7 @@ async def open_services(
             callers=Callers(nonces, tokens),
             argo=argo,
             chains=chains,
+            catalogues=catalogues,
             assets=Assets(settings, keys, chains),
             files=files,
             environments=environments,

@@ -18,6 +18,8 @@ from ocean.addresses import canonical
 from ocean.chain.documents import AssetNotFound, DocumentReader, IndexedAsset, RemoteDecryption
 from ocean.chain.errors import ChainUnavailable
 from ocean.chain.index_store import IndexStore
+from ocean.chain.looks import Looks
+from ocean.chain.market_view import MarketView
 from ocean.chain.network import Network
 from ocean.chain.scan import ChainScan
 from ocean.chain.store import MetadataStore, StoreAnswer
@@ -31,6 +33,7 @@ log = structlog.get_logger(__name__)
 
 KEPT_DOCUMENTS = 512
 LARGEST_KEPT_BYTES = 256 * 1024  # a longer document is read again each time
+LOOK_SECONDS = 10.0  # how long a question waits for blocks that are not scanned yet
 UNKNOWN_DID_SECONDS = 0.25  # at most one look at the chain in this time, however many unknown DIDs are asked for
 
 
@@ -52,6 +55,8 @@ class MetadataIndex:
         self._reader = DocumentReader(network, provider_key, remote_decryption)
         self._store = IndexStore(cache_path)
         self._scan = ChainScan(network, self._store)
+        self.markets = MarketView(network, self._store.market)
+        self._looks = Looks(self._look_at_head)
         self._lock = asyncio.Lock()
         self._scanned = -1
         self._documents: OrderedDict[tuple[Any, ...], DDO | str] = OrderedDict()  # or why there is none
@@ -78,6 +83,7 @@ class MetadataIndex:
         if self._search is not None:
             self._search.cancel()
             await asyncio.gather(self._search, return_exceptions=True)
+        await self._looks.close()
         self._store.close()
 
     @property
@@ -88,6 +94,22 @@ class MetadataIndex:
     def dids(self) -> list[str]:
         """Every asset known so far, oldest first."""
         return self._store.dids()
+
+    async def look(self) -> int:
+        """Know every block that the chain has now; answers the newest. Raises ChainUnavailable, also when more has to
+        be scanned than can be waited for."""
+        try:
+            return await self._looks.now(LOOK_SECONDS)
+        except TimeoutError:
+            raise ChainUnavailable(self._network.chain_id, "the index is still catching up") from None
+
+    def listing(self) -> dict[str, Any]:
+        """Every asset known so far, oldest first, with a value that changes when an event changes what is known."""
+        return self._store.listing()
+
+    async def _look_at_head(self) -> int:
+        head = await self._network.head()
+        return head if head == self._scanned else await self.sync()
 
     async def resolve(self, did: str) -> DDO:
         """The asset's document with `nft`, `datatokens`, `event`, `stats`, `purgatory` added.
@@ -111,16 +133,17 @@ class MetadataIndex:
         created = self._store.created(nft) or newest.timestamp
         asset = IndexedAsset(did, nft, reading.state.state, reading.owner, created, newest)
         ddo = await self._document(asset, said)
-        return ddo.with_added(stats=self._stats(ddo), purgatory=_purgatory(said))
+        return ddo.with_added(stats=await self._stats(ddo), purgatory=_purgatory(said))
 
     async def _said(self, did: str) -> StoreAnswer | None:
         return None if self._metadata_store is None else await self._metadata_store.find(did)
 
-    def _stats(self, ddo: DDO) -> dict[str, Any]:
-        """Orders are counted from the chain, whoever's datatokens the asset names. A price would have to be asked from
-        exchanges, and nothing is allocated in this version of Ocean: clients expect the two fields."""
-        tokens = {canonical(entry["address"]) for entry in ddo.datatokens}
-        return {"orders": sum(map(self._store.orders_of, tokens)), "price": {}, "allocated": 0}
+    async def _stats(self, ddo: DDO) -> dict[str, Any]:
+        """Orders are counted from the chain, whoever's datatokens the asset names. The price is that of the first
+        service, as clients show it. Nothing is allocated in this version of Ocean: clients expect the field."""
+        tokens = list(dict.fromkeys(canonical(entry["address"]) for entry in ddo.datatokens))
+        price = await self.markets.price(tokens[0]) if tokens else {}
+        return {"orders": sum(map(self._store.orders_of, tokens)), "price": price, "allocated": 0}
 
     async def _search_chain(self, did: str) -> str:
         """Look once more for an unknown DID. All who ask within a short time share one look."""

@@ -1,7 +1,7 @@
 """Reading the chain into the index: data NFTs of the factory, their metadata events, datatokens and the number of their
 orders, range by range.
 
-One log query per range asks for the five topics at any address: emitters are checked here, because a query by address
+One log query per range asks for the topics at any address: emitters are checked here, because a query by address
 would have to name every NFT. A node that refuses a range gets half of it. Where the chain changed behind us (a
 reorganisation, or another chain at the same address) the index goes back to the newest block that both still share.
 """
@@ -18,6 +18,8 @@ from ocean.chain.contracts import event
 from ocean.chain.errors import AnswerMalformed, ChainUnavailable, NodeRefused
 from ocean.chain.index_store import IndexStore, MetadataEvent
 from ocean.chain.logs import Log
+from ocean.chain.market_events import TOPICS as MARKET_TOPICS
+from ocean.chain.market_events import MarketReader
 from ocean.chain.metadata import PackedDocument
 from ocean.chain.network import Network
 from ocean.did import did_of
@@ -31,7 +33,7 @@ _METADATA_UPDATED = event("ERC721Template", "MetadataUpdated")
 _TOKEN_CREATED = event("ERC721Factory", "TokenCreated")
 _ORDER_STARTED = event("ERC20Template", "OrderStarted")
 _KINDS = (_NFT_CREATED, _METADATA_CREATED, _METADATA_UPDATED, _TOKEN_CREATED, _ORDER_STARTED)
-_TOPICS = [[HexStr(kind.topic) for kind in _KINDS]]
+_TOPICS = [[HexStr(topic) for topic in dict.fromkeys((*(kind.topic for kind in _KINDS), *MARKET_TOPICS))]]
 
 
 class ChainScan:
@@ -41,6 +43,7 @@ class ChainScan:
         self._network = network
         self._store = store
         self._range = FIRST_RANGE
+        self._market = MarketReader(network.addresses)
 
     async def catch_up(self) -> int:
         """Scan to the head and answer its number. Raises ChainUnavailable; what was scanned until then is kept."""
@@ -116,12 +119,13 @@ class ChainScan:
                     continue
                 elif kind == _TOKEN_CREATED.topic:
                     datatokens.append((_TOKEN_CREATED.decode(log)["newTokenAddress"], log.block_number))
-                else:
+                elif kind == _NFT_CREATED.topic:
                     address = _NFT_CREATED.decode(log)["newTokenAddress"]
                     nfts.append((did_of(address, self._network.chain_id), address, log.block_number))
             except AnswerMalformed:
                 continue  # a contract of somebody else with the same topic
-        self._store.add(nfts, events, scanned, datatokens=datatokens, orders=orders)
+        market = [found for log in logs if (found := self._market.read(log)) is not None]
+        self._store.add(nfts, events, scanned, datatokens=datatokens, orders=orders, market=market)
 
 
 def _metadata_event(log: Log) -> MetadataEvent:
