@@ -105,7 +105,9 @@ def _question(body: bytes) -> tuple[str, Mapping[str, Any], str | None]:
         given = None
     if not isinstance(given, dict) or not isinstance(given.get("query"), str):
         raise ValueError('The body must be a JSON object like {"query": "…", "variables": {…}}.')  # noqa: TRY004
-    variables, operation = given.get("variables") or {}, given.get("operationName") or None
+    variables, operation = given.get("variables"), given.get("operationName") or None
+    if variables is None:
+        variables = {}
     if not isinstance(variables, dict) or not isinstance(operation, str | None):
         raise ValueError("`variables` must be an object, `operationName` a text.")  # noqa: TRY004
     return given["query"], variables, operation

@@ -49,6 +49,11 @@ def store_of(logs: Iterable[Log]) -> MarketStore:
     return store
 
 
+def roll_back(store: MarketStore, block: int) -> None:
+    """What the index does with each of its tables."""
+    store._db.execute(f"DELETE FROM {TABLE} WHERE block > ?", (block,))  # noqa: S608 - a constant name
+
+
 def answer_of(store: MarketStore, variables: dict[str, str]) -> dict[str, Any]:
     """Those fields of a recorded answer that come from events alone."""
     address = variables["datatokenId"]
@@ -107,10 +112,10 @@ def test_going_back_before_a_change_of_price_forgets_it() -> None:
     token = case["variables"]["datatokenId"]
     ocean = canonical(RECORDED["addresses"]["Ocean"])
     assert Market(store).price(token) == Price(3_250_000_000_000_000_000, ocean)
-    store._db.execute(f"DELETE FROM {TABLE} WHERE block > 87")  # what the index does with each of its tables
+    roll_back(store, 87)
     assert Market(store).price(token) == Price(2_500_000_000_000_000_000, ocean)
     assert len(store.orders(datatoken=token)) == 1
-    store._db.execute(f"DELETE FROM {TABLE} WHERE block > 83")
+    roll_back(store, 83)
     assert Market(store).price(token) is None
 
 
