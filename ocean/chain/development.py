@@ -21,6 +21,8 @@ from eth_account.signers.local import LocalAccount
 from web3.utils import get_create_address
 
 from ocean.addresses import checksum
+from ocean.chain.answers import chain_id as chain_id_of_node
+from ocean.chain.answers import code, head_number, transaction_count
 from ocean.chain.anvil import AnvilFailed, AnvilProcess
 from ocean.chain.errors import ChainUnavailable
 from ocean.chain.network import NetworkMisconfigured, read_address_file
@@ -101,8 +103,7 @@ async def deploy_stack(node: Node, owner: LocalAccount) -> dict[str, Any]:
 
     Answers the entry of an address file (`MockUSDC` is ours). Raises TransactionFailed, ChainUnavailable.
     """
-    eth = node.web3.eth
-    nonce, start_block = await node.read(eth.get_transaction_count(owner.address, "pending"), eth.block_number)
+    nonce, start_block = await node.read(transaction_count(owner.address, "pending"), head_number())
     steps: list[Step] = []
 
     def deploy(contract: str, *args: Any) -> str:
@@ -148,7 +149,7 @@ async def _answering(process: AnvilProcess, chain_id: int) -> Node:
     node, deadline = Node(Rpc(process.url, chain_id=chain_id)), time.monotonic() + START_SECONDS
     while process.running and time.monotonic() < deadline:
         try:
-            await node.read(node.web3.eth.chain_id)
+            await node.ask(chain_id_of_node())
         except ChainUnavailable:
             await asyncio.sleep(0.005)
         else:
@@ -162,8 +163,7 @@ async def _known_stack(node: Node, path: Path, chain_id: int) -> dict[str, Any] 
         entry = read_address_file(path, chain_id)
     except NetworkMisconfigured:
         return None
-    eth = node.web3.eth
-    codes = await node.read(*(eth.get_code(checksum(entry[name])) for name in ("ERC721Factory", "Ocean")))
+    codes = await node.read(*(code(checksum(entry[name])) for name in ("ERC721Factory", "Ocean")))
     return entry if all(codes) else None
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-_REVERTED = 3  # the code that nodes give a reverted call
+from ocean.chain.refusals import REVERTED, text_of
 
 
 class ChainUnavailable(RuntimeError):
@@ -26,6 +26,14 @@ class NodeRefused(ChainUnavailable):
     def __init__(self, chain_id: int, code: int, message: str) -> None:
         super().__init__(chain_id, message)
         self.code = code
+
+
+class NodeBusy(NodeRefused):
+    """The node was asked too often, and the wait it asks for is longer than the question can wait."""
+
+    def __init__(self, chain_id: int, code: int, message: str, wait_seconds: float) -> None:
+        super().__init__(chain_id, code, message)
+        self.wait_seconds = wait_seconds
 
 
 class CallReverted(RuntimeError):
@@ -48,6 +56,6 @@ def refusal(chain_id: int, error: Any) -> NodeRefused | CallReverted:
     """What the `error` of a JSON-RPC answer means."""
     details = error if isinstance(error, dict) else {"message": str(error)}
     code, message = details.get("code"), str(details.get("message"))
-    if code == _REVERTED or "revert" in message.lower():
+    if code == REVERTED or "revert" in message.lower():
         return CallReverted(message)
-    return NodeRefused(chain_id, code if isinstance(code, int) else 0, message)
+    return NodeRefused(chain_id, code if isinstance(code, int) else 0, text_of(details) or message)

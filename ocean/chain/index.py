@@ -17,10 +17,10 @@ import structlog
 from ocean.addresses import canonical
 from ocean.chain.documents import AssetNotFound, DocumentReader, IndexedAsset, RemoteDecryption
 from ocean.chain.errors import ChainUnavailable
+from ocean.chain.index_health import FAR_BEHIND, IndexHealth
 from ocean.chain.index_store import IndexStore
-from ocean.chain.looks import Looks
 from ocean.chain.market_view import MarketView
-from ocean.chain.network import Network
+from ocean.chain.network import Network, NftReading
 from ocean.chain.scan import ChainScan
 from ocean.chain.store import MetadataStore, StoreAnswer
 from ocean.ddo import DDO
@@ -33,8 +33,9 @@ log = structlog.get_logger(__name__)
 
 KEPT_DOCUMENTS = 512
 LARGEST_KEPT_BYTES = 256 * 1024  # a longer document is read again each time
-LOOK_SECONDS = 10.0  # how long a question waits for blocks that are not scanned yet
 UNKNOWN_DID_SECONDS = 0.25  # at most one look at the chain in this time, however many unknown DIDs are asked for
+PATIENCE_SECONDS = 8.0  # how long a resolution waits for the index to catch up
+CONTRADICTED_SECONDS = (0.1, 0.3)  # pauses before a node is asked again that does not know what is known
 
 
 class MetadataIndex:
@@ -56,17 +57,34 @@ class MetadataIndex:
         self._store = IndexStore(cache_path)
         self._scan = ChainScan(network, self._store)
         self.markets = MarketView(network, self._store.market)
-        self._looks = Looks(self._look_at_head)
-        self._lock = asyncio.Lock()
-        self._scanned = -1
+        self._looked = -1  # the head at the last look
+        self._began = 0  # rounds so far
+        self._round: asyncio.Task[None] | None = None
+        self.health = IndexHealth()
         self._documents: OrderedDict[tuple[Any, ...], DDO | str] = OrderedDict()  # or why there is none
         self._search: asyncio.Task[None] | None = None
 
     async def sync(self) -> int:
-        """Catch up with the chain; answers the newest scanned block. Raises ChainUnavailable."""
-        async with self._lock:
-            self._scanned = await self._scan.catch_up()
-            return self._scanned
+        """Catch up with the chain by a look that begins now or later; answers the newest scanned block. All who ask
+        meanwhile share it, and it goes on without them. Raises ChainUnavailable."""
+        wanted = self._began + 1
+        while True:
+            if self._round is None or self._round.done():
+                self._began += 1
+                self._round = asyncio.create_task(self._catch_up())
+            number, look = self._began, self._round
+            await asyncio.wait({look})
+            if number >= wanted:
+                look.result()
+                return self.scanned
+
+    async def _catch_up(self) -> None:
+        try:
+            self._looked = await self._scan.catch_up()
+        except Exception as exc:
+            self.health.failed(exc)
+            raise
+        self.health.succeeded(behind=self.scanned - self._looked)
 
     async def run(self, interval_seconds: float = 5.0) -> None:
         """Catch up for ever; a failed round is logged and the next one tries again. End it by cancelling."""
@@ -80,36 +98,30 @@ class MetadataIndex:
             await asyncio.sleep(interval_seconds)
 
     async def close(self) -> None:
-        if self._search is not None:
-            self._search.cancel()
-            await asyncio.gather(self._search, return_exceptions=True)
-        await self._looks.close()
+        tasks = [task for task in (self._search, self._round) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         self._store.close()
 
     @property
     def scanned(self) -> int:
         """The newest block whose assets are known, -1 before the first look."""
-        return self._scanned
+        return self._store.newest()
 
     def dids(self) -> list[str]:
         """Every asset known so far, oldest first."""
         return self._store.dids()
 
     async def look(self) -> int:
-        """Know every block that the chain has now; answers the newest. Raises ChainUnavailable, also when more has to
-        be scanned than can be waited for."""
-        try:
-            return await self._looks.now(LOOK_SECONDS)
-        except TimeoutError:
-            raise ChainUnavailable(self._network.chain_id, "the index is still catching up") from None
+        """Know every block that the chain has now; answers the newest. Raises ChainUnavailable, also when there is more
+        to read than can be waited for."""
+        await self._sync_soon()
+        return self.scanned
 
     def listing(self) -> dict[str, Any]:
         """Every asset known so far, oldest first, with a value that changes when an event changes what is known."""
         return self._store.listing()
-
-    async def _look_at_head(self) -> int:
-        head = await self._network.head()
-        return head if head == self._scanned else await self.sync()
 
     async def resolve(self, did: str) -> DDO:
         """The asset's document with `nft`, `datatokens`, `event`, `stats`, `purgatory` added.
@@ -121,19 +133,42 @@ class MetadataIndex:
         if not is_did(did):
             raise AssetNotFound(did, "not_a_did")
         nft = self._store.nft_of(did) or await self._search_chain(did)
-        reading, said = await asyncio.gather(self._network.read_nft(nft), self._said(did))
-        if reading.head != self._scanned:
-            await self.sync()
+        reading, said = await asyncio.gather(self._read_known(nft), self._said(did))
+        if reading.head != self._looked:
+            await self._sync_soon()
             nft = self._store.nft_of(did) or ""  # gone after a reorganisation
         newest = self._store.newest_event(nft)
-        if not nft or not reading.of_factory or reading.state is None or reading.owner is None:
+        if not nft:
+            raise AssetNotFound(did)
+        if not reading.of_factory or reading.state is None or reading.owner is None:
+            self._require_near(reading.head)
             raise AssetNotFound(did, "not_of_factory")
-        if not reading.state.has_metadata or newest is None:
+        if newest is None:
+            if reading.state.has_metadata:
+                raise ChainUnavailable(self._network.chain_id, "the node has not shown an asset's events")
+            raise AssetNotFound(did, "no_metadata")
+        if not reading.state.has_metadata:
+            self._require_near(reading.head)
             raise AssetNotFound(did, "no_metadata")
         created = self._store.created(nft) or newest.timestamp
         asset = IndexedAsset(did, nft, reading.state.state, reading.owner, created, newest)
         ddo = await self._document(asset, said)
         return ddo.with_added(stats=await self._stats(ddo), purgatory=_purgatory(said))
+
+    async def _read_known(self, nft: str) -> NftReading:
+        """State and owner. The factory's own log says that it made this NFT: a node that does not know it is behind,
+        and the next node to answer may not be."""
+        for pause_seconds in CONTRADICTED_SECONDS:
+            reading = await self._network.read_nft(nft)
+            if reading.of_factory and reading.state is not None and reading.owner is not None:
+                return reading
+            await asyncio.sleep(pause_seconds)
+        return await self._network.read_nft(nft)
+
+    def _require_near(self, head: int) -> None:
+        """A node far behind cannot say what there is not. Raises ChainUnavailable."""
+        if head < self.scanned - FAR_BEHIND:
+            raise ChainUnavailable(self._network.chain_id, "the node is far behind")
 
     async def _said(self, did: str) -> StoreAnswer | None:
         return None if self._metadata_store is None else await self._metadata_store.find(did)
@@ -150,14 +185,23 @@ class MetadataIndex:
         if self._search is None or self._search.done():
             self._search = asyncio.create_task(self._look())
         await asyncio.shield(self._search)
-        if (nft := self._store.nft_of(did)) is None:
-            raise AssetNotFound(did)
-        return nft
+        if (nft := self._store.nft_of(did)) is not None:
+            return nft
+        self._require_near(self._looked)
+        raise AssetNotFound(did)
 
     async def _look(self) -> None:
-        if self._scanned >= 0 and await self._network.head() == self._scanned:
+        if self._looked >= 0 and await self._network.head() == self._looked:
             await asyncio.sleep(UNKNOWN_DID_SECONDS)  # nothing new: whoever guesses DIDs waits
-        await self.sync()
+        await self._sync_soon()
+
+    async def _sync_soon(self) -> None:
+        """`sync` for somebody who waits. Raises ChainUnavailable also when there is too much to read for now."""
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                await self.sync()
+        except TimeoutError:
+            raise ChainUnavailable(self._network.chain_id, "assets are still being read from the chain") from None
 
     async def _document(self, asset: IndexedAsset, said: StoreAnswer | None) -> DDO:
         key = (asset.did, asset.event.tx, asset.event.log_index, asset.state, asset.owner)

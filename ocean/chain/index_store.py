@@ -1,7 +1,8 @@
 """What the metadata index remembers between restarts: one SQLite file, or memory. It can be rebuilt from the chain.
 
 The file belongs to one chain: the hash of its block 0 and the hashes of scanned blocks (`checkpoint`) tell whether the
-chain at the other end is still the one that was scanned.
+chain at the other end is still the one that was scanned. Checkpoints lie close together near the newest one, and thin
+out with their distance from it, so that however deep the chain changes, about as much is read again.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from ocean.chain.metadata import PackedDocument
 
 VERSION = 3
 KEPT_CHECKPOINTS = 128
+TAIL = 64  # the newest blocks, whose checkpoints all stay
 _TABLES = f"""
 CREATE TABLE about (version INTEGER, chain_id INTEGER, genesis TEXT);
 CREATE TABLE nft (did TEXT PRIMARY KEY, address TEXT NOT NULL UNIQUE, block INTEGER NOT NULL);
@@ -33,7 +35,8 @@ CREATE TABLE orders (datatoken TEXT NOT NULL, block INTEGER NOT NULL, count INTE
   PRIMARY KEY (datatoken, block)) WITHOUT ROWID;
 CREATE TABLE checkpoint (block INTEGER PRIMARY KEY, hash TEXT NOT NULL);
 {MARKET_TABLES}"""
-_OF_THE_CHAIN = ("nft", "metadata", "datatoken", "orders", "checkpoint", MARKET_TABLE)
+_CONTENT = ("nft", "metadata", "datatoken", "orders", MARKET_TABLE)
+_OF_THE_CHAIN = (*_CONTENT, "checkpoint")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,11 @@ class IndexStore:
         row = self._db.execute("SELECT version, chain_id, genesis FROM about").fetchone()
         return bool(row == (VERSION, chain_id, genesis))
 
+    def known_chain(self, chain_id: int) -> bool:
+        """Whether anything of this chain id is here, for a node that keeps no block 0."""
+        row = self._db.execute("SELECT version, chain_id FROM about").fetchone()
+        return bool(row == (VERSION, chain_id))
+
     def begin(self, chain_id: int, genesis: str) -> None:
         """Forget everything and belong to this chain."""
         with self._db:
@@ -76,19 +84,40 @@ class IndexStore:
         """(block, hash) of scanned blocks, newest first; the newest is where scanning goes on."""
         return list(self._db.execute("SELECT block, hash FROM checkpoint ORDER BY block DESC"))
 
+    def newest(self) -> int:
+        """The newest scanned block, -1 if there is none."""
+        row = self._db.execute("SELECT max(block) FROM checkpoint").fetchone()
+        return -1 if row[0] is None else int(row[0])
+
+    def blocks_with_content(self, first: int, last: int) -> list[tuple[int, str]]:
+        """(block, hash) of those from `first` to `last` that anything known lies in, as far as hashes are known."""
+        content = " UNION ".join(f"SELECT block FROM {table}" for table in _CONTENT)  # noqa: S608 - constant names
+        return list(
+            self._db.execute(
+                f"SELECT block, hash FROM checkpoint WHERE block BETWEEN ? AND ? AND block IN ({content})",  # noqa: S608
+                (first, last),
+            )
+        )
+
+    def is_nft(self, address: str) -> bool:
+        """Whether a data NFT of the factory is known at this lower-case address."""
+        return self._db.execute("SELECT 1 FROM nft WHERE address = ?", (address,)).fetchone() is not None
+
     def add(
         self,
         nfts: Iterable[tuple[str, str, int]],
         events: Iterable[MetadataEvent],
-        scanned: tuple[int, str],
+        scanned: tuple[int, str] | None,
         *,
         datatokens: Iterable[tuple[str, int]] = (),
         orders: Iterable[tuple[str, int]] = (),
+        blocks: Iterable[tuple[int, str]] = (),
         market: Iterable[MarketEvent] = (),
     ) -> None:
         """Add what one scanned range of blocks has, all or nothing: NFTs as (did, address, block), events, datatokens
-        as (address, block), each order as (datatoken, block), and what markets say. `scanned`: the last block and its
-        hash.
+        as (address, block), and each order as (datatoken, block). `scanned`: the last block and its hash, None if
+        that is not known; `blocks`: further ones; `market`: what the logs say of datatokens. The same again changes
+        nothing.
 
         Events and orders at addresses that are not known are left out: whoever likes may emit such logs.
         """
@@ -105,11 +134,15 @@ class IndexStore:
                 [(token, block, count, token) for (token, block), count in Counter(orders).items()],
             )
             self.market.add(market)
-            self._db.execute("INSERT OR REPLACE INTO checkpoint VALUES (?, ?)", scanned)
-            self._db.execute(
-                "DELETE FROM checkpoint WHERE block NOT IN (SELECT block FROM checkpoint ORDER BY block DESC LIMIT ?)",
-                (KEPT_CHECKPOINTS,),
-            )
+            facts = [*blocks, *([scanned] if scanned is not None else [])]
+            self._db.executemany("INSERT OR REPLACE INTO checkpoint VALUES (?, ?)", facts)
+            self._thin_out()
+
+    def forget(self, block: int) -> None:
+        """Forget all that lies in one block, which is not of the chain any more."""
+        with self._db:
+            for table in _OF_THE_CHAIN:
+                self._db.execute(f"DELETE FROM {table} WHERE block = ?", (block,))  # noqa: S608 - constant names
 
     def roll_back(self, block: int) -> None:
         """Forget all that lies above `block`."""
@@ -152,6 +185,15 @@ class IndexStore:
         """How many orders of a datatoken (lower-case) were started."""
         row = self._db.execute("SELECT sum(count) FROM orders WHERE datatoken = ?", (datatoken,)).fetchone()
         return int(row[0] or 0)
+
+    def _thin_out(self) -> None:
+        """Of too many checkpoints those go first whose absence leaves the smallest gap for their distance."""
+        blocks = [block for (block,) in self._db.execute("SELECT block FROM checkpoint ORDER BY block DESC")]
+        while len(blocks) > KEPT_CHECKPOINTS:
+            middle = [place for place in range(1, len(blocks) - 1) if blocks[0] - blocks[place] >= TAIL]
+            gap = {place: (blocks[place - 1] - blocks[place + 1]) / (blocks[0] - blocks[place]) for place in middle}
+            least = min(gap, key=gap.__getitem__, default=len(blocks) - 1)
+            self._db.execute("DELETE FROM checkpoint WHERE block = ?", (blocks.pop(least),))
 
     def _open(self) -> sqlite3.Connection:
         """Open, or start anew when the file is broken or of another version."""

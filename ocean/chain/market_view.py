@@ -45,6 +45,12 @@ class MarketView:
             "tokenSymbol": token.symbol,
         }
 
+    async def template_of(self, datatoken: str) -> int:
+        """The number that a datatoken says of itself, for templates that were added before what is scanned; 0 if it
+        says none. Raises ChainUnavailable."""
+        (number,) = await self.network.read(self.network.view("ERC20Template", datatoken, "getId"))
+        return number if isinstance(number, int) else 0
+
     async def owner(self, nft: str) -> str | None:
         """Who owns a data NFT now, in small letters. Raises ChainUnavailable."""
         found = await self.network.nft_owner(nft)

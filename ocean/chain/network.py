@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hexbytes import HexBytes
 from web3.contract.async_contract import AsyncContractFunction
-from web3.types import TxReceipt
 
 from ocean.addresses import ZERO, canonical, checksum
-from ocean.chain.errors import AnswerMalformed, ChainUnavailable
-from ocean.chain.logs import Receipt
+from ocean.chain.answers import chain_id as chain_id_of_node
+from ocean.chain.answers import head_number
+from ocean.chain.errors import AnswerMalformed
+from ocean.chain.logs import Receipt, receipt_of
 from ocean.chain.node import Node
 from ocean.chain.rpc import Rpc
 
@@ -90,7 +90,7 @@ class Network(Node):
         Raises ChainUnavailable, NetworkMisconfigured."""
         rpc = Rpc(url, chain_id=chain_id or 0, timeout_seconds=timeout_seconds)
         try:
-            (rpc.chain_id,) = await Node(rpc).read(Node(rpc).web3.eth.chain_id)
+            rpc.chain_id = await Node(rpc).ask(chain_id_of_node())
             entry = _entry_of(addresses, rpc.chain_id, chain_id)
         except BaseException:
             await rpc.disconnect()
@@ -109,7 +109,7 @@ class Network(Node):
             self._listed(nft),
             self.view("ERC721Template", nft, "getMetaData"),
             self.view("ERC721Template", nft, "ownerOf", 1),
-            self.web3.eth.block_number,
+            head_number(),
         )
         return NftReading(_is(listed, nft), _state(state), owner, head)
 
@@ -153,23 +153,20 @@ class Network(Node):
         listed, deployed, receipt, head = await self.read(
             self._listed(nft),
             self._deployed(nft, datatoken),
-            self.web3.eth.get_transaction_receipt(HexBytes(tx_hash)),
-            self.web3.eth.block_number,
+            receipt_of(tx_hash),
+            head_number(),
         )
-        return OrderReading(_is(listed, nft), bool(deployed), self._receipt(receipt), head)
+        return OrderReading(_is(listed, nft), bool(deployed), receipt, head)
 
     async def receipts(self, tx_hashes: Sequence[str]) -> list[Receipt | None]:
-        eth = self.web3.eth
-        answers = await self.read(*(eth.get_transaction_receipt(HexBytes(tx_hash)) for tx_hash in tx_hashes))
-        return [self._receipt(answer) for answer in answers]
+        return await self.read(*(receipt_of(tx_hash) for tx_hash in tx_hashes))
 
     async def receipt(self, tx_hash: str) -> Receipt | None:
         """None when the transaction is unknown or not mined; never waits."""
         return (await self.receipts([tx_hash]))[0]
 
     async def head(self) -> int:
-        (number,) = await self.read(self.web3.eth.block_number)
-        return int(number)
+        return int(await self.ask(head_number()))
 
     # --- shared ------------------------------------------------------------------------------------------------------
 
@@ -184,14 +181,6 @@ class Network(Node):
         if answer is None:
             raise AnswerMalformed(call.fn_name)
         return int(answer)
-
-    def _receipt(self, answer: TxReceipt | None) -> Receipt | None:
-        if answer is None:
-            return None
-        try:
-            return Receipt.of(answer)
-        except (AttributeError, KeyError, TypeError) as exc:
-            raise ChainUnavailable(self.chain_id, "a receipt could not be read") from exc
 
 
 def read_address_file(path: Path, chain_id: int) -> dict[str, Any]:

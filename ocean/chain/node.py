@@ -1,15 +1,15 @@
-"""web3 on one chain node: contract functions, reads in batches, and web3's errors made ours.
+"""One chain node: contract functions by web3, reads in batches, and errors of ours.
 
-Reads that belong together travel in one request. web3's batches end with the first call that fails; here each call
-keeps its own outcome, because a contract that refuses is an answer too.
+Reads that belong together travel in one request. Blocks, receipts and logs are read by `answers` and `logs`,
+contracts' answers by web3. web3's batches end with the first call that fails; here each call keeps its own outcome,
+because a contract that refuses is an answer too.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Iterator
-from contextlib import contextmanager
-from functools import cache, lru_cache
+from collections.abc import Awaitable
+from functools import cache, lru_cache, partial
 from typing import Any, cast
 from weakref import WeakKeyDictionary
 
@@ -19,16 +19,17 @@ from web3.contract.async_contract import AsyncContract, AsyncContractConstructor
 from web3.exceptions import (
     BadFunctionCallOutput,
     BlockNotFound,
-    ContractLogicError,
     TransactionNotFound,
     Web3Exception,
-    Web3RPCError,
 )
 from web3.manager import RequestManager
+from web3.types import RPCEndpoint, RPCResponse
 
 from ocean.addresses import canonical, checksum
+from ocean.chain.answers import Question, absent
 from ocean.chain.contracts import abi, artifact, entry
-from ocean.chain.errors import CallReverted, ChainUnavailable, refusal
+from ocean.chain.errors import AnswerMalformed, CallReverted, ChainUnavailable, NodeRefused, refusal
+from ocean.chain.refusals import Meaning, meaning
 from ocean.chain.rpc import Rpc
 
 KEPT_CALLS = 1024
@@ -54,6 +55,10 @@ class _Manager(RequestManager):
             return ChainUnavailable(chain_id, f"an answer could not be read ({type(exc).__name__})")
 
 
+class _OfWeb3(Question):
+    """`read` takes the whole answer."""
+
+
 class _Web3(AsyncWeb3[Rpc]):
     RequestManager = _Manager
 
@@ -65,7 +70,7 @@ class Node:
         self.rpc = rpc
         self.web3: AsyncWeb3[Rpc] = _Web3(rpc, middleware=[])
         self.view = lru_cache(maxsize=KEPT_CALLS)(self.function)  # the same, remembered: for reads that come again
-        self._requests: WeakKeyDictionary[AsyncContractFunction, Any] = WeakKeyDictionary()
+        self._requests: WeakKeyDictionary[AsyncContractFunction, _OfWeb3] = WeakKeyDictionary()
         self._interface = cache(self._new_interface)
         self._bytecode = cache(self._new_bytecode)
         self._sending: dict[str, asyncio.Lock] = {}
@@ -90,45 +95,55 @@ class Node:
         """The transaction that deploys Ocean's `contract` with these constructor arguments."""
         return self._bytecode(contract).constructor(*args)
 
-    async def read(self, *calls: AsyncContractFunction | Awaitable[Any]) -> list[Any]:
-        """Answers of contract functions and of coroutines like `web3.eth.get_block(1)`, in order, from one request.
+    async def read(self, *calls: Question | AsyncContractFunction | Awaitable[Any]) -> list[Any]:
+        """Answers of questions, contract functions, and coroutines of web3's, in order, from one request.
 
         None when a contract refuses the call or is not what it was taken for, or there is no such transaction or
         block. Raises ChainUnavailable, NodeRefused.
         """
-        async with self.web3.batch_requests() as batch:
-            for call in calls:
-                batch.add(self._request(call) if isinstance(call, AsyncContractFunction) else call)
-            outcomes = await batch.async_execute()
+        questions = [call if isinstance(call, Question) else await self._of_web3(call) for call in calls]
+        requests = [(RPCEndpoint(question.method), question.params) for question in questions]
+        answers = await self.rpc.make_batch_request(requests)
+        outcomes = [self._outcome(question, answer) for question, answer in zip(questions, answers, strict=True)]
         for outcome in outcomes:
             if isinstance(outcome, ChainUnavailable):
                 raise outcome
         return [None if isinstance(outcome, CallReverted) else outcome for outcome in outcomes]
 
-    @contextmanager
-    def translated(self) -> Iterator[None]:
-        """Around calls of `web3` outside of `read`: raises CallReverted, NodeRefused, ChainUnavailable."""
-        try:
-            yield
-        except Web3Exception as exc:
-            raise self._error(exc) from exc
+    async def ask(self, question: Question) -> Any:
+        """The answer to one. Raises as `read`."""
+        (answer,) = await self.read(question)
+        return answer
 
     def sending(self, address: str) -> asyncio.Lock:
         """Held while one account takes a nonce and sends, so that our own transactions do not race."""
         return self._sending.setdefault(canonical(address), asyncio.Lock())
 
-    async def _request(self, call: AsyncContractFunction) -> Any:
-        """What web3 makes of a call in a batch: the request and how to read its answer. Most of a read's work."""
-        if call not in self._requests:
-            self._requests[call] = await call.call()
-        return self._requests[call]
+    def _outcome(self, question: Question, answer: RPCResponse) -> Any:
+        if isinstance(question, _OfWeb3):
+            return question.read(answer)
+        if "error" in answer:
+            refused = refusal(self.chain_id, answer["error"])
+            unknown = isinstance(refused, NodeRefused) and meaning(refused.code, refused.reason) is Meaning.NOT_THERE
+            return None if unknown and question.may_be_unknown else refused
+        if question.may_be_unknown and absent(answer["result"]):
+            return None
+        try:
+            return question.read(answer["result"])
+        except AnswerMalformed as exc:
+            return ChainUnavailable(self.chain_id, f"{exc.name} could not be read")
 
-    def _error(self, exc: Exception) -> ChainUnavailable | CallReverted:
-        if isinstance(exc, ContractLogicError):
-            return CallReverted(exc.message or "execution reverted")
-        if isinstance(exc, Web3RPCError) and exc.rpc_response is not None:
-            return refusal(self.chain_id, exc.rpc_response.get("error"))
-        return ChainUnavailable(self.chain_id, f"an answer could not be read ({type(exc).__name__})")
+    async def _of_web3(self, call: AsyncContractFunction | Awaitable[Any]) -> _OfWeb3:
+        """What web3 makes of a call in a batch: the request and how to read its answer. Most of a read's work."""
+        if isinstance(call, AsyncContractFunction) and call in self._requests:
+            return self._requests[call]
+        async with self.web3.batch_requests():
+            made: Any = await (call.call() if isinstance(call, AsyncContractFunction) else call)
+        method, params = made[0]
+        question = _OfWeb3(method, params, partial(self.web3.manager._format_batched_response, made))
+        if isinstance(call, AsyncContractFunction):
+            self._requests[call] = question
+        return question
 
     def _new_interface(self, contract: str, name: str) -> type[AsyncContract]:
         """Of one function only: web3 prepares all that an ABI lists, for each address anew."""

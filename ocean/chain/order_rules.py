@@ -28,6 +28,8 @@ LONGEST_REUSE_CHAIN = 16
 _ORDER_STARTED = event("ERC20Template", "OrderStarted")
 _ORDER_REUSED = event("ERC20Template", "OrderReused")
 _PROVIDER_FEE = event("ERC20Template", "ProviderFee")
+_TRANSFER = event("ERC20Template", "Transfer")
+_OPENINGS = (_ORDER_STARTED.topic, _ORDER_REUSED.topic)
 
 
 def references(receipt: Receipt, datatoken: str) -> list[str]:
@@ -65,10 +67,10 @@ def _check_pair(
 ) -> Order:
     if opening.topics[0] == _ORDER_REUSED.topic:
         values = _decoded(_ORDER_REUSED, opening)
-        start = _original(request, evidence, receipt, values)
+        start = _original(request, evidence, receipt, opening, values)
     else:
         values = _decoded(_ORDER_STARTED, opening)
-        purchase = _purchase(request, evidence, receipt, values)
+        purchase = _purchase(request, evidence, receipt, opening, values)
         if purchase is None:
             raise OrderInvalid("service_mismatch")
         start = purchase
@@ -114,41 +116,78 @@ class _Purchase:
     timestamp: int
 
 
-def _original(request: OrderRequest, evidence: Evidence, receipt: Receipt, reuse: dict[str, Any]) -> _Purchase:
+def _original(
+    request: OrderRequest, evidence: Evidence, receipt: Receipt, opening: Log, reuse: dict[str, Any]
+) -> _Purchase:
     """Follow a reuse to the purchase: same datatoken, same service, reused by its buyer or consumer at every link."""
-    token, callers = canonical(request.datatoken), {_actor(reuse["caller"], evidence, receipt)}
+    token, callers = canonical(request.datatoken), {_caller(request, evidence, receipt, opening, reuse)}
     current = evidence.receipts.get(_reused(reuse))
     for _ in range(LONGEST_REUSE_CHAIN):
         if current is None or not current.succeeded:
             raise OrderInvalid("reuse_of_other_order")
         purchases = [
             purchase
-            for _, values in _logs(current, token, _ORDER_STARTED)
-            if (purchase := _purchase(request, evidence, current, values)) is not None
+            for log, values in _logs(current, token, _ORDER_STARTED)
+            if (purchase := _purchase(request, evidence, current, log, values)) is not None
         ]
         for purchase in purchases:
             if callers <= {purchase.consumer, purchase.payer}:
                 return purchase
         if purchases:
             raise OrderInvalid("reuse_by_stranger")
-        reuses = [values for _, values in _logs(current, token, _ORDER_REUSED)]
+        reuses = list(_logs(current, token, _ORDER_REUSED))
         if len(reuses) != 1:  # none, or it cannot be told which one is meant
             raise OrderInvalid("reuse_of_other_order")
-        callers.add(_actor(reuses[0]["caller"], evidence, current))
-        current = evidence.receipts.get(_reused(reuses[0]))
+        log, values = reuses[0]
+        callers.add(_caller(request, evidence, current, log, values))
+        current = evidence.receipts.get(_reused(values))
     raise OrderInvalid("reuse_chain_too_long")
 
 
-def _purchase(request: OrderRequest, evidence: Evidence, receipt: Receipt, values: dict[str, Any]) -> _Purchase | None:
+def _purchase(
+    request: OrderRequest, evidence: Evidence, receipt: Receipt, opening: Log, values: dict[str, Any]
+) -> _Purchase | None:
     if values["serviceIndex"] != request.service_index:
         return None
-    payer = _actor(values["payer"], evidence, receipt)
+    payer = values["payer"]
+    if payer == canonical(evidence.factory):
+        payer = _taken_from(receipt, opening, opening.address, payer, values["amount"])
     return _Purchase(receipt.tx_hash, values["consumer"], payer, values["amount"], values["timestamp"])
 
 
-def _actor(address: str, evidence: Evidence, receipt: Receipt) -> str:
-    """Who acted: bundles go through the factory, which the datatoken then takes for the caller."""
-    return receipt.sender if address == canonical(evidence.factory) else address
+def _caller(request: OrderRequest, evidence: Evidence, receipt: Receipt, opening: Log, reuse: dict[str, Any]) -> str:
+    """Who reused an order. The factory takes nothing for it but the fee, so that without a fee only its signer is
+    known."""
+    caller: str = reuse["caller"]
+    if caller != canonical(evidence.factory):
+        return caller
+    if request.fee_token is None:
+        return receipt.sender
+    return _taken_from(receipt, opening, canonical(request.fee_token), caller, None)
+
+
+def _taken_from(receipt: Receipt, opening: Log, token: str, factory: str, amount: int | None) -> str:
+    """Who acted in a bundle. It goes through the factory, which the datatoken takes for the caller, and it may be sent
+    by anybody, for a contract wallet for example. So it is whom the factory has taken the token from, just before.
+
+    Only what the token itself logged counts, of just this amount (None: of any but nothing, which everybody may move),
+    and after the datatoken's order before: each order is paid by its own transfer. Where the factory took nothing in
+    the whole transaction, it is who signed it; where it took another amount, it is nobody.
+    """
+    found, taken = "", False
+    for log in receipt.logs:
+        if log is opening:
+            break
+        if log.address == opening.address and log.topics and log.topics[0] in _OPENINGS:
+            found = ""
+        if log.address != token or not log.topics or log.topics[0] != _TRANSFER.topic:
+            continue
+        values = _decoded(_TRANSFER, log)
+        if values["to"] == factory and values["value"] > 0:
+            taken = True
+            if amount is None or values["value"] == amount:
+                found = values["from"]
+    return found or (factory if taken and amount is not None else receipt.sender)
 
 
 def _quote(request: OrderRequest, closing: Log | None) -> tuple[Quote, ProviderData]:
@@ -192,7 +231,7 @@ def _pairs(receipt: Receipt, datatoken: str) -> Iterator[tuple[Log, Log | None]]
     opening: Log | None = None
     for log in receipt.logs:
         topic = log.topics[0] if log.address == datatoken and log.topics else ""
-        if topic in (_ORDER_STARTED.topic, _ORDER_REUSED.topic):
+        if topic in _OPENINGS:
             if opening is not None:
                 yield opening, None
             opening = log

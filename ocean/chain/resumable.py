@@ -23,6 +23,7 @@ from eth_account.signers.local import LocalAccount
 from hexbytes import HexBytes
 from web3.types import Nonce
 
+from ocean.chain.answers import balance, header, transaction_count
 from ocean.chain.errors import CallReverted, ChainUnavailable, NodeRefused
 from ocean.chain.logs import Receipt
 from ocean.chain.network import Network
@@ -103,10 +104,9 @@ class Resumable:
     async def _sign(self, call: Call, instead_of: tuple[Signed, ...] = ()) -> Signed:
         network = self._network
         try:
-            with network.translated():
-                nonce = Nonce(instead_of[-1].nonce) if instead_of else None
-                transaction = await filled_in(network, self._account, call, nonce)
-                balance = await network.web3.eth.get_balance(self._account.address)
+            nonce = Nonce(instead_of[-1].nonce) if instead_of else None
+            transaction = await filled_in(network, self._account, call, nonce)
+            owned = await network.ask(balance(self._account.address))
         except CallReverted as exc:
             raise TransactionFailed(exc.reason) from exc
         except NodeRefused as exc:
@@ -119,7 +119,7 @@ class Resumable:
         for field in _FEES & priced.keys():  # a node replaces a transaction by one that pays a tenth more
             priced[field] = int(priced[field]) * 5 ** len(instead_of) // 4 ** len(instead_of)
         fee = int(priced.get("maxFeePerGas") or priced.get("gasPrice") or 0)
-        if balance < priced["gas"] * fee:
+        if owned < priced["gas"] * fee:
             raise OutOfGas
         made = self._account.sign_transaction(priced)
         return Signed(made.raw_transaction.to_0x_hex(), made.hash.to_0x_hex(), int(priced["nonce"]), fee)
@@ -157,19 +157,17 @@ class Resumable:
 
     async def _look(self, signed: tuple[Signed, ...]) -> tuple[Receipt | None, int, int, int]:
         """The receipt of whichever was mined, the account's mined nonces, the head, its base fee."""
-        eth = self._network.web3.eth
-        mined, head = await self._network.read(
-            eth.get_transaction_count(self._account.address, "latest"), eth.get_block("latest")
-        )
+        mined, head = await self._network.read(transaction_count(self._account.address, "latest"), header("latest"))
+        if head is None:
+            raise ChainUnavailable(self._network.chain_id, "the node does not know its own head")
         # After the count: what is mined between the two is found.
         receipts = await self._network.receipts([each.tx_hash for each in signed])
         found = next((receipt for receipt in receipts if receipt is not None), None)
-        return found, int(mined), int(head["number"]), int(head.get("baseFeePerGas", 0))
+        return found, int(mined), head.number, head.base_fee or 0
 
     async def _send(self, signed: Signed) -> None:
         try:
-            with self._network.translated():
-                await self._network.web3.eth.send_raw_transaction(HexBytes(signed.raw))
+            await self._network.rpc.call("eth_sendRawTransaction", signed.raw)
         except (NodeRefused, CallReverted) as exc:
             if isinstance(exc, NodeRefused) and _no_funds(exc):
                 raise OutOfGas from exc

@@ -69,6 +69,10 @@ class Answers:
         async def fee(_: Info) -> str:
             return decimal_text(token.fee_amount, (await self._view.tokens.read(token.fee_token)).decimals)
 
+        async def template(_: Info) -> int:
+            number = token.template or await self._view.template_of(address)
+            return min(number, _LARGEST_INT)
+
         def orders(_: Info, where: Value | None = None, **part: Any) -> Sequence[Value]:
             return self._orders(_, {**(where or {}), "datatoken": address}, **part)
 
@@ -79,7 +83,7 @@ class Answers:
             "name": token.name,
             "decimals": 18,
             "isDatatoken": True,
-            "templateId": min(token.template, _LARGEST_INT),
+            "templateId": template,
             "nft": self._nft(token.nft),
             "publishMarketFeeAddress": token.fee_address,
             "publishMarketFeeToken": token.fee_token,
