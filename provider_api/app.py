@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Match
 from starlette.types import ASGIApp
 
-from provider_api import aquarius, openapi, operator, routes
+from provider_api import aquarius, openapi, operator, routes, subgraph
 from provider_api.errors import ApiError, NotOffered, render
 from provider_api.inward import inward_app, serving
 from provider_api.metrics import Metrics
@@ -63,6 +63,7 @@ def create_app(settings: Settings, neighbours: OpenNeighbours = open_neighbours)
     app.include_router(routes.router)
     app.include_router(aquarius.router)
     app.include_router(operator.router)
+    app.include_router(subgraph.router)
     app.add_middleware(ErrorNet, retry_after_seconds=settings.limits.retry_after_seconds)
     app.add_exception_handler(ApiError, _render)
     app.add_exception_handler(HTTPException, _render_http)

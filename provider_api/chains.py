@@ -17,6 +17,7 @@ from ocean.chain.decryption import Publication, read_publication
 from ocean.chain.errors import AnswerMalformed, ChainUnavailable
 from ocean.chain.index import AssetNotFound, MetadataIndex
 from ocean.chain.index_health import IndexHealth
+from ocean.chain.market_view import MarketView
 from ocean.chain.network import Network
 from ocean.chain.order_wait import OrderDesk
 from ocean.chain.orders import Order, OrderRequest
@@ -70,6 +71,12 @@ class Chain(Protocol):
 
     async def publication(self, nft: str, tx: str | None) -> Publication: ...
 
+    async def listing(self) -> Mapping[str, Any]:
+        """Every asset's DID, oldest first, with a value that changes when an event changes what is known of it."""
+
+    async def market(self) -> tuple[MarketView, int]:
+        """What its events say of datatokens, and the block that this holds for: its head when it was asked."""
+
 
 @dataclass(frozen=True, slots=True)
 class OceanChain:
@@ -122,6 +129,13 @@ class OceanChain:
 
     async def publication(self, nft: str, tx: str | None) -> Publication:
         return await read_publication(self.network, nft, tx)
+
+    async def listing(self) -> Mapping[str, Any]:
+        await self.index.look()
+        return self.index.listing()
+
+    async def market(self) -> tuple[MarketView, int]:
+        return self.index.markets, await self.index.look()
 
 
 class Chains:

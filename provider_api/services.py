@@ -20,6 +20,7 @@ from provider_api.access.control import AccessControl
 from provider_api.access.gather import FactFinder
 from provider_api.access.other_providers import OtherProviders
 from provider_api.access.signature import Callers
+from provider_api.catalogue import Catalogues
 from provider_api.chains import Chains, OceanChain, open_chain
 from provider_api.files.files import Files
 from provider_api.jobs.environments import Environments
@@ -67,6 +68,7 @@ class Services:
     callers: Callers
     argo: Argo
     chains: Chains
+    catalogues: Catalogues
     assets: Assets
     files: Files
     environments: Environments
@@ -167,6 +169,8 @@ async def open_services(
         )
         stack.push_async_callback(readiness.close)
         metrics.watch_chains(chains)
+        catalogues = Catalogues(chains, settings.limits.retry_after_seconds)
+        stack.push_async_callback(catalogues.close)
         yield Services(
             settings=settings,
             metrics=metrics,
@@ -178,6 +182,7 @@ async def open_services(
             callers=Callers(nonces, tokens),
             argo=argo,
             chains=chains,
+            catalogues=catalogues,
             assets=Assets(settings, keys, chains),
             files=files,
             environments=environments,

@@ -19,6 +19,7 @@ from ocean.chain.documents import AssetNotFound, DocumentReader, IndexedAsset, R
 from ocean.chain.errors import ChainUnavailable
 from ocean.chain.index_health import FAR_BEHIND, IndexHealth
 from ocean.chain.index_store import IndexStore
+from ocean.chain.market_view import MarketView
 from ocean.chain.network import Network, NftReading
 from ocean.chain.scan import ChainScan
 from ocean.chain.store import MetadataStore, StoreAnswer
@@ -55,6 +56,7 @@ class MetadataIndex:
         self._reader = DocumentReader(network, provider_key, remote_decryption)
         self._store = IndexStore(cache_path)
         self._scan = ChainScan(network, self._store)
+        self.markets = MarketView(network, self._store.market)
         self._looked = -1  # the head at the last look
         self._began = 0  # rounds so far
         self._round: asyncio.Task[None] | None = None
@@ -115,6 +117,16 @@ class MetadataIndex:
         """Every asset known so far, oldest first."""
         return self._store.dids()
 
+    async def look(self) -> int:
+        """Know every block that the chain has now; answers the newest. Raises ChainUnavailable, also when there is more
+        to read than can be waited for."""
+        await self._sync_soon()
+        return self.scanned
+
+    def listing(self) -> dict[str, Any]:
+        """Every asset known so far, oldest first, with a value that changes when an event changes what is known."""
+        return self._store.listing()
+
     async def resolve(self, did: str) -> DDO:
         """The asset's document with `nft`, `datatokens`, `event`, `stats`, `purgatory` added.
 
@@ -148,7 +160,7 @@ class MetadataIndex:
         created = self._store.created(nft) or newest.timestamp
         asset = IndexedAsset(did, nft, reading.state.state, reading.owner, created, newest)
         ddo = await self._document(asset, said)
-        return ddo.with_added(stats=self._stats(ddo), purgatory=_purgatory(said))
+        return ddo.with_added(stats=await self._stats(ddo), purgatory=_purgatory(said))
 
     async def _read_known(self, nft: str) -> NftReading:
         """State and owner. The factory's own log says that it made this NFT: a node that does not know it is behind,
@@ -168,11 +180,12 @@ class MetadataIndex:
     async def _said(self, did: str) -> StoreAnswer | None:
         return None if self._metadata_store is None else await self._metadata_store.find(did)
 
-    def _stats(self, ddo: DDO) -> dict[str, Any]:
-        """Orders are counted from the chain, whoever's datatokens the asset names. A price would have to be asked from
-        exchanges, and nothing is allocated in this version of Ocean: clients expect the two fields."""
-        tokens = {canonical(entry["address"]) for entry in ddo.datatokens}
-        return {"orders": sum(map(self._store.orders_of, tokens)), "price": {}, "allocated": 0}
+    async def _stats(self, ddo: DDO) -> dict[str, Any]:
+        """Orders are counted from the chain, whoever's datatokens the asset names. The price is that of the first
+        service, as clients show it. Nothing is allocated in this version of Ocean: clients expect the field."""
+        tokens = list(dict.fromkeys(canonical(entry["address"]) for entry in ddo.datatokens))
+        price = await self.markets.price(tokens[0]) if tokens else {}
+        return {"orders": sum(map(self._store.orders_of, tokens)), "price": price, "allocated": 0}
 
     async def _search_chain(self, did: str) -> str:
         """Look once more for an unknown DID. All who ask within a short time share one look."""

@@ -13,14 +13,18 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
+from ocean.chain.market_events import MarketEvent
+from ocean.chain.market_store import TABLE as MARKET_TABLE
+from ocean.chain.market_store import TABLES as MARKET_TABLES
+from ocean.chain.market_store import MarketStore
 from ocean.chain.metadata import PackedDocument
 
-VERSION = 2
+VERSION = 3
 KEPT_CHECKPOINTS = 128
 TAIL = 64  # the newest blocks, whose checkpoints all stay
-_TABLES = """
+_TABLES = f"""
 CREATE TABLE about (version INTEGER, chain_id INTEGER, genesis TEXT);
 CREATE TABLE nft (did TEXT PRIMARY KEY, address TEXT NOT NULL UNIQUE, block INTEGER NOT NULL);
 CREATE TABLE metadata (address TEXT NOT NULL, block INTEGER NOT NULL, log_index INTEGER NOT NULL, tx TEXT NOT NULL,
@@ -30,8 +34,8 @@ CREATE TABLE datatoken (address TEXT PRIMARY KEY, block INTEGER NOT NULL) WITHOU
 CREATE TABLE orders (datatoken TEXT NOT NULL, block INTEGER NOT NULL, count INTEGER NOT NULL,
   PRIMARY KEY (datatoken, block)) WITHOUT ROWID;
 CREATE TABLE checkpoint (block INTEGER PRIMARY KEY, hash TEXT NOT NULL);
-"""
-_CONTENT = ("nft", "metadata", "datatoken", "orders")
+{MARKET_TABLES}"""
+_CONTENT = ("nft", "metadata", "datatoken", "orders", MARKET_TABLE)
 _OF_THE_CHAIN = (*_CONTENT, "checkpoint")
 
 
@@ -55,6 +59,7 @@ class IndexStore:
     def __init__(self, path: Path | None) -> None:
         self._path = path
         self._db = self._open()
+        self.market = MarketStore(self._db)
 
     def close(self) -> None:
         self._db.close()
@@ -107,10 +112,12 @@ class IndexStore:
         datatokens: Iterable[tuple[str, int]] = (),
         orders: Iterable[tuple[str, int]] = (),
         blocks: Iterable[tuple[int, str]] = (),
+        market: Iterable[MarketEvent] = (),
     ) -> None:
         """Add what one scanned range of blocks has, all or nothing: NFTs as (did, address, block), events, datatokens
         as (address, block), and each order as (datatoken, block). `scanned`: the last block and its hash, None if
-        that is not known; `blocks`: further ones. The same again changes nothing.
+        that is not known; `blocks`: further ones; `market`: what the logs say of datatokens. The same again changes
+        nothing.
 
         Events and orders at addresses that are not known are left out: whoever likes may emit such logs.
         """
@@ -126,6 +133,7 @@ class IndexStore:
                 "INSERT OR REPLACE INTO orders SELECT ?, ?, ? WHERE EXISTS (SELECT 1 FROM datatoken WHERE address = ?)",
                 [(token, block, count, token) for (token, block), count in Counter(orders).items()],
             )
+            self.market.add(market)
             facts = [*blocks, *([scanned] if scanned is not None else [])]
             self._db.executemany("INSERT OR REPLACE INTO checkpoint VALUES (?, ?)", facts)
             self._thin_out()
@@ -149,6 +157,14 @@ class IndexStore:
     def dids(self) -> list[str]:
         """All known DIDs in the order of their creation."""
         return [did for (did,) in self._db.execute("SELECT did FROM nft ORDER BY block")]
+
+    def listing(self) -> dict[str, Any]:
+        """Every DID in the order of creation, with the places of the newest events of its NFT and of its datatokens."""
+        marks: dict[str, list[int]] = {}
+        for nft, mark in self.market.marks():
+            marks.setdefault(nft, []).append(mark)
+        rows = self._db.execute("SELECT did, address FROM nft ORDER BY block")
+        return {did: sorted(marks.get(address, ())) for did, address in rows}
 
     def newest_event(self, address: str) -> MetadataEvent | None:
         row = self._db.execute(

@@ -1,7 +1,7 @@
 """Reading the chain into the index: data NFTs of the factory, their metadata events, datatokens and the number of their
 orders, range by range.
 
-One log query per range asks for the five topics at any address: emitters are checked here, because a query by address
+One log query per range asks for all topics at any address: emitters are checked here, because a query by address
 would have to name every NFT. What a node takes at once is learnt (`pacing`), and ranges are asked for side by side.
 
 A node is often several nodes that lag differently, one for each call. So the newest blocks are read again at each look:
@@ -22,6 +22,8 @@ from ocean.chain.contracts import event
 from ocean.chain.errors import AnswerMalformed, ChainUnavailable, NodeBusy, NodeRefused
 from ocean.chain.index_store import TAIL, IndexStore, MetadataEvent
 from ocean.chain.logs import Log, logs_between
+from ocean.chain.market_events import TOPICS as MARKET_TOPICS
+from ocean.chain.market_events import MarketReader
 from ocean.chain.metadata import PackedDocument
 from ocean.chain.network import Network
 from ocean.chain.pacing import RangeLimit
@@ -39,7 +41,8 @@ _METADATA_UPDATED = event("ERC721Template", "MetadataUpdated")
 _TOKEN_CREATED = event("ERC721Factory", "TokenCreated")
 _ORDER_STARTED = event("ERC20Template", "OrderStarted")
 _KINDS = (_NFT_CREATED, _METADATA_CREATED, _METADATA_UPDATED, _TOKEN_CREATED, _ORDER_STARTED)
-_TOPICS = [kind.topic for kind in _KINDS]
+_OWN_TOPICS = frozenset(kind.topic for kind in _KINDS)
+_TOPICS = [*dict.fromkeys((*(kind.topic for kind in _KINDS), *MARKET_TOPICS))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,7 @@ class ChainScan:
         self._network = network
         self._store = store
         self._limit = RangeLimit(FIRST_RANGE, LARGEST_RANGE)
+        self._market = MarketReader(network.addresses)
 
     async def catch_up(self) -> int:
         """Scan to the head and answer its number. Raises ChainUnavailable; what was scanned until then is kept."""
@@ -184,7 +188,8 @@ class ChainScan:
         orders: list[tuple[str, int]] = []
         for log in found.logs:
             kind = log.topics[0]
-            if (not log.data or len(log.topics) == 1) and (log.address == factory or self._store.is_nft(log.address)):
+            is_bare = kind in _OWN_TOPICS and (not log.data or len(log.topics) == 1)
+            if is_bare and (log.address == factory or self._store.is_nft(log.address)):
                 raise ChainUnavailable(self._network.chain_id, "a log lacks its data")
             try:
                 if kind == _ORDER_STARTED.topic:
@@ -195,7 +200,7 @@ class ChainScan:
                     continue
                 elif kind == _TOKEN_CREATED.topic:
                     datatokens.append((_TOKEN_CREATED.decode(log)["newTokenAddress"], log.block_number))
-                else:
+                elif kind == _NFT_CREATED.topic:
                     address = _NFT_CREATED.decode(log)["newTokenAddress"]
                     nfts.append((did_of(address, self._network.chain_id), address, log.block_number))
             except AnswerMalformed:
@@ -204,7 +209,8 @@ class ChainScan:
         blocks = {log.block_number: log.block_hash for log in found.logs if log.block_hash is not None}
         recent = [(number, said) for number, said in blocks.items() if number > found.last - TAIL]
         scanned = None if end is None else (end.number, end.hash)
-        self._store.add(nfts, events, scanned, datatokens=datatokens, orders=orders, blocks=recent)
+        market = [said for log in found.logs if (said := self._market.read(log)) is not None]
+        self._store.add(nfts, events, scanned, datatokens=datatokens, orders=orders, blocks=recent, market=market)
 
 
 def _metadata_event(log: Log) -> MetadataEvent:

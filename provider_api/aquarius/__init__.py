@@ -6,10 +6,10 @@ does. Answers have the store's shapes; a neighbour that is away gets the service
 
 from fastapi import APIRouter
 
-from provider_api.aquarius import assets, chains, validation
+from provider_api.aquarius import assets, chains, query, validation
 
 PREFIX = "/api/aquarius"
 
 router = APIRouter(prefix=PREFIX)
-for part in (assets, chains, validation):
+for part in (assets, chains, query, validation):
     router.include_router(part.router)

@@ -14,6 +14,8 @@ const { ProviderInstance, Datatoken, downloadFile, approveWei } = client('@ocean
 const node = new ethers.providers.JsonRpcProvider(rpc)
 node.pollingInterval = 50
 const signer = new ethers.Wallet(key, node)
+// On the development chain 3.0.4 wants a wallet that is the node's own, with the call that such a one has for signing.
+signer._legacySignMessage = (bytes) => signer.signMessage(bytes)
 const datatoken = new Datatoken(signer, 8996)
 
 const commands = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -10,13 +11,16 @@ from pathlib import Path
 from typing import Any, Protocol, Self
 
 import httpx
+from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
 from ocean.chain.publishing import AssetDraft, mint, publish_asset
+from ocean.chain.transactions import send
 from ocean.client import Consumer
 from ocean.ddo import DDO
 from ocean.files import UrlFile
 from ocean.signing import job_message, sign
+from tests.support.chain import owner as ocean_owner
 from tests.support.chain import publisher
 from tests.support.clients import DRIVERS, INSTALLED, Client, ocean_js
 from tests.support.service import CONTAINER, Service
@@ -100,7 +104,7 @@ class OceanJs:
 
     def stop_properly(self, job: str) -> None:
         """Stop a job with a request of our own, for a version that cannot."""
-        nonce = self("getNonce", self.url, self.address) + 1
+        nonce = int(self("getNonce", self.url, self.address)) + 1
         signature = sign(job_message(self.address, job, "", nonce), self.key)
         body = {"consumerAddress": self.address, "jobId": job, "nonce": nonce, "signature": signature}
         httpx.put(f"{self.url}/api/services/compute", json=body, trust_env=False).raise_for_status()
@@ -129,6 +133,23 @@ def publish(at: Service, owners: Sequence[str], files: Sequence[str], *, url: st
         return asset
 
     return at.call(published())
+
+
+def account_of(name: str) -> LocalAccount:
+    """An account of a test's own, the same at every time."""
+    key: LocalAccount = Account.from_key(hashlib.sha256(name.encode()).digest())
+    return key
+
+
+async def provide(service: Service, addresses: Sequence[str]) -> None:
+    """Ether for orders and the token that fees are taken in, for accounts that the chain does not begin with."""
+    network = await service.network()
+    for address in addresses:
+        if await network.balance(network.ocean, address) == 0:
+            await network.rpc.call("anvil_setBalance", address, hex(10**20))
+            gift = network.function("ERC20Template", network.ocean, "transfer", address, 1000 * 10**18)
+            await send(network, ocean_owner, gift)
+    await network.close()
 
 
 def reference(asset: DDO, order: str | None = None) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from ocean.addresses import canonical, checksum
 from ocean.chain.decryption import Publication
 from ocean.chain.errors import ChainUnavailable
 from ocean.chain.index_health import IndexHealth
+from ocean.chain.market_view import MarketView
 from ocean.chain.orders import Order, OrderInvalid, OrderRequest, normal_hash
 from ocean.ddo import DDO
 from ocean.file_lists import encode_files
@@ -256,6 +257,13 @@ class MemoryChain:
     async def publication(self, nft: str, tx: str | None) -> Publication:
         self._reachable()
         return Publication(canonical(nft) == canonical(facts.NFT), self.nft_state, None)
+
+    async def listing(self) -> Mapping[str, Any]:
+        self._reachable()
+        return dict.fromkeys(self.assets)
+
+    async def market(self) -> tuple[MarketView, int]:
+        raise ChainUnavailable(self.chain_id, "there are no markets here")
 
 
 class World:

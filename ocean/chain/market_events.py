@@ -1,0 +1,118 @@
+"""Which logs say what an asset costs and who ordered it, and what each of them says, as one row for the store.
+
+A row is about a subject: a datatoken, an exchange, a data NFT or a template. Anybody may emit the same topics, so a log
+counts only from the contract that has the say: the factory, the known exchanges and dispensers, or the subject itself
+once the factory has said that it made it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ocean.addresses import canonical
+from ocean.chain.contracts import Event, event
+from ocean.chain.errors import AnswerMalformed
+from ocean.chain.logs import Log
+
+_LARGEST_TIME = 2**53
+
+
+@dataclass(frozen=True, slots=True)
+class MarketEvent:
+    """`payer` and `consumer` are those of an order, `order_tx` the order that is renewed, else "". `values`: the log's
+    arguments as JSON can hold them, whole numbers as decimal texts, bytes as 0x-hex, addresses in small letters."""
+
+    block: int
+    log_index: int
+    tx: str
+    kind: str
+    emitter: str
+    subject: str
+    values: Mapping[str, Any]
+    payer: str = ""
+    consumer: str = ""
+    order_tx: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    name: str
+    of: Event
+    emitters: str  # FACTORY, FIXED_RATE, DISPENSER, or OWN: the subject itself
+    subject: str = ""  # the argument that names it
+
+
+FACTORY, FIXED_RATE, DISPENSER, OWN = "ERC721Factory", "FixedPrice", "Dispenser", "own"
+
+_NFT = ("MetadataCreated", "MetadataUpdated", "MetadataState", "TokenURIUpdate")
+_DATATOKEN = ("AddedMinter", "RemovedMinter", "CleanedPermissions", "OrderStarted", "OrderReused", "ProviderFee")
+_EXCHANGE = ("ExchangeActivated", "ExchangeDeactivated", "ExchangeRateChanged")
+_DISPENSER = ("DispenserCreated", "DispenserActivated", "DispenserDeactivated")
+_KINDS = {
+    kind.of.topic: kind
+    for kind in (
+        _Kind("Template20Added", event("ERC721Factory", "Template20Added"), FACTORY, "_templateAddress"),
+        _Kind("NFTCreated", event("ERC721Factory", "NFTCreated"), FACTORY, "newTokenAddress"),
+        _Kind("TokenCreated", event("ERC721Factory", "TokenCreated"), FACTORY, "newTokenAddress"),
+        *(_Kind(name, event("ERC721Template", name), OWN) for name in _NFT),
+        *(_Kind(name, event("ERC20Template", name), OWN) for name in _DATATOKEN),
+        _Kind("MarketFeeChanged", event("ERC20Template", "PublishMarketFeeChanged"), OWN),
+        _Kind("ExchangeCreated", event("FixedRateExchange", "ExchangeCreated"), FIXED_RATE, "datatoken"),
+        *(_Kind(name, event("FixedRateExchange", name), FIXED_RATE, "exchangeId") for name in _EXCHANGE),
+        _Kind("SwapFeeChanged", event("FixedRateExchange", "PublishMarketFeeChanged"), FIXED_RATE, "exchangeId"),
+        *(_Kind(name, event("Dispenser", name), DISPENSER, "datatokenAddress") for name in _DISPENSER),
+    )
+}
+TOPICS = tuple(_KINDS)
+MADE = ("NFTCreated", "TokenCreated")  # of a subject: from then on its own logs count
+_LEFT_OUT = {"MetadataCreated": ("data",), "MetadataUpdated": ("data",)}  # the index keeps documents
+
+
+class MarketReader:
+    """Reads logs of one chain. `addresses`: its entry of the address file, where a contract may be missing."""
+
+    def __init__(self, addresses: Mapping[str, Any]) -> None:
+        self._contracts = {
+            name: canonical(addresses[name])
+            for name in (FACTORY, FIXED_RATE, DISPENSER)
+            if isinstance(addresses.get(name), str)
+        }
+
+    def read(self, log: Log) -> MarketEvent | None:
+        """None for a log that says nothing here. Whether the factory made the subject is not known here."""
+        kind = _KINDS.get(log.topics[0]) if log.topics else None
+        if kind is None:
+            return None
+        if kind.emitters != OWN and self._contracts.get(kind.emitters) != log.address:
+            return None
+        try:
+            arguments = kind.of.decode(log)
+        except AnswerMalformed:
+            return None
+        left_out = _LEFT_OUT.get(kind.name, ())
+        values = {name: _plain(value) for name, value in arguments.items() if name not in left_out}
+        return MarketEvent(
+            block=log.block_number,
+            log_index=log.index,
+            tx=log.tx_hash,
+            kind=kind.name,
+            emitter=log.address,
+            subject=values[kind.subject] if kind.subject else log.address,
+            values=values,
+            payer=values["payer"] if kind.name == "OrderStarted" else "",
+            consumer=values["consumer"] if kind.name == "OrderStarted" else "",
+            order_tx=values["orderTxId"] if kind.name == "OrderReused" else "",
+        )
+
+
+def seconds(values: Mapping[str, Any]) -> int:
+    """The time that an event tells. A contract of somebody else may tell any."""
+    return min(int(values["timestamp"]), _LARGEST_TIME)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return "0x" + value.hex()
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value

@@ -1,0 +1,70 @@
+"""Selling and giving away datatokens in tests, and the questions that clients ask a subgraph about it."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import httpx
+from eth_account.signers.local import LocalAccount
+
+from ocean.addresses import ZERO, checksum
+from ocean.chain.contracts import event
+from ocean.chain.logs import Log
+from ocean.chain.network import Network
+from ocean.chain.transactions import send
+
+ONE: Final = 10**18
+SUBGRAPH: Final = "/subgraphs/name/oceanprotocol/ocean-subgraph"
+
+# The field tree of the one question of nautilus 1.1.0, and the portal's field `providerFee` of an order.
+TOKEN_PRICE: Final = """
+query TokenPriceQuery($datatokenId: ID!, $account: String) {
+  token(id: $datatokenId) {
+    id symbol name templateId publishMarketFeeAddress publishMarketFeeToken publishMarketFeeAmount
+    orders(where: {payer: $account} orderBy: createdTimestamp orderDirection: desc) {
+      tx serviceIndex createdTimestamp providerFee
+      reuses(orderBy: createdTimestamp, orderDirection: desc) { id caller createdTimestamp tx block }
+    }
+    dispensers { id active isMinter maxBalance token { id name symbol } }
+    fixedRateExchanges {
+      id exchangeId price publishMarketSwapFee
+      baseToken { symbol name address decimals }
+      datatoken { symbol name address }
+      active
+    }
+  }
+}
+"""
+
+
+async def give_away(network: Network, key: LocalAccount, datatoken: str) -> None:
+    """A dispenser that mints, as clients publish free assets."""
+    arguments = (checksum(network.addresses["Dispenser"]), ONE, ONE, True, ZERO)
+    await send(network, key, network.function("ERC20Template", datatoken, "createDispenser", *arguments))
+
+
+async def sell(network: Network, key: LocalAccount, datatoken: str, rate: int) -> str:
+    """An exchange that mints and takes the chain's OCEAN; its id."""
+    addresses = [network.ocean, key.address, key.address, ZERO]
+    numbers = [18, 18, rate, 0, 1]
+    contract = checksum(network.addresses["FixedPrice"])
+    receipt = await send(
+        network, key, network.function("ERC20Template", datatoken, "createFixedRate", contract, addresses, numbers)
+    )
+    made = event("FixedRateExchange", "ExchangeCreated")
+    logs: list[Log] = [log for log in receipt.logs if log.topics[0] == made.topic]
+    return "0x" + made.decode(logs[0])["exchangeId"].hex()
+
+
+async def set_rate(network: Network, key: LocalAccount, exchange: str, rate: int) -> None:
+    contract = network.addresses["FixedPrice"]
+    change = network.function("FixedRateExchange", contract, "setRate", bytes.fromhex(exchange[2:]), rate)
+    await send(network, key, change)
+
+
+async def ask(http: httpx.AsyncClient, query: str, path: str = SUBGRAPH, **variables: Any) -> Any:
+    """`data` of an answer without errors."""
+    answer = await http.post(path, json={"query": query, "variables": variables})
+    assert answer.status_code == 200, answer.text
+    assert "errors" not in answer.json(), answer.text
+    return answer.json()["data"]
