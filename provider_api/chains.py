@@ -21,6 +21,7 @@ from ocean.chain.orders import Order, OrderRequest, verify_order
 from ocean.chain.remote_decryption import through
 from ocean.chain.store import MetadataStore
 from ocean.chain.views import read_view
+from ocean.chain.wallets import signed_by_contract
 from ocean.ddo import DDO
 from ocean.files import ContractFile
 from ocean.outgoing import OutgoingGuard
@@ -63,6 +64,9 @@ class Chain(Protocol):
         """Raises ViewFailed, UserdataInvalid."""
 
     async def publication(self, nft: str, tx: str | None) -> Publication: ...
+
+    async def signed_by_contract(self, address: str, digest: bytes, signature: bytes) -> bool | None:
+        """Whether a contract wallet takes this for its signature; None: there is no contract at the address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +115,9 @@ class OceanChain:
 
     async def publication(self, nft: str, tx: str | None) -> Publication:
         return await read_publication(self.network, nft, tx)
+
+    async def signed_by_contract(self, address: str, digest: bytes, signature: bytes) -> bool | None:
+        return await signed_by_contract(self.network, address, digest, signature)
 
 
 class Chains:

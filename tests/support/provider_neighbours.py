@@ -209,6 +209,7 @@ class MemoryChain:
     refused: dict[str, str] = field(default_factory=dict)  # reason by transaction hash
     away: bool = False
     nft_state: int = 0  # of the one data NFT, facts.NFT
+    wallets: dict[str, set[bytes]] = field(default_factory=dict)  # digests that a contract takes for signed, by address
 
     def _reachable(self) -> None:
         if self.away:
@@ -252,6 +253,10 @@ class MemoryChain:
     async def publication(self, nft: str, tx: str | None) -> Publication:
         self._reachable()
         return Publication(canonical(nft) == canonical(facts.NFT), self.nft_state, None)
+
+    async def signed_by_contract(self, address: str, digest: bytes, signature: bytes) -> bool | None:
+        self._reachable()
+        return digest in self.wallets[address] if address in self.wallets else None
 
 
 class World:

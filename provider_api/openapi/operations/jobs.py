@@ -226,6 +226,7 @@ OPERATIONS: Final = (
             "dataset.transferTxId": Parameter("Its order."),
             **_ALGORITHM,
             "consumerAddress": CONSUMER,
+            "jobId": Parameter("Not needed; if there is one, it is signed between address and DID."),
             "nonce": NONCE,
             "signature": signature("consumerAddress + dataset.documentId + nonce"),
             "environment": Parameter("Id of the environment of the orders.", schema=_ANY),
@@ -289,7 +290,7 @@ OPERATIONS: Final = (
         parameters={
             "consumerAddress": CONSUMER,
             "jobId": Parameter("The job; without it all jobs of the account that have not ended.", samples.JOB),
-            "documentId": Parameter("Part of the signed message, otherwise ignored."),
+            "documentId": Parameter("Part of the signed message beside a `jobId`, otherwise ignored."),
             "nonce": NONCE,
             "signature": signature("consumerAddress + jobId + documentId + nonce"),
         },
@@ -315,7 +316,7 @@ OPERATIONS: Final = (
         parameters={
             "consumerAddress": CONSUMER,
             "jobId": Parameter("The job; without it all jobs of the account.", samples.JOB),
-            "documentId": Parameter("Part of the signed message, otherwise ignored."),
+            "documentId": Parameter("Part of the signed message beside a `jobId`, otherwise ignored."),
             "nonce": NONCE,
             "signature": signature("consumerAddress + jobId + documentId + nonce"),
         },
