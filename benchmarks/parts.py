@@ -11,9 +11,9 @@ from typing import Any
 
 from argo.client.records import FIRST_SERVER
 from ocean import signing
+from ocean.addresses import canonical
 from provider_api.access import rules
 from provider_api.access.request import read_start
-from provider_api.access.signature import prove_signer
 from provider_api.jobs.identity import identify
 from provider_api.jobs.specification import prepare
 from provider_api.parameters import Input
@@ -58,7 +58,8 @@ async def _one(services: Services, body: Body, times: dict[str, list[float]]) ->
 
     given, owner, document = Input(body), body["consumerAddress"], body["dataset"]["documentId"]
     with timed("signature"):
-        consumer = prove_signer(given, lambda nonce: signing.start_message(owner, document, nonce, ""))
+        message = signing.start_message(owner, document, body["nonce"], "")
+        consumer = canonical(signing.recover(message, given.text("signature")))
         identity = identify(consumer, body["nonce"], body, FIRST_SERVER)
     with timed("access"):
         facts = await services.facts.for_start(read_start(given, consumer))
@@ -72,7 +73,7 @@ async def _one(services: Services, body: Body, times: dict[str, list[float]]) ->
     with timed("claim"):
         await claims.find(identity.job_id)
         await services.nonces.find(consumer)
-        await claims.claim(claim, identity.nonce_text)
+        await claims.claim(claim, made.orders, identity.nonce_text)
         await claims.mark(identity.job_id, "open", "submitted")
     with timed("submission"):
         await services.argo.submit(

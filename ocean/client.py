@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -68,9 +69,9 @@ class Consumer:
         return address
 
     async def nonce(self) -> int:
-        """The last nonce that the provider knows of this account."""
+        """The last nonce that the provider knows of this account, without what stands behind the point."""
         answer = await self.call("nonce", query={"userAddress": self.address})
-        return int(float(answer["nonce"]))
+        return int(Decimal(str(answer["nonce"])))
 
     async def encrypt(self, plain: bytes, chain_id: int) -> bytes:
         """ECIES with the provider's key of that chain; an `Encryption` for publishing, with `chain_id` bound."""

@@ -49,16 +49,37 @@ def digest(message: str) -> bytes:
 
 def sign(message: str, key: Key) -> str:
     """Signature of a message, `0x` and 130 hex digits, v 27 or 28. Deterministic. Raises KeyInvalid."""
-    made = sign_digest(digest(message), key)
+    return sign_bytes(digest(message), key)
+
+
+def sign_bytes(signed: bytes, key: Key) -> str:
+    """The same for 32 bytes as they are, such as those of `ocean.typed_calls`."""
+    made = sign_digest(signed, key)
     return f"0x{made.r.hex()}{made.s.hex()}{made.recovery + 27:02x}"
 
 
 def recover(message: str, signature: str) -> str:
     """Checksum address of the account that signed the message. Raises SignatureInvalid."""
-    match = _HEX.fullmatch(signature) if isinstance(signature, str) else None
-    if match is None:
+    parsed = parse(signature)
+    try:
+        return recover_signer(digest(message), parsed)
+    except UnicodeEncodeError:
+        raise SignatureInvalid("message_not_text") from None
+
+
+def recover_signer(signed: bytes, signature: Signature) -> str:
+    """Checksum address of the account that signed these 32 bytes. Raises SignatureInvalid."""
+    try:
+        return recover_digest(signed, signature)
+    except NoSigner:
+        raise SignatureInvalid("unrecoverable") from None
+
+
+def parse(signature: object) -> Signature:
+    """The signature of a key. Raises SignatureInvalid."""
+    raw = signature_bytes(signature)
+    if raw is None:
         raise SignatureInvalid("not_hex")
-    raw = bytes.fromhex(match[1])
     if len(raw) != 65:
         raise SignatureInvalid("length")
     recovery = raw[64] - 27 if raw[64] in (27, 28) else raw[64]
@@ -66,12 +87,13 @@ def recover(message: str, signature: str) -> str:
         raise SignatureInvalid("recovery_id")
     if int.from_bytes(raw[32:64], "big") > _HALF_ORDER:
         raise SignatureInvalid("high_s")
-    try:
-        return recover_digest(digest(message), Signature(recovery, raw[:32], raw[32:64]))
-    except NoSigner:
-        raise SignatureInvalid("unrecoverable") from None
-    except UnicodeEncodeError:
-        raise SignatureInvalid("message_not_text") from None
+    return Signature(recovery, raw[:32], raw[32:64])
+
+
+def signature_bytes(signature: object) -> bytes | None:
+    """The bytes of any signature, also a contract's; None for what is no hex."""
+    match = _HEX.fullmatch(signature) if isinstance(signature, str) else None
+    return None if match is None else bytes.fromhex(match[1])
 
 
 def download_message(document_id: Part, nonce: Part) -> str:

@@ -24,6 +24,7 @@ from ocean.chain.orders import Order, OrderRequest
 from ocean.chain.remote_decryption import through
 from ocean.chain.store import MetadataStore
 from ocean.chain.views import read_view
+from ocean.chain.wallets import signed_by_contract
 from ocean.ddo import DDO
 from ocean.files import ContractFile
 from ocean.outgoing import OutgoingGuard
@@ -76,6 +77,9 @@ class Chain(Protocol):
 
     async def market(self) -> tuple[MarketView, int]:
         """What its events say of datatokens, and the block that this holds for: its head when it was asked."""
+
+    async def signed_by_contract(self, address: str, digest: bytes, signature: bytes) -> bool | None:
+        """Whether a contract wallet takes this for its signature; None: there is no contract at the address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +140,9 @@ class OceanChain:
 
     async def market(self) -> tuple[MarketView, int]:
         return self.index.markets, await self.index.look()
+
+    async def signed_by_contract(self, address: str, digest: bytes, signature: bytes) -> bool | None:
+        return await signed_by_contract(self.network, address, digest, signature)
 
 
 class Chains:

@@ -104,19 +104,48 @@ def required_with_all(*others: str) -> Rule:
     return RequiredWithAll(others)
 
 
-NONCE = re.compile(r"[0-9]{1,78}(\.[0-9]{1,18})?", re.ASCII)
+LONGEST_NONCE = 255  # characters, and digits of the number
+_NONCE = re.compile(r"([0-9]+)(?:\.([0-9]+))?(?:[eE]\+?([0-9]{1,3}))?", re.ASCII)
+
+
+def is_nonce(text: str) -> bool:
+    """A decimal number, 0 or greater, of at most 255 characters. With an exponent, as JavaScript prints numbers from
+    22 digits on, it must be a whole number, and of at most 255 digits too."""
+    found = _NONCE.fullmatch(text) if len(text) <= LONGEST_NONCE else None
+    if found is None:
+        return False
+    whole, fraction, exponent = found[1], found[2] or "", found[3]
+    return exponent is None or (len(fraction) <= int(exponent) and len(whole) + int(exponent) <= LONGEST_NONCE)
 
 
 def nonce_number(name: str, value: Any, given: Input) -> str | None:
-    """A decimal number, 0 or greater: at most 78 digits, at most 18 of them after the point.
-
-    Stricter than the peer, which takes whatever Python's float() takes (`inf` locked an account for ever there).
-    """
+    """What `is_nonce` says. Stricter than the peer, which takes whatever Python's float() takes: `inf` locked an
+    account for ever there."""
     if not is_present(value):
         return None
     text = "" if isinstance(value, bool | dict | list) else as_text(value)
-    ok = NONCE.fullmatch(text) is not None and sum(c.isdigit() for c in text) <= 78
-    return None if ok else f"The {_words(name)} must be a number."
+    return None if is_nonce(text) else f"The {_words(name)} must be a number."
+
+
+def job_id(name: str, value: Any, given: Input) -> str | None:
+    """A job's id, or nothing: 32 hexadecimal digits. Part of a signed text, so it must not be read otherwise."""
+    if value in (None, "") or (isinstance(value, str) and re.fullmatch(r"[0-9a-f]{32}", value, re.ASCII)):
+        return None
+    return f"The {_words(name)} format is invalid."
+
+
+def whole_did(name: str, value: Any, given: Input) -> str | None:
+    """A DID in full, or nothing. Part of a signed text, as above."""
+    if value in (None, "") or (isinstance(value, str) and re.fullmatch(r"did:op:[0-9a-fA-F]{64}", value, re.ASCII)):
+        return None
+    return f"The {_words(name)} format is invalid."
+
+
+def canonical_number(name: str, value: Any, given: Input) -> str | None:
+    """Digits without a zero in front. Part of a signed text, as above."""
+    if integer(name, value, given) is not None or value is None or str(value) == str(int(value)):
+        return None  # `integer` says what it has to say
+    return f"The {_words(name)} must be an integer without leading zeros."
 
 
 def integer(name: str, value: Any, given: Input) -> str | None:

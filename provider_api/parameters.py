@@ -113,7 +113,8 @@ def read_input(query: str, content_type: str, body: bytes, *, token_sent: bool =
     if pairs:
         values: dict[str, Any] = {}
         for name, value in pairs:
-            values.setdefault(name, value)
+            # JavaScript prints great numbers as 1.5e+23, and clients do not escape the plus sign
+            values.setdefault(name, value.replace(" ", "+") if name == "nonce" else value)
         return Input(values, token_sent)
     return Input(read_json_object(content_type, body), token_sent)
 

@@ -20,6 +20,7 @@ from provider_api.access.control import AccessControl
 from provider_api.access.gather import FactFinder
 from provider_api.access.other_providers import OtherProviders
 from provider_api.access.signature import Callers
+from provider_api.access.wallets import Wallets
 from provider_api.catalogue import Catalogues
 from provider_api.chains import Chains, OceanChain, open_chain
 from provider_api.files.files import Files
@@ -179,7 +180,7 @@ async def open_services(
             nonces=nonces,
             claims=claims,
             tokens=tokens,
-            callers=Callers(nonces, tokens),
+            callers=Callers(nonces, tokens, Wallets(chains), keys.address, settings.policy.typed_signatures),
             argo=argo,
             chains=chains,
             catalogues=catalogues,

@@ -27,6 +27,10 @@ class UnknownSetting(ValueError):
         self.name, self.nearest = name, nearest
 
 
+TypedSignatures = Literal["accepted", "tokens", "demanded"]
+_LEASE_FACTOR = 1.5  # how much longer than a call of Argo an order stays taken
+
+
 class _Group(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
@@ -39,9 +43,9 @@ class ServerSettings(_Group):
     public_urls: tuple[str, ...] = ()
     """Addresses under which publishers name this service in their documents (`serviceEndpoint`). An asset that names
     another address belongs to another provider, unless its files open with our key."""
-    max_body_bytes: int = 4 * 1024 * 1024
+    max_body_bytes: int = Field(default=4 * 1024 * 1024, ge=1024)
     """Largest request body. Raw algorithms are sent in the body; the sealed job spec is limited much earlier."""
-    shutdown_seconds: int = Field(default=10, ge=1)
+    shutdown_seconds: int = Field(default=10, ge=1, le=3600)
     """How long requests under way, downloads among them, may go on after SIGTERM. New ones are refused meanwhile."""
 
 
@@ -55,13 +59,13 @@ class ProviderSettings(_Group):
 class ChainSettings(_Group):
     url: str = Field(pattern=r"^https?://")
     """RPC address of a node of the chain, http(s)."""
-    chain_id: int | None = None
+    chain_id: int | None = Field(default=None, ge=1)
     """Expected chain id; empty: whatever the node says."""
     address_file: Path | None = None
     """Ocean's address file with the contracts of this chain; empty: the one that comes with ocean-contracts."""
     fee_token: str | None = None
     """Token of provider fees; empty: the chain's Ocean token; the zero address makes every environment free."""
-    confirmations: int = Field(default=1, ge=0)
+    confirmations: int = Field(default=1, ge=0, le=10_000)
     """How many blocks deep an order must lie; 1: it is mined."""
     order_wait_seconds: float = Field(default=5.0, ge=0, le=60)
     """How long a signed start or download waits for an order that the node does not know yet, or not deep enough: the
@@ -80,8 +84,9 @@ class ArgoSettings(_Group):
     """File with the bearer token, read again for every request (cluster tokens rotate); empty: no token."""
     verify: bool | Path = True
     """TLS check: true, false (only against a test server), or a file with the accepted authorities."""
-    timeout_seconds: float = Field(default=10.0, gt=0)
-    """Time limit of one request."""
+    timeout_seconds: float = Field(default=10.0, gt=0, le=600)
+    """Time limit of one request, in seconds; waiting until it can be sent counts. C2D_LIMITS__CLAIM_LEASE_SECONDS must
+    be at least half as long again."""
 
 
 class ResultSettings(_Group):
@@ -96,7 +101,7 @@ class PublicationSettings(_Group):
     port: int | None = Field(default=None, ge=0, le=65535)
     """Port, on the same address as the service, that serves the files of assets made of results, and nothing else:
     where downloads may not reach the service itself. Empty: they are served on the service's own port only."""
-    chain_id: int | None = None
+    chain_id: int | None = Field(default=None, ge=1)
     """One machine: the chain of C2D_CHAINS on which `c2d serve` lets results become assets. Empty: the development
     chain that it starts, or none. In a cluster environments and the Secret c2d-publication say it."""
     key_file: Path | None = None
@@ -119,9 +124,9 @@ class MetadataSettings(_Group):
     store_url: str | None = None
     """Address of a metadata store (Aquarius) that is asked about each asset beside the own index: for documents that
     are encrypted for others, which must have the hash on chain, and for purgatory. Empty: the own index alone."""
-    timeout_seconds: float = Field(default=4.0, gt=0)
+    timeout_seconds: float = Field(default=4.0, gt=0, le=600)
     """Time limit of one request to the store; without an answer the own index decides."""
-    max_document_bytes: int = 8 * 1024 * 1024
+    max_document_bytes: int = Field(default=8 * 1024 * 1024, ge=1024)
     """Largest answer of the store, and largest document to validate (requests are limited besides)."""
 
 
@@ -134,7 +139,7 @@ class AccessSettings(_Group):
     """What the access control server is told: `private` instead of `public`."""
     proof_url: str | None = None
     """Where a proof of every finished download is sent (HTTP POST); empty: nowhere."""
-    timeout_seconds: float = Field(default=5.0, gt=0)
+    timeout_seconds: float = Field(default=5.0, gt=0, le=600)
     """Time limit of one request to either of them."""
 
 
@@ -148,31 +153,33 @@ class OutgoingSettings(_Group):
     """Gateway for files of type ipfs: `GET {gateway}/ipfs/{hash}`. A private one must be in `allow_private`."""
     arweave_gateway: str | None = None
     """Gateway for files of type arweave: `GET {gateway}/{transactionId}`. A private one must be in `allow_private`."""
-    max_checksum_bytes: int = 32 * 1024 * 1024
+    max_checksum_bytes: int = Field(default=32 * 1024 * 1024, ge=0)
     """fileinfo computes checksums of files up to this size."""
-    timeout_seconds: float = Field(default=20.0, gt=0)
+    timeout_seconds: float = Field(default=20.0, gt=0, le=3600)
     """Time limit for hashing one algorithm file."""
-    max_algorithm_bytes: int = 256 * 1024 * 1024
+    max_algorithm_bytes: int = Field(default=256 * 1024 * 1024, ge=1)
     """A published algorithm whose file is larger cannot run: it must be hashed at every start."""
-    checksum_seconds: float = 30.0
+    checksum_seconds: float = Field(default=30.0, ge=0, le=86400)
     """How long a checksum of an algorithm file is believed without asking again. The pod compares once more."""
 
 
 class LimitSettings(_Group):
-    minimum_paid_seconds: int = 10
+    minimum_paid_seconds: int = Field(default=10, ge=0, le=86400)
     """A start with less paid time left is refused."""
-    outer_margin_seconds: int = 60
+    outer_margin_seconds: int = Field(default=60, ge=0, le=3600)
     """Seconds, beside the environment's `pending_timeout`, that Argo gives an algorithm's pod beyond its run time: for
     what comes before its start. Never beyond the paid time."""
-    claim_lease_seconds: float = 30.0
-    """How long an order stays taken after a submission whose outcome is unknown. Above ArgoSettings.timeout_seconds."""
-    retry_after_seconds: int = 5
+    claim_lease_seconds: float = Field(default=30.0, gt=0, le=3600)
+    """How long the orders of a start stay taken, in seconds, while the outcome of its submission is not known. At least
+    one and a half times the longest C2D_ARGO__TIMEOUT_SECONDS, or an order might serve another job meanwhile."""
+    retry_after_seconds: int = Field(default=5, ge=1, le=3600)
     """Value of Retry-After on 503."""
-    list_limit: int = 100
+    list_limit: int = Field(default=100, ge=1, le=10_000)
     """Most jobs in one answer."""
-    token_seconds: int = 366 * 24 * 3600
-    """Longest lifetime of a token (createAuthToken)."""
-    datasets: int = 20
+    token_seconds: int = Field(default=24 * 3600, ge=1, le=366 * 24 * 3600)
+    """Longest lifetime of a token (createAuthToken), in seconds. A day, because the plain text that is signed for a
+    token names neither this provider nor what the token is for."""
+    datasets: int = Field(default=20, ge=1, le=1000)
     """Most datasets in one request: each costs reads of a chain."""
 
 
@@ -191,6 +198,10 @@ class PolicySettings(_Group):
     """Accept a stop or delete of one named job as ocean.js sends them. Its delete (all of 3.x) signs a nonce and does
     not send it: it is found and used up. Its stop (since 3.3.3) signs none: whoever has seen one can repeat it, but
     can do nothing else with it."""
+    typed_signatures: TypedSignatures = "accepted"
+    """Signatures of the typed form (EIP-712), which names provider, call and parameters: `accepted` beside those of
+    plain texts, which are all that usual clients make; `tokens`: demanded where tokens are made and taken out of use;
+    `demanded` everywhere."""
     failures_as_finished: bool = False
     """Report failures 41 and 62 as 70, for callers that wait for a status above 60; reason and exit code still tell."""
 
@@ -201,7 +212,7 @@ class OperatorSettings(_Group):
     for it (several while its key is being changed). JSON. Empty: the API is not there."""
     admins: tuple[SecretStr, ...] = ()
     """Values of the header `Admin` that open its administrative calls; empty: none does."""
-    nonce_window_seconds: float = Field(default=300.0, gt=0)
+    nonce_window_seconds: float = Field(default=300.0, gt=0, le=86400)
     """How far a provider's clock, of which its nonces are made, may differ from ours."""
 
 
@@ -273,6 +284,20 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Only what is given. The environment is read by `load_settings`, so that a caller may hand over another."""
         return (init_settings,)
+
+    @model_validator(mode="after")
+    def _leases_outlast_submissions(self) -> Self:
+        lease, timeout = self.limits.claim_lease_seconds, self.longest_argo_timeout()
+        if lease < (needed := _LEASE_FACTOR * timeout):
+            raise ValueError(
+                f"C2D_LIMITS__CLAIM_LEASE_SECONDS ({lease:g}) must be at least {needed:g}, one and a half times"
+                f" C2D_ARGO__TIMEOUT_SECONDS ({timeout:g}, the longest of all Argo Servers)"
+            )
+        return self
+
+    def longest_argo_timeout(self) -> float:
+        """Of all Argo Servers, in seconds."""
+        return max(each.timeout_seconds for each in (self.argo, *self.argo_servers.values()))
 
     def storage_url(self) -> str:
         """SQLAlchemy address, default filled in."""

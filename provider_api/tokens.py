@@ -6,6 +6,9 @@ The form is the peer's; the same address (as spelled) and expiration always give
 derived from the provider's key instead of being it, and a token has one spelling. Base64 can spell the same bytes in
 several ways, so a token that is not letter for letter what we would make is refused; a deleted one would come back to
 life otherwise.
+
+An account that has taken all its tokens out of use has begun a new generation: its tokens say which one they are of,
+`{"exp":…,"address":…,"generation":1}`, and those of another are deleted.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ import jwt
 from ocean.addresses import AddressInvalid, canonical
 from provider_api.keys import ProviderKeys
 from provider_api.storage.database import Database
+from provider_api.storage.nonces import SignedText
 from provider_api.storage.revocations import AlreadyRevoked, Revocations
 
 _ALGORITHM: Final = "HS256"
@@ -38,6 +42,7 @@ class TokenRefused(Exception):
 class _Claims:
     address: str  # canonical
     expires_at: int
+    generation: int
 
 
 class Tokens:
@@ -45,29 +50,38 @@ class Tokens:
         self._key = keys.token
         self._revocations = Revocations(database)
 
-    async def create(self, address: str, expires_at: int, nonce: str) -> str:
+    async def create(self, address: str, expires_at: int, nonce: str, text: SignedText | None = None) -> str:
         """The token of an address (as spelled) that has proven itself, and uses up its nonce. A deleted one is good
-        again. Raises NonceStale."""
-        token = encode(address, expires_at, self._key)
-        await self._revocations.remove(_digest(token), canonical(address), nonce)
+        again. Raises NonceRefused."""
+        owner = canonical(address)
+        token = encode(address, expires_at, self._key, await self._revocations.generation(owner))
+        await self._revocations.remove(_digest(token), owner, nonce, text)
         return token
 
     async def require(self, token: str, address: str) -> None:
         """Raises TokenRefused unless the token speaks for the canonical address."""
-        self._read(token, address)
+        claims = self._read(token, address)
+        if claims.generation != await self._revocations.generation(address):
+            raise TokenRefused("deleted")
         if await self._revocations.contains(_digest(token)):
             raise TokenRefused("deleted")
 
-    async def delete(self, token: str, address: str, nonce: str) -> None:
+    async def delete(self, token: str, address: str, nonce: str, text: SignedText | None = None) -> None:
         """Take the token of a canonical address that has proven itself out of use, and use up its nonce.
 
-        Raises TokenRefused (the nonce stays usable then), NonceStale.
+        Raises TokenRefused (the nonce stays usable then), NonceRefused.
         """
         claims = self._read(token, address)
+        if claims.generation != await self._revocations.generation(address):
+            raise TokenRefused("deleted")
         try:
-            await self._revocations.add(_digest(token), claims.expires_at, address, nonce)
+            await self._revocations.add(_digest(token), claims.expires_at, address, nonce, text)
         except AlreadyRevoked:
             raise TokenRefused("deleted") from None
+
+    async def delete_all(self, address: str, nonce: str, text: SignedText | None = None) -> None:
+        """The same for all tokens of the address that there are. Raises NonceRefused."""
+        await self._revocations.begin_generation(address, nonce, text)
 
     def _read(self, token: str, address: str) -> _Claims:
         claims = decode(token, self._key)
@@ -76,8 +90,11 @@ class Tokens:
         return claims
 
 
-def encode(address: str, expires_at: int, key: bytes) -> str:
-    return jwt.encode({"exp": expires_at, "address": address}, key, algorithm=_ALGORITHM, sort_headers=False)
+def encode(address: str, expires_at: int, key: bytes, generation: int = 0) -> str:
+    payload: dict[str, Any] = {"exp": expires_at, "address": address}
+    if generation:
+        payload["generation"] = generation
+    return jwt.encode(payload, key, algorithm=_ALGORITHM, sort_headers=False)
 
 
 def decode(token: str, key: bytes) -> _Claims:
@@ -88,13 +105,15 @@ def decode(token: str, key: bytes) -> _Claims:
         claims: dict[str, Any] = jwt.decode(
             token, key, algorithms=[_ALGORITHM], options={"require": ["exp", "address"]}
         )
-        address, expires_at = claims["address"], claims["exp"]
-        found = _Claims(canonical(address), expires_at)
+        address, expires_at, generation = claims["address"], claims["exp"], claims.get("generation", 0)
+        found = _Claims(canonical(address), expires_at, generation)
     except jwt.ExpiredSignatureError:
         raise TokenRefused("expired") from None
     except (jwt.InvalidTokenError, AddressInvalid):
         raise TokenRefused("invalid") from None
-    if not isinstance(expires_at, int) or token != encode(address, expires_at, key):
+    if not isinstance(expires_at, int) or not isinstance(generation, int):
+        raise TokenRefused("invalid")
+    if token != encode(address, expires_at, key, generation):
         raise TokenRefused("invalid")
     return found
 

@@ -1,13 +1,15 @@
 """The client: what the service asks of Argo, whichever Argo Server answers.
 
-All methods are async; the libraries below block, so they run in a few threads of the client's own. Errors and the
-policy about them are in `errors`.
+All methods are async; the libraries below block, so they run in a few threads of the client's own. The time limit of a
+request begins when it is asked for: waiting until a thread is free counts. Errors and the policy about them are in
+`errors`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import re
+import time
 from collections.abc import AsyncGenerator, Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
@@ -15,8 +17,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self, TypeVar
 
-from argo.client.connection import Connection, Token
-from argo.client.errors import ArgumentsMismatch, WorkflowFinished, WorkflowNotFound
+from argo.client.connection import Connection, Token, working_until
+from argo.client.errors import ArgoUnavailable, ArgumentsMismatch, WorkflowFinished, WorkflowNotFound
 from argo.client.logs import LogStream
 from argo.client.parsing import Json, nodes_left_out, parse_template, parse_workflow
 from argo.client.records import Template, Workflow
@@ -34,6 +36,8 @@ _LABEL_VALUE: Final = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])
 PAGE: Final = 100  # workflows of one answer
 _UNFINISHED: Final = "workflows.argoproj.io/completed!=true"
 _ARCHIVING: Final = "workflows.argoproj.io/workflow-archiving-status"  # on a workflow when there is an archive
+
+_NO_TIME_LEFT: Final = "it does not answer in time"
 
 T = TypeVar("T")
 Templates = list[Template]  # (inside the class, `list` is a method)
@@ -103,8 +107,10 @@ class ArgoClient:
         if not _NAME.fullmatch(name) or not _NAME.fullmatch(template):
             raise ValueError("not a name of a workflow or template")
         selector_of(labels)
+        deadline = self._deadline()
         submission = await self._submitting()
-        created = await self._run(submission.create, name, template, arguments, labels, annotations)
+        create = partial(submission.create, name, template, arguments, labels, annotations)
+        created = await self._run(create, deadline=deadline)
         return created if created is not None else await self.get(name)
 
     async def get(self, name: str, *, arguments: bool = False) -> Workflow:
@@ -230,18 +236,45 @@ class ArgoClient:
         if self._submission is None:
             async with self._loading:
                 if self._submission is None:
-                    self._submission = await self._run(_load_submission, self._connection)
+                    self._submission = await asyncio.to_thread(_load_submission, self._connection)
         return self._submission
 
     async def _querying(self) -> Queries:
         if self._queries is None:
             async with self._loading:
                 if self._queries is None:
-                    self._queries = await self._run(_load_queries, self._connection)
+                    self._queries = await asyncio.to_thread(_load_queries, self._connection)
         return self._queries
 
-    async def _run(self, function: Callable[..., T], *args: object) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, partial(function, *args))
+    def _deadline(self) -> float:
+        """Of a request that begins now."""
+        return time.monotonic() + self._connection.timeout_seconds
+
+    async def _run(self, function: Callable[..., T], *args: object, deadline: float | None = None) -> T:
+        """In a thread, until the deadline, by default that of a request that begins now.
+
+        Raises ArgoUnavailable when time is over: definite if the call has not begun, and it will not begin any more.
+        """
+        end = self._deadline() if deadline is None else deadline
+        if (left := end - time.monotonic()) <= 0:
+            raise ArgoUnavailable(_NO_TIME_LEFT, definite=True)
+        call = self._threads.submit(_until, end, partial(function, *args))
+        try:
+            async with asyncio.timeout(left) as limit:
+                return await asyncio.wrap_future(call)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            never_begun = call.cancel()
+            raise ArgoUnavailable(_NO_TIME_LEFT, definite=never_begun) from None
+
+
+def _until(deadline: float, function: Callable[[], T]) -> T:
+    """In a worker thread."""
+    if time.monotonic() >= deadline:
+        raise ArgoUnavailable(_NO_TIME_LEFT, definite=True)
+    with working_until(deadline):
+        return function()
 
 
 def selector_of(labels: Mapping[str, str], *, unfinished_only: bool = False) -> str:

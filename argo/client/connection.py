@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 import ssl
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -16,6 +19,9 @@ from argo.client.errors import ArgoUnavailable
 # What urllib3, below both libraries, raises before a request has left this machine.
 NEVER_SENT: Final = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)
 CONNECT_SECONDS: Final = 3.0
+
+_LEAST_SECONDS: Final = 0.01
+_thread = threading.local()
 
 Token = str | Path | Callable[[], str] | None
 
@@ -44,8 +50,11 @@ class Connection:
 
     @property
     def timeouts(self) -> tuple[float, float]:
-        """To connect, and to wait for bytes."""
-        return min(CONNECT_SECONDS, self.timeout_seconds), self.timeout_seconds
+        """To connect, and to wait for bytes. In a thread that works until a deadline, never beyond it."""
+        left = self.timeout_seconds
+        if (deadline := getattr(_thread, "deadline", None)) is not None:
+            left = min(left, max(deadline - time.monotonic(), _LEAST_SECONDS))
+        return min(CONNECT_SECONDS, left), left
 
     def authorization(self) -> str | None:
         """The header for one request; None where no token is set. Read each time, because mounted tokens rotate.
@@ -80,3 +89,13 @@ def has_untrusted_peer(exc: BaseException | None) -> bool:
         inner = exc.args[0] if exc.args and isinstance(exc.args[0], BaseException) else None
         exc = inner or exc.__cause__ or exc.__context__
     return False
+
+
+@contextmanager
+def working_until(deadline: float) -> Iterator[None]:
+    """In a worker thread: its requests end at the deadline (monotonic)."""
+    _thread.deadline = deadline
+    try:
+        yield
+    finally:
+        _thread.deadline = None

@@ -54,7 +54,7 @@ _REMAINING: Final = "ext.showRemainingItemCount=true"
 class Queries:
     def __init__(self, connection: Connection) -> None:
         self._namespace = connection.namespace
-        self._timeouts = connection.timeouts
+        self._connection = connection
         configuration = argo_workflows.Configuration(host=connection.base.rstrip("/"))
         configuration.verify_ssl = connection.verify is not False
         configuration.ssl_ca_cert = None if isinstance(connection.verify, bool) else str(connection.verify)
@@ -134,7 +134,7 @@ class Queries:
 
     def _call(self, name: str, method: Callable[..., Any], *args: Any, **kwargs: Any) -> Json:
         try:
-            answer = method(*args, _check_return_type=False, _request_timeout=self._timeouts, **kwargs)
+            answer = method(*args, _check_return_type=False, _request_timeout=self._connection.timeouts, **kwargs)
         except argo_workflows.ApiException as exc:
             raise query_error(name, Refusal.read(exc.status, exc.body)) from exc
         except urllib3.exceptions.HTTPError as exc:

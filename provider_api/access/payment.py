@@ -13,9 +13,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
+from ocean.addresses import canonical
 from ocean.chain.orders import Order
 from ocean.fees import GRACE_SECONDS, MAX_ORDERING_SECONDS, fee_amount, sufficient
 from provider_api.access.facts import AssetFacts, ComputeFacts
+from provider_api.access.other_providers import OtherProvider
 from provider_api.access.request import ProviderTerms
 
 
@@ -73,6 +75,24 @@ def carrier_of(facts: ComputeFacts) -> Carrier | None:
         return _carrier_on_terms(facts, facts.request.terms)
     price = facts.environment.price_per_minute
     return find_carrier(price, facts.assets(), facts.now, facts.minimum_paid_seconds)
+
+
+def claimed_orders(facts: ComputeFacts) -> frozenset[tuple[int, str]]:
+    """Chain and transaction of every order that the job takes for itself while it is not over: those of our assets, and
+    of the provider's that starts it here. Of an order that was paid for again, the first transaction too: it is the
+    same datatoken."""
+    found = set[tuple[int, str]]()
+    for asset in facts.assets():
+        order, other = asset.order, asset.other_provider
+        if order is None or (other is not None and not _is_of_caller(facts, other)):
+            continue
+        found |= {(asset.chain_id, order.tx_hash), (asset.chain_id, order.start_tx_hash)}
+    return frozenset(found)
+
+
+def _is_of_caller(facts: ComputeFacts, other: OtherProvider) -> bool:
+    terms = facts.request.terms
+    return terms is not None and canonical(other.address) in terms.addresses
 
 
 def end_of(facts: ComputeFacts) -> int:

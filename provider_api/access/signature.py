@@ -2,9 +2,11 @@
 nonce is greater than any that the address has used before.
 
 Order: the nonce first, and if it is not good nothing else is reported; then the signature if one was sent, even if it
-is wrong and a token came too; then the header `AuthToken`. Errors go into `errors.signature`: a list when neither came
-or the token is not good, a plain text when nonce or signature are wrong. The texts are the peer's; its tests compare
-them.
+is wrong and a token came too; then the header `AuthToken`. A signature is that of a key over the plain text of the call
+or over its typed form, or one that a contract wallet takes for its own.
+
+Errors go into `errors.signature`: a list when neither came or the token is not good, a plain text when nonce or
+signature are wrong. The texts are the peer's; its tests compare them.
 """
 
 from __future__ import annotations
@@ -17,14 +19,23 @@ from starlette.requests import Request
 
 from ocean import signing
 from ocean.addresses import canonical
+from ocean.typed_calls import typed_digest
+from provider_api.access.signed_text import remembered
+from provider_api.access.wallets import Wallets
 from provider_api.errors import InvalidRequest
-from provider_api.fields import nonce_number
-from provider_api.parameters import Input, is_present
+from provider_api.fields import is_nonce
+from provider_api.parameters import Input, is_present, plain
+from provider_api.settings import TypedSignatures
 from provider_api.storage import nonces
+from provider_api.storage.nonces import SignedText
 from provider_api.tokens import TokenRefused, Tokens
 
 Message = Callable[[str], str]  # the text that is signed, for a nonce
 
+_TYPED_WANTED = (
+    "Invalid signature: for this call the provider asks for one of the typed form (EIP-712), which names provider,"
+    " call and parameters."
+)
 _ABSENT = "Invalid signature provided. Please check the nonce or documentId."
 _SHOWN = 300  # characters of a caller's own value in an error
 
@@ -48,29 +59,59 @@ def token_of(request: Request) -> str:
 class Caller:
     address: str  # canonical
     nonce: str | None  # to be used up; None: the signature covers none
+    text: SignedText | None = None  # what was signed, where it could be read as another request
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a call is about, for whom a contract wallet is asked: assets, or a chain, or (neither) the account."""
+
+    dids: tuple[str, ...] = ()
+    chain_id: int = 0
+
+
+ACCOUNT = About()
 
 
 class Callers:
-    """All methods raise InvalidRequest. `field` names the parameter with the address that the request speaks for; it
-    has passed its format rule, as has the nonce. Addresses that come back are canonical."""
+    """All methods raise InvalidRequest; ChainUnavailable where a signature may be that of a contract wallet. `field`
+    names the parameter with the address that the request speaks for; it has passed its format rule, as has the nonce.
+    Addresses that come back are canonical."""
 
-    def __init__(self, known: nonces.Nonces, tokens: Tokens) -> None:
-        self._nonces, self._tokens = known, tokens
+    def __init__(
+        self, known: nonces.Nonces, tokens: Tokens, wallets: Wallets, provider: str, typed: TypedSignatures
+    ) -> None:
+        self._nonces, self._tokens, self._wallets = known, tokens, wallets
+        self._provider, self._typed = provider, typed
 
-    async def require(self, request: Request, given: Input, message: Message, field: str = "consumerAddress") -> str:
+    async def require(
+        self,
+        request: Request,
+        given: Input,
+        message: Message,
+        field: str = "consumerAddress",
+        about: About = ACCOUNT,
+    ) -> Caller:
         """The proven caller, with a nonce that was fresh a moment ago. Nothing is stored."""
         await self._require_fresh(given, field)
-        return await self._prove(request, given, message, field)
+        return await self._prove(request, given, message, field, about)
 
-    async def require_signer(self, given: Input, message: Message, field: str = "consumerAddress") -> str:
-        """As `require`, but a token does not do."""
+    async def require_signer(self, request: Request, given: Input, message: Message, field: str) -> Caller:
+        """As `require`, but a token does not do. For calls about tokens."""
         await self._require_fresh(given, field)
-        return prove_signer(given, message, field)
+        return await self._signer(request, given, message, field, ACCOUNT, typed_only=self._typed != "accepted")
 
-    async def identify(self, request: Request, given: Input, message: Message, field: str = "consumerAddress") -> str:
+    async def identify(
+        self,
+        request: Request,
+        given: Input,
+        message: Message,
+        field: str = "consumerAddress",
+        about: About = ACCOUNT,
+    ) -> Caller:
         """The proven caller of a start, whose nonce is judged with its claim: the identical start may come again."""
         try:
-            return await self._prove(request, given, message, field)
+            return await self._prove(request, given, message, field, about)
         except InvalidRequest:
             await self._require_fresh(given, field)
             raise
@@ -86,91 +127,135 @@ class Callers:
         stored, sent = await self._nonces.find(canonical(given.text("consumerAddress"))), given.text("nonce")
         if sent:
             require_fresh(stored, sent)
-        if is_present(given.get("signature")):
+        if is_present(given.get("signature")) and self._typed != "demanded":
             for nonce in (sent,) if sent else following(stored):
-                if (signer := _signer(given, message(nonce), "consumerAddress")) is not None:
-                    return Caller(signer, nonce)
-            if may_sign_none and (signer := _signer(given, message(""), "consumerAddress")) is not None:
+                if (signer := _has_signed(given, message(nonce), "consumerAddress")) is not None:
+                    return Caller(signer, nonce, remembered(message(nonce), nonce))
+            if may_sign_none and (signer := _has_signed(given, message(""), "consumerAddress")) is not None:
                 return Caller(signer, None)
         if not sent:
             raise InvalidRequest({"nonce": ["The nonce field is required."]})
-        return Caller(await self._prove(request, given, message, "consumerAddress"), sent)
-
-    async def consume(self, address: str, nonce: str) -> None:
-        """Compare and store in one step. After the read-only checks, before the first effect."""
-        try:
-            await self._nonces.consume(address, nonce)
-        except nonces.NonceStale as exc:
-            raise stale(exc) from None
+        return await self._prove(request, given, message, "consumerAddress", ACCOUNT)
 
     async def use_up(self, caller: Caller) -> None:
-        """`consume` for a caller whose signature may cover no nonce."""
-        if caller.nonce is not None:
-            await self.consume(caller.address, caller.nonce)
+        """Compare and store the nonce in one step. After the read-only checks, before the first effect. Nothing where
+        the signature covers no nonce."""
+        if caller.nonce is None:
+            return
+        try:
+            await self._nonces.consume(caller.address, caller.nonce, caller.text)
+        except nonces.NonceRefused as exc:
+            raise stale(exc) from None
 
     async def _require_fresh(self, given: Input, field: str) -> None:
         require_fresh(await self._nonces.find(canonical(given.text(field))), given.text("nonce"))
 
-    async def _prove(self, request: Request, given: Input, message: Message, field: str) -> str:
+    async def _prove(self, request: Request, given: Input, message: Message, field: str, about: About) -> Caller:
         if is_present(given.get("signature")):
-            return prove_signer(given, message, field)
+            return await self._signer(request, given, message, field, about, typed_only=self._typed == "demanded")
         address = canonical(given.text(field))
         try:
             await self._tokens.require(token_of(request), address)
         except TokenRefused:
             raise InvalidRequest({"signature": [_ABSENT]}) from None
-        return address
+        return Caller(address, given.text("nonce"))
+
+    async def _signer(
+        self, request: Request, given: Input, message: Message, field: str, about: About, *, typed_only: bool
+    ) -> Caller:
+        claimed, nonce = canonical(given.text(field)), given.text("nonce")
+        text, signature = message(nonce), given.text("signature")
+        plain_good, plain_found = _judged(claimed, text, signature)
+        if plain_good and not typed_only:
+            return Caller(claimed, nonce, remembered(text, nonce))
+        if await self._has_signed_otherwise(request, given, field, about, None if typed_only else text):
+            return Caller(claimed, nonce, None if typed_only else remembered(text, nonce))
+        raise InvalidRequest(
+            {"signature": _TYPED_WANTED if plain_good else _refusal(given, message, field, plain_found)}
+        )
+
+    async def _has_signed_otherwise(
+        self, request: Request, given: Input, field: str, about: About, text: str | None
+    ) -> bool:
+        """The typed form, by a key or a contract wallet; or the text, by a contract wallet."""
+        claimed, raw = canonical(given.text(field)), signing.signature_bytes(given.text("signature"))
+        if raw is None:
+            return False
+        try:
+            digests = [self._typed_digest(request, given, field), *([] if text is None else [signing.digest(text)])]
+        except UnicodeEncodeError:
+            return False
+        try:
+            if signing.recover_signer(digests[0], signing.parse(given.text("signature"))).lower() == claimed:
+                return True
+        except signing.SignatureInvalid:
+            pass  # a contract wallet's may have any form
+        for digest in digests:
+            if await self._wallets.accepts(claimed, digest, raw, dids=about.dids, chain_id=about.chain_id):
+                return True
+        return False
+
+    def _typed_digest(self, request: Request, given: Input, field: str) -> bytes:
+        left_out = ("signature", "nonce", field)
+        parameters = {
+            name: plain(value) if isinstance(value, dict | list) else value
+            for name, value in given.values.items()
+            if name not in left_out
+        }
+        call = f"{request.method} {request.scope['route'].path}"
+        return typed_digest(self._provider, canonical(given.text(field)), call, parameters, given.text("nonce"))
 
 
 def require_fresh(stored: str | None, given: str) -> None:
-    """Raises InvalidRequest with the peer's text for a nonce that is not greater than the stored one."""
+    """Raises InvalidRequest, with the peer's text for a nonce that is not greater than the stored one."""
     try:
         nonces.require_newer(stored, given)
-    except nonces.NonceStale as exc:
+    except nonces.NonceRefused as exc:
         raise stale(exc) from None
 
 
-def stale(exc: nonces.NonceStale) -> InvalidRequest:
-    text = f"Invalid signature expected nonce ({exc.stored}) > current nonce ({exc.given})."
-    return InvalidRequest({"signature": text})
+def stale(exc: nonces.NonceRefused) -> InvalidRequest:
+    between = "" if isinstance(exc, nonces.NonceStale) else ": "
+    return InvalidRequest({"signature": f"Invalid signature{between or ' '}{exc}"})
 
 
-def prove_signer(given: Input, message: Message, field: str = "consumerAddress") -> str:
-    """The canonical address that the request speaks for, proven by its signature. Raises InvalidRequest."""
-    claimed, nonce, signature = given.text(field), given.text("nonce"), given.text("signature")
+def _judged(claimed: str, text: str, signature: str) -> tuple[bool, str]:
+    """Whether the canonical address has signed the text with a key, and who has, or why nobody."""
     try:
-        found = signing.recover(message(nonce), signature).lower()
+        found = signing.recover(text, signature).lower()
     except signing.SignatureInvalid as exc:
-        found = str(exc)
-    if found == canonical(claimed):
-        return found
-    text = (
+        return False, str(exc)
+    return found == claimed, found
+
+
+def _refusal(given: Input, message: Message, field: str, found: str) -> str:
+    claimed, nonce, signature = given.text(field), given.text("nonce"), given.text("signature")
+    return (
         f"Invalid signature {_spelled(signature)} for ethereum address {claimed[:_SHOWN]}, "
         f"message {message('')[:_SHOWN]} and nonce {nonce}. Got {found}"
     )
-    raise InvalidRequest({"signature": text})
 
 
-def _signer(given: Input, signed: str, field: str) -> str | None:
+def _has_signed(given: Input, signed: str, field: str) -> str | None:
     """The canonical address that the request speaks for, if it has signed this text."""
     claimed = canonical(given.text(field))
-    try:
-        return claimed if signing.recover(signed, given.text("signature")).lower() == claimed else None
-    except signing.SignatureInvalid:
-        return None
+    return claimed if _judged(claimed, signed, given.text("signature"))[0] else None
 
 
 def following(stored: str | None) -> Sequence[str]:
     """The nonces that ocean.js may count on to from the stored one: `Number(stored) + 1` as JavaScript prints it, or,
-    up to 3.1.3, the text with a "1" behind. Only those that are a nonce, and newer."""
+    up to 3.1.3 where it was told a text, that with a "1" behind. Only those that are a nonce, and newer."""
     shown = "1" if stored is None else stored
-    added = format(Decimal(repr(float(shown) + 1)), "f").removesuffix(".0")
     return [
         nonce
-        for nonce in (added, f"{shown}1")
-        if nonce_number("nonce", nonce, Input({})) is None
-        and (stored is None or nonces.number_of(nonce) > nonces.number_of(stored))
+        for nonce in (javascript(float(shown) + 1), f"{shown}1")
+        if is_nonce(nonce) and (stored is None or nonces.number_of(nonce) > nonces.number_of(stored))
     ]
+
+
+def javascript(number: float) -> str:
+    """As JavaScript prints it: with an exponent from 22 digits on."""
+    return repr(number) if number >= 1e21 else format(Decimal(repr(number)), "f").removesuffix(".0")
 
 
 def _spelled(signature: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from provider_api.storage.nonces import normal_form
+from provider_api.storage.nonces import SignedText, normal_form
 
 _NOT_CONTENT = ("signature", "providerSignature", "nonce", "consumerAddress")
 
@@ -20,6 +20,7 @@ class JobIdentity:
     nonce: str  # normal form
     nonce_text: str  # as written
     digest: str  # of the content
+    signed: SignedText | None = None  # what was signed with it
     counted: bool = True  # the nonce is the consumer's own, each greater than the last; False: a provider's
 
 
@@ -30,10 +31,16 @@ def content_digest(values: Mapping[str, Any]) -> str:
 
 
 def identify(
-    consumer: str, nonce_text: str, values: Mapping[str, Any], server: str, *, counted: bool = True
+    consumer: str,
+    nonce_text: str,
+    values: Mapping[str, Any],
+    server: str,
+    *,
+    signed: SignedText | None = None,
+    counted: bool = True,
 ) -> JobIdentity:
     """`consumer` is canonical, `nonce_text` has passed its format rule. `server`: the two digits of the Argo Server
     that has the environment; whoever knows a job's id knows whom to ask."""
     nonce, digest = normal_form(nonce_text), content_digest(values)
     name = hashlib.sha256(f"{consumer}|{nonce}|{digest}".encode()).hexdigest()[:30]
-    return JobIdentity(server + name, consumer, nonce, nonce_text, digest, counted)
+    return JobIdentity(server + name, consumer, nonce, nonce_text, digest, signed, counted)

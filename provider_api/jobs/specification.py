@@ -39,6 +39,7 @@ class Submission:
     annotations: Mapping[str, str]
     chain_id: int
     agreement_id: str
+    orders: frozenset[tuple[int, str]]  # chain and transaction of each that the job takes for itself
 
 
 def prepare(facts: ComputeFacts, job_id: str, owner_text: str, settings: Settings, keys: ProviderKeys) -> Submission:
@@ -69,6 +70,7 @@ def prepare(facts: ComputeFacts, job_id: str, owner_text: str, settings: Setting
         annotations={**_annotations(facts, environment, owner_text, carrier), names.IMAGE: spec.binding.image},
         chain_id=carrier.chain_id,
         agreement_id=carrier.order.tx_hash,
+        orders=payment.claimed_orders(facts),
     )
 
 

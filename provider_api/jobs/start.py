@@ -2,7 +2,7 @@
 
     signature -> known request? answer with its job -> nonce -> rules -> claim -> submit
 
-A job's name follows from its request, and a claim (nonce and order, taken together or not at all) stands before its
+A job's name follows from its request, and a claim (nonce and orders, taken together or not at all) stands before its
 submission. So whatever is repeated, raced or killed:
 
 * the identical request meets its own claim and is answered with its job, before any rule (its order may be over now);
@@ -10,6 +10,8 @@ submission. So whatever is repeated, raced or killed:
   Argo's "already exists" is success;
 * a claim that certainly was not submitted is released: the identical request opens it again, and a new request with the
   next nonce may use the same orders;
+* a claim may be lost while its submission is under way, for a lease does not wait for ever: then the orders may serve
+  another job by now, and the workflow is withdrawn before anything of it is published;
 * "submitted, but unknown to Argo" is never started again: it ran, and its record has expired.
 """
 
@@ -17,6 +19,8 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import structlog
@@ -34,12 +38,14 @@ from provider_api.jobs.specification import Submission, prepare
 from provider_api.keys import ProviderKeys
 from provider_api.metrics import Metrics
 from provider_api.settings import Settings
-from provider_api.storage.claims import AgreementTaken, AlreadyClaimed, Claim, Claims
-from provider_api.storage.nonces import Nonces, NonceStale
+from provider_api.storage.claims import AlreadyClaimed, Claim, Claims, Order, OrderTaken
+from provider_api.storage.database import StorageUnavailable
+from provider_api.storage.nonces import NonceRefused, Nonces
 
 log = structlog.get_logger(__name__)
 
 _ATTEMPTS = 4  # to take a claim, when others change the same rows
+_LOOK_EVERY_SECONDS = 1.0  # for a workflow that may come late
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +74,7 @@ class JobStarter:
         self._argo = argo
         self._nonces, self._claims, self._metrics = nonces, claims, metrics
         self._running: dict[str, asyncio.Task[Workflow]] = {}
+        self._watching: set[asyncio.Task[None]] = set()
 
     async def start(self, request: StartRequest) -> Workflow:
         """The job's workflow. Identical requests that arrive together share one run, and so one answer; it goes on
@@ -83,6 +90,9 @@ class JobStarter:
     async def close(self) -> None:
         """Let starts that are under way end."""
         await asyncio.gather(*self._running.values(), return_exceptions=True)
+        for task in self._watching:
+            task.cancel()
+        await asyncio.gather(*self._watching, return_exceptions=True)
 
     async def _start(self, request: StartRequest) -> Workflow:
         for _ in range(_ATTEMPTS):
@@ -100,8 +110,9 @@ class JobStarter:
         if identity.counted:
             await self._require_fresh(identity)
         submission = await self._prepared(request)
+        began = time.monotonic()
         await self._take(identity, submission)
-        return await self._submit(submission)
+        return await self._submit(submission, began)
 
     async def _require_fresh(self, identity: JobIdentity) -> None:
         """Raises InvalidRequest, AlreadyClaimed."""
@@ -116,20 +127,23 @@ class JobStarter:
     async def _continue(self, request: StartRequest, claim: Claim) -> Workflow:
         """The identical request has been here before."""
         workflow = await find_workflow(self._argo, claim.job_id)
-        if workflow is not None:
+        if workflow is not None and (claim.state != "released" or workflow.finished):
             if claim.state == "open":
                 await self._claims.mark(claim.job_id, "open", "submitted")
             self._metrics.start("repeated")
             return workflow
+        if workflow is not None:
+            raise await self._withdrawn(claim.job_id)  # it came after its claim had been given up
         if claim.state in ("submitted", "closed"):
             raise Refused(
                 f"Job {claim.job_id} has been started before and is no longer known. It is not started again."
             )
         submission = await self._prepared(request)
-        if (submission.chain_id, submission.agreement_id) != (claim.chain_id, claim.agreement_id):
+        if (submission.chain_id, submission.agreement_id) != claim.agreement:
             raise Refused({"order": "changed"})  # another of the same orders pays by now; a new nonce can claim it
-        await self._reopen(claim, request.identity)
-        return await self._submit(submission)
+        began = time.monotonic()
+        await self._reopen(claim, submission, request.identity)
+        return await self._submit(submission, began)
 
     async def _prepared(self, request: StartRequest) -> Submission:
         """Rules, then everything that may still fail without a trace. Argo's absence shows here."""
@@ -155,51 +169,62 @@ class JobStarter:
         )
         for _ in range(_ATTEMPTS):
             try:
-                return await self._claims.claim(claim, _counted(identity))
-            except NonceStale as exc:
+                return await self._claims.claim(claim, submission.orders, _counted(identity), identity.signed)
+            except NonceRefused as exc:
                 raise stale(exc) from None
-            except AgreementTaken as exc:
-                await self._free(exc.holder)
-        raise self._in_use(submission.agreement_id)
+            except OrderTaken as exc:
+                await self._free(exc.holders)
+        raise self._busy()
 
-    async def _reopen(self, claim: Claim, identity: JobIdentity) -> None:
+    async def _reopen(self, claim: Claim, submission: Submission, identity: JobIdentity) -> None:
         """Raises Refused, AlreadyClaimed when somebody else changed the claim meanwhile."""
         for _ in range(_ATTEMPTS):
             try:
-                if await self._claims.reopen(claim, _counted(identity)):
+                if await self._claims.reopen(claim, submission.orders, _counted(identity)):
                     return
                 raise AlreadyClaimed
-            except NonceStale as exc:
+            except NonceRefused as exc:
                 raise stale(exc) from None
-            except AgreementTaken as exc:
-                await self._free(exc.holder)
-        raise self._in_use(claim.agreement_id)
+            except OrderTaken as exc:
+                await self._free(exc.holders)
+        raise self._busy()
 
-    async def _free(self, holder: Claim) -> None:
-        """Free the order of a job that is over. Raises Refused while it is not.
+    async def _free(self, holders: Sequence[tuple[Order, Claim]]) -> None:
+        """Free the orders of jobs that are over. Raises Refused while one is not, NeighbourAway while nobody knows.
 
         Nobody is told when a job ends; who needs its order asks.
         """
+        for order, holder in {holder.job_id: (order, holder) for order, holder in holders}.values():
+            await self._free_one(order, holder)
+
+    async def _free_one(self, order: Order, holder: Claim) -> None:
         workflow = await find_workflow(self._argo, holder.job_id)
         if workflow is not None and not workflow.finished:
-            raise self._in_use(holder.agreement_id)
+            self._metrics.start("refused", "order_in_use")
+            raise Refused(f"agreementId {order[1]} is already in use for other job.")
         if workflow is None and holder.state == "open":
             left = holder.changed_at + self._settings.limits.claim_lease_seconds - time.time()
             if left > 0:  # its submission may still be on the way
                 raise NeighbourAway("The order is being used by a start whose outcome is not known yet.", int(left) + 1)
-            await self._claims.change(holder, "released")
+            if await self._claims.change(holder, "released"):
+                self._watch(holder.job_id)
             return
         await self._claims.change(holder, "closed")
 
-    def _in_use(self, agreement_id: str) -> Refused:
+    def _busy(self) -> NeighbourAway:
         self._metrics.start("refused", "order_in_use")
-        return Refused(f"agreementId {agreement_id} is already in use for other job.")
+        return NeighbourAway("Others are starting jobs with the same orders. Repeat the same request.", 1)
 
     # --- submission --------------------------------------------------------------------------------------------------
 
-    async def _submit(self, submission: Submission) -> Workflow:
-        """Submit a claimed job. Raises NeighbourAway, NeighbourFailed."""
+    async def _submit(self, submission: Submission, began: float) -> Workflow:
+        """Submit a job that was claimed since `began` (monotonic). Raises NeighbourAway, NeighbourFailed."""
         job_id, retry = submission.job_id, self._settings.limits.retry_after_seconds
+        left = self._settings.limits.claim_lease_seconds - (time.monotonic() - began)
+        if left < self._settings.longest_argo_timeout():  # claiming took so long that the claim might end meanwhile
+            await self._claims.mark(job_id, "open", "released")
+            self._metrics.start("failed", "storage_slow")
+            raise NeighbourAway("The database is too slow at the moment. Repeat the same request.", retry)
         try:
             workflow = await self._argo.submit(
                 job_id,
@@ -222,7 +247,8 @@ class JobStarter:
                 await self._claims.mark(job_id, "open", "released")
                 raise NeighbourAway("The compute service does not answer at the moment.", retry) from exc
             workflow = await self._after_doubt(job_id)
-        await self._claims.mark(job_id, "open", "submitted")
+        if not await self._is_held(job_id):
+            raise await self._withdrawn(job_id)
         self._metrics.start("started")
         log.info("job_submitted", job_id=job_id, environment=submission.template)
         return workflow
@@ -237,6 +263,46 @@ class JobStarter:
         if workflow is None:
             raise NeighbourAway("It is not known whether the job was started. Repeat the same request.", retry)
         return workflow
+
+    async def _is_held(self, job_id: str) -> bool:
+        """Whether the claim of a submitted job still holds its orders; it says then that it is submitted."""
+        if await self._claims.mark(job_id, "open", "submitted"):
+            return True
+        claim = await self._claims.find(job_id)  # the identical request, or a deletion, may have said so before
+        return claim is not None and claim.state != "released"
+
+    async def _withdrawn(self, job_id: str) -> NeighbourAway:
+        """End a workflow whose claim is lost: nothing of it is published, and nothing stays that a repetition would
+        take for the job. Raises ArgoError; who repeats the request ends it then."""
+        with suppress(argo_errors.WorkflowFinished, argo_errors.WorkflowNotFound):
+            await self._argo.terminate(job_id)
+        with suppress(argo_errors.WorkflowNotFound):
+            await self._argo.delete(job_id)
+        self._metrics.start("failed", "claim_lost")
+        log.warning("submission_withdrawn", job_id=job_id)
+        text = "The start took so long that its order was given up, and the job was withdrawn. Repeat the same request."
+        return NeighbourAway(text, self._settings.limits.retry_after_seconds)
+
+    def _watch(self, job_id: str) -> None:
+        """Look for a while whether the workflow of a claim that was given up comes after all."""
+        task = asyncio.create_task(self._withdraw_late(job_id))
+        self._watching.add(task)
+        task.add_done_callback(self._watching.discard)
+
+    async def _withdraw_late(self, job_id: str) -> None:
+        end = time.monotonic() + 2 * self._settings.limits.claim_lease_seconds
+        while time.monotonic() < end:
+            await asyncio.sleep(_LOOK_EVERY_SECONDS)
+            try:
+                claim = await self._claims.find(job_id)
+                if claim is None or claim.state != "released":
+                    return  # the identical request has taken it up again
+                workflow = await find_workflow(self._argo, job_id)
+                if workflow is not None:
+                    await self._withdrawn(job_id)
+                    return
+            except (argo_errors.ArgoError, StorageUnavailable) as exc:
+                log.warning("late_submission_not_seen", job_id=job_id, reason=str(exc))
 
 
 def _counted(identity: JobIdentity) -> str | None:

@@ -22,9 +22,21 @@ without anything in between, a missing one as nothing, the nonce last. The signe
 message's Keccak-256 hash, signed like any message of a wallet (`personal_sign`); 65 bytes as hex, with `v` 27 or 28,
 0 or 1.
 
-A nonce is a decimal number, 0 or greater, at most 78 digits, 18 of them after the point. It must be strictly greater
-than every one that the account has used, in whatever spelling of its address. A token of `createAuthToken` in the
-header `AuthToken` stands for a signature; the nonce is needed all the same.
+A nonce is a decimal number, 0 or greater, of at most 255 characters; with an exponent (`1.5e+23`) a whole number. It
+must be strictly greater than every one that the account has used, in whatever spelling of its address, and a signed
+text is accepted once, whatever it is read as. A token of `createAuthToken` in the header `AuthToken` stands for a
+signature; the nonce is needed all the same.
+
+Instead of the message, the typed form (EIP-712) of a call may be signed, which names more than messages do. Domain
+`{"name": "Compute-to-Data Provider", "version": "1"}`; type `Call(address provider,address account,string call,
+Parameter[] parameters,string nonce)Parameter(string name,string value)`. `provider` is the address in the root
+document, `account` the caller, `call` method and path (`GET /api/services/createAuthToken`), `parameters` all that is
+sent but signature, nonce and the caller's address, sorted by name; a value that is no text is its JSON, with sorted
+keys and without blanks. A provider may demand this form.
+
+Contract wallets sign as `isValidSignature` (ERC-1271) of theirs says, for the hash that `personal_sign` makes of the
+message's 32 bytes, or for that of the typed form. It is asked on the chain of the assets that the call is about;
+otherwise on all chains, and wherever the address has code the answer must be yes.
 
 ## Answers
 

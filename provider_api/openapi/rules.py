@@ -10,9 +10,13 @@ from provider_api.access.signature import signature_given, signature_or_token
 from provider_api.fields import Field, OneOf, RequiredIf, RequiredWithAll, RequiredWithout, Rule
 from provider_api.openapi.operation import Schema
 from provider_api.routes.auth import NearFuture
+from provider_api.routes.job_call import only_with_job
 
 _DIGITS: Final = "^[0-9]{1,30}$"
-_NONCE: Final = "^[0-9]{1,78}(\\.[0-9]{1,18})?$"
+_CANONICAL: Final = "^(0|[1-9][0-9]{0,29})$"
+_NONCE: Final = "^[0-9]{1,255}(\\.[0-9]{1,253})?([eE]\\+?[0-9]{1,3})?$"
+_JOB: Final = "^([0-9a-f]{32})?$"
+_WHOLE_DID: Final = "^(did:op:[0-9a-fA-F]{64})?$"
 _NO_NULL: Final = "^[^\\u0000]*$"
 ADDRESS: Final = "^0[xX][0-9a-fA-F]{40}$"
 _DID: Final = "^(did:op[^\\u0000]*)?$"
@@ -21,19 +25,25 @@ _DID: Final = "^(did:op[^\\u0000]*)?$"
 _QUERY: Final[Mapping[Rule, Schema]] = {
     fields.text_value: {"type": "string", "pattern": _NO_NULL},
     fields.integer: {"type": "string", "pattern": _DIGITS},
+    fields.canonical_number: {"type": "string", "pattern": _CANONICAL},
     fields.nonce_number: {"type": "string", "pattern": _NONCE},
+    fields.job_id: {"type": "string", "pattern": _JOB},
+    fields.whole_did: {"type": "string", "pattern": _WHOLE_DID},
     fields.address: {"type": "string", "pattern": ADDRESS},
     fields.did: {"type": "string", "pattern": _DID},
 }
 _BODY: Final[Mapping[Rule, Schema]] = {
     fields.text_value: {"type": ["string", "number"], "pattern": _NO_NULL},
     fields.integer: {"type": ["integer", "string"], "minimum": 0, "pattern": _DIGITS},
+    fields.canonical_number: {"type": ["integer", "string"], "minimum": 0, "pattern": _CANONICAL},
     fields.nonce_number: {"type": ["string", "number"], "minimum": 0, "pattern": _NONCE},
+    fields.job_id: {"type": "string", "pattern": _JOB},
+    fields.whole_did: {"type": "string", "pattern": _WHOLE_DID},
     fields.address: {"type": "string", "pattern": ADDRESS},
     fields.did: {"type": "string", "pattern": _DID},
     fields.non_empty_list_of_objects: {"type": "array", "items": {"type": "object"}},
 }
-_PRESENCE: Final[frozenset[Rule]] = frozenset({fields.required, signature_given, signature_or_token})
+_PRESENCE: Final[frozenset[Rule]] = frozenset({fields.required, signature_given, signature_or_token, only_with_job})
 _RELATIONS: Final = (RequiredIf, RequiredWithout, RequiredWithAll, NearFuture)  # no matter of the value's form
 
 

@@ -1,7 +1,8 @@
-"""Tokens: GET createAuthToken makes one, DELETE deleteAuthToken takes it out of use. Both must be signed.
+"""Tokens: GET createAuthToken makes one, DELETE deleteAuthToken takes it out of use, DELETE auth-tokens (ours) all that
+an account has. All must be signed.
 
-The signature covers address and nonce only (clients cannot change that); so the nonce is used up, and a token has a
-longest lifetime.
+The plain text that is signed covers address and nonce only (clients cannot change that); so the nonce is used up, and a
+token has a longest lifetime. The typed form covers everything, and a setting may demand it.
 """
 
 from __future__ import annotations
@@ -14,13 +15,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ocean import signing
-from provider_api.access.signature import signature_given, stale
+from provider_api.access.signature import Caller, signature_given, stale
 from provider_api.errors import Refused
 from provider_api.fields import Field, address, integer, required, text_value
 from provider_api.parameters import Input, as_text
 from provider_api.responses import json_response
 from provider_api.routes.request import NONCE, parameters_of, services_of
-from provider_api.storage.nonces import NonceStale
+from provider_api.services import Services
+from provider_api.storage.nonces import NonceRefused
 from provider_api.tokens import TokenRefused
 
 router = APIRouter()
@@ -28,6 +30,7 @@ router = APIRouter()
 ADDRESS = Field("address", (required, address), bail=True)
 SIGNATURE = Field("signature", (signature_given, text_value))
 DELETE = (ADDRESS, Field("token", (required, text_value), bail=True), NONCE, SIGNATURE)
+DELETE_ALL = (ADDRESS, NONCE, SIGNATURE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +54,11 @@ def create_fields(limit_seconds: int) -> tuple[Field, ...]:
 async def create_auth_token(request: Request) -> Response:
     services = services_of(request)
     given = await parameters_of(request, create_fields(services.settings.limits.token_seconds))
-    owner, nonce = given.text("address"), given.text("nonce")
-    await services.callers.require_signer(given, lambda text: signing.token_message(owner, text), "address")
+    owner = given.text("address")
+    signer = await _signer(request, services, given)
     try:
-        token = await services.tokens.create(owner, int(given.text("expiration")), nonce)
-    except NonceStale as exc:
+        token = await services.tokens.create(owner, int(given.text("expiration")), given.text("nonce"), signer.text)
+    except NonceRefused as exc:
         raise stale(exc) from None
     return json_response({"token": token})
 
@@ -64,12 +67,32 @@ async def create_auth_token(request: Request) -> Response:
 async def delete_auth_token(request: Request) -> Response:
     services = services_of(request)
     given = await parameters_of(request, DELETE)
-    owner = given.text("address")
-    signer = await services.callers.require_signer(given, lambda text: signing.token_message(owner, text), "address")
+    signer = await _signer(request, services, given)
     try:
-        await services.tokens.delete(given.text("token"), signer, given.text("nonce"))
-    except NonceStale as exc:
+        await services.tokens.delete(given.text("token"), signer.address, given.text("nonce"), signer.text)
+    except NonceRefused as exc:
         raise stale(exc) from None
     except TokenRefused as exc:
         raise Refused(str(exc)) from None
     return json_response({"success": "Token has been deactivated."})
+
+
+@router.delete("/api/v1/auth-tokens")
+async def delete_all_auth_tokens(request: Request) -> Response:
+    """Whatever was made so far, also what nobody remembers."""
+    services = services_of(request)
+    given = await parameters_of(request, DELETE_ALL)
+    signer = await _signer(request, services, given)
+    try:
+        await services.tokens.delete_all(signer.address, given.text("nonce"), signer.text)
+    except NonceRefused as exc:
+        raise stale(exc) from None
+    return json_response({"success": "All tokens have been deactivated."})
+
+
+async def _signer(request: Request, services: Services, given: Input) -> Caller:
+    """Raises InvalidRequest, ChainUnavailable."""
+    owner = given.text("address")
+    return await services.callers.require_signer(
+        request, given, lambda nonce: signing.token_message(owner, nonce), "address"
+    )

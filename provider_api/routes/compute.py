@@ -8,8 +8,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ocean import signing
-from provider_api.access.request import read_start
-from provider_api.fields import Field, required, text_value, validate
+from provider_api.access.request import ComputeRequest, read_start
+from provider_api.access.signature import About
+from provider_api.fields import Field, job_id, required, text_value, validate
 from provider_api.jobs.delete import delete_jobs
 from provider_api.jobs.identity import identify
 from provider_api.jobs.start import StartRequest
@@ -28,6 +29,7 @@ START = (
     Field("dataset.transferTxId", (required, text_value)),
     *ALGORITHM,
     CONSUMER,
+    Field("jobId", (job_id,), bail=True),
     NONCE,
     SIGNATURE,
 )
@@ -43,12 +45,13 @@ async def start(request: Request) -> Response:
     validate(START, given)
     services = services_of(request)
     owner, document = given.text("consumerAddress"), given.text("dataset.documentId")
-    job_id = given.text("jobId")
-    consumer = await services.callers.identify(
-        request, given, lambda nonce: signing.start_message(owner, document, nonce, job_id)
+    job = given.text("jobId")
+    content = read_start(given, consumer_of(given))
+    caller = await services.callers.identify(
+        request, given, lambda nonce: signing.start_message(owner, document, nonce, job), about=About(named(content))
     )
     server = await services.environments.server_of(given.text("environment"))
-    identity, content = identify(consumer, given.text("nonce"), body, server), read_start(given, consumer)
+    identity = identify(caller.address, given.text("nonce"), body, server, signed=caller.text)
     structlog.contextvars.bind_contextvars(job_id=identity.job_id)
     await services.control.require_start(content)
     workflow = await services.starter.start(StartRequest(identity, content, owner))
@@ -89,6 +92,12 @@ async def delete(request: Request) -> Response:
     await services.callers.use_up(call.caller)
     deleted = await delete_jobs(services.argo, services.results, services.claims, workflows)
     return json_response(services.reader.removed(deleted), sort_keys=False)
+
+
+def named(content: ComputeRequest) -> tuple[str, ...]:
+    """The assets that a start is about."""
+    assets = (*content.datasets, content.algorithm.asset)
+    return tuple(asset.document_id for asset in assets if asset.document_id)
 
 
 def _hex(text: str) -> str:

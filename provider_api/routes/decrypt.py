@@ -18,8 +18,18 @@ from ocean import ecies, signing
 from ocean.addresses import AddressInvalid, canonical
 from ocean.chain.decryption import DocumentOfAnother, Publication, open_document
 from ocean.chain.metadata import DocumentUnreadable, PackedDocument
+from provider_api.access.signature import About
 from provider_api.errors import Refused
-from provider_api.fields import Field, address, integer, nonce_number, required, required_without, text_value
+from provider_api.fields import (
+    Field,
+    address,
+    canonical_number,
+    integer,
+    nonce_number,
+    required,
+    required_without,
+    text_value,
+)
 from provider_api.parameters import Input
 from provider_api.routes.request import SIGNATURE, parameters_of, services_of
 
@@ -28,7 +38,7 @@ router = APIRouter()
 _GIVEN = ("encryptedDocument", "flags", "documentHash")
 FIELDS = (
     Field("decrypterAddress", (required, address)),
-    Field("chainId", (required, integer)),
+    Field("chainId", (required, integer, canonical_number)),
     Field("dataNftAddress", (required, address)),
     Field("transactionId", (required_without("dataNftAddress", *_GIVEN), text_value)),
     *(Field(name, (required_without("transactionId"),)) for name in _GIVEN),
@@ -57,15 +67,16 @@ async def decrypt(request: Request) -> Response:
         given,
         lambda nonce: signing.decrypt_message(tx or nft, decrypter, chain_id, nonce),
         "decrypterAddress",
+        About(chain_id=int(chain_id)),
     )
     chain = services.chains.find(int(chain_id))
     if chain is None:
         raise Refused("Unconfigured chain_id")
-    require_authorized(caller, services.settings.access.authorized_decrypters)
+    require_authorized(caller.address, services.settings.access.authorized_decrypters)
     publication = await chain.publication(nft, tx or None)
     packed = document_of(publication, given)
     require_readable(publication.state)
-    await services.callers.consume(caller, given.text("nonce"))
+    await services.callers.use_up(caller)
     try:
         plain = await asyncio.to_thread(open_document, packed, nft, chain.chain_id, services.keys.private_key)
     except ecies.DecryptionFailed:

@@ -20,6 +20,7 @@ from ocean.ddo import Service
 from ocean.file_requests import UserdataInvalid
 from ocean.outgoing import OutgoingError
 from provider_api.access.assets import Asset
+from provider_api.access.signature import About
 from provider_api.errors import Refused
 from provider_api.fields import Field, integer, required, text_value
 from provider_api.files.files import FileUnavailable, OpenFile
@@ -47,7 +48,10 @@ async def download(request: Request) -> Response:
     given = await parameters_of(request, FIELDS)
     services = services_of(request)
     did, service_id, tx_hash = (given.text(name) for name in ("documentId", "serviceId", "transferTxId"))
-    consumer = await services.callers.require(request, given, partial(signing.download_message, did))
+    caller = await services.callers.require(
+        request, given, partial(signing.download_message, did), about=About(dids=(did,))
+    )
+    consumer = caller.address
     await services.control.require("access", consumer, [(did, service_id)])
     asset = await services.assets.find(did)
     services.assets.require_consumable(asset, consumer)
@@ -68,7 +72,7 @@ async def download(request: Request) -> Response:
             raise Refused(str(exc)) from None
         except (FileUnavailable, OutgoingError) as exc:
             raise asset.refused(f"Asset URL not found, not available or invalid. File {index}: {_cause(exc)}") from None
-        await services.callers.consume(consumer, given.text("nonce"))
+        await services.callers.use_up(caller)
 
         def finished(sent: int) -> None:
             data, signature = did + given.text("nonce"), given.text("signature")

@@ -8,13 +8,22 @@ from starlette.requests import Request
 
 from ocean import signing
 from provider_api.access.signature import Caller, signature_or_token
-from provider_api.fields import Field, nonce_number, required_without, text_value
+from provider_api.fields import Field, job_id, nonce_number, required_without, text_value, whole_did
+from provider_api.parameters import Input, is_present
 from provider_api.routes.request import CONSUMER, NONCE, parameters_of, services_of
+
+
+def only_with_job(name: str, value: object, given: Input) -> str | None:
+    """A DID without a job would be signed as a start is: whoever has seen the start could stop or delete all jobs."""
+    if not is_present(value) or is_present(given.get("jobId")):
+        return None
+    return f"The {name} field needs a jobId beside it; without both, all jobs are meant."
+
 
 _REST = (
     Field("signature", (signature_or_token, text_value)),
-    Field("jobId", (text_value,)),
-    Field("documentId", (text_value,)),
+    Field("jobId", (job_id,)),
+    Field("documentId", (whole_did, only_with_job)),
 )
 FIELDS = (CONSUMER, NONCE, *_REST)
 TOLERANT = (CONSUMER, Field("nonce", (required_without("jobId"), nonce_number), bail=True), *_REST)
@@ -36,17 +45,16 @@ async def read_job_call(request: Request, *, may_sign_no_nonce: bool) -> JobCall
     services = services_of(request)
     tolerant = services.settings.policy.tolerate_missing_nonce
     given = await parameters_of(request, TOLERANT if tolerant else FIELDS)
-    owner, job_id, document = given.text("consumerAddress"), given.text("jobId"), given.text("documentId")
+    owner, job, document = given.text("consumerAddress"), given.text("jobId"), given.text("documentId")
 
     def message(nonce: str) -> str:
-        return signing.job_message(owner, job_id, document, nonce)
+        return signing.job_message(owner, job, document, nonce)
 
-    if tolerant and job_id:
+    if tolerant and job:
         caller = await services.callers.require_with_lost_nonce(
             request, given, message, may_sign_none=may_sign_no_nonce
         )
     else:
-        address = await services.callers.require(request, given, message)
-        caller = Caller(address, given.text("nonce"))
+        caller = await services.callers.require(request, given, message)
     await services.control.require("compute", caller.address)
-    return JobCall(caller, job_id)
+    return JobCall(caller, job)

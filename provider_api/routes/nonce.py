@@ -1,6 +1,12 @@
-"""GET nonce: the last nonce an account has used, as it was written. "1" for a new account; nothing is stored."""
+"""GET nonce: the last nonce an account has used. 1 for a new account; nothing is stored.
+
+Clients add 1 to what they read. So it is a number wherever JavaScript holds it exactly: some versions of ocean.js do
+not convert a text, and adding to one puts a digit behind it. Beyond that it is the text that was sent.
+"""
 
 from __future__ import annotations
+
+from decimal import Decimal
 
 from fastapi import APIRouter
 from starlette.requests import Request
@@ -9,13 +15,27 @@ from starlette.responses import Response
 from provider_api.fields import Field, address, required
 from provider_api.responses import json_response
 from provider_api.routes.request import consumer_of, parameters_of, services_of
+from provider_api.storage.nonces import number_of
 
 router = APIRouter()
 FIELDS = (Field("userAddress", (required, address)),)
+_EXACT = 2**53  # from here on JavaScript's numbers are further than 1 from each other
 
 
 @router.api_route("/api/services/nonce", methods=["GET", "HEAD"])
 async def nonce(request: Request) -> Response:
     given = await parameters_of(request, FIELDS)
     stored = await services_of(request).nonces.find(consumer_of(given, "userAddress"))
-    return json_response({"nonce": "1" if stored is None else stored})
+    return json_response({"nonce": shown(stored)})
+
+
+def shown(stored: str | None) -> int | float | str:
+    """What is told of a stored nonce."""
+    if stored is None:
+        return 1
+    number = number_of(stored)
+    if number >= _EXACT:
+        return stored
+    if number == number.to_integral_value():
+        return int(number)
+    return float(number) if Decimal(float(number)) == number else stored

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from ocean import signing
 from provider_api.errors import Refused
-from provider_api.fields import Field, integer, required, text_value
+from provider_api.fields import Field, canonical_number, integer, required, text_value
 from provider_api.jobs.records import find_asked
 from provider_api.routes.request import CONSUMER, NONCE, SIGNATURE, parameters_of, services_of
 from provider_api.routes.result_file import answer_with
@@ -18,7 +18,7 @@ router = APIRouter()
 
 FIELDS = (
     Field("jobId", (required, text_value), bail=True),
-    Field("index", (required, integer), bail=True),
+    Field("index", (required, integer, canonical_number), bail=True),
     CONSUMER,
     NONCE,
     SIGNATURE,
@@ -30,17 +30,17 @@ async def compute_result(request: Request) -> Response:
     given = await parameters_of(request, FIELDS)
     services = services_of(request)
     owner, job_id, index = given.text("consumerAddress"), given.text("jobId"), given.text("index")
-    consumer = await services.callers.require(
+    caller = await services.callers.require(
         request, given, lambda nonce: signing.result_message(owner, job_id, index, nonce)
     )
     workflow = await find_asked(services.argo, job_id)
     if workflow is None:
         raise Refused(f"No results for job {job_id[:64]}", 404)
-    if workflow.labels.get(names.OWNER) != consumer:
+    if workflow.labels.get(names.OWNER) != caller.address:
         raise Refused(f"Owner {owner} mismatch for job {job_id}", 404)
     file = await services.results.file(workflow, int(index))
 
     async def use_up() -> None:
-        await services.callers.consume(consumer, given.text("nonce"))
+        await services.callers.use_up(caller)
 
     return await answer_with(request, services.results, file, use_up)

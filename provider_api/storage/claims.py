@@ -7,22 +7,29 @@ and crashes cannot disagree. States and moves:
                        |  ^
                release v  | reopen (the identical request, while its nonce is still the consumer's last)
                       released
+
+A claim holds every order of ours that its job uses while it is open or submitted: a row of `claimed_orders` each, taken
+in the transaction that opens the claim, in one order for all, so that rivals wait for each other instead of blocking.
+While processes of the release before run, only the order that pays is safe from them (`claims.agreement_id`).
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Final, Literal
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import ColumnElement, Select, delete, insert, or_, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from provider_api.storage import nonces
 from provider_api.storage.database import Database
-from provider_api.storage.tables import claims
+from provider_api.storage.nonces import SignedText
+from provider_api.storage.tables import claimed_orders, claims
 
+Order = tuple[int, str]  # chain, transaction hash in lower case
 State = Literal["open", "submitted", "released", "closed"]
 
 
@@ -30,12 +37,12 @@ class AlreadyClaimed(Exception):
     """The identical request has a claim already."""
 
 
-class AgreementTaken(Exception):
-    """Another job holds the order."""
+class OrderTaken(Exception):
+    """Other jobs hold some of the orders. `holders`: each such order with the claim that holds it, at least one."""
 
-    def __init__(self, holder: Claim) -> None:
-        super().__init__(holder.job_id)
-        self.holder = holder
+    def __init__(self, holders: Collection[tuple[Order, Claim]]) -> None:
+        super().__init__(", ".join(holder.job_id for _, holder in holders))
+        self.holders = tuple(holders)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +56,14 @@ class Claim:
     state: State = "open"
     changed_at: float = 0.0
 
+    @property
+    def agreement(self) -> Order:
+        """The order that pays."""
+        return self.chain_id, self.agreement_id
+
+
+_HOLDING: Final = claims.c.state.in_(("open", "submitted"))
+
 
 class Claims:
     def __init__(self, database: Database) -> None:
@@ -58,36 +73,49 @@ class Claims:
         async with self._database.read() as connection:
             return await _find(connection, job_id)
 
-    async def claim(self, claim: Claim, nonce_text: str | None) -> None:
-        """Take nonce and order together, or neither. `nonce_text`: None if the nonce is not counted here.
+    async def claim(
+        self, claim: Claim, orders: Collection[Order], nonce_text: str | None, signed: SignedText | None = None
+    ) -> None:
+        """Take nonce and orders together, or nothing; the order that pays is always among them.
 
-        Raises AlreadyClaimed, nonces.NonceStale, AgreementTaken.
+        `nonce_text`: None if the nonce is not counted here. `signed`: what was signed with it.
+        Raises AlreadyClaimed, nonces.NonceRefused, OrderTaken.
         """
-        values = _values(claim, "open", time.time())
+        wanted, values = {claim.agreement, *orders}, _values(claim, "open", time.time())
         try:
             async with self._database.begin() as connection:
                 if nonce_text is not None:
-                    await _take_nonce(connection, claim, nonce_text)
+                    await _take_nonce(connection, claim, nonce_text, signed)
                 await connection.execute(insert(claims).values(**values))
+                await _hold(connection, claim.job_id, wanted)
         except IntegrityError:
-            await self._explain_conflict(claim)
+            await self._explain_conflict(claim.job_id, wanted)
             raise AlreadyClaimed from None
 
-    async def reopen(self, seen: Claim, nonce_text: str | None) -> bool:
+    async def reopen(self, seen: Claim, orders: Collection[Order], nonce_text: str | None) -> bool:
         """released -> open, or a new lease for an open claim; False if somebody else changed it meanwhile.
 
-        Raises AgreementTaken; nonces.NonceStale if a released claim's nonce is not the consumer's last any more.
+        Raises OrderTaken; nonces.NonceStale if a released claim's nonce is not the consumer's last any more.
         """
+        wanted = {seen.agreement, *orders}
         try:
             async with self._database.begin() as connection:
                 if seen.state == "released" and nonce_text is not None:
                     stored = await nonces.lock(connection, seen.consumer)
                     if stored is not None and nonces.number_of(stored) != nonces.number_of(nonce_text):
                         raise nonces.NonceStale(stored, nonce_text)
-                return await _change(connection, seen, "open")
+                if not await _change(connection, seen, "open"):
+                    return False
+                await _hold(connection, seen.job_id, wanted)
+                return True
         except IntegrityError:
-            await self._explain_conflict(seen)
+            await self._explain_conflict(seen.job_id, wanted)
             return False
+
+    async def holders(self, orders: Collection[Order], *, but: str = "") -> list[tuple[Order, Claim]]:
+        """Which of the orders are held, by the claims of which jobs (but that one)."""
+        async with self._database.read() as connection:
+            return await _holders(connection, but, orders)
 
     async def change(self, seen: Claim, state: State) -> bool:
         """Move a claim from exactly what was seen to `state`; False if it is not that any more."""
@@ -96,35 +124,65 @@ class Claims:
 
     async def mark(self, job_id: str, before: State, after: State) -> bool:
         """Move a claim by its state alone: for the one who holds it."""
-        statement = (
-            update(claims)
-            .where(claims.c.job_id == job_id, claims.c.state == before)
-            .values(state=after, changed_at=time.time())
-        )
         async with self._database.begin() as connection:
-            return (await connection.execute(statement)).rowcount == 1
+            return await _move(connection, job_id, after, claims.c.state == before)
 
-    async def _explain_conflict(self, claim: Claim) -> None:
-        """Raises AgreementTaken if another job holds the order."""
-        statement = select(claims).where(
-            claims.c.chain_id == claim.chain_id,
-            claims.c.agreement_id == claim.agreement_id,
-            claims.c.state.in_(("open", "submitted")),
-            claims.c.job_id != claim.job_id,
+    async def _explain_conflict(self, job_id: str, orders: Collection[Order]) -> None:
+        """Raises OrderTaken if other jobs hold some of the orders."""
+        if found := await self.holders(orders, but=job_id):
+            raise OrderTaken(found) from None
+
+
+async def _hold(connection: AsyncConnection, job_id: str, orders: Collection[Order]) -> None:
+    """Inside the transaction that opens the claim. Raises OrderTaken, IntegrityError.
+
+    A row of a job that is over is in nobody's way, and a job's own row is written anew: who waits for the old one finds
+    the new one afterwards.
+    """
+    if found := await _holders(connection, job_id, orders):
+        raise OrderTaken(found)
+    over = select(claims.c.job_id).where(~_HOLDING)
+    for chain_id, order_id in sorted(orders):
+        dead = or_(claimed_orders.c.job_id == job_id, claimed_orders.c.job_id.in_(over))
+        await connection.execute(
+            delete(claimed_orders).where(
+                claimed_orders.c.chain_id == chain_id, claimed_orders.c.order_id == order_id, dead
+            )
         )
-        async with self._database.read() as connection:
-            row = (await connection.execute(statement)).first()
-        if row is not None:
-            raise AgreementTaken(Claim(**row._mapping)) from None
+        row = {"chain_id": chain_id, "order_id": order_id, "job_id": job_id}
+        await connection.execute(insert(claimed_orders).values(**row))
 
 
-async def _take_nonce(connection: AsyncConnection, claim: Claim, nonce_text: str) -> None:
-    """Raises AlreadyClaimed, also if waiting for the nonce was waiting for the identical request; NonceStale."""
+async def _holders(connection: AsyncConnection, but: str, orders: Collection[Order]) -> list[tuple[Order, Claim]]:
+    """By the rows of orders; and by the claims themselves, for processes that write no such rows."""
+    held = select(claimed_orders.c.chain_id, claimed_orders.c.order_id, claims).join_from(
+        claimed_orders, claims, claimed_orders.c.job_id == claims.c.job_id
+    )
+    paying = select(claims.c.chain_id, claims.c.agreement_id, claims)
+    found: dict[tuple[Order, str], Claim] = {}
+    for statement, place in (
+        (held, tuple_(claimed_orders.c.chain_id, claimed_orders.c.order_id)),
+        (paying, tuple_(claims.c.chain_id, claims.c.agreement_id)),
+    ):
+        for (chain_id, order_id), claim in await _rows(connection, statement, place.in_(sorted(orders)), but):
+            found[(chain_id, order_id), claim.job_id] = claim
+    return [(order, claim) for (order, _), claim in sorted(found.items(), key=lambda item: item[0])]
+
+
+async def _rows(
+    connection: AsyncConnection, statement: Select[Any], among: ColumnElement[bool], but: str
+) -> list[tuple[Order, Claim]]:
+    rows = await connection.execute(statement.where(among, _HOLDING, claims.c.job_id != but))
+    return [((row[0], row[1]), Claim(*row[2:])) for row in rows]
+
+
+async def _take_nonce(connection: AsyncConnection, claim: Claim, nonce_text: str, signed: SignedText | None) -> None:
+    """Raises AlreadyClaimed, also if waiting for the nonce was waiting for the identical request; NonceRefused."""
     if await _find(connection, claim.job_id) is not None:
         raise AlreadyClaimed
     try:
-        await nonces.take(connection, claim.consumer, nonce_text)
-    except nonces.NonceStale:
+        await nonces.take(connection, claim.consumer, nonce_text, signed)
+    except nonces.NonceRefused:
         if await _find(connection, claim.job_id) is not None:
             raise AlreadyClaimed from None
         raise
@@ -136,12 +194,18 @@ async def _find(connection: AsyncConnection, job_id: str) -> Claim | None:
 
 
 async def _change(connection: AsyncConnection, seen: Claim, state: State) -> bool:
-    statement = (
-        update(claims)
-        .where(claims.c.job_id == seen.job_id, claims.c.state == seen.state, claims.c.changed_at == seen.changed_at)
-        .values(state=state, changed_at=time.time())
-    )
-    return (await connection.execute(statement)).rowcount == 1
+    as_seen = (claims.c.state == seen.state) & (claims.c.changed_at == seen.changed_at)
+    return await _move(connection, seen.job_id, state, as_seen)
+
+
+async def _move(connection: AsyncConnection, job_id: str, state: State, if_so: ColumnElement[bool]) -> bool:
+    """To a state, if it is still as expected; a job that is over holds no orders."""
+    statement = update(claims).where(claims.c.job_id == job_id, if_so).values(state=state, changed_at=time.time())
+    if (await connection.execute(statement)).rowcount != 1:
+        return False
+    if state in ("released", "closed"):
+        await connection.execute(delete(claimed_orders).where(claimed_orders.c.job_id == job_id))
+    return True
 
 
 def _values(claim: Claim, state: State, changed_at: float) -> dict[str, str | int | float]:

@@ -2,23 +2,37 @@
 
 Keyed by the canonical address (the peer keyed by spelling, so that another letter case started from zero). Whoever
 takes one locks the consumer's row first, so that of equal nonces exactly one is accepted however many processes race.
+
+Beside a nonce goes the text that was signed. Its parts are joined without a mark, so one text may be read as two
+requests, the second with more digits in its nonce. An accepted text that can be read so is remembered until the
+consumer's nonce has more digits than any that can be read in it; after that every reading of it is stale.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from decimal import Context, Decimal
+from typing import Final
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from provider_api.storage.database import Database
-from provider_api.storage.tables import nonces
+from provider_api.storage.tables import accepted_texts, nonces
 
-_EXACT = Context(prec=100)
+# Up to here a nonce may be as high as the consumer likes; above it grows by small steps, so that it never arrives at
+# the longest that there is.
+FREELY: Final = Decimal(10) ** 240
+STEP: Final = Decimal(10) ** 18
+_EXACT: Final = Context(prec=600)  # more digits than a nonce has
 
 
-class NonceStale(Exception):
+class NonceRefused(Exception):
+    """The nonce, or the text that was signed with it, cannot be accepted."""
+
+
+class NonceStale(NonceRefused):
     """The nonce is not greater than the stored one."""
 
     def __init__(self, stored: str, given: str) -> None:
@@ -26,22 +40,53 @@ class NonceStale(Exception):
         self.stored, self.given = stored, given
 
 
+class NonceLeap(NonceRefused):
+    """The nonce is so high that soon none would be left."""
+
+    def __init__(self) -> None:
+        super().__init__(f"a nonce of more than 240 digits may exceed the last one by at most {STEP}.")
+
+
+class TextUsed(NonceRefused):
+    """The signed text has been accepted before, as another request."""
+
+    def __init__(self) -> None:
+        super().__init__("the signed text has been used for another request. Sign again with a greater nonce.")
+
+
+@dataclass(frozen=True, slots=True)
+class SignedText:
+    """What is remembered of a text. `digits`: of the greatest nonce that another reading of it has; 0: none is greater
+    than the one that was read."""
+
+    digest: str  # SHA-256, hex
+    digits: int
+
+
 def number_of(nonce: str) -> Decimal:
-    """Exact value of a nonce that has passed `parameters.nonce_number`."""
-    return _EXACT.create_decimal(nonce)
+    """Exact value of a nonce that has passed `fields.nonce_number`."""
+    return Decimal(nonce)
+
+
+def digits_of(nonce: Decimal) -> int:
+    """How many digits stand before the point; 0 below 1."""
+    return max(0, nonce.adjusted() + 1)
 
 
 def normal_form(nonce: str) -> str:
-    """One spelling per value: no leading zeros, no trailing zeros after the point."""
-    whole, _, fraction = nonce.partition(".")
+    """One spelling per value: no exponent, no leading zeros, no trailing zeros after the point."""
+    whole, _, fraction = format(number_of(nonce), "f").partition(".")
     whole, fraction = whole.lstrip("0") or "0", fraction.rstrip("0")
     return f"{whole}.{fraction}" if fraction else whole
 
 
 def require_newer(stored: str | None, given: str) -> None:
-    """Raises NonceStale."""
-    if stored is not None and number_of(given) <= number_of(stored):
+    """Raises NonceStale, NonceLeap."""
+    number, last = number_of(given), Decimal(0) if stored is None else number_of(stored)
+    if stored is not None and number <= last:
         raise NonceStale(stored, given)
+    if number > _EXACT.add(max(FREELY, last), STEP):
+        raise NonceLeap
 
 
 async def lock(connection: AsyncConnection, consumer: str) -> str | None:
@@ -50,10 +95,28 @@ async def lock(connection: AsyncConnection, consumer: str) -> str | None:
     return (await connection.execute(statement)).scalar_one_or_none()
 
 
-async def take(connection: AsyncConnection, consumer: str, given: str) -> None:
-    """Inside a transaction: require a newer nonce and store it. Raises NonceStale; for a lost race, with the winner."""
+async def take(connection: AsyncConnection, consumer: str, given: str, text: SignedText | None = None) -> None:
+    """Inside a transaction: require a newer nonce and a new text, and store both. `text`: None if nothing was signed,
+    or nothing that can be read otherwise. Raises NonceRefused; for a lost race, NonceStale with the winner."""
+    await _take_number(connection, consumer, given)
+    if text is None:
+        return
+    mine = accepted_texts.c.consumer == consumer
+    known = await connection.execute(
+        select(accepted_texts.c.digits).where(mine, accepted_texts.c.digest == text.digest)
+    )
+    if known.first() is not None:
+        raise TextUsed
+    await connection.execute(delete(accepted_texts).where(mine, accepted_texts.c.digits < digits_of(number_of(given))))
+    if text.digits:
+        row = {"consumer": consumer, "digest": text.digest, "digits": text.digits}
+        await connection.execute(insert(accepted_texts).values(**row))
+
+
+async def _take_number(connection: AsyncConnection, consumer: str, given: str) -> None:
     stored = await lock(connection, consumer)
     if stored is None:
+        require_newer(None, given)
         try:
             async with connection.begin_nested():
                 await connection.execute(insert(nonces).values(consumer=consumer, value=given))
@@ -75,7 +138,7 @@ class Nonces:
         async with self._database.read() as connection:
             return (await connection.execute(statement)).scalar_one_or_none()
 
-    async def consume(self, consumer: str, given: str) -> None:
-        """Compare and store in one step. Raises NonceStale."""
+    async def consume(self, consumer: str, given: str, text: SignedText | None = None) -> None:
+        """Compare and store in one step. Raises NonceRefused."""
         async with self._database.begin() as connection:
-            await take(connection, consumer, given)
+            await take(connection, consumer, given, text)

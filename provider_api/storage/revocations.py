@@ -1,4 +1,5 @@
-"""Deleted tokens, by the SHA-256 of their text, until they expire by themselves.
+"""Deleted tokens, by the SHA-256 of their text, until they expire by themselves; and for those who have deleted all at
+once, of which generation their tokens are.
 
 What changes the list also uses up a nonce, in one transaction: a repeated request changes nothing.
 """
@@ -10,10 +11,12 @@ from typing import Final
 
 from sqlalchemy import Delete, delete, insert, select
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from provider_api.storage import nonces
 from provider_api.storage.database import Database
-from provider_api.storage.tables import revoked_tokens
+from provider_api.storage.nonces import SignedText
+from provider_api.storage.tables import revoked_tokens, token_generations
 
 # How long an expired token stays listed: the clocks of two replicas may differ by less.
 _KEEP_SECONDS: Final = 3600
@@ -32,22 +35,42 @@ class Revocations:
         async with self._database.read() as connection:
             return (await connection.execute(statement)).first() is not None
 
-    async def add(self, digest: str, expires_at: int, consumer: str, nonce: str) -> None:
-        """Raises nonces.NonceStale, AlreadyRevoked; the nonce stays usable then."""
+    async def add(
+        self, digest: str, expires_at: int, consumer: str, nonce: str, text: SignedText | None = None
+    ) -> None:
+        """Raises nonces.NonceRefused, AlreadyRevoked; the nonce stays usable then."""
         try:
             async with self._database.begin() as connection:
-                await nonces.take(connection, consumer, nonce)
+                await nonces.take(connection, consumer, nonce, text)
                 await connection.execute(insert(revoked_tokens).values(digest=digest, expires_at=expires_at))
                 await connection.execute(_expired())
         except IntegrityError:
             raise AlreadyRevoked from None
 
-    async def remove(self, digest: str, consumer: str, nonce: str) -> None:
-        """Raises nonces.NonceStale."""
+    async def remove(self, digest: str, consumer: str, nonce: str, text: SignedText | None = None) -> None:
+        """Raises nonces.NonceRefused."""
         async with self._database.begin() as connection:
-            await nonces.take(connection, consumer, nonce)
+            await nonces.take(connection, consumer, nonce, text)
             await connection.execute(delete(revoked_tokens).where(revoked_tokens.c.digest == digest))
             await connection.execute(_expired())
+
+    async def generation(self, consumer: str) -> int:
+        """How often the consumer has taken all tokens out of use."""
+        async with self._database.read() as connection:
+            return await _generation(connection, consumer)
+
+    async def begin_generation(self, consumer: str, nonce: str, text: SignedText | None = None) -> None:
+        """Raises nonces.NonceRefused. Who takes a nonce holds the consumer's row, so nobody else counts meanwhile."""
+        async with self._database.begin() as connection:
+            await nonces.take(connection, consumer, nonce, text)
+            following = await _generation(connection, consumer) + 1
+            await connection.execute(delete(token_generations).where(token_generations.c.consumer == consumer))
+            await connection.execute(insert(token_generations).values(consumer=consumer, generation=following))
+
+
+async def _generation(connection: AsyncConnection, consumer: str) -> int:
+    statement = select(token_generations.c.generation).where(token_generations.c.consumer == consumer)
+    return (await connection.execute(statement)).scalar_one_or_none() or 0
 
 
 def _expired() -> Delete:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Float, Index, MetaData, String, Table, text
+from sqlalchemy import BigInteger, Column, Float, Index, Integer, MetaData, String, Table, text
 
 metadata = MetaData()
 
@@ -11,16 +11,16 @@ nonces = Table(
     "nonces",
     metadata,
     Column("consumer", String(42), primary_key=True),  # address, lower case
-    Column("value", String(80), nullable=False),  # as the consumer wrote it
+    Column("value", String(300), nullable=False),  # as the consumer wrote it
 )
 
-# One row per accepted start: which order pays for which job.
+# One row per accepted start: which job, and which order pays for it.
 claims = Table(
     "claims",
     metadata,
     Column("job_id", String(32), primary_key=True),
     Column("consumer", String(42), nullable=False),
-    Column("nonce", String(80), nullable=False),  # normal form
+    Column("nonce", String(300), nullable=False),  # normal form
     Column("digest", String(64), nullable=False),  # SHA-256 of the request's content, hex
     Column("chain_id", BigInteger, nullable=False),
     Column("agreement_id", String(66), nullable=False),  # 0x + 64 lower-case hex
@@ -28,6 +28,33 @@ claims = Table(
     # closed: the job is over
     Column("state", String(9), nullable=False),
     Column("changed_at", Float, nullable=False),  # Unix seconds
+)
+
+# The orders of jobs that are not over, all of each job's: an order is in one row, so it serves one of them.
+claimed_orders = Table(
+    "claimed_orders",
+    metadata,
+    Column("chain_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("order_id", String(66), primary_key=True),  # transaction hash, 0x + 64 lower-case hex
+    # Counts while that job's claim is open or submitted. A process of the release before leaves the row there.
+    Column("job_id", String(32), nullable=False, index=True),
+)
+
+# Signed texts that were accepted and could be read as another request with a greater nonce, see `nonces`.
+accepted_texts = Table(
+    "accepted_texts",
+    metadata,
+    Column("consumer", String(42), primary_key=True),  # address, lower case
+    Column("digest", String(64), primary_key=True),  # SHA-256 of the text, hex
+    Column("digits", Integer, nullable=False),  # before the point, of the greatest nonce that can be read in it
+)
+
+# How often each consumer has taken all tokens out of use; none for who never has.
+token_generations = Table(
+    "token_generations",
+    metadata,
+    Column("consumer", String(42), primary_key=True),  # address, lower case
+    Column("generation", Integer, nullable=False),
 )
 
 # Tokens that their owners have deleted, until they expire by themselves.
@@ -43,7 +70,7 @@ provider_calls = Table(
     "provider_calls",
     metadata,
     Column("signer", String(42), primary_key=True),  # address, lower case
-    Column("nonce", String(80), primary_key=True),  # normal form
+    Column("nonce", String(300), primary_key=True),  # normal form
     Column("digest", String(64), nullable=False),  # SHA-256 of the call's content, hex
     Column("used_at", Float, nullable=False, index=True),  # Unix seconds
 )

@@ -213,6 +213,7 @@ class MemoryChain:
     nft_state: int = 0  # of the one data NFT, facts.NFT
     index_health: IndexHealth = field(default_factory=IndexHealth)
     heads: int = 0  # how often the head was asked for
+    wallets: dict[str, set[bytes]] = field(default_factory=dict)  # digests that a contract takes for signed, by address
 
     def _reachable(self) -> None:
         if self.away:
@@ -264,6 +265,10 @@ class MemoryChain:
 
     async def market(self) -> tuple[MarketView, int]:
         raise ChainUnavailable(self.chain_id, "there are no markets here")
+
+    async def signed_by_contract(self, address: str, digest: bytes, signature: bytes) -> bool | None:
+        self._reachable()
+        return digest in self.wallets[address] if address in self.wallets else None
 
 
 class World:

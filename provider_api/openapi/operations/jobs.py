@@ -240,6 +240,7 @@ OPERATIONS: Final = (
             "dataset.transferTxId": Parameter("Its order."),
             **_ALGORITHM,
             "consumerAddress": CONSUMER,
+            "jobId": Parameter("Not needed; if there is one, it is signed between address and DID."),
             "nonce": NONCE,
             "signature": signature("consumerAddress + dataset.documentId + nonce"),
             "environment": Parameter("Id of the environment of the orders.", schema=_ANY),
@@ -303,7 +304,7 @@ OPERATIONS: Final = (
         parameters={
             "consumerAddress": CONSUMER,
             "jobId": Parameter("The job; without it all jobs of the account that have not ended.", samples.JOB),
-            "documentId": Parameter("Part of the signed message, otherwise ignored."),
+            "documentId": Parameter("Part of the signed message beside a `jobId`, otherwise ignored."),
             "nonce": NONCE,
             "signature": signature("consumerAddress + jobId + documentId + nonce"),
         },
@@ -329,7 +330,7 @@ OPERATIONS: Final = (
         parameters={
             "consumerAddress": CONSUMER,
             "jobId": Parameter("The job; without it all jobs of the account.", samples.JOB),
-            "documentId": Parameter("Part of the signed message, otherwise ignored."),
+            "documentId": Parameter("Part of the signed message beside a `jobId`, otherwise ignored."),
             "nonce": NONCE,
             "signature": signature("consumerAddress + jobId + documentId + nonce"),
         },

@@ -86,9 +86,10 @@ OPERATIONS: Final = (
         "The last nonce of an account",
         {
             200: Answer(
-                'As it was sent; `"1"` for an account that has used none.',
-                {"type": "object", "properties": {"nonce": {"type": "string"}}, "required": ["nonce"]},
-                {"known": {"nonce": "57"}, "new": {"nonce": "1"}},
+                "A number where JavaScript holds it exactly, else the text that was sent; 1 for an account that has"
+                " used none.",
+                {"type": "object", "properties": {"nonce": {"type": ["number", "string"]}}, "required": ["nonce"]},
+                {"known": {"nonce": 57}, "new": {"nonce": 1}, "clock": {"nonce": "1795405424715548897"}},
             )
         },
         {400: invalid("userAddress")},
@@ -140,6 +141,28 @@ OPERATIONS: Final = (
         parameters={
             "address": _ADDRESS,
             "token": Parameter("The token.", samples.TOKEN),
+            "nonce": NONCE,
+            "signature": signature("address + nonce", token=False),
+        },
+    ),
+    Operation(
+        "DELETE",
+        "/api/v1/auth-tokens",
+        "delete_all_auth_tokens",
+        "Accounts",
+        "Take all tokens of an account out of use",
+        {
+            200: Answer(
+                "They are, whoever has them. Tokens that are made from now on are other ones.",
+                {"type": "object", "properties": {"success": {"type": "string"}}, "required": ["success"]},
+                {"done": {"success": "All tokens have been deactivated."}},
+            )
+        },
+        {400: signed("address")},
+        text="An addition of this service.",
+        fields=auth.DELETE_ALL,
+        parameters={
+            "address": _ADDRESS,
             "nonce": NONCE,
             "signature": signature("address + nonce", token=False),
         },

@@ -79,7 +79,7 @@ async def test_nonces_in_any_order(processes: list[httpx.AsyncClient]) -> None:
     assert set(accepted.values()) == {1}
     for process in processes:
         shown = await process.get("/api/services/nonce", params={"userAddress": Account.from_key(key).address})
-        assert shown.json() == {"nonce": "300"}
+        assert shown.json() == {"nonce": 300}
 
 
 async def test_processes_make_the_same_token(processes: list[httpx.AsyncClient]) -> None:

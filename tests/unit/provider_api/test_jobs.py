@@ -28,6 +28,8 @@ from workflow_templates import names
 
 pytestmark = pytest.mark.unit
 
+DID = "did:op:" + "1" * 64
+
 COMPUTE = "/api/services/compute"
 
 
@@ -142,8 +144,8 @@ async def test_only_the_owner_stops(world: World) -> None:
 
 async def test_a_body_may_carry_the_stop(world: World) -> None:
     job = await started(world)
-    body = {"consumerAddress": world.consumer.address, "jobId": job, "documentId": "did:op:1", "nonce": "6"}
-    body["signature"] = sign(job_message(body["consumerAddress"], job, "did:op:1", "6"), CONSUMER_KEY)
+    body = {"consumerAddress": world.consumer.address, "jobId": job, "documentId": DID, "nonce": "6"}
+    body["signature"] = sign(job_message(body["consumerAddress"], job, DID, "6"), CONSUMER_KEY)
     assert (await world.http.put(COMPUTE, json=body)).json()[0]["stopreq"] == 1
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from provider_api.settings import LimitSettings, PolicySettings
+from provider_api.settings import ArgoSettings, LimitSettings, PolicySettings
 from provider_api.storage.claims import Claims
 from provider_api.storage.database import Database
 from tests.support import provider_facts as facts
@@ -344,9 +344,16 @@ async def test_an_answer_lost_on_the_way(world: World) -> None:
     assert await state(world, job["jobId"]) == "submitted"
 
 
+def _impatient(folder: Path) -> World:
+    limits, argo = LimitSettings(claim_lease_seconds=1.5), ArgoSettings(timeout_seconds=1)
+    return World(folder, limits=limits, argo=argo)
+
+
 @pytest.fixture
 async def impatient(tmp_path: Path) -> AsyncIterator[World]:
-    async with World(tmp_path, limits=LimitSettings(claim_lease_seconds=0.3)).running() as world:
+    async with World(
+        tmp_path, limits=LimitSettings(claim_lease_seconds=1.5), argo=ArgoSettings(timeout_seconds=1)
+    ).running() as world:
         yield world
 
 
@@ -369,7 +376,7 @@ async def test_an_order_is_freed_when_a_lost_submission_never_arrives(impatient:
     body = world.start_body(5)
     await world.start(body)
     world.argo.lost, world.argo.creates = False, True
-    await asyncio.sleep(0.35)
+    await asyncio.sleep(1.55)
     assert (await world.start(world.start_body(6, dataset=body["dataset"]))).status_code == 200
     assert (await world.start(body)).status_code == 400
     assert world.argo.created == 1

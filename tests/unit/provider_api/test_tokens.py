@@ -7,6 +7,7 @@ import json
 import sqlite3
 import time
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import jwt
@@ -14,6 +15,7 @@ import pytest
 from eth_account import Account
 
 from provider_api.keys import keys_of
+from provider_api.settings import LimitSettings
 from provider_api.tokens import TokenRefused, decode, encode
 from tests.support import tokens
 from tests.support.provider_neighbours import CONSUMER_KEY, PROVIDER_KEY, STRANGER_KEY, World
@@ -184,8 +186,13 @@ async def test_an_end_that_is_no_integer(world: World, end: str) -> None:
     assert answer.json()["errors"] == {"expiration": ["The expiration must be an integer."]}
 
 
-async def test_a_year_is_allowed(world: World) -> None:
-    assert (await create(world.http, CONSUMER_KEY, 1, expiration=expiration(365 * 24 * 3600))).status_code == 200
+async def test_a_day_is_the_longest_unless_a_setting_says_more(world: World, tmp_path: Path) -> None:
+    assert (await create(world.http, CONSUMER_KEY, 1, expiration=expiration(23 * 3600))).status_code == 200
+    answer = await create(world.http, CONSUMER_KEY, 2, expiration=expiration(25 * 3600))
+    assert answer.json()["errors"] == {"expiration": ["Invalid timestamp provided."]}
+    longer = LimitSettings(token_seconds=366 * 24 * 3600)
+    async with World(tmp_path / "longer", limits=longer).running() as other:
+        assert (await create(other.http, CONSUMER_KEY, 1, expiration=expiration(365 * 24 * 3600))).status_code == 200
 
 
 async def test_both_calls_must_be_signed_by_the_address(world: World) -> None:
@@ -262,7 +269,7 @@ async def test_a_captured_creation_makes_no_longer_token(world: World) -> None:
     """The signature does not cover the expiration; the nonce is used up instead."""
     fields = signed(CONSUMER_KEY, 1, expiration=expiration())
     await world.http.get("/api/services/createAuthToken", params=fields)
-    later = await world.http.get("/api/services/createAuthToken", params={**fields, "expiration": expiration(90000)})
+    later = await world.http.get("/api/services/createAuthToken", params={**fields, "expiration": expiration(80000)})
     assert later.json()["errors"] == {"signature": "Invalid signature expected nonce (1) > current nonce (1)."}
 
 

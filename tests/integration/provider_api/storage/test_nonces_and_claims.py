@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import insert, inspect, select, text
 
 from provider_api.storage import migrations
-from provider_api.storage.claims import AgreementTaken, AlreadyClaimed, Claim, Claims
+from provider_api.storage.claims import AlreadyClaimed, Claim, Claims, OrderTaken
 from provider_api.storage.database import MIGRATION_LOCK, Database
 from provider_api.storage.nonces import Nonces, NonceStale
 from provider_api.storage.revocations import AlreadyRevoked, Revocations
@@ -87,7 +87,7 @@ async def test_one_of_many_equal_nonces_wins(database: Database) -> None:
 
 async def test_ten_identical_claims_make_one(database: Database) -> None:
     claims = Claims(database)
-    results = await asyncio.gather(*(claims.claim(CLAIM, "5") for _ in range(10)), return_exceptions=True)
+    results = await asyncio.gather(*(claims.claim(CLAIM, (), "5") for _ in range(10)), return_exceptions=True)
     assert results.count(None) == 1
     assert sum(isinstance(result, AlreadyClaimed) for result in results) == 9
     found = await claims.find(CLAIM.job_id)
@@ -97,68 +97,68 @@ async def test_ten_identical_claims_make_one(database: Database) -> None:
 
 async def test_an_order_pays_for_one_job_at_a_time(database: Database) -> None:
     claims, nonces = Claims(database), Nonces(database)
-    await claims.claim(CLAIM, "5")
+    await claims.claim(CLAIM, (), "5")
     other = replace(CLAIM, job_id="00" + "2" * 30, nonce="6")
-    with pytest.raises(AgreementTaken) as taken:
-        await claims.claim(other, "6")
-    assert taken.value.holder.job_id == CLAIM.job_id
+    with pytest.raises(OrderTaken) as taken:
+        await claims.claim(other, (), "6")
+    assert [(order, held.job_id) for order, held in taken.value.holders] == [(CLAIM.agreement, CLAIM.job_id)]
     assert await nonces.find(CONSUMER) == "5", "a refused claim must leave the nonce usable"
     assert await claims.mark(CLAIM.job_id, "open", "submitted")
-    with pytest.raises(AgreementTaken):
-        await claims.claim(other, "6")
+    with pytest.raises(OrderTaken):
+        await claims.claim(other, (), "6")
     held = await claims.find(CLAIM.job_id)
     assert held is not None
     assert await claims.change(held, "closed")
-    await claims.claim(other, "6")
+    await claims.claim(other, (), "6")
 
 
 async def test_racing_jobs_for_one_order(database: Database) -> None:
     claims = Claims(database)
     rivals = [replace(CLAIM, job_id=f"00{n:030x}", nonce=str(n), consumer=f"0x{n:040x}") for n in range(1, 21)]
-    results = await asyncio.gather(*(claims.claim(rival, rival.nonce) for rival in rivals), return_exceptions=True)
+    results = await asyncio.gather(*(claims.claim(rival, (), rival.nonce) for rival in rivals), return_exceptions=True)
     assert results.count(None) == 1
-    assert sum(isinstance(result, AgreementTaken) for result in results) == 19
+    assert sum(isinstance(result, OrderTaken) for result in results) == 19
 
 
 async def test_the_same_order_id_on_two_chains_is_two_orders(database: Database) -> None:
     claims = Claims(database)
-    await claims.claim(CLAIM, "5")
-    await claims.claim(replace(CLAIM, job_id="00" + "2" * 30, nonce="6", chain_id=137), "6")
+    await claims.claim(CLAIM, (), "5")
+    await claims.claim(replace(CLAIM, job_id="00" + "2" * 30, nonce="6", chain_id=137), (), "6")
 
 
 async def test_a_released_claim_is_opened_again_only_with_the_last_nonce(database: Database) -> None:
     claims, nonces = Claims(database), Nonces(database)
-    await claims.claim(CLAIM, "5")
+    await claims.claim(CLAIM, (), "5")
     assert await claims.mark(CLAIM.job_id, "open", "released")
     released = await claims.find(CLAIM.job_id)
     assert released is not None
-    assert await claims.reopen(released, "5")
+    assert await claims.reopen(released, (), "5")
     assert await claims.mark(CLAIM.job_id, "open", "released")
     await nonces.consume(CONSUMER, "6")
     released = await claims.find(CLAIM.job_id)
     assert released is not None
     with pytest.raises(NonceStale):
-        await claims.reopen(released, "5")
+        await claims.reopen(released, (), "5")
 
 
 async def test_reopening_loses_against_whoever_was_faster(database: Database) -> None:
     claims = Claims(database)
-    await claims.claim(CLAIM, "5")
+    await claims.claim(CLAIM, (), "5")
     seen = await claims.find(CLAIM.job_id)
     assert seen is not None
     assert await claims.change(seen, "released"), "freed, because nobody heard of it"
-    assert not await claims.reopen(seen, "5")
+    assert not await claims.reopen(seen, (), "5")
 
 
 async def test_a_freed_order_of_a_released_claim_may_be_taken_meanwhile(database: Database) -> None:
     claims = Claims(database)
-    await claims.claim(CLAIM, "5")
+    await claims.claim(CLAIM, (), "5")
     assert await claims.mark(CLAIM.job_id, "open", "released")
-    await claims.claim(replace(CLAIM, job_id="00" + "2" * 30, consumer="0x" + "b" * 40), "5")
+    await claims.claim(replace(CLAIM, job_id="00" + "2" * 30, consumer="0x" + "b" * 40), (), "5")
     released = await claims.find(CLAIM.job_id)
     assert released is not None
-    with pytest.raises(AgreementTaken):
-        await claims.reopen(released, "5")
+    with pytest.raises(OrderTaken):
+        await claims.reopen(released, (), "5")
 
 
 async def test_of_rivals_with_growing_nonces_the_order_of_acceptance_is_growing(database: Database) -> None:
@@ -175,7 +175,7 @@ async def test_identical_claims_of_one_consumer_that_has_used_a_nonce_before(dat
     """Waiting for the consumer's row was waiting for the identical start: that is no stale nonce."""
     await Nonces(database).consume(CONSUMER, "4")
     claims = Claims(database)
-    results = await asyncio.gather(*(claims.claim(CLAIM, "5") for _ in range(10)), return_exceptions=True)
+    results = await asyncio.gather(*(claims.claim(CLAIM, (), "5") for _ in range(10)), return_exceptions=True)
     assert results.count(None) == 1
     assert sum(isinstance(result, AlreadyClaimed) for result in results) == 9
 
@@ -246,7 +246,7 @@ async def test_many_open_a_fresh_database_at_once(storage_url: str) -> None:
     finally:
         for database in databases:
             await database.close()
-    assert versions == ["0003"]
+    assert versions == ["0004"]
 
 
 async def test_an_older_database_is_brought_up_to_date(storage_url: str) -> None:
@@ -284,7 +284,7 @@ async def test_two_processes_share_one_database(storage_url: str) -> None:
     first, second = Database(storage_url), Database(storage_url)
     try:
         await asyncio.gather(first.open(), second.open())
-        tasks = [Claims(d).claim(CLAIM, "5") for d in (first, second) * 10]
+        tasks = [Claims(d).claim(CLAIM, (), "5") for d in (first, second) * 10]
         results = await asyncio.gather(*tasks, return_exceptions=True)
         assert results.count(None) == 1
         assert sum(isinstance(result, AlreadyClaimed) for result in results) == 19
