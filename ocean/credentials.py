@@ -2,9 +2,9 @@
 
     {"allow": [{"type": "address", "values": ["0x…"]}], "deny": [...]}
 
-All address entries of a list count together, and the deny list always wins. (The peer reads the first address entry
-only, and no deny list beside an allow list.) An allow list that names only credentials which we cannot check admits
-nobody; entries without any address say nothing.
+All address entries of a list count together, the value `*` stands for everybody, and the deny list always wins. (The
+peer reads the first address entry only, and no deny list beside an allow list.) An allow list with entries admits only
+who stands in it: nobody, if it has no address, or only credentials which we cannot check.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from typing import Any, Literal
 
 from ocean.addresses import canonical
+
+EVERYBODY = "*"
 
 Denial = Literal["CREDENTIAL_NOT_IN_ALLOW_LIST", "CREDENTIAL_IN_DENY_LIST"]
 
@@ -34,11 +36,10 @@ def denial(credentials: Any, address: str) -> Denial | None:
     """
     account = canonical(address)
     section = _section(credentials)
-    denied, _ = _read(section, "deny")
-    allowed, unknown_types = _read(section, "allow")
-    if account in denied:
+    denied, allowed = _read(section, "deny"), _read(section, "allow")
+    if _names(denied, account):
         return "CREDENTIAL_IN_DENY_LIST"
-    if (allowed or unknown_types) and account not in allowed:
+    if section.get("allow") and not _names(allowed, account):
         return "CREDENTIAL_NOT_IN_ALLOW_LIST"
     return None
 
@@ -56,19 +57,23 @@ def _section(credentials: Any) -> dict[str, Any]:
     return credentials
 
 
-def _read(section: dict[str, Any], place: str) -> tuple[set[str], bool]:
-    """(addresses of a list, whether it has entries of a type that we cannot check)."""
+def _names(addresses: set[str], account: str) -> bool:
+    return account in addresses or EVERYBODY in addresses
+
+
+def _read(section: dict[str, Any], place: str) -> set[str]:
+    """The addresses of a list. Entries of a type that we cannot check have none."""
     addresses: set[str] = set()
-    unknown_types = False
     for entry in _entries(section, place):
         if entry["type"].lower() != "address":
-            unknown_types = True
             continue
         values = entry.get("values")
+        if values == EVERYBODY:
+            values = [EVERYBODY]
         if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
             raise CredentialsMalformed(place)
         addresses.update(_spelled(value) for value in values)
-    return addresses, unknown_types
+    return addresses
 
 
 def _entries(section: dict[str, Any], place: str) -> Iterator[dict[str, Any]]:
@@ -85,4 +90,6 @@ def _entries(section: dict[str, Any], place: str) -> Iterator[dict[str, Any]]:
 
 def _spelled(value: str) -> str:
     text = value.strip().lower()
+    if text == EVERYBODY:
+        return EVERYBODY
     return text if text.startswith("0x") else "0x" + text

@@ -186,6 +186,9 @@ class LimitSettings(_Group):
 class PolicySettings(_Group):
     trusted_lists_empty: Literal["allow", "deny"] = "allow"
     """Meaning of two empty lists of trusted algorithms: every published algorithm (as Ocean's Provider), or none."""
+    trusted_lists: Literal["all", "any"] = "all"
+    """Where a dataset has a list of trusted algorithms and one of trusted publishers: an algorithm must be in `all` of
+    them (as Ocean's Provider), or in `any` of them (as Ocean Node)."""
     require_checksums: bool = False
     """Refuse trusted algorithm entries that carry no checksums."""
     allow_unbound_files: bool = False

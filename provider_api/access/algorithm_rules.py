@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from typing import Any
+
 from provider_api.access.asset_rules import (
     document_known,
     document_shown,
@@ -27,15 +30,42 @@ _CONTAINER = {
 # --- before the datasets ---------------------------------------------------------------------------------------------
 
 
-@rule("consumer")
+def _comparable(facts: ComputeFacts) -> bool:
+    """What `meta` beside a DID says can be compared once the asset is known."""
+    algorithm = facts.algorithm
+    return algorithm is None or facts.request.algorithm.meta is None or algorithm.ddo is not None
+
+
+@rule("consumer", _comparable)
 def algorithm_is_unambiguous(facts: ComputeFacts) -> Refusal | None:
-    """Ours: the peer crashes when both a DID and a raw algorithm are given, and on `meta` that is no JSON."""
+    """Ours: the peer crashes when both a DID and a raw algorithm are given, and on `meta` that is no JSON. Clients send
+    what an asset says of its algorithm along with its DID: that is ignored, other words are another algorithm."""
     algorithm = facts.request.algorithm
-    both = bool(algorithm.asset.document_id) and (algorithm.meta is not None or algorithm.meta_broken)
-    if not both and not algorithm.meta_broken:
+    if algorithm.meta_broken:
+        return Refusal("algorithm", "invalid", "either documentId or meta", "meta that is no JSON object")
+    if facts.algorithm is None or algorithm.meta is None:
         return None
-    found = "both" if both else "meta that is no JSON object"
-    return Refusal("algorithm", "invalid", "either documentId or meta", found)
+    place = next(_differences(algorithm.meta, _published_section(facts.algorithm)), None)
+    if place is None:
+        return None
+    expected = "documentId, and no meta but what the asset itself says of its algorithm"
+    return Refusal("algorithm", "invalid", expected, f"other values in {'.'.join(['meta', *place])}")
+
+
+def _published_section(item: AssetFacts) -> Mapping[str, Any]:
+    metadata = item.ddo.document().get("metadata") if item.ddo is not None else None
+    section = metadata.get("algorithm") if isinstance(metadata, Mapping) else None
+    return section if isinstance(section, Mapping) else {}
+
+
+def _differences(said: Mapping[str, Any], published: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
+    """Where something is said that is not published so. Nothing said of a place is no contradiction."""
+    for name, value in said.items():
+        there = published.get(name)
+        if isinstance(value, Mapping) and isinstance(there, Mapping):
+            yield from ((name, *further) for further in _differences(value, there))
+        elif value not in (None, "", [], {}) and value != there:
+            yield (name,)
 
 
 def _meta_readable(facts: ComputeFacts) -> bool:

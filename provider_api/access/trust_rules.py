@@ -6,16 +6,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ocean.addresses import AddressInvalid, canonical
 from ocean.trust import container_checksum, files_checksum
 from provider_api.access.asset_rules import compute_known, is_compute
 from provider_api.access.container import hashable, published_container
 from provider_api.access.facts import AssetFacts, ComputeFacts
 from provider_api.access.refusal import Refusal
 from provider_api.access.rule import rule
-
-ANYBODY = "*"
-
+from provider_api.access.trusted_lists import TrustedLists, is_anything
 
 # --- what must be known ----------------------------------------------------------------------------------------------
 
@@ -45,65 +42,59 @@ def container_hashed(facts: ComputeFacts, item: AssetFacts) -> bool:
 
 @rule("publisher", policy_known)
 def publisher_is_trusted(facts: ComputeFacts, item: AssetFacts) -> Refusal | None:
-    """The owner of the algorithm's NFT, read from the chain now, in any letter case."""
-    trusted = _publishers(item)
-    if facts.algorithm is None or not is_compute(item) or not trusted or ANYBODY in trusted:
+    """The owner of the algorithm's NFT, read from the chain now, in any letter case. Where either list is enough, an
+    algorithm that is listed needs no trusted publisher."""
+    lists = TrustedLists.of(item.service)
+    if facts.algorithm is None or not lists.publishers or _trusts_owner(facts, lists):
         return None
-    owner = facts.algorithm.ddo.nft.owner if facts.algorithm.ddo is not None and facts.algorithm.ddo.nft else ""
-    if _spelled(owner) and _spelled(owner) in {_spelled(address) for address in trusted}:
+    if _either(facts, lists) and (lists.every_algorithm or _entries(facts, item)):
         return None
-    return Refusal(item.place, "not_trusted_algo_publisher", trusted, owner)
+    return Refusal(item.place, "not_trusted_algo_publisher", list(lists.publishers), _owner(facts))
 
 
 @rule("publisher", policy_known)
 def algorithm_is_trusted(facts: ComputeFacts, item: AssetFacts) -> Refusal | None:
     """The list of DIDs."""
-    if facts.algorithm is None or not is_compute(item):
+    lists = TrustedLists.of(item.service)
+    if facts.algorithm is None or not is_compute(item) or _publisher_is_enough(facts, lists):
         return None
     found = facts.algorithm.request.document_id
-    listed = _algorithms(item)
-    if not listed:
-        closed = not _publishers(item) and facts.policy.trusted_lists_empty == "deny"
+    if not lists.algorithms:
+        closed = lists.are_empty and facts.policy.trusted_lists_empty == "deny"
         return Refusal(item.place, "not_trusted_algo", [], found) if closed else None
-    if ANYBODY in listed:
-        return None
-    entries = [entry for entry in listed if isinstance(entry, Mapping) and entry.get("did")]
-    if len(entries) != len(listed):
+    if lists.malformed:
         expected = "entries with a DID in publisherTrustedAlgorithms"
         return Refusal(item.place, "no_publisherTrustedAlgorithms", expected, "an entry without one")
-    if _entry(facts, item) is None:
-        return Refusal(item.place, "not_trusted_algo", [str(entry["did"]) for entry in entries], found)
+    if not lists.every_algorithm and not _entries(facts, item):
+        return Refusal(item.place, "not_trusted_algo", lists.dids(), found)
     return None
 
 
 @rule("publisher", policy_known, algorithm_hashed)
 def algorithm_files_are_trusted(facts: ComputeFacts, item: AssetFacts) -> Refusal | None:
     """The files must be those that the publisher has trusted. Their checksum itself is not told."""
-    entry = _entry(facts, item)
-    if facts.algorithm is None or entry is None or facts.algorithm.awaits_parameters:
+    entries = _entries(facts, item)
+    if facts.algorithm is None or facts.algorithm.awaits_parameters or not entries:
         return None
-    expected = entry.get("filesChecksum")
-    if not expected and not facts.policy.require_checksums:
+    if any(_files_fit(facts, entry) for entry in entries):
         return None
-    if isinstance(expected, str) and expected.lower() == files_checksum(facts.algorithm.digests or ()):
-        return None
+    expected = entries[0].get("filesChecksum")
     found = "other files" if expected else "no checksum in the entry"
     return Refusal(item.place, "algorithm_file_checksum_mismatch", expected or "a checksum of the files", found)
 
 
 @rule("publisher", policy_known, container_hashed)
 def algorithm_container_is_trusted(facts: ComputeFacts, item: AssetFacts) -> Refusal | None:
-    """So must its container; this checksum is compared in its very letter case."""
-    entry = _entry(facts, item)
-    if facts.algorithm is None or entry is None:
+    """So must its container, by an entry whose files fit; this checksum is compared in its very letter case."""
+    entries = _entries(facts, item)
+    if facts.algorithm is None or not entries:
         return None
-    expected = entry.get("containerSectionChecksum")
-    if not expected and not facts.policy.require_checksums:
-        return None
+    entries = [entry for entry in entries if _files_fit(facts, entry)] or entries
     container = published_container(facts.algorithm.ddo)
     found = container_checksum(container.entrypoint, container.checksum) if container is not None else ""
-    if expected == found:
+    if any(_container_fits(facts, entry, found) for entry in entries):
         return None
+    expected = entries[0].get("containerSectionChecksum")
     return Refusal(
         item.place, "algorithm_container_checksum_mismatch", expected or "a checksum of the container", found
     )
@@ -134,34 +125,59 @@ def network_is_allowed(facts: ComputeFacts) -> bool:
     return bool(sections) and all(section is not None and section.allow_network_access is True for section in sections)
 
 
-def _entry(facts: ComputeFacts, item: AssetFacts) -> Mapping[str, Any] | None:
-    """The entry that trusts this algorithm by its DID."""
-    if facts.algorithm is None or not is_compute(item) or ANYBODY in _algorithms(item):
-        return None
-    did = facts.algorithm.request.document_id
-    entries = (entry for entry in _algorithms(item) if isinstance(entry, Mapping) and entry.get("did"))
-    return next((entry for entry in entries if entry["did"] == did), None)
+def notes(facts: ComputeFacts) -> list[dict[str, str]]:
+    """What a publisher should know of his lists although it refuses nothing, by the dataset's place."""
+    found = {item.place: _note(facts, TrustedLists.of(item.service)) for item in facts.datasets if is_compute(item)}
+    return [{"place": place, "note": note} for place, note in found.items() if note]
 
 
-def _publishers(item: AssetFacts) -> list[Any]:
-    compute = item.service.compute if item.service is not None else None
-    return _listed(compute.publisher_trusted_algorithm_publishers) if compute is not None else []
+def _note(facts: ComputeFacts, lists: TrustedLists) -> str:
+    if lists.are_empty:
+        who = "every" if facts.policy.trusted_lists_empty == "allow" else "no"
+        means = f"{who} published algorithm may run on this dataset"
+        setting = f"C2D_POLICY__TRUSTED_LISTS_EMPTY={facts.policy.trusted_lists_empty}"
+        return f"Both lists of trusted algorithms are empty: {means} ({setting})."
+    if lists.are_both_used:
+        needed = "either of them is enough" if facts.policy.trusted_lists == "any" else "both must trust an algorithm"
+        return f"There are two lists of trust, {needed} (C2D_POLICY__TRUSTED_LISTS={facts.policy.trusted_lists})."
+    return ""
 
 
-def _algorithms(item: AssetFacts) -> list[Any]:
-    compute = item.service.compute if item.service is not None else None
-    return _listed(compute.publisher_trusted_algorithms) if compute is not None else []
+def _either(facts: ComputeFacts, lists: TrustedLists) -> bool:
+    """One of two lists is enough. A list that is empty says nothing, so it is not enough."""
+    return facts.policy.trusted_lists == "any" and lists.are_both_used
 
 
-def _listed(value: Any) -> list[Any]:
-    """A list as published; a single value counts as a list of it, so a malformed one fits nothing."""
-    if not value:
+def _owner(facts: ComputeFacts) -> str:
+    ddo = facts.algorithm.ddo if facts.algorithm is not None else None
+    return ddo.nft.owner if ddo is not None and ddo.nft is not None else ""
+
+
+def _trusts_owner(facts: ComputeFacts, lists: TrustedLists) -> bool:
+    return lists.trust_publisher(_owner(facts))
+
+
+def _publisher_is_enough(facts: ComputeFacts, lists: TrustedLists) -> bool:
+    return _either(facts, lists) and _trusts_owner(facts, lists)
+
+
+def _entries(facts: ComputeFacts, item: AssetFacts) -> list[Mapping[str, Any]]:
+    """The entries that trust this algorithm; none where nobody looks at them."""
+    lists = TrustedLists.of(item.service)
+    if facts.algorithm is None or lists.every_algorithm or _publisher_is_enough(facts, lists):
         return []
-    return value if isinstance(value, list) else [value]
+    asked = facts.algorithm.request
+    return lists.entries_for(asked.document_id, asked.service_id)
 
 
-def _spelled(value: Any) -> str:
-    try:
-        return canonical(value) if isinstance(value, str) else ""
-    except AddressInvalid:
-        return ""
+def _files_fit(facts: ComputeFacts, entry: Mapping[str, Any]) -> bool:
+    expected = entry.get("filesChecksum")
+    if is_anything(expected) or (not expected and not facts.policy.require_checksums):
+        return True
+    digests = facts.algorithm.digests if facts.algorithm is not None else None
+    return isinstance(expected, str) and digests is not None and expected.lower() == files_checksum(digests)
+
+
+def _container_fits(facts: ComputeFacts, entry: Mapping[str, Any], found: str) -> bool:
+    expected = entry.get("containerSectionChecksum")
+    return is_anything(expected) or (not expected and not facts.policy.require_checksums) or expected == found

@@ -269,7 +269,13 @@ ANSWERS: Final[Mapping[str, Any]] = {
                 "Empty: nothing stands against it.",
             ),
         },
-        {"startNeeds": _NEEDS},
+        {
+            "notes": _list(
+                _object({"place": _TEXT, "note": _TEXT}),
+                "What a publisher should know of a dataset's lists of trust; absent if there is nothing to say.",
+            ),
+            "startNeeds": _NEEDS,
+        },
     ),
     "AssetReference": _object(
         {},

@@ -10,6 +10,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
+from provider_api.access import trust_rules
 from provider_api.access.parameter_rules import needs_answer
 from provider_api.access.request import read_why_not
 from provider_api.access.why_not import reasons
@@ -38,4 +39,7 @@ async def why_not(request: Request) -> Response:
     facts = await services.facts.for_why_not(read_why_not(given, consumer_of(given)))
     found = reasons(facts, int(end) if end else None, services.settings, services.keys)
     answer = {"ordersJudged": facts.with_orders, "reasons": [refusal.reason() for refusal in found]}
-    return json_response(answer if facts.with_orders else answer | needs_answer(facts))
+    notes = trust_rules.notes(facts)
+    return json_response(
+        answer | ({"notes": notes} if notes else {}) | ({} if facts.with_orders else needs_answer(facts))
+    )

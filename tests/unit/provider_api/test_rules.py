@@ -13,7 +13,7 @@ from provider_api.access.asset_rules import CONSUMABLE
 from provider_api.access.facts import AssetFacts, ComputeFacts
 from provider_api.access.request import AlgorithmRequest, AssetRequest, ComputeRequest
 from provider_api.access.rules import RulesLeftOut, in_order, judge, judge_all
-from provider_api.access.trust_rules import network_is_allowed
+from provider_api.access.trust_rules import network_is_allowed, notes
 from provider_api.settings import PolicySettings
 from tests.support.provider_facts import (
     ALGORITHM_DID,
@@ -91,6 +91,68 @@ def foreign(change: Change = lambda d: None, **changes: Any) -> AssetFacts:
     return replace(of_another(spoiled(access, 1)), **changes)
 
 
+def trusting_all(*entries: dict[str, Any]) -> ComputeFacts:
+    return facts((compute(publisherTrustedAlgorithms=list(entries)),))
+
+
+def of_either(section: dict[str, Any]) -> ComputeFacts:
+    return facts((compute(**section),), policy=PolicySettings(trusted_lists="any"))
+
+
+ALL_WILD = {"did": "*", "filesChecksum": "*", "containerSectionChecksum": "*"}
+WILDCARDS: dict[str, dict[str, Any]] = {
+    "entry": {"publisherTrustedAlgorithms": ["*"]},
+    "list": {"publisherTrustedAlgorithms": "*"},
+    "values": {"publisherTrustedAlgorithms": [ALL_WILD]},
+    "values and service": {"publisherTrustedAlgorithms": [ALL_WILD | {"serviceId": "*"}]},
+    "values, spaced": {"publisherTrustedAlgorithms": [{name: " * " for name in ALL_WILD}]},
+    "one object": {"publisherTrustedAlgorithms": ALL_WILD},
+    "beside others": {"publisherTrustedAlgorithms": [{"did": did(9)}, ALL_WILD]},
+    "checksums": {"publisherTrustedAlgorithms": [ALL_WILD | {"did": ALGORITHM_DID}]},
+    "did": {"publisherTrustedAlgorithms": [
+        {"did": "*", "filesChecksum": DIGEST, "containerSectionChecksum": RIGHT_CONTAINER_CHECKSUM}]},
+    "publishers": {"publisherTrustedAlgorithmPublishers": ["*"]},
+    "list of publishers": {"publisherTrustedAlgorithmPublishers": "*"},
+    "both": {"publisherTrustedAlgorithms": [ALL_WILD], "publisherTrustedAlgorithmPublishers": ["0x1", "*"]},
+}  # fmt: skip
+OTHERS, LISTED = ["0x" + "d" * 40], [{"did": ALGORITHM_DID}]
+CHANGED = [{"did": ALGORITHM_DID, "filesChecksum": "00" * 32}]
+EITHER_ACCEPTED: dict[str, dict[str, Any]] = {
+    "listed": {"publisherTrustedAlgorithms": LISTED, "publisherTrustedAlgorithmPublishers": OTHERS},
+    "all are listed": {"publisherTrustedAlgorithms": ["*"], "publisherTrustedAlgorithmPublishers": OTHERS},
+    "publisher": {
+        "publisherTrustedAlgorithms": [{"did": did(9)}], "publisherTrustedAlgorithmPublishers": [PUBLISHER]},
+    "publisher, listed with other files": {
+        "publisherTrustedAlgorithms": CHANGED, "publisherTrustedAlgorithmPublishers": [PUBLISHER]},
+    "publisher, entry without did": {
+        "publisherTrustedAlgorithms": [{}, {"a": 1}], "publisherTrustedAlgorithmPublishers": ["*"]},
+    "both": {"publisherTrustedAlgorithms": LISTED, "publisherTrustedAlgorithmPublishers": [PUBLISHER]},
+    "listed alone": {"publisherTrustedAlgorithms": LISTED},
+    "publisher alone": {"publisherTrustedAlgorithmPublishers": [PUBLISHER]},
+    "none": {},
+}  # fmt: skip
+EITHER_REFUSED: dict[str, tuple[dict[str, Any], str]] = {
+    "neither": (
+        {"publisherTrustedAlgorithms": [{"did": did(9)}], "publisherTrustedAlgorithmPublishers": OTHERS},
+        "not_trusted_algo_publisher"),
+    "listed with other files": (
+        {"publisherTrustedAlgorithms": CHANGED, "publisherTrustedAlgorithmPublishers": OTHERS},
+        "algorithm_file_checksum_mismatch"),
+    "an empty list is not enough, publishers": (
+        {"publisherTrustedAlgorithms": [], "publisherTrustedAlgorithmPublishers": OTHERS},
+        "not_trusted_algo_publisher"),
+    "an empty list is not enough, algorithms": (
+        {"publisherTrustedAlgorithms": [{"did": did(9)}], "publisherTrustedAlgorithmPublishers": []},
+        "not_trusted_algo"),
+}  # fmt: skip
+
+
+def with_meta(meta: dict[str, Any]) -> ComputeFacts:
+    """A published algorithm's DID, and `meta` beside it."""
+    return facts(raw_algorithm=AlgorithmRequest(algorithm().request, meta), published=algorithm())
+
+
+OWN_SECTION = document(ALGORITHM_DID, "algorithm")["metadata"]["algorithm"]
 THE_ENVIRONMENT = [{"type": "address", "values": [ENVIRONMENT_ADDRESS]}]
 SOMEBODY = [{"type": "address", "values": ["0x" + "d" * 40]}]
 ME = [{"type": "address", "values": [CONSUMER.upper().replace("0X", "0x")]}]
@@ -107,6 +169,15 @@ REFUSED: dict[str, tuple[ComputeFacts, str, str]] = {
         facts(environment=environment(allowed_chains=(137,))), "environment", "chain_not_allowed"),
     "ours did and meta": (
         facts(raw_algorithm=AlgorithmRequest(algorithm().request, {"rawcode": "x"}), published=algorithm()),
+        "algorithm", "invalid"),
+    "ours did and other container": (with_meta({"container": {"image": "other"}}), "algorithm", "invalid"),
+    "ours did and one more word": (
+        with_meta({"container": {"image": "python", "runtime": "x"}}), "algorithm", "invalid"),
+    "ours did and code": (with_meta({"rawcode": "print()"}), "algorithm", "invalid"),
+    "ours did and url": (with_meta({"url": "http://x/"}), "algorithm", "invalid"),
+    "ours did and other shape": (with_meta({"container": ["python"]}), "algorithm", "invalid"),
+    "ours did and broken meta": (
+        facts(raw_algorithm=AlgorithmRequest(algorithm().request, meta_broken=True), published=algorithm()),
         "algorithm", "invalid"),
     "ours meta no json": (
         facts(raw_algorithm=AlgorithmRequest(AssetRequest("algorithm"), meta_broken=True)), "algorithm", "invalid"),
@@ -235,6 +306,20 @@ REFUSED: dict[str, tuple[ComputeFacts, str, str]] = {
     "C13 upper case": (
         trusting(did=ALGORITHM_DID, containerSectionChecksum=RIGHT_CONTAINER_CHECKSUM.upper()), "dataset",
         "algorithm_container_checksum_mismatch"),
+    "ours another service of it is trusted": (
+        trusting(did=ALGORITHM_DID, serviceId="other"), "dataset", "not_trusted_algo"),
+    "any DID, other files": (
+        trusting(did="*", filesChecksum="00" * 32), "dataset", "algorithm_file_checksum_mismatch"),
+    "any files, other container": (
+        trusting(did=ALGORITHM_DID, filesChecksum="*", containerSectionChecksum="00" * 32), "dataset",
+        "algorithm_container_checksum_mismatch"),
+    "files of one entry, container of another": (
+        trusting_all({"did": ALGORITHM_DID, "filesChecksum": DIGEST, "containerSectionChecksum": "00" * 32},
+                     {"did": "*", "filesChecksum": "00" * 32, "containerSectionChecksum": "*"}),
+        "dataset", "algorithm_container_checksum_mismatch"),
+    "a part is no wildcard": (trusting(did="did:op:*"), "dataset", "not_trusted_algo"),
+    **{f"either list: {name}": (of_either(section), "dataset", code)
+       for name, (section, code) in EITHER_REFUSED.items()},
     "C14 raw": (facts(raw_algorithm=raw()), "dataset", "no_raw_algo_allowed"),
     "C14 raw null": (
         facts((compute(allowRawAlgorithm=None),), raw_algorithm=raw()), "dataset", "no_raw_algo_allowed"),
@@ -365,6 +450,22 @@ ACCEPTED: dict[str, ComputeFacts] = {
     "purgatory ignored": facts(
         (spoiled(lambda d: d.update(purgatory={"state": True})),), policy=PolicySettings(respect_purgatory=False)
     ),
+    "did and all of its own section": with_meta(OWN_SECTION),
+    "did and a part of its own section": with_meta({"container": {"image": "python"}}),
+    "did and empty words": with_meta({**OWN_SECTION, "rawcode": "", "language": "", "url": None, "remote": {}}),
+    "did and nothing": with_meta({}),
+    **{
+        f"wildcard {name}": replace(
+            facts((compute(**section),)), policy=PolicySettings(require_checksums=True, trusted_lists_empty="deny")
+        )
+        for name, section in WILDCARDS.items()
+    },
+    **{f"either list: {name}": of_either(section) for name, section in EITHER_ACCEPTED.items()},
+    "the second entry fits": trusting_all(
+        {"did": "*", "filesChecksum": "00" * 32}, {"did": ALGORITHM_DID, "filesChecksum": DIGEST}
+    ),
+    "the algorithm's service is trusted": trusting(did=ALGORITHM_DID, serviceId="svc"),
+    "any of its services is trusted": trusting(did=ALGORITHM_DID, serviceId="*"),
     "output object": with_request(facts(), output={"publishOutput": True}),
     "output json text": with_request(facts(), output="{}"),
     "output empty": with_request(facts(), output=""),
@@ -498,3 +599,23 @@ def test_the_how_to_lists_every_rule_in_order() -> None:
     rest = order[:start] + order[start + asked_again :]
     place = [name for name, _ in rest].index("service_exists") + 1
     assert listed == rest[:place] + shared + rest[place:]
+
+
+def test_why_not_says_what_lists_of_trust_mean() -> None:
+    """Although they refuse nothing."""
+    both = compute(publisherTrustedAlgorithms=LISTED, publisherTrustedAlgorithmPublishers=[PUBLISHER])
+    either, all_ = PolicySettings(trusted_lists="any"), PolicySettings()
+    told = {
+        "empty": (facts(), "every published algorithm may run on this dataset (C2D_POLICY__TRUSTED_LISTS_EMPTY=allow)"),
+        "empty, strict": (facts(policy=DENY), "no published algorithm may run"),
+        "all": (facts((both,), policy=all_), "both must trust an algorithm (C2D_POLICY__TRUSTED_LISTS=all)"),
+        "any": (facts((both,), policy=either), "either of them is enough (C2D_POLICY__TRUSTED_LISTS=any)"),
+    }
+    for given, text in told.values():
+        (note,) = notes(given)
+        assert note["place"] == "dataset"
+        assert text in note["note"]
+    assert notes(facts((compute(publisherTrustedAlgorithms=LISTED),))) == []
+    assert notes(facts((compute(publisherTrustedAlgorithmPublishers=[PUBLISHER]),))) == []
+    beside = spoiled(lambda d: d["services"][0].update(type="access"), 1)
+    assert [note["place"] for note in notes(facts((both, beside)))] == ["dataset"]
