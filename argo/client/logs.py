@@ -26,6 +26,7 @@ _ARGO_EXIT: Final = re.compile(r'^time=\S+ level=\w+ msg="sub-process exited" ar
 _LAST_WORD: Final = re.compile(r"^Error: exit status [0-9]+$")
 
 SILENCE_SECONDS: Final = 30.0
+_LONGEST_RECORD: Final = 32 << 20
 
 
 class LogStream:
@@ -66,7 +67,7 @@ class LogStream:
                 if response.status_code != httpx.codes.OK:
                     body = await response.aread()
                     raise query_error(workflow, Refusal.read(response.status_code, body))
-                async with aclosing(_patiently(response.aiter_lines(), silence_seconds, still_runs)) as records:
+                async with aclosing(_patiently(_lines(response.aiter_bytes()), silence_seconds, still_runs)) as records:
                     async for raw in records:
                         line = _content(workflow, raw)
                         if line is not None and strip.keep(line):
@@ -91,23 +92,42 @@ class Stripper:
         return not (self._ended and _LAST_WORD.match(line))
 
 
-def _content(workflow: str, raw: str) -> str | None:
+async def _lines(chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
+    """Records end at newline bytes and nowhere else: a program may print every other character that ends a line."""
+    rest = bytearray()
+    async for chunk in chunks:
+        *whole, last = chunk.split(b"\n")
+        for piece in whole:
+            yield bytes(rest) + piece
+            rest.clear()
+        rest += last
+        if len(rest) > _LONGEST_RECORD:
+            raise ArgoUnavailable("its log stream has a record without an end", definite=True)
+    if rest:
+        yield bytes(rest)
+
+
+def _content(workflow: str, raw: bytes) -> str | None:
     """One record's line; None for what is no record. An empty line of the program is a record without content."""
     if not raw.strip():
         return None
     try:
-        record = json.loads(raw)
-    except ValueError as exc:
+        record = json.loads(raw.decode(errors="replace"))
+    except (ValueError, RecursionError) as exc:
         raise ArgoUnavailable("its log stream cannot be read", definite=True) from exc
+    if not isinstance(record, dict):
+        raise ArgoUnavailable("its log stream cannot be read", definite=True)
     if "error" in record:
         error = record["error"]
-        raise query_error(workflow, Refusal.read(int(error.get("http_code") or 500), raw))
-    return str(record.get("result", {}).get("content", ""))
+        code = error.get("http_code") if isinstance(error, dict) else None
+        raise query_error(workflow, Refusal.read(code if isinstance(code, int) and code else 500, raw))
+    result = record.get("result")
+    return str(result.get("content", "")) if isinstance(result, dict) else ""
 
 
 async def _patiently(
-    lines: AsyncIterator[str], seconds: float, still_runs: Callable[[], Awaitable[bool]]
-) -> AsyncGenerator[str, None]:
+    lines: AsyncIterator[bytes], seconds: float, still_runs: Callable[[], Awaitable[bool]]
+) -> AsyncGenerator[bytes, None]:
     """The lines; a read that takes long is not given up (the stream would be lost) while `still_runs` says yes."""
     while True:
         reading = asyncio.ensure_future(_next(lines))
@@ -124,5 +144,5 @@ async def _patiently(
         yield line
 
 
-async def _next(lines: AsyncIterator[str]) -> str | None:
+async def _next(lines: AsyncIterator[bytes]) -> bytes | None:
     return await anext(lines, None)

@@ -22,7 +22,7 @@ from argo.local.active import Active
 from argo.local.cleanup import Cleanup
 from argo.local.engine.advance import Advance
 from argo.local.engine.state import OWN, Run
-from argo.local.engine.stored import Unreadable
+from argo.local.engine.stored import Part, Unreadable
 from argo.local.engine.times import stamp
 from argo.local.given_up import given_up, require_readable
 from argo.local.library import TemplateLibrary
@@ -42,6 +42,7 @@ log = structlog.get_logger(__name__)
 
 CREATOR: Final = "local"  # there is one caller, the holder of the token
 _ROUND_SECONDS: Final = 1.0  # between two looks at manifest files and expired workflows
+_SHUTDOWNS: Final = frozenset({"", "Stop", "Terminate"})
 Change = Literal["ADDED", "MODIFIED", "DELETED"]
 
 
@@ -95,7 +96,7 @@ class Controller:
 
     async def close(self) -> None:
         await self._tasks.close()
-        for active in self._active.values():
+        for active in tuple(self._active.values()):
             await active.tasks.close()
         await self._cleanup.close(self._active.values())
 
@@ -272,7 +273,7 @@ class Controller:
             created_at=row.created,
             spec=spec,
             arguments=merged_arguments(spec, submission.arguments),
-            shutdown=row.spec.get("shutdown", ""),
+            shutdown=Part(row.spec, "spec").text("shutdown", "", among=_SHUTDOWNS),
         )
         run.read_status(row.status)
         run.status()  # what can be read can be written

@@ -15,6 +15,8 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from ocean.environment import inherited_environment
+
 _PR_SET_PDEATHSIG = 1
 STOP_SECONDS = 5.0
 DUMP_SECONDS = 1
@@ -83,6 +85,7 @@ class AnvilProcess:
         with (folder / "anvil.log").open("wb") as output:
             process = subprocess.Popen(
                 command,
+                env=inherited_environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

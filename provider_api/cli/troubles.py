@@ -9,12 +9,13 @@ from ocean.chain.errors import ChainUnavailable
 from ocean.chain.network import NetworkMisconfigured
 from pods.keys import KeyFileInvalid
 from provider_api.keys import KeyMissing
+from provider_api.machine.addresses import AddressUnusable, PortTaken
 from provider_api.machine.children import ChildFailed
-from provider_api.machine.machine import PortTaken
 from provider_api.pods_publication import PublicationUnset
 from provider_api.settings import UnknownSetting
 
 TROUBLES = (
+    AddressUnusable,
     AnvilFailed,
     AnvilMissing,
     ChainUnavailable,

@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ctypes
-import os
 import signal
-import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +13,9 @@ from typing import Final
 
 import structlog
 
+from ocean.environment import inherited_environment
+
+__all__ = ["Child", "ChildFailed", "inherited_environment"]
 log = structlog.get_logger(__name__)
 
 PR_SET_PDEATHSIG: Final = 1
@@ -24,24 +25,6 @@ END_SECONDS: Final = 10.0
 
 class ChildFailed(RuntimeError):
     """A part of the service could not be started; the message ends with the last line of its log."""
-
-
-def free_port() -> int:
-    """A port of the loopback address that nobody uses at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def port_is_free(host: str, port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError:
-            return False
-        return True
 
 
 def _die_with_parent() -> None:
@@ -128,11 +111,13 @@ class Child:
             log.error("child_died", child=self.name, exit_code=code, log=str(self.log_file))
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
-            process = await self._spawn()
             try:
+                process = await self._spawn()
                 await self._wait_until_ready(process)
-            except ChildFailed as failure:
+            except (ChildFailed, OSError) as failure:  # OSError: no memory, no process, no space for the log
                 log.error("child_not_ready", child=self.name, reason=str(failure))  # noqa: TRY400
+            except Exception:
+                log.exception("child_not_ready", child=self.name)
             else:
                 log.info("child_restarted", child=self.name)
                 pause = 0.1
@@ -143,9 +128,3 @@ class Child:
             if lines:
                 return f"{lines[-1]} (see {self.log_file})"
         return f"see {self.log_file}"
-
-
-def inherited_environment() -> dict[str, str]:
-    """What every part gets of our own environment: what programs need to run, nothing else."""
-    kept = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "VIRTUAL_ENV", "TERM")
-    return {name: os.environ[name] for name in kept if name in os.environ}

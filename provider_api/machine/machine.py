@@ -20,7 +20,8 @@ from ocean.chain.anvil import AnvilFailed
 from ocean.chain.development import CHAIN_ID, OWNER, DevelopmentChain, account, start_anvil
 from ocean.chain.errors import ChainUnavailable
 from provider_api.keys import ProviderKeys, load_keys
-from provider_api.machine.children import Child, free_port, inherited_environment, port_is_free
+from provider_api.machine.addresses import PortTaken, authority, free_port, plain_host, port_is_free, reached_at
+from provider_api.machine.children import Child, inherited_environment
 from provider_api.machine.folder import DataFolder
 from provider_api.pods_publication import chain_of, pods_publication
 from provider_api.pods_store import pods_store
@@ -41,11 +42,6 @@ FILES_ELSEWHERE: Final = (
     "port {wanted} is taken: the files of assets made of results are served on {port}, which those that are made now "
     "will name for ever"
 )
-
-
-class PortTaken(RuntimeError):
-    def __init__(self, port: int) -> None:
-        super().__init__(f"port {port} is taken; choose another one with --port, or C2D_SERVER__PORT")
 
 
 class Machine:
@@ -74,15 +70,15 @@ class Machine:
         self._own_algorithms_only = own_algorithms_only
         self._manifests = manifests
         self._environment = dict(os.environ if environment is None else environment)
-        host, port = self.settings.server.host, self.settings.server.port
-        self._address = (host, port if fixed_ports and port else free_port())
+        host, port = plain_host(self.settings.server.host), self.settings.server.port
+        self._address = (host, port if fixed_ports and port else free_port(host))
         if fixed_ports and not port_is_free(*self._address):
             raise PortTaken(port)
         self._chain_port = CHAIN_PORT if fixed_ports and port_is_free("127.0.0.1", CHAIN_PORT) else free_port()
         self._argo_port = free_port()
         wanted = self.settings.publication.port or (FILES_PORT if fixed_ports else 0)
         usable = wanted and wanted not in (self._address[1], self._chain_port) and port_is_free(host, wanted)
-        self._files_port = wanted if usable else free_port()
+        self._files_port = wanted if usable else free_port(host)
         if wanted and self._files_port != wanted:
             self.remarks.append(FILES_ELSEWHERE.format(wanted=wanted, port=self._files_port))
         self._chain: DevelopmentChain | None = None
@@ -91,17 +87,16 @@ class Machine:
 
     @property
     def url(self) -> str:
-        return f"http://{self._reached_at}:{self._address[1]}"
+        return f"http://{authority(self._reached_at, self._address[1])}"
 
     @property
     def files_address(self) -> str:
         """host:port where assets made of results have their files: not the service's own, which no download reaches."""
-        return f"{self._reached_at}:{self._files_port}"
+        return authority(self._reached_at, self._files_port)
 
     @property
     def _reached_at(self) -> str:
-        host = self._address[0]
-        return "127.0.0.1" if host == "0.0.0.0" else host  # noqa: S104
+        return reached_at(self._address[0])
 
     @property
     def argo_url(self) -> str:
@@ -179,6 +174,8 @@ class Machine:
                 self._chain = await start_anvil(self.folder.chain, self._chain_port)
             except (AnvilFailed, ChainUnavailable, OSError) as failure:
                 log.error("child_not_ready", child="chain", reason=str(failure))  # noqa: TRY400
+            except Exception:
+                log.exception("child_not_ready", child="chain")
             else:
                 log.info("child_restarted", child="chain")
 

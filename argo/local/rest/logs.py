@@ -128,5 +128,9 @@ def _tail_start(path: Path, lines: int) -> int:
         data = path.read_bytes()
     except FileNotFoundError:
         return 0
-    kept = data.splitlines(keepends=True)[-lines:] if lines else []
-    return len(data) - sum(len(line) for line in kept)
+    position = len(data) - data.endswith(b"\n")  # the newline at the end begins no line of its own
+    for _ in range(lines):
+        position = data.rfind(b"\n", 0, max(0, position))
+        if position < 0:
+            return 0
+    return position + 1 if lines else len(data)

@@ -75,6 +75,8 @@ def read_submission(document: Any, namespace: str) -> Submission:
     if reference is None:
         return Submission(name, labels, annotations, spec, "", arguments, _INLINE, inline=True)
     reference = _object(reference, "spec.workflowTemplateRef", {"name"})
+    if not isinstance(reference.get("name", ""), str):
+        raise invalid("spec.workflowTemplateRef.name must be a text")
     if "entrypoint" in sent:
         raise invalid("spec.entrypoint of a workflow is not supported by this server")
     fields = sorted(field[0].upper() + field[1:] for field in sent if field in _STRICT)

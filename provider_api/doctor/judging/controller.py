@@ -50,7 +50,7 @@ REQUEUE: Final = Item(
 _SLOWEST_SECONDS = 2.0
 _UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 
-_PART = r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)"
+_PART = r"([0-9]+(?:\.[0-9]+)?)(ns|us|µs|ms|s|m|h)"
 
 Config = Mapping[str, Any]
 

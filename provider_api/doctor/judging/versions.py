@@ -102,5 +102,5 @@ def judge_kinds(resources: Collection[str] | None) -> Line:
 
 
 def _numbers(version: str) -> tuple[int, int] | None:
-    match = re.match(r"v?(\d+)\.(\d+)", version)
+    match = re.match(r"v?([0-9]+)\.([0-9]+)", version)
     return (int(match[1]), int(match[2])) if match else None

@@ -1,0 +1,85 @@
+"""Where parts of one machine listen and are reached: both families of IP addresses, and names."""
+
+from __future__ import annotations
+
+import errno
+import ipaddress
+import socket
+from typing import Final
+
+_UNSPECIFIED: Final = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  (told apart, not listened on)
+
+
+class PortTaken(RuntimeError):
+    def __init__(self, port: int) -> None:
+        super().__init__(f"port {port} is taken; choose another one with --port, or C2D_SERVER__PORT")
+
+
+class AddressUnusable(RuntimeError):
+    """This machine cannot listen at that address; the port has nothing to do with it."""
+
+    def __init__(self, host: str, reason: str) -> None:
+        super().__init__(f"this machine cannot listen on {host!r} (C2D_SERVER__HOST): {reason}")
+
+
+def plain_host(host: str) -> str:
+    """An address without the brackets that it has in URLs."""
+    return host[1:-1] if host.startswith("[") and host.endswith("]") else host
+
+
+def authority(host: str, port: int) -> str:
+    """`host:port` as a URL has it: an IPv6 address stands in brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def reached_at(host: str) -> str:
+    """Where this machine itself reaches what listens on `host`: all addresses mean loopback of the same family."""
+    try:
+        text = str(ipaddress.ip_address(host)) if host else ""
+    except ValueError:
+        return host
+    return _UNSPECIFIED.get(text, text)
+
+
+def free_port(host: str = "127.0.0.1") -> int:
+    """A port of that address that nobody uses at this moment. Raises AddressUnusable."""
+    family, address = _resolved(host, 0)[0]
+    with _listener(family) as probe:
+        try:
+            probe.bind(address)
+        except OSError as exc:
+            raise AddressUnusable(host, exc.strerror or str(exc)) from exc
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def port_is_free(host: str, port: int) -> bool:
+    """Raises AddressUnusable where the address is the trouble, not the port."""
+    for family, address in _resolved(host, port):
+        with _listener(family) as probe:
+            try:
+                probe.bind(address)
+            except OSError as exc:
+                if exc.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+                    raise AddressUnusable(host, exc.strerror or str(exc)) from exc
+                return False
+    return True
+
+
+def _resolved(host: str, port: int) -> list[tuple[int, tuple[object, ...]]]:
+    try:
+        found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except (OSError, UnicodeError) as exc:
+        raise AddressUnusable(host, getattr(exc, "strerror", None) or str(exc)) from exc
+    return list(dict.fromkeys((int(family), tuple(address)) for family, _, _, _, address in found))
+
+
+def _listener(family: int) -> socket.socket:
+    try:
+        listener = socket.socket(family)
+    except OSError as exc:
+        raise AddressUnusable("::", exc.strerror or str(exc)) from exc
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if family == socket.AF_INET6:
+        listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)  # as the server itself listens
+    return listener
