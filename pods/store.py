@@ -48,6 +48,7 @@ _PLAIN = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456
 _MAX_PART = 200  # characters of one part of a key
 _ASSET = "asset-"  # no job is named so: all job ids are 32 hexadecimal digits
 _JOB_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]*")
+_STORED = re.compile(r"[0-9a-f]{32}")  # the folder of a job
 _DELETED_AT_ONCE = 500  # objects in one request
 _MAX_KEY = 700  # characters of a key; S3 allows 1024 with the store's own prefix
 
@@ -268,6 +269,52 @@ async def delete_job(store: Store, job_id: str) -> None:
             await obstore.delete_async(store, keys[first : first + _DELETED_AT_ONCE])
     except (BaseError, OSError) as exc:
         raise StoreUnavailable("deleting results", cause_of(exc), passing=is_passing(store, exc)) from exc
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What a job has in the store, and when the newest of it was written (Unix seconds)."""
+
+    job_id: str
+    written_at: float
+
+
+async def stored_jobs(store: Store) -> AsyncIterator[Stored]:
+    """The jobs that have anything in the store, by its own list. Raises StoreUnavailable.
+
+    None for IPFS, where folders bear only a digest of a job's id. Other folders (of assets) are left out.
+    """
+    if isinstance(store, KuboStore):
+        return
+    try:
+        if isinstance(store, LocalStore):
+            for found in await asyncio.to_thread(_folders, Path(str(store.prefix))):
+                yield found
+            return
+        listed = await obstore.list_with_delimiter_async(store)
+        for prefix in listed["common_prefixes"]:
+            job_id = prefix.rstrip("/")
+            if _STORED.fullmatch(job_id):
+                pages = obstore.list(store, prefix=f"{prefix.rstrip('/')}/", chunk_size=_DELETED_AT_ONCE)
+                newest = [max(item["last_modified"].timestamp() for item in page) async for page in pages if page]
+                if newest:
+                    yield Stored(job_id, max(newest))
+    except (BaseError, OSError) as exc:
+        raise StoreUnavailable("listing results", cause_of(exc), passing=is_passing(store, exc)) from exc
+
+
+def _folders(root: Path) -> list[Stored]:
+    """Raises OSError."""
+    found = []
+    with os.scandir(root) as entries:
+        for entry in entries:
+            if _STORED.fullmatch(entry.name) and entry.is_dir(follow_symlinks=False):
+                with contextlib.suppress(FileNotFoundError):  # going away meanwhile
+                    times = [entry.stat(follow_symlinks=False).st_mtime]
+                    with os.scandir(entry.path) as inner:
+                        times += [each.stat(follow_symlinks=False).st_mtime for each in inner]
+                    found.append(Stored(entry.name, max(times)))
+    return found
 
 
 def _remove_folder(folder: Path) -> None:

@@ -24,6 +24,7 @@ from provider_api.chains import Chains, OceanChain, open_chain
 from provider_api.files.files import Files
 from provider_api.jobs.environments import Environments
 from provider_api.jobs.expiry import Sweeper
+from provider_api.jobs.orphans import Orphans
 from provider_api.jobs.read import JobReader
 from provider_api.jobs.records import Argo
 from provider_api.jobs.results import ResultStore
@@ -152,7 +153,7 @@ async def open_services(
         facts = FactFinder(settings, keys, chains, environments, files, others)
         starter = JobStarter(settings, keys, facts, argo, nonces, claims, metrics)
         stack.push_async_callback(starter.close)
-        await _background(stack, _sweeper(argo, environments, around.results, metrics).run())
+        await _background(stack, _sweeper(settings, argo, around.results, claims, metrics).run())
         control = AccessControl(settings.access, keys, settings.limits.retry_after_seconds)
         await stack.enter_async_context(control)
         proofs = await stack.enter_async_context(Proofs(settings.access, keys))
@@ -181,12 +182,13 @@ async def open_services(
         )
 
 
-def _sweeper(argo: Argo, environments: Environments, results: ResultStore, metrics: Metrics) -> Sweeper:
-    def good_round(removed: int) -> None:
-        metrics.round("sweep")
+def _sweeper(settings: Settings, argo: Argo, results: ResultStore, claims: Claims, metrics: Metrics) -> Sweeper:
+    def told(removed: int, left: int) -> None:
         metrics.expired.inc(removed)
+        if left == 0:  # else the alert about this loop tells it
+            metrics.round("sweep")
 
-    return Sweeper(argo, environments, results, good_round)
+    return Sweeper(argo, results, told, Orphans(argo, results, claims, settings.results.orphan_seconds))
 
 
 async def _background(stack: AsyncExitStack, work: Coroutine[Any, Any, None]) -> None:

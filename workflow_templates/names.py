@@ -14,6 +14,10 @@ PREFIX: Final = "c2d.oceanprotocol.com/"
 # The same label on a workflow names the environment the job runs in.
 ENVIRONMENT: Final = PREFIX + "environment"
 
+# As a label's value in a query: whatever it is. With ENVIRONMENT: every workflow of ours, also of environments that are
+# no longer there.
+ANY: Final = "*"
+
 # Labels of a workflow, to query by. Values are at most 63 characters.
 OWNER: Final = PREFIX + "owner"  # consumer address, lower case
 AGREEMENT: Final = PREFIX + "agreement"  # agreement_label(agreement id)

@@ -82,6 +82,11 @@ class JobReader:
     def status(self, workflow: Workflow) -> JobStatus:
         return status_of(workflow, failures_as_finished=self._settings.policy.failures_as_finished)
 
+    async def started(self, workflow: Workflow) -> list[dict[str, Any]]:
+        """The answer to a start. Without a place in the queue, for which all jobs that wait would have to be read: of
+        many starts each would pay for all those before it."""
+        return [await self._object(workflow, alone=False)]
+
     async def objects(self, workflows: Sequence[Workflow]) -> list[dict[str, Any]]:
         """Job objects. One that waits is given its place in the queue when it is asked for alone."""
         alone = len(workflows) == 1
