@@ -1,9 +1,9 @@
 """The result store: where publishing puts a job's files, and from where the service reads them. Folder, S3, or IPFS.
 
 Layout: `{job id}/manifest.json`, `{job id}/outputs/…`, `{job id}/logs/…`, `{job id}/adminlogs/…`. Outputs that became
-an asset lie in a folder of their own once more, `asset-{digest}/…`, which stays when the job goes. Keys are made of
-letters, digits, `.`, `_`, `-`; every other byte of a name is written as `=XX`, because stores differ in what else they
-allow. In IPFS the names of files are random instead (`pods.kubo`). The manifest has the key of every file.
+an asset lie in a folder of their own once more, `asset-{job id}/{digest}/…`, which stays when the job goes. Keys are
+made of letters, digits, `.`, `_`, `-`; every other byte of a name is written as `=XX`, because stores differ in what
+else they allow. In IPFS the names of files are random instead (`pods.kubo`). The manifest has the key of every file.
 """
 
 from __future__ import annotations
@@ -158,8 +158,11 @@ def _key_part(part: bytes) -> str:
 def asset_folder(token: str) -> str:
     """Where the files of an asset made of results lie, with a manifest like a job's. Whoever has the token may fetch
     them; whoever sees the names in the store has no token. At the top, because on one machine each job writes as a
-    user of its own, and would not be let into a folder that another one has made."""
-    return f"{_ASSET}{hashlib.sha256(token.encode()).hexdigest()}"
+    user of its own, and would not be let into a folder that another one has made. A token that names its job has a
+    folder in that job's own: publishing pods see no other job's results."""
+    job_id, dot, _ = token.partition(".")
+    digest = hashlib.sha256(token.encode()).hexdigest()
+    return f"{_ASSET}{job_id}/{digest}" if dot else f"{_ASSET}{digest}"
 
 
 def key_for(store: Store, job_id: str, path: bytes) -> str:

@@ -172,7 +172,7 @@ class ArgoServers:
             raise ArgoUnavailable("no answer in time", definite=True) from None
 
     def serves(self, name: str) -> bool:
-        """Whether there is a server for workflows of that name. What one has that is not in the settings nobody knows."""
+        """Whether there is a server for workflows of that name; what others have nobody knows here."""
         return name[:2] in self._clients
 
     def _of(self, name: str) -> ArgoClient:

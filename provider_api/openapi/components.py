@@ -176,6 +176,11 @@ ANSWERS: Final[Mapping[str, Any]] = {
         },
         {
             "allowedChainId": _list(_INTEGER),
+            "maxResultsGB": {**_NUMBER, "description": "The most that is published of one job."},
+            "scratchRoot": {
+                "type": "string",
+                "description": "How much an algorithm may write beside `outputs`, `logs` and `/tmp`, in its image's files.",
+            },
             "filtered": {"const": True, "description": "A program of the operator's judges results first."},
             "publishesResults": {"const": True, "description": "Outputs may become an asset: `output` at a start."},
             "publicationChainId": {**_INTEGER, "description": "The chain of these assets."},

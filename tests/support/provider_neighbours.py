@@ -169,6 +169,7 @@ class MemoryArgo:
                     names.MAX_QUEUED_JOBS: str(self.max_queued),
                     names.CPU_NUMBER: "1",
                     names.RAM_GB: "0.5",
+                    names.PENDING_TIMEOUT: "300",
                 },
             )
             for name, price in self.prices.items()
