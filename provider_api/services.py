@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from importlib import metadata
@@ -14,6 +14,7 @@ from argo.client import ArgoClient, ArgoServers
 from argo.client.records import FIRST_SERVER
 from ocean.chain.store import MetadataStore
 from ocean.outgoing import OutgoingClient, OutgoingGuard
+from ocean.together import together
 from pods.store import open_store
 from provider_api.access.assets import Assets
 from provider_api.access.control import AccessControl
@@ -102,7 +103,7 @@ async def open_neighbours(settings: Settings, keys: ProviderKeys) -> AsyncIterat
         asked = _metadata_store(settings.metadata)
         if asked is not None:
             stack.push_async_callback(asked.close)
-        opened: list[OceanChain] = await asyncio.gather(
+        opened: Sequence[OceanChain] = await together(
             *(
                 open_chain(chain, keys, settings.data_folder, addresses, stack, guard=guard, store=asked)
                 for chain in settings.chains

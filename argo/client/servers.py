@@ -17,6 +17,7 @@ import structlog
 from argo.client.client import ArgoClient
 from argo.client.errors import ArgoError, ArgoUnavailable, WorkflowNotFound
 from argo.client.records import FIRST_SERVER, Template, Workflow
+from ocean.together import together
 from workflow_templates import names
 
 log = structlog.get_logger(__name__)
@@ -48,7 +49,7 @@ class ArgoServers:
         await self._stack.aclose()
 
     async def warm_up(self) -> None:
-        await asyncio.gather(*(client.warm_up() for client in self._clients.values()))
+        await together(*(client.warm_up() for client in self._clients.values()))
 
     # --- one workflow ------------------------------------------------------------------------------------------------
 
@@ -87,7 +88,7 @@ class ArgoServers:
 
     async def count(self, labels: Mapping[str, str], *, unfinished_only: bool = False) -> int:
         asked = self._asked(labels)
-        return sum(await asyncio.gather(*(client.count(labels, unfinished_only=unfinished_only) for client in asked)))
+        return sum(await together(*(client.count(labels, unfinished_only=unfinished_only) for client in asked)))
 
     async def pages(
         self,

@@ -8,7 +8,6 @@ was on its way.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -17,6 +16,7 @@ from web3.providers.async_base import AsyncJSONBaseProvider
 from web3.types import RPCEndpoint, RPCResponse
 
 from ocean.chain.errors import ChainUnavailable, refusal
+from ocean.together import together
 
 MAX_BATCH = 50
 CONNECT_SECONDS = 3.0
@@ -78,7 +78,7 @@ class Rpc(AsyncJSONBaseProvider):
                 return [self._checked(found.get(call["id"])) for call in calls]  # they may come in any order
             self._checked(answer)
             self._batches = False
-        return list(await asyncio.gather(*(self.make_request(method, params) for method, params in requests)))
+        return list(await together(*(self.make_request(method, params) for method, params in requests)))
 
     async def _post(self, body: bytes, *, repeatable: bool = True) -> Any:
         self.round_trips += 1

@@ -6,7 +6,6 @@ provider to be asked as the environment. Nothing is judged here: what cannot be 
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 import structlog
@@ -16,6 +15,7 @@ from ocean.chain.orders import OrderInvalid, normal_hash
 from ocean.ddo import DDO, Service
 from ocean.file_lists import FilesUnreadable, files_of
 from ocean.files import File, FileObjectInvalid, parse_file
+from ocean.together import together
 from pods.job_spec import ProviderSource, Source
 from provider_api.access.other_providers import OtherProvider, OtherProviders
 from provider_api.access.request import AssetRequest, ComputeRequest
@@ -52,7 +52,7 @@ class Contents:
             userdata = file_parameters(service, asset.userdata)
         except parameters.ParameterRefused:
             userdata = None  # a rule will say so
-        sources, digests = await asyncio.gather(
+        sources, digests = await together(
             self._files.sources(files, userdata),
             self._files.digests(files, userdata) if hashed else _nothing(),
         )

@@ -179,7 +179,7 @@ ANSWERS: Final[Mapping[str, Any]] = {
             "maxResultsGB": {**_NUMBER, "description": "The most that is published of one job."},
             "scratchRoot": {
                 "type": "string",
-                "description": "How much an algorithm may write beside `outputs`, `logs` and `/tmp`, in its image's files.",
+                "description": "How much an algorithm may write in its image's files, beside its folders and `/tmp`.",
             },
             "filtered": {"const": True, "description": "A program of the operator's judges results first."},
             "publishesResults": {"const": True, "description": "Outputs may become an asset: `output` at a start."},
