@@ -265,6 +265,7 @@ async def delete_job(store: Store, job_id: str) -> None:
             await obstore.delete_async(store, f"{job_id}/{MANIFEST_NAME}")
         if isinstance(store, LocalStore):
             await asyncio.to_thread(_remove_folder, Path(str(store.prefix), job_id))
+            await asyncio.to_thread(_remove_empty, Path(str(store.prefix), f"{_ASSET}{job_id}"))
             return
         pages = obstore.list(store, prefix=f"{job_id}/", chunk_size=_DELETED_AT_ONCE)
         keys = [item["path"] async for page in pages for item in page]
@@ -320,14 +321,25 @@ def _folders(root: Path) -> list[Stored]:
     return found
 
 
+def _remove_empty(folder: Path) -> None:
+    """A mount point that no asset was put into."""
+    with contextlib.suppress(OSError):
+        folder.rmdir()
+
+
 def _remove_folder(folder: Path) -> None:
     """Remove a tree that may be growing, or going away, meanwhile. Raises OSError."""
     for _ in range(3):
         shutil.rmtree(folder, ignore_errors=True)
         if not os.path.lexists(folder):
             return
-    with contextlib.suppress(FileNotFoundError):
-        shutil.rmtree(folder)  # and says why it stays
+    try:
+        shutil.rmtree(folder)
+    except FileNotFoundError:
+        return
+    except OSError:
+        if any(folder.iterdir()):  # an empty one, made for a mount by somebody else, may stay
+            raise
 
 
 def translated(store: Store, action: str, exc: Exception) -> StoreUnavailable | ResultMissing:

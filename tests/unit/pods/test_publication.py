@@ -113,14 +113,15 @@ def test_facts(tmp_path: Path) -> None:
 
 def test_the_journal_is_what_it_was(tmp_path: Path) -> None:
     path = tmp_path / "journal.json"
-    first = Journal(path)
+    first = Journal(path, "0f" * 16)
+    assert first.token.startswith("0f" * 16 + ".")
     assert (first.copied, first.find("nft")) == (False, ())
     first.note_copied()
     signed = [Signed(f"0x0{number}", f"0xa{number}", number, 5) for number in range(4)]
     first.write("nft", (signed[0],))
     first.write("metadata", (signed[1],))
     first.write("nft", (signed[2], signed[3]))
-    again = Journal(path)
+    again = Journal(path, "0f" * 16)
     assert (again.token, again.copied) == (first.token, True)
     assert (again.find("nft"), again.find("metadata")) == ((signed[2], signed[3]), (signed[1],))
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
