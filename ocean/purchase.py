@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +12,7 @@ from ocean.chain.network import Network
 from ocean.chain.ordering import reuse_order, start_order
 from ocean.ddo import DDO
 from ocean.fees import Quote
+from ocean.together import each_to_its_end
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ async def order_all(
     if len(wishes) != len(answers):
         raise ValueError(f"{len(answers)} answers for {len(wishes)} assets")
     # Sent one after the other (nonces), waited for together.
-    hashes = await asyncio.gather(
+    hashes = await each_to_its_end(
         *(
             order_one(network, key, environment_consumer, wish, answer)
             for wish, answer in zip(wishes, answers, strict=True)

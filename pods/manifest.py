@@ -40,8 +40,9 @@ class LeftOut(_Value):
     """Something in outputs or logs that was not published. `path` as above, "" for "and further ones"."""
 
     path: str
-    # link, special_file, unreadable, hard_link, too_deep, too_large, too_many, changed, upload_failed; once, for
-    # everything that a filter did not release: withheld
+    # link, special_file, unreadable, hard_link, too_deep, too_large (with it there were more bytes than the
+    # environment publishes of a job), too_many, changed, upload_failed, store_full, log_cut (only the beginning is
+    # there); once, for everything that a filter did not release: withheld
     reason: str
 
 

@@ -19,7 +19,7 @@ from pods.settings import Volume
 
 WISH_FILE: Final = "wish.json"
 PUBLISHED_PATH: Final = "/api/services/published"
-TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{43}")  # 32 random bytes
+TOKEN: Final = re.compile(r"([0-9a-f]{32}\.)?[A-Za-z0-9_-]{43}")  # the job (older ones lack it), 32 random bytes
 MAX_FILES: Final = 100  # each costs some 5,000 gas: its address lies on chain, encrypted
 
 # Why a job's outputs have become no asset, although that was wanted and the job went well.
@@ -79,8 +79,9 @@ def read_wish(volume: Volume) -> Wish | None:
         raise ValueError(f"{WISH_FILE} has a form that this version does not know") from None
 
 
-def new_token() -> str:
-    return secrets.token_urlsafe(32)
+def new_token(job_id: str) -> str:
+    """It names the job, because a publishing pod can write to folders of its own job only."""
+    return f"{job_id}.{secrets.token_urlsafe(32)}"
 
 
 def published_url(base: str, token: str, index: int, filename: str) -> str:

@@ -113,6 +113,8 @@ class PublishingSettings:
     # a store keeps and a consumer downloads. Files that do not fit are named as left out.
     max_bytes: int = 64 * GIB
     parallel_uploads: int = 4  # C2D_PARALLEL_UPLOADS; each needs about 16 MiB of memory
+    # C2D_STORE_RESERVE_BYTES: what a store in a folder keeps free; files that would use it are told as not published
+    reserve_bytes: int = 0
     publication: PublicationSettings | None = None  # None: results do not become assets here
 
 
@@ -155,6 +157,7 @@ def read_publishing_settings(environ: Mapping[str, str]) -> PublishingSettings:
         max_files=_number(environ, "C2D_MAX_OUTPUT_FILES", 10_000),
         max_bytes=_number(environ, "C2D_MAX_OUTPUT_BYTES", 64 * GIB),
         parallel_uploads=_number(environ, "C2D_PARALLEL_UPLOADS", 4),
+        reserve_bytes=_number(environ, "C2D_STORE_RESERVE_BYTES", 0, least=0),
         publication=_publication(environ),
     )
 
@@ -184,10 +187,10 @@ def _path(environ: Mapping[str, str], name: str) -> Path:
     return path
 
 
-def _number(environ: Mapping[str, str], name: str, default: int | None = None) -> int:
+def _number(environ: Mapping[str, str], name: str, default: int | None = None, *, least: int = 1) -> int:
     value = environ.get(name, "") if default is None else environ.get(name, str(default))
-    if not re.fullmatch(r"[0-9]{1,15}", value) or int(value) < 1:
-        raise SettingsInvalid(name, "is not a whole number above zero")
+    if not re.fullmatch(r"[0-9]{1,15}", value) or int(value) < least:
+        raise SettingsInvalid(name, f"is not a whole number, at least {least}")
     return int(value)
 
 

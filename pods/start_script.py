@@ -3,7 +3,7 @@ r"""The algorithm's command: a POSIX shell script that configuration writes to `
 An algorithm image needs `sh`, `mkdir`, `tee` and `sleep`, nothing else (tested with dash, busybox ash and bash). The
 script
 
-* exports the seven variables of the contract, and `C2D_INPUTS_INDEX`, the path of our list of all inputs,
+* exports the seven variables of the contract, and `INPUTS_INDEX`, the path of our list of all inputs,
 * runs the entrypoint under `sh -c` and ends with the entrypoint's own exit code (the peer ended with `tee`'s),
 * writes both streams to `logs/algorithm.log`, at most `log_bytes` of them, and all of them to its own output,
 * ends the entrypoint at the time limit: SIGTERM, some seconds later SIGKILL, exit code 124,
@@ -39,8 +39,8 @@ DIDS=$dids TRANSFORMATION_DID=$algorithm_did VOLUME=$volume
 INPUTS=$volume/inputs OUTPUTS=$volume/outputs LOGS=$volume/logs
 secret=$secret
 export DIDS TRANSFORMATION_DID VOLUME INPUTS OUTPUTS LOGS secret
-case $$0 in */*) C2D_INPUTS_INDEX=$${0%/*}/$index ;; *) C2D_INPUTS_INDEX=./$index ;; esac
-export C2D_INPUTS_INDEX
+case $$0 in */*) INPUTS_INDEX=$${0%/*}/$index ;; *) INPUTS_INDEX=./$index ;; esac
+export INPUTS_INDEX
 
 c2d_entrypoint=$entrypoint
 c2d_log=$volume/logs/algorithm.log

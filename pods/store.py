@@ -1,9 +1,9 @@
 """The result store: where publishing puts a job's files, and from where the service reads them. Folder, S3, or IPFS.
 
 Layout: `{job id}/manifest.json`, `{job id}/outputs/…`, `{job id}/logs/…`, `{job id}/adminlogs/…`. Outputs that became
-an asset lie in a folder of their own once more, `asset-{digest}/…`, which stays when the job goes. Keys are made of
-letters, digits, `.`, `_`, `-`; every other byte of a name is written as `=XX`, because stores differ in what else they
-allow. In IPFS the names of files are random instead (`pods.kubo`). The manifest has the key of every file.
+an asset lie in a folder of their own once more, `asset-{job id}/{digest}/…`, which stays when the job goes. Keys are
+made of letters, digits, `.`, `_`, `-`; every other byte of a name is written as `=XX`, because stores differ in what
+else they allow. In IPFS the names of files are random instead (`pods.kubo`). The manifest has the key of every file.
 """
 
 from __future__ import annotations
@@ -48,6 +48,7 @@ _PLAIN = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456
 _MAX_PART = 200  # characters of one part of a key
 _ASSET = "asset-"  # no job is named so: all job ids are 32 hexadecimal digits
 _JOB_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]*")
+_STORED = re.compile(r"[0-9a-f]{32}")  # the folder of a job
 _DELETED_AT_ONCE = 500  # objects in one request
 _MAX_KEY = 700  # characters of a key; S3 allows 1024 with the store's own prefix
 
@@ -157,8 +158,11 @@ def _key_part(part: bytes) -> str:
 def asset_folder(token: str) -> str:
     """Where the files of an asset made of results lie, with a manifest like a job's. Whoever has the token may fetch
     them; whoever sees the names in the store has no token. At the top, because on one machine each job writes as a
-    user of its own, and would not be let into a folder that another one has made."""
-    return f"{_ASSET}{hashlib.sha256(token.encode()).hexdigest()}"
+    user of its own, and would not be let into a folder that another one has made. A token that names its job has a
+    folder in that job's own: publishing pods see no other job's results."""
+    job_id, dot, _ = token.partition(".")
+    digest = hashlib.sha256(token.encode()).hexdigest()
+    return f"{_ASSET}{job_id}/{digest}" if dot else f"{_ASSET}{digest}"
 
 
 def key_for(store: Store, job_id: str, path: bytes) -> str:
@@ -261,6 +265,7 @@ async def delete_job(store: Store, job_id: str) -> None:
             await obstore.delete_async(store, f"{job_id}/{MANIFEST_NAME}")
         if isinstance(store, LocalStore):
             await asyncio.to_thread(_remove_folder, Path(str(store.prefix), job_id))
+            await asyncio.to_thread(_remove_empty, Path(str(store.prefix), f"{_ASSET}{job_id}"))
             return
         pages = obstore.list(store, prefix=f"{job_id}/", chunk_size=_DELETED_AT_ONCE)
         keys = [item["path"] async for page in pages for item in page]
@@ -270,14 +275,71 @@ async def delete_job(store: Store, job_id: str) -> None:
         raise StoreUnavailable("deleting results", cause_of(exc), passing=is_passing(store, exc)) from exc
 
 
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What a job has in the store, and when the newest of it was written (Unix seconds)."""
+
+    job_id: str
+    written_at: float
+
+
+async def stored_jobs(store: Store) -> AsyncIterator[Stored]:
+    """The jobs that have anything in the store, by its own list. Raises StoreUnavailable.
+
+    None for IPFS, where folders bear only a digest of a job's id. Other folders (of assets) are left out.
+    """
+    if isinstance(store, KuboStore):
+        return
+    try:
+        if isinstance(store, LocalStore):
+            for found in await asyncio.to_thread(_folders, Path(str(store.prefix))):
+                yield found
+            return
+        listed = await obstore.list_with_delimiter_async(store)
+        for prefix in listed["common_prefixes"]:
+            job_id = prefix.rstrip("/")
+            if _STORED.fullmatch(job_id):
+                pages = obstore.list(store, prefix=f"{prefix.rstrip('/')}/", chunk_size=_DELETED_AT_ONCE)
+                newest = [max(item["last_modified"].timestamp() for item in page) async for page in pages if page]
+                if newest:
+                    yield Stored(job_id, max(newest))
+    except (BaseError, OSError) as exc:
+        raise StoreUnavailable("listing results", cause_of(exc), passing=is_passing(store, exc)) from exc
+
+
+def _folders(root: Path) -> list[Stored]:
+    """Raises OSError."""
+    found = []
+    with os.scandir(root) as entries:
+        for entry in entries:
+            if _STORED.fullmatch(entry.name) and entry.is_dir(follow_symlinks=False):
+                with contextlib.suppress(FileNotFoundError):  # going away meanwhile
+                    times = [entry.stat(follow_symlinks=False).st_mtime]
+                    with os.scandir(entry.path) as inner:
+                        times += [each.stat(follow_symlinks=False).st_mtime for each in inner]
+                    found.append(Stored(entry.name, max(times)))
+    return found
+
+
+def _remove_empty(folder: Path) -> None:
+    """A mount point that no asset was put into."""
+    with contextlib.suppress(OSError):
+        folder.rmdir()
+
+
 def _remove_folder(folder: Path) -> None:
     """Remove a tree that may be growing, or going away, meanwhile. Raises OSError."""
     for _ in range(3):
         shutil.rmtree(folder, ignore_errors=True)
         if not os.path.lexists(folder):
             return
-    with contextlib.suppress(FileNotFoundError):
-        shutil.rmtree(folder)  # and says why it stays
+    try:
+        shutil.rmtree(folder)
+    except FileNotFoundError:
+        return
+    except OSError:
+        if any(folder.iterdir()):  # an empty one, made for a mount by somebody else, may stay
+            raise
 
 
 def translated(store: Store, action: str, exc: Exception) -> StoreUnavailable | ResultMissing:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ocean.together import each_to_its_end, together
 from provider_api.chains import Chain, Chains
 from provider_api.errors import NeighbourAway
 
@@ -32,13 +33,13 @@ class Catalogues:
         """Of all chains, oldest first. Raises ChainUnavailable; NeighbourAway while they are first read."""
         try:
             async with asyncio.timeout(WAIT_SECONDS):
-                found = await asyncio.gather(*(each.documents() for each in self._of_chains))
+                found = await together(*(each.documents() for each in self._of_chains))
         except TimeoutError:
             raise NeighbourAway("The assets are being read; ask again.", self._retry_after) from None
         return [document for documents in found for document in documents]
 
     async def close(self) -> None:
-        await asyncio.gather(*(each.close() for each in self._of_chains))
+        await each_to_its_end(*(each.close() for each in self._of_chains))
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from importlib import metadata
@@ -14,6 +14,7 @@ from argo.client import ArgoClient, ArgoServers
 from argo.client.records import FIRST_SERVER
 from ocean.chain.store import MetadataStore
 from ocean.outgoing import OutgoingClient, OutgoingGuard
+from ocean.together import together
 from pods.store import open_store
 from provider_api.access.assets import Assets
 from provider_api.access.control import AccessControl
@@ -26,6 +27,7 @@ from provider_api.chains import Chains, OceanChain, open_chain
 from provider_api.files.files import Files
 from provider_api.jobs.environments import Environments
 from provider_api.jobs.expiry import Sweeper
+from provider_api.jobs.orphans import Orphans
 from provider_api.jobs.read import JobReader
 from provider_api.jobs.records import Argo
 from provider_api.jobs.results import ResultStore
@@ -106,7 +108,7 @@ async def open_neighbours(settings: Settings, keys: ProviderKeys) -> AsyncIterat
         asked = _metadata_store(settings.metadata)
         if asked is not None:
             stack.push_async_callback(asked.close)
-        opened: list[OceanChain] = await asyncio.gather(
+        opened: Sequence[OceanChain] = await together(
             *(
                 open_chain(chain, keys, settings.data_folder, addresses, stack, guard=guard, store=asked)
                 for chain in settings.chains
@@ -157,7 +159,7 @@ async def open_services(
         facts = FactFinder(settings, keys, chains, environments, files, others)
         starter = JobStarter(settings, keys, facts, argo, nonces, claims, metrics)
         stack.push_async_callback(starter.close)
-        await _background(stack, _sweeper(argo, environments, around.results, metrics).run())
+        await _background(stack, _sweeper(settings, argo, around.results, claims, metrics).run())
         control = AccessControl(settings.access, keys, settings.limits.retry_after_seconds)
         await stack.enter_async_context(control)
         proofs = await stack.enter_async_context(Proofs(settings.access, keys))
@@ -199,12 +201,13 @@ async def open_services(
         )
 
 
-def _sweeper(argo: Argo, environments: Environments, results: ResultStore, metrics: Metrics) -> Sweeper:
-    def good_round(removed: int) -> None:
-        metrics.round("sweep")
+def _sweeper(settings: Settings, argo: Argo, results: ResultStore, claims: Claims, metrics: Metrics) -> Sweeper:
+    def told(removed: int, left: int) -> None:
         metrics.expired.inc(removed)
+        if left == 0:  # else the alert about this loop tells it
+            metrics.round("sweep")
 
-    return Sweeper(argo, environments, results, good_round)
+    return Sweeper(argo, results, told, Orphans(argo, results, claims, settings.results.orphan_seconds))
 
 
 async def _background(stack: AsyncExitStack, work: Coroutine[Any, Any, None]) -> None:

@@ -95,6 +95,9 @@ class ResultSettings(_Group):
     node, ipfs+http://host:port/folder, where everything is sealed for this service. Empty: data folder."""
     options: dict[str, SecretStr] = Field(default_factory=dict)
     """Options of an S3 store (endpoint, region, keys), by obstore's names; of Kubo `authorization`, the header."""
+    orphan_seconds: int = Field(default=7 * 86_400, ge=0)
+    """Seconds after which results are removed from the store whose job Argo does not know any more, so that nobody can
+    ask for them. 0: they stay. A week, so that there is time to bring back an Argo that was lost."""
 
 
 class PublicationSettings(_Group):

@@ -124,6 +124,13 @@ class Environment(_Value):
     consumer_address: str | None = Field(default=None, pattern=_ADDRESS)
     box_public_key: str | None = Field(default=None, pattern=r"^[A-Za-z0-9+/]{43}=$")
 
+    # of 2^30 bytes: the most that is published of one job, outputs and logs together; None: `disk_gb`
+    max_results_gb: int | None = Field(default=None, ge=1, le=65_536)
+    # of 2^30 bytes: on a shared volume, what publishing leaves free for everybody's logs and manifests
+    results_reserve_gb: int = Field(default=1, ge=0, le=65_536)
+    # None: an algorithm writes to its folders and /tmp alone; else how much it may write anywhere in its image's files
+    scratch_root: Quantity | None = None
+
     @field_validator("allowed_chains", mode="before")
     @classmethod
     def _chains(cls, value: object) -> object:
@@ -147,6 +154,10 @@ class Environment(_Value):
     @property
     def price(self) -> Decimal:
         return Decimal(self.price_per_minute)
+
+    @property
+    def most_results_gb(self) -> int:
+        return self.disk_gb if self.max_results_gb is None else self.max_results_gb
 
     @property
     def record_seconds(self) -> int:

@@ -14,6 +14,10 @@ PREFIX: Final = "c2d.oceanprotocol.com/"
 # The same label on a workflow names the environment the job runs in.
 ENVIRONMENT: Final = PREFIX + "environment"
 
+# As a label's value in a query: whatever it is. With ENVIRONMENT: every workflow of ours, also of environments that are
+# no longer there.
+ANY: Final = "*"
+
 # Labels of a workflow, to query by. Values are at most 63 characters.
 OWNER: Final = PREFIX + "owner"  # consumer address, lower case
 AGREEMENT: Final = PREFIX + "agreement"  # agreement_label(agreement id)
@@ -35,6 +39,10 @@ GPU_NUMBER: Final = PREFIX + "gpu-number"
 GPU_TYPE: Final = PREFIX + "gpu-type"
 RAM_GB: Final = PREFIX + "ram-gb"
 DISK_GB: Final = PREFIX + "disk-gb"
+MAX_RESULTS_GB: Final = PREFIX + "max-results-gb"  # of 2^30 bytes: the most that is published of one job
+SCRATCH_ROOT: Final = (
+    PREFIX + "scratch-root"
+)  # size of what an algorithm may write outside of its folders; absent: nothing
 PRICE_PER_MINUTE: Final = PREFIX + "price-per-minute"  # whole fee tokens
 MAX_JOB_DURATION: Final = PREFIX + "max-job-duration"  # seconds
 MAX_JOBS: Final = PREFIX + "max-jobs"  # that run at once
@@ -90,6 +98,7 @@ STEP_IMAGE: Final = "c2d-pods:0.1.0"
 RESULT_STORE_SECRET: Final = "c2d-result-store"  # noqa: S105  (a name) file store.json
 PUBLICATION_SECRET: Final = "c2d-publication"  # noqa: S105  (a name) files publisher.key, publication.json
 PUBLICATION_VOLUME: Final = "publication"  # as which a template mounts that Secret, whatever its name
+RESULTS_VOLUME: Final = "results"  # as which publishing mounts the job's folders of that claim
 RESULTS_CLAIM: Final = "c2d-results"  # shared volume for results, for environments whose results live on one
 LIMITS_CONFIG_MAP: Final = "c2d-limits"  # semaphores: key = environment id, value = max jobs
 

@@ -29,6 +29,12 @@ def add_publication(manifest: dict[str, Any], publication: Publication) -> None:
     )
     container = step["container"]
     container["volumeMounts"].append({"mountPath": FACTS, "name": names.PUBLICATION_VOLUME, "readOnly": True})
+    if any(mount["name"] == names.RESULTS_VOLUME for mount in container["volumeMounts"]):
+        # Outputs that become an asset stay when the job's own folder goes: `pods.store.asset_folder`.
+        folder = "asset-{{workflow.name}}"
+        container["volumeMounts"].append(
+            {"mountPath": f"/results/{folder}", "name": names.RESULTS_VOLUME, "subPath": folder}
+        )
     container["env"] += [
         {"name": "C2D_PUBLICATION", "value": FACTS},
         {"name": "C2D_PUBLICATION_CHAIN", "value": str(publication.chain_id)},

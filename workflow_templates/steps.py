@@ -61,12 +61,12 @@ def _labels(environment: Environment, step: str, network: str) -> dict[str, str]
     return {names.ENVIRONMENT: environment.id, names.STEP: step, names.NETWORK: network}
 
 
-def _locked_down() -> m.SecurityContext:
-    """A container that cannot gain a right nor write outside its volumes."""
+def _locked_down(*, scratch_root: bool = False) -> m.SecurityContext:
+    """A container that cannot gain a right nor write outside its volumes; with `scratch_root` also to its own root."""
     return m.SecurityContext(
         allow_privilege_escalation=False,
         capabilities=m.Capabilities(drop=["ALL"]),
-        read_only_root_filesystem=True,
+        read_only_root_filesystem=not scratch_root,
         run_as_non_root=True,
         seccomp_profile=m.SeccompProfile(type="RuntimeDefault"),
     )
@@ -113,6 +113,11 @@ def _environment_variables(environment: Environment, more: dict[str, str]) -> li
         "HOME": "/tmp",  # noqa: S108  (in the pod) the one place where a home may be
     } | more
     return [m.EnvVar(name=name, value=value) for name, value in values.items()]
+
+
+def _limits(environment: Environment) -> dict[str, str]:
+    """What filtering and publishing take of a job at most."""
+    return {"C2D_MAX_OUTPUT_BYTES": str(environment.most_results_gb << 30)}
 
 
 def _tmp(size: str) -> EmptyDirVolume:
@@ -169,7 +174,9 @@ def algorithm(environment: Environment) -> Container:
     Its mounts are folders of the job's volume that configuration has made. No user text is in here: the entrypoint
     lies in the start script, because the controller evaluates every expression it finds in an argument.
     """
-    gpus = {environment.gpu_resource: str(environment.gpu_number)} if environment.gpu_number else {}
+    more = {environment.gpu_resource: str(environment.gpu_number)} if environment.gpu_number else {}
+    if environment.scratch_root is not None:  # on the node's own disk
+        more["ephemeral-storage"] = environment.scratch_root
     inside = [m.VolumeMount(name=CLAIM, mount_path=f"{DATA}/{f}", sub_path=f, read_only=True) for f in READ_ONLY]
     inside += [m.VolumeMount(name=CLAIM, mount_path=f"{DATA}/{f}", sub_path=f) for f in WRITABLE]
     return Container(
@@ -181,8 +188,8 @@ def algorithm(environment: Environment) -> Container:
         env=[m.EnvVar(name="HOME", value="/tmp")],  # noqa: S108  (in the pod)
         volumes=[_tmp(environment.tmp)],
         volume_mounts=[*inside, m.VolumeMount(name=CLAIM, mount_path=START, sub_path="start", read_only=True)],
-        resources=_resources(str(environment.cpu_number), f"{environment.ram_gb}Gi", gpus),
-        security_context=_locked_down(),
+        resources=_resources(str(environment.cpu_number), f"{environment.ram_gb}Gi", more),
+        security_context=_locked_down(scratch_root=environment.scratch_root is not None),
         active_deadline_seconds="{{inputs.parameters." + names.IN_SECONDS + "}}",
         pod_spec_patch=_pod_patch(),
         labels=_labels(environment, names.ALGORITHM, _argument(names.ARG_NETWORK)),
@@ -199,7 +206,7 @@ def filtering(environment: Environment, described: Filter) -> Container:
         image=names.STEP_IMAGE,
         image_pull_policy="IfNotPresent",
         command=["python", "-m", "pods.filtering"],
-        env=[*_environment_variables(environment, {})],
+        env=[*_environment_variables(environment, _limits(environment))],
         volume_mounts=[m.VolumeMount(name=CLAIM, mount_path=DATA)],
         resources=_step_resources(environment.steps),
         security_context=_locked_down(),
@@ -240,8 +247,13 @@ def publishing(environment: Environment) -> Container:
         _tmp(environment.steps.tmp),
     ]
     if environment.results == "shared-volume":
-        volumes.append(ExistingVolume(name="results", claim_name=names.RESULTS_CLAIM, mount_path=RESULTS))
+        # The job's own folder of it alone: what publishing reads was written by an algorithm.
+        own = "{{workflow.name}}"
+        claim, folder = names.RESULTS_CLAIM, f"{RESULTS}/{own}"
+        volumes.append(ExistingVolume(name=names.RESULTS_VOLUME, claim_name=claim, mount_path=folder, sub_path=own))
     variables, inputs = {"C2D_STORE": STORE, "C2D_RESULTS": OUTCOME}, list[Parameter]()
+    variables |= _limits(environment)
+    variables["C2D_STORE_RESERVE_BYTES"] = str(environment.results_reserve_gb << 30)
     if environment.filter is not None:
         variables["C2D_RELEASE"] = "{{inputs.parameters." + names.IN_RELEASE + "}}"
         inputs = [Parameter(name=names.IN_RELEASE)]

@@ -109,7 +109,10 @@ def _announced(environment: Environment) -> dict[str, str]:
         names.ALLOWED_CHAINS: json.dumps(environment.allowed_chains),
         names.STORAGE_EXPIRY: environment.storage_expiry,
         names.PENDING_TIMEOUT: environment.pending_timeout,
+        names.MAX_RESULTS_GB: environment.most_results_gb,
     }
+    if environment.scratch_root is not None:
+        values[names.SCRATCH_ROOT] = environment.scratch_root
     if environment.filter is not None:
         values[names.FILTERED] = "true"
     if environment.consumer_address is not None:

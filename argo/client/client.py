@@ -278,13 +278,16 @@ def _until(deadline: float, function: Callable[[], T]) -> T:
 
 
 def selector_of(labels: Mapping[str, str], *, unfinished_only: bool = False) -> str:
-    """A label selector. Raises ValueError without any label (that would be everybody's) or for one that is none."""
+    """A label selector; the value ANY asks only that the label is there.
+
+    Raises ValueError without any label (that would be everybody's) or for one that is none.
+    """
     if not labels:
         raise ValueError("a query needs at least one label")
     for key, value in labels.items():
-        if not _LABEL_KEY.fullmatch(key) or not _LABEL_VALUE.fullmatch(value):
+        if not _LABEL_KEY.fullmatch(key) or not (value == names.ANY or _LABEL_VALUE.fullmatch(value)):
             raise ValueError(f"not a label: {key}")
-    parts = [f"{key}={value}" for key, value in sorted(labels.items())]
+    parts = [key if value == names.ANY else f"{key}={value}" for key, value in sorted(labels.items())]
     return ",".join([*parts, _UNFINISHED] if unfinished_only else parts)
 
 

@@ -17,6 +17,7 @@ import structlog
 from argo.client.client import ArgoClient
 from argo.client.errors import ArgoError, ArgoUnavailable, WorkflowNotFound
 from argo.client.records import FIRST_SERVER, Template, Workflow
+from ocean.together import together
 from workflow_templates import names
 
 log = structlog.get_logger(__name__)
@@ -48,7 +49,7 @@ class ArgoServers:
         await self._stack.aclose()
 
     async def warm_up(self) -> None:
-        await asyncio.gather(*(client.warm_up() for client in self._clients.values()))
+        await together(*(client.warm_up() for client in self._clients.values()))
 
     # --- one workflow ------------------------------------------------------------------------------------------------
 
@@ -87,17 +88,29 @@ class ArgoServers:
 
     async def count(self, labels: Mapping[str, str], *, unfinished_only: bool = False) -> int:
         asked = self._asked(labels)
-        return sum(await asyncio.gather(*(client.count(labels, unfinished_only=unfinished_only) for client in asked)))
+        return sum(await together(*(client.count(labels, unfinished_only=unfinished_only) for client in asked)))
 
     async def pages(
-        self, labels: Mapping[str, str], *, limit: int | None = None, unfinished_only: bool = False
+        self,
+        labels: Mapping[str, str],
+        *,
+        limit: int | None = None,
+        unfinished_only: bool = False,
+        partly: bool = False,
     ) -> AsyncGenerator[list[Workflow], None]:
-        left = limit
-        for client in self._asked(labels):
-            async with aclosing(client.pages(labels, limit=left, unfinished_only=unfinished_only)) as pages:
-                async for page in pages:
-                    yield page
-                    left = None if left is None else left - len(page)
+        """`partly`: as with `list`."""
+        left, asked, away = limit, self._asked(labels), 0
+        for client in asked:
+            try:
+                async with aclosing(client.pages(labels, limit=left, unfinished_only=unfinished_only)) as pages:
+                    async for page in pages:
+                        yield page
+                        left = None if left is None else left - len(page)
+            except ArgoUnavailable as exc:
+                away += 1
+                if not partly or away == len(asked):
+                    raise
+                log.warning("jobs_left_out", reason=exc.reason)
             if left is not None and left <= 0:
                 return
 
@@ -158,6 +171,10 @@ class ArgoServers:
                 return await self._clients[number].templates()
         except TimeoutError:
             raise ArgoUnavailable("no answer in time", definite=True) from None
+
+    def serves(self, name: str) -> bool:
+        """Whether there is a server for workflows of that name; what others have nobody knows here."""
+        return name[:2] in self._clients
 
     def _of(self, name: str) -> ArgoClient:
         """The server of a workflow. Raises WorkflowNotFound."""

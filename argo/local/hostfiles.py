@@ -29,7 +29,10 @@ def prepare(plan: PodPlan, runtime: PodRuntime, volumes: Path) -> None:
             owner = volume.stat().st_uid
     for volume, sub_path in plan.subfolders:
         try:
-            trees.subfolder(volume, sub_path)
+            made = trees.subfolder(volume, sub_path)
+            if _volume_of(volume, volumes) is None:  # of a claim that pods of many jobs mount: this one's own folder
+                _give(made, owner)
+                made.chmod(0o700)
         except trees.NotPlain as exc:
             raise PodImpossible(f"failed to prepare subPath for volumeMount: {exc}") from exc
     if owner is None and (plan.folders or plan.files or plan.secrets):  # a pod without a volume

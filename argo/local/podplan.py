@@ -5,6 +5,7 @@
 | volumeClaimTemplates | DIR/volumes/<workflow>-<claim> |
 | secret volume | a copy of DIR/secrets/<name>/ for this pod alone, gone when the pod has ended |
 | persistentVolumeClaim | a folder that the operator has registered under the claim's name |
+| a root that may be written | the sandbox's own, of the size of the limit of ephemeral-storage; an image's files stay |
 | emptyDir | a folder of the pod; at /tmp without an output in it: the sandbox's own /tmp of that size |
 | raw artifact | a file of the pod, read-only |
 | output parameter outside every volume | its folder is a folder of the pod |
@@ -13,7 +14,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Final
 
@@ -83,6 +84,14 @@ class Places:
             raise PodImpossible(str(exc)) from exc
 
 
+def _scratch_bytes(container: model.Container) -> int:
+    """A root that is not read-only takes what the container may have of the node's own disk."""
+    context = container.security_context
+    if context is None or context.read_only_root_filesystem is not False:
+        return 0
+    return int(quantities.quantity(container.resources.limits.get("ephemeral-storage", 0)))
+
+
 class _Planner:
     def __init__(self, places: Places, run: Run, template: model.Template, name: str, scope: Mapping[str, str]) -> None:
         self.places, self.run, self.template, self.name, self.scope = places, run, template, name, scope
@@ -107,9 +116,9 @@ class _Planner:
             mounts.append(Mount(file, artifact.path, read_only=True))
         patch = pod_patch(template.pod_spec_patch or self.run.spec.pod_spec_patch)
         memory = container.resources.limits.get("memory")
-        limits = Limits(tmp_bytes=self.tmp_bytes)
+        limits = Limits(tmp_bytes=self.tmp_bytes, scratch_bytes=_scratch_bytes(container))
         if memory is not None:
-            limits = Limits(memory_bytes=int(quantities.quantity(memory)), tmp_bytes=self.tmp_bytes)
+            limits = replace(limits, memory_bytes=int(quantities.quantity(memory)))
         self.made.spec = PodSpec(
             name=self.name,
             main=self._container(container, mounts),

@@ -26,6 +26,7 @@ class Limits:
     file_bytes: int = 16 << 30  # one file
     tmp_bytes: int = 256 << 20  # /tmp, which is memory
     log_bytes: int = 64 << 20  # the captured streams
+    scratch_bytes: int = 0  # what may be written to the root of the file system, which is memory; 0: it is read-only
 
 
 @dataclass(frozen=True, slots=True)

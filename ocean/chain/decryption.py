@@ -8,7 +8,6 @@ gives itself the NFT's DID. (The peer looks at none of this: the name of any act
 
 from __future__ import annotations
 
-import asyncio
 import json
 from dataclasses import dataclass
 
@@ -22,6 +21,7 @@ from ocean.chain.network import Network
 from ocean.chain.order_values import OrderInvalid, normal_hash
 from ocean.did import did_of
 from ocean.keys import Key
+from ocean.together import together
 
 _EVENTS = (event("ERC721Template", "MetadataCreated"), event("ERC721Template", "MetadataUpdated"))
 
@@ -47,7 +47,7 @@ class Publication:
 
 async def read_publication(network: Network, nft: str, tx: str | None) -> Publication:
     """`tx`: a transaction hash as a stranger writes it, None to look at the NFT alone. Raises ChainUnavailable."""
-    reading, document = await asyncio.gather(network.read_nft(nft), _published(network, nft, tx))
+    reading, document = await together(network.read_nft(nft), _published(network, nft, tx))
     return Publication(reading.of_factory, reading.state.state if reading.state is not None else None, document)
 
 

@@ -26,6 +26,7 @@ from ocean.chain.store import MetadataStore, StoreAnswer
 from ocean.ddo import DDO
 from ocean.did import is_did
 from ocean.keys import Key
+from ocean.together import together
 
 __all__ = ["AssetNotFound", "MetadataIndex"]
 
@@ -137,7 +138,7 @@ class MetadataIndex:
         if not is_did(did):
             raise AssetNotFound(did, "not_a_did")
         nft = self._store.nft_of(did) or await self._search_chain(did)
-        reading, said = await asyncio.gather(self._read_known(nft), self._said(did))
+        reading, said = await together(self._read_known(nft), self._said(did))
         if reading.head != self._looked:
             await self._sync_soon()
             nft = self._store.nft_of(did) or ""  # gone after a reorganisation

@@ -27,6 +27,7 @@ from web3.types import RPCEndpoint, RPCResponse
 from ocean.chain.errors import ChainUnavailable, NodeBusy, refusal
 from ocean.chain.pacing import BatchLimit, Pause
 from ocean.chain.refusals import Meaning, limit_named, meaning, text_of, wait_named
+from ocean.together import together
 
 MAX_BATCH = 50
 MAX_SINGLES = 8  # calls at a time, of a batch that is asked call by call
@@ -167,7 +168,7 @@ class Rpc(AsyncJSONBaseProvider):
             async with places:
                 return await self._single(call, end)
 
-        answers = await asyncio.gather(*(ask(call) for call in calls))
+        answers = await together(*(ask(call) for call in calls))
         return {call["id"]: answer for call, answer in zip(calls, answers, strict=True)}
 
     async def _single(self, call: Call, end: float) -> RPCResponse:

@@ -71,7 +71,7 @@ def make_asset(
     try:
         facts, account = read_facts(publication.facts, publication.chain_id)
         outputs = _outputs(results)
-        with opened(settings.volume.publication) as journal:
+        with opened(settings.volume.publication, settings.job_id) as journal:
             if not journal.copied:
                 _copy(settings, store, journal, outputs)
                 log.say(f"the {len(outputs)} outputs are kept for the asset")
@@ -105,7 +105,7 @@ def _not_made(log: StepLog, problem: Problem, text: str) -> Outcome:
 def _copy(settings: PublishingSettings, store: Store, journal: Journal, outputs: Sequence[Uploaded]) -> None:
     """Put the outputs into the folder of the asset, and a manifest of them last."""
     folder = asset_folder(journal.token)
-    uploader = Uploader(store, folder, parallel=settings.parallel_uploads)
+    uploader = Uploader(store, folder, parallel=settings.parallel_uploads, reserve_bytes=settings.reserve_bytes)
     numbered = [replace(output.source, path=str(index).encode()) for index, output in enumerate(outputs)]
     kept: list[Uploaded] = []
     for output, copied in zip(outputs, uploader.upload_all(numbered, lambda _: None), strict=True):

@@ -33,12 +33,12 @@ class _State(BaseModel):
 class Journal:
     """The token and the signed transactions (`ocean.chain.resumable.Notes`) of one job's asset."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, job_id: str) -> None:
         self._path = path
         if path.exists():
             self._state = _State.model_validate_json(path.read_text(encoding="utf-8"))
         else:
-            self._keep(_State(token=new_token()))
+            self._keep(_State(token=new_token(job_id)))
 
     @property
     def token(self) -> str:
@@ -73,8 +73,8 @@ class Journal:
 
 
 @contextmanager
-def opened(folder: Path) -> Iterator[Journal]:
-    """The journal, for one program at a time: a pod that was given up as lost may still be running. Waits for it."""
+def opened(folder: Path, job_id: str) -> Iterator[Journal]:
+    """The job's journal, for one program at a time: a pod that was given up as lost may still run. Waits for it."""
     with (folder / LOCK_FILE).open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        yield Journal(folder / JOURNAL_FILE)
+        yield Journal(folder / JOURNAL_FILE, job_id)

@@ -52,7 +52,9 @@ def publish(settings: PublishingSettings, store: Store, log: StepLog) -> ExitCod
     log.say(f"publishing {len(sources.files)} files, {size_text(sum(s.file.size for s in sources.files))}")
     for entry in sources.left_out[:20]:
         log.say(f"left out {entry.path or 'further files'}: {entry.reason}")
-    uploader = Uploader(store, settings.job_id, parallel=settings.parallel_uploads)
+    uploader = Uploader(
+        store, settings.job_id, parallel=settings.parallel_uploads, reserve_bytes=settings.reserve_bytes
+    )
     results = uploader.upload_all(sources.files, lambda result: _say(log, result))
     verdict = _verdict(results)
     size = size_text(sum(result.size for result in results if isinstance(result, Uploaded)))

@@ -6,7 +6,7 @@ Where a filter judges first, outputs and `logs/` are those of the copy that it h
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pods.manifest import LeftOut, ResultType, RunNote
@@ -17,6 +17,8 @@ from pods.start_script import ENDINGS, RUN_NOTE
 
 MAX_LEFT_OUT = 1000  # entries in the manifest; further ones are only counted
 ALGORITHM_LOG = b"algorithm.log"
+# The start script writes less, but an algorithm can write there, too; whatever it left, the beginning is published.
+MAX_LOG_BYTES = 64 << 20
 
 RELEASED = "Succeeded"  # how filtering ended, in Argo's words, for anything to be published but our own logs
 
@@ -70,9 +72,16 @@ def find_results(volume: Volume, *, max_files: int, max_bytes: int) -> Sources:
     others = [file for file in logs if file.path not in (ALGORITHM_LOG, RUN_NOTE.encode())]
     files += [Source(volume.logs, file, b"logs/" + file.path, "output", False) for file in others]
     files += [
-        Source(volume.logs, file, b"logs/" + file.path, "algorithmLog", False)
+        Source(
+            volume.logs, replace(file, size=min(file.size, MAX_LOG_BYTES)), b"logs/" + file.path, "algorithmLog", False
+        )
         for file in logs
         if file.path == ALGORITHM_LOG
+    ]
+    left_out += [
+        LeftOut(path=shown(b"logs/" + file.path), reason="log_cut")
+        for file in logs
+        if file.path == ALGORITHM_LOG and file.size > MAX_LOG_BYTES
     ]
 
     files, too_much = _within(files, max_files, max_bytes)

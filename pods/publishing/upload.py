@@ -18,6 +18,7 @@ from obstore.exceptions import BaseError
 
 from pods.manifest import LeftOut, ResultFile
 from pods.publishing.names import shown
+from pods.publishing.room import Room
 from pods.publishing.sources import Source
 from pods.publishing.tree import NotReadable, open_found
 from pods.scrub import scrub_stream
@@ -47,7 +48,11 @@ class Failed:
 
 
 class Uploader:
-    def __init__(self, store: Store, job_id: str, *, parallel: int, backoff_seconds: float = 0.5) -> None:
+    def __init__(
+        self, store: Store, job_id: str, *, parallel: int, backoff_seconds: float = 0.5, reserve_bytes: int = 0
+    ) -> None:
+        """`reserve_bytes`: what a store in a folder must have left after each file but our own logs."""
+        self._room = Room(store, job_id, reserve_bytes)
         self._store = store
         self._job_id = job_id
         self._parallel = parallel
@@ -81,6 +86,10 @@ class Uploader:
             except NotReadable as exc:
                 return Failed(source, exc.reason, exc.reason, passing=None)
             reader = _Reader(descriptor, source)
+            taken = 0 if source.scrubbed else reader.limit
+            if not self._room.take(taken):
+                os.close(descriptor)
+                return Failed(source, "store_full", "the result store has no room", passing=False)
             try:
                 put_object(self._store, key, reader, most=reader.limit)
                 self._note(given_up=False)
@@ -94,6 +103,7 @@ class Uploader:
                     self._note(given_up=True)
                     return Failed(source, "upload_failed", cause_of(exc), passing=True)
             finally:
+                self._room.give_back(taken)
                 os.close(descriptor)
             time.sleep(self._backoff_seconds * 4 ** (attempt - 1))
         raise AssertionError("unreachable")

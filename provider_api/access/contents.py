@@ -6,7 +6,6 @@ provider to be asked as the environment. Nothing is judged here: what cannot be 
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 import structlog
@@ -17,6 +16,7 @@ from ocean.ddo import DDO, Service
 from ocean.file_lists import FilesUnreadable, files_of
 from ocean.file_requests import UserdataInvalid, arguments
 from ocean.files import ContractFile, File, FileObjectInvalid, parse_file
+from ocean.together import together
 from pods.job_spec import ProviderSource, Source
 from provider_api.access.other_providers import OtherProvider, OtherProviders
 from provider_api.access.request import AssetRequest, ComputeRequest
@@ -60,7 +60,7 @@ class Contents:
         if not files:
             return None, None
         userdata = file_parameters(service, asset.userdata)
-        sources, digests = await asyncio.gather(
+        sources, digests = await together(
             self._files.sources(files, userdata),
             self._files.digests(files, userdata) if hashed else _nothing(),
         )

@@ -6,7 +6,6 @@ the gathering (ChainUnavailable, ArgoError): then nobody can judge.
 
 from __future__ import annotations
 
-import asyncio
 import time
 from dataclasses import replace
 
@@ -15,6 +14,7 @@ import structlog
 from ocean.addresses import ZERO, AddressInvalid, canonical
 from ocean.chain.orders import Order, OrderInvalid, OrderRequest
 from ocean.ddo import DDO, Service
+from ocean.together import together
 from provider_api.access.contents import Contents
 from provider_api.access.facts import AssetFacts, ComputeFacts
 from provider_api.access.other_providers import OtherProvider, OtherProviders
@@ -87,13 +87,13 @@ class FactFinder:
         )
         if len(facts.datasets) > facts.max_datasets or (facts.environment is None and not everything):
             return replace(facts, gathered=False)  # refused by the first rules; not worth a question to anybody
-        about_assets = asyncio.gather(
+        about_assets = together(
             *(
                 self._asset(request, item, facts.environment, now, lenient=not with_orders, patient=patient)
                 for item in facts.assets()
             )
         )
-        assets, unfinished = await asyncio.gather(about_assets, self._unfinished_jobs(facts.environment))
+        assets, unfinished = await together(about_assets, self._unfinished_jobs(facts.environment))
         raw_sources, raw_digests = await self._contents.of_raw(request) if facts.algorithm is None else ((), ())
         count = len(facts.datasets)
         return replace(
@@ -137,7 +137,7 @@ class FactFinder:
             if other is None
             else self._contents.of_other(other, item.request, ddo, service, hashed=hashed)
         )
-        (sources, digests), ordered, decimals = await asyncio.gather(
+        (sources, digests), ordered, decimals = await together(
             contents,
             self._order(
                 request, item.request, ddo, service, environment, chain, now, other, lenient=lenient, patient=patient

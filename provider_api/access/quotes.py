@@ -20,13 +20,13 @@ ours, so it is never the one that is asked to.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from ocean import fees
 from ocean.fees import Quote
+from ocean.together import together
 from provider_api.access import payment, rules
 from provider_api.access.facts import AssetFacts, ComputeFacts
 from provider_api.access.other_providers import OtherProviders
@@ -60,7 +60,7 @@ def require_quotable(facts: ComputeFacts) -> None:
 async def ask_other_providers(facts: ComputeFacts, others: OtherProviders) -> dict[str, Quote]:
     """What must be ordered at other providers, by the asset's place. Raises Refused if one of them does not say."""
     wanted = [asset for asset in facts.assets() if asset.other_provider is not None and asset.order is None]
-    found = await asyncio.gather(*(_asked(facts, asset, others) for asset in wanted))
+    found = await together(*(_asked(facts, asset, others) for asset in wanted))
     quotes: dict[str, Quote] = {}
     for asset, quote in zip(wanted, found, strict=True):
         if quote is None:

@@ -6,11 +6,11 @@ has code, all of them must say yes: the same address may belong to somebody else
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import time
 from collections.abc import Sequence
 
+from ocean.together import together
 from provider_api.chains import Chain, Chains
 
 REMEMBERED_SECONDS = 60.0  # a yes; a no may be a yes in the next block
@@ -34,7 +34,7 @@ class Wallets:
         if self._good.get(key, 0.0) > now:
             return True
         asked = [chain.signed_by_contract(address, digest, signature) for chain in await self._asked(dids, chain_id)]
-        answers = [answer for answer in await asyncio.gather(*asked) if answer is not None]
+        answers = [answer for answer in await together(*asked) if answer is not None]
         if not answers or not all(answers):
             return False
         self._remember(key, now)

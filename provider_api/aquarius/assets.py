@@ -7,7 +7,6 @@ words of the 404.
 
 from __future__ import annotations
 
-import asyncio
 import json
 
 from fastapi import APIRouter
@@ -16,6 +15,7 @@ from starlette.responses import Response
 
 from ocean.ddo import DDO
 from ocean.did import is_did
+from ocean.together import together
 from provider_api.aquarius.answers import answer, refusal
 from provider_api.routes.request import services_of
 from provider_api.services import Services
@@ -55,7 +55,7 @@ async def names(request: Request) -> Response:
         return refusal(f"`didList` may have at most {services.settings.limits.list_limit} entries.")
     if not all(is_did(did) for did in listed):
         return refusal("`didList` must hold DIDs only.")
-    found = await asyncio.gather(*(_find(services, did) for did in listed))
+    found = await together(*(_find(services, did) for did in listed))
     return answer({did: _name(ddo) for did, ddo in zip(listed, found, strict=True)})
 
 

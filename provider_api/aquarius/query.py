@@ -16,6 +16,7 @@ from starlette.responses import Response
 
 from ocean.did import is_did
 from ocean.json_bounds import JsonUnbounded, require_bounded
+from ocean.together import together
 from provider_api.aquarius.answers import answer, refusal
 from provider_api.aquarius.matching import QueryUnsupported
 from provider_api.aquarius.search import Search
@@ -52,5 +53,5 @@ async def _documents(services: Services, search: Search) -> list[Mapping[str, An
     if search.ids is None or len(search.ids) > services.settings.limits.list_limit:
         return await services.catalogues.documents()
     named = sorted(did for did in search.ids if is_did(did))
-    found = await asyncio.gather(*(services.chains.resolve(did) for did in named))
+    found = await together(*(services.chains.resolve(did) for did in named))
     return [each[1].document() for each in found if each is not None]

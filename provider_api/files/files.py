@@ -16,6 +16,7 @@ from ocean.chain.views import ViewFailed, json_text
 from ocean.file_requests import Fetch, GatewayMissing, Gateways, UserdataInvalid, arguments, to_fetch
 from ocean.files import ContractFile, File
 from ocean.outgoing import OutgoingClient, OutgoingError
+from ocean.together import together
 from pods.job_spec import Source, TextSource, UrlSource
 from provider_api.chains import Chains
 from provider_api.files.checksums import FileChecksums
@@ -106,7 +107,7 @@ class Files:
 
         Raises ChainUnavailable.
         """
-        found = await asyncio.gather(*(self._digest(file, userdata) for file in files))
+        found = await together(*(self._digest(file, userdata) for file in files))
         known = tuple(digest for digest in found if digest is not None)
         return known if len(known) == len(found) else None
 

@@ -19,6 +19,7 @@ import structlog
 
 from argo.client.errors import WorkflowFinished, WorkflowNotFound
 from argo.client.records import Workflow
+from ocean.together import each_to_its_end
 from provider_api.errors import ApiError
 from provider_api.jobs.records import Argo, find_workflow
 from provider_api.jobs.results import ResultStore
@@ -46,11 +47,7 @@ async def delete_jobs(
         async with places:
             return await _delete(argo, results, claims, workflow)
 
-    ends = await asyncio.gather(*(one(workflow) for workflow in workflows), return_exceptions=True)
-    for end in ends:
-        if isinstance(end, BaseException):
-            raise end
-    return [end for end in ends if isinstance(end, Workflow)]
+    return await each_to_its_end(*(one(workflow) for workflow in workflows))
 
 
 async def _delete(argo: Argo, results: ResultStore, claims: Claims, workflow: Workflow) -> Workflow:

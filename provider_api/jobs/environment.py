@@ -42,6 +42,8 @@ class Environment:
     gpu_type: str = ""
     ram_gb: Decimal = Decimal(1)
     disk_gb: Decimal = Decimal(1)
+    max_results_gb: Decimal | None = None  # the most that is published of one job
+    scratch_root: str = ""  # how much an algorithm may write beside its folders; "": nothing
     storage_expiry: int = 0
     pending_timeout: int = 0  # seconds that a pod may take to start
     filtered: bool = False
@@ -78,6 +80,8 @@ class Environment:
             gpu_type=reader.text(names.GPU_TYPE),
             ram_gb=reader.number(names.RAM_GB, 1),
             disk_gb=reader.number(names.DISK_GB, 1),
+            max_results_gb=reader.number(names.MAX_RESULTS_GB, 0) or None,
+            scratch_root=reader.text(names.SCRATCH_ROOT),
             storage_expiry=int(reader.number(names.STORAGE_EXPIRY, 0)),
             pending_timeout=int(reader.number(names.PENDING_TIMEOUT, 0)),
             filtered=reader.text(names.FILTERED) == "true",
@@ -107,6 +111,8 @@ class Environment:
             "storageExpiry": self.storage_expiry,
             "desc": self.description,
             "lastSeen": str(int(last_seen)),
+            **({} if self.max_results_gb is None else {"maxResultsGB": _json_number(self.max_results_gb)}),
+            **({"scratchRoot": self.scratch_root} if self.scratch_root else {}),
             **({"filtered": True} if self.filtered else {}),
             **({"publishesResults": True, "publicationChainId": chain} if (chain := self.publication_chain) else {}),
             **({"allowedChainId": list(self.allowed_chains)} if self.allowed_chains else {}),

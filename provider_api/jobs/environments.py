@@ -17,6 +17,7 @@ import structlog
 from argo.client.errors import ArgoError, ArgoUnavailable
 from argo.client.records import FIRST_SERVER, Template
 from ocean.addresses import canonical
+from ocean.together import together
 from provider_api.jobs.environment import Environment, TemplateUnusable
 from workflow_templates import names
 
@@ -131,6 +132,6 @@ class Environments:
                     log.warning("environment_not_announced", template=template.name, annotation=str(exc))
                 continue
             usable[environment.id] = environment
-        counts = await asyncio.gather(*(self.unfinished_jobs(name) for name in usable))
+        counts = await together(*(self.unfinished_jobs(name) for name in usable))
         self._snapshot = Snapshot(usable, dict(zip(usable, counts, strict=True)), complete, taken_at, clock)
         return self._snapshot

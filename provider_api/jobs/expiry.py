@@ -2,7 +2,7 @@
 
 Whether they are over is a matter of the workflow alone, so nothing is shown or delivered a second later than promised.
 The bytes are removed by a sweep, which may run in every process and as often as it likes. A workflow outlives its
-results by an hour (`record_seconds`); results whose workflow is gone before a sweep has seen it stay in the store.
+results by an hour (`record_seconds`); results whose workflow is gone all the same are found in the store (`orphans`).
 """
 
 from __future__ import annotations
@@ -17,14 +17,16 @@ import structlog
 
 from argo.client.errors import ArgoError
 from argo.client.records import Workflow
-from provider_api.errors import ApiError
-from provider_api.jobs.environments import Environments
+from provider_api.errors import ApiError, NeighbourAway
+from provider_api.jobs.orphans import Orphans
 from provider_api.jobs.records import Argo
 from workflow_templates import names
 
 log = structlog.get_logger(__name__)
 
 SWEEP_SECONDS = 600.0  # at least six times before a workflow goes
+ORPHANS_SECONDS = 6 * 3600.0
+AWAY_IN_A_ROW = 3  # jobs for which the store did not answer: then a round asks it no more
 
 
 class Results(Protocol):
@@ -48,42 +50,62 @@ def is_expired(workflow: Workflow, now: float) -> bool:
 
 
 class Sweeper:
-    """Removes results that are over. One for each process."""
+    """Removes results that are over, and results that nobody can ask for any more. One for each process."""
 
     def __init__(
         self,
         argo: Argo,
-        environments: Environments,
         results: Results,
-        good_round: Callable[[int], None] = lambda removed: None,
+        told: Callable[[int, int], None] = lambda removed, left: None,
+        orphans: Orphans | None = None,
     ) -> None:
-        self._argo, self._environments, self._results = argo, environments, results
-        self._good_round = good_round  # is told how many jobs' results a round has removed
+        self._argo, self._results, self._orphans = argo, results, orphans
+        self._told = told  # of how many jobs a round has removed the results, and of how many it could not
         self._swept: set[str] = set()
+        self.left = 0  # jobs of the last round whose results could not be removed
 
     async def run(self) -> None:
         """Sweep for ever; a bad round is logged. End it by cancelling."""
+        next_orphans = 0.0
         while True:
             await asyncio.sleep(SWEEP_SECONDS * random.uniform(0.5, 1.0))  # noqa: S311  replicas take turns
             try:
-                self._good_round(await self.sweep(time.time()))
+                removed = await self.sweep(time.time())
+                self._told(removed, self.left)
+                if self._orphans is not None and time.monotonic() >= next_orphans:
+                    next_orphans = time.monotonic() + ORPHANS_SECONDS
+                    await self._orphans.sweep(time.time())
             except (ArgoError, ApiError) as exc:
                 log.warning("results_not_swept", reason=type(exc).__name__)
             except Exception:
                 log.exception("results_not_swept")
 
     async def sweep(self, now: float) -> int:
-        """Remove what is over; how many jobs' results that were. Raises ArgoError, NeighbourAway, NeighbourFailed."""
+        """Remove what is over; how many jobs' results that were. Raises ArgoError.
+
+        Of all workflows of ours, whether their environment is still there or not. A job whose results cannot be removed
+        is told, and tried again in the next round.
+        """
         over: set[str] = set()
-        removed = 0
-        for environment in (await self._environments.current()).environments:
-            async for page in self._argo.pages({names.ENVIRONMENT: environment}):
-                for job_id in (job.name for job in page if is_expired(job, now)):
+        removed, self.left, away = 0, 0, 0
+        async for page in self._argo.pages({names.ENVIRONMENT: names.ANY}, partly=True):
+            for job_id in (job.name for job in page if is_expired(job, now)):
+                if job_id in self._swept:
                     over.add(job_id)
-                    if job_id not in self._swept:
-                        await self._results.delete(job_id)
-                        self._swept.add(job_id)
-                        removed += 1
-                        log.info("results_expired", job_id=job_id)
+                    continue
+                if away >= AWAY_IN_A_ROW:
+                    self.left += 1
+                    continue
+                try:
+                    await self._results.delete(job_id)
+                except ApiError as exc:
+                    self.left += 1
+                    away = away + 1 if isinstance(exc, NeighbourAway) else 0
+                    log.warning("results_not_removed", job_id=job_id, reason=str(exc))
+                    continue
+                away = 0
+                over.add(job_id)
+                removed += 1
+                log.info("results_expired", job_id=job_id)
         self._swept = over  # those whose workflow is gone need not be remembered
         return removed

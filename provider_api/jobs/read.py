@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import replace
@@ -10,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from argo.client.records import Workflow
+from ocean.together import together
 from provider_api.jobs.job_object import job_object
 from provider_api.jobs.records import Argo, find_asked
 from provider_api.jobs.results import ResultStore, results_did_of
@@ -69,7 +69,7 @@ class JobReader:
             found = [one] if one is not None and one.labels.get(names.PROVIDER) in addresses else []
             found = [job for job in found if all(job.labels.get(name) == value for name, value in labels.items())]
             return [job for job in found if not (unfinished_only and job.finished)]
-        listed = await asyncio.gather(
+        listed = await together(
             *(
                 self._argo.list({names.PROVIDER: address, **labels}, limit=None, unfinished_only=unfinished_only)
                 for address in addresses
@@ -82,10 +82,15 @@ class JobReader:
     def status(self, workflow: Workflow) -> JobStatus:
         return status_of(workflow, failures_as_finished=self._settings.policy.failures_as_finished)
 
+    async def started(self, workflow: Workflow) -> list[dict[str, Any]]:
+        """The answer to a start. Without a place in the queue, for which all jobs that wait would have to be read: of
+        many starts each would pay for all those before it."""
+        return [await self._object(workflow, alone=False)]
+
     async def objects(self, workflows: Sequence[Workflow]) -> list[dict[str, Any]]:
         """Job objects. One that waits is given its place in the queue when it is asked for alone."""
         alone = len(workflows) == 1
-        return list(await asyncio.gather(*(self._object(workflow, alone=alone) for workflow in workflows)))
+        return list(await together(*(self._object(workflow, alone=alone) for workflow in workflows)))
 
     def removed(self, workflows: Sequence[Workflow]) -> list[dict[str, Any]]:
         """Job objects of deleted jobs: as they were, without results. An asset made of these stays."""

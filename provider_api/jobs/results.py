@@ -137,6 +137,14 @@ class ResultStore:
         for key in [key for key in self._manifests if key[0] == job_id]:
             del self._manifests[key]
 
+    async def stored(self) -> AsyncIterator[pod_store.Stored]:
+        """The jobs that have something in the store. Raises NeighbourAway, NeighbourFailed."""
+        try:
+            async for found in pod_store.stored_jobs(self._store):
+                yield found
+        except pod_store.StoreUnavailable as exc:
+            raise self._away(exc) from exc
+
     async def _manifest(self, job_id: str, digest: str | None) -> Manifest:
         key = (job_id, digest)
         if key not in self._manifests:

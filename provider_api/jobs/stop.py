@@ -10,6 +10,7 @@ import structlog
 
 from argo.client.errors import WorkflowFinished, WorkflowNotFound
 from argo.client.records import Workflow
+from ocean.together import each_to_its_end
 from provider_api.jobs.records import Argo, read_again
 
 log = structlog.get_logger(__name__)
@@ -20,7 +21,7 @@ _LOOK_EVERY_SECONDS = 0.1
 
 async def stop_jobs(argo: Argo, workflows: Sequence[Workflow]) -> list[Workflow]:
     """Stop those that still run; a finished job stays as it is. The workflows afterwards. Raises ArgoError."""
-    return list(await asyncio.gather(*(_stop(argo, workflow) for workflow in workflows)))
+    return list(await each_to_its_end(*(_stop(argo, workflow) for workflow in workflows)))
 
 
 async def _stop(argo: Argo, workflow: Workflow) -> Workflow:

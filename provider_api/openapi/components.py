@@ -191,6 +191,11 @@ ANSWERS: Final[Mapping[str, Any]] = {
         },
         {
             "allowedChainId": _list(_INTEGER),
+            "maxResultsGB": {**_NUMBER, "description": "The most that is published of one job."},
+            "scratchRoot": {
+                "type": "string",
+                "description": "How much an algorithm may write in its image's files, beside its folders and `/tmp`.",
+            },
             "filtered": {"const": True, "description": "A program of the operator's judges results first."},
             "publishesResults": {"const": True, "description": "Outputs may become an asset: `output` at a start."},
             "publicationChainId": {**_INTEGER, "description": "The chain of these assets."},

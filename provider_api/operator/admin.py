@@ -64,9 +64,8 @@ async def runningjobs(request: Request) -> Response:
 async def list_names(request: Request) -> Response:
     services = await _admin(request)
     found: dict[str, datetime] = {}
-    for environment in (await services.environments.current()).environments:
-        async for page in services.argo.pages({names.ENVIRONMENT: environment}):
-            found |= {job.name: job.created_at for job in page}
+    async for page in services.argo.pages({names.ENVIRONMENT: names.ANY}):
+        found |= {job.name: job.created_at for job in page}
     return json_response(sorted(found, key=lambda name: (found[name], name), reverse=True), sort_keys=False)
 
 
@@ -121,11 +120,8 @@ async def _job(request: Request, services: Services) -> Workflow:
 
 
 async def _unfinished(services: Services) -> list[Workflow]:
-    """Of all environments, newest first."""
-    found: list[Workflow] = []
-    for environment in (await services.environments.current()).environments:
-        found += await services.argo.list({names.ENVIRONMENT: environment}, limit=None, unfinished_only=True)
-    return sorted(found, key=lambda job: (job.created_at, job.name), reverse=True)
+    """Of all environments, also those that are no longer there; newest first."""
+    return await services.argo.list({names.ENVIRONMENT: names.ANY}, limit=None, unfinished_only=True)
 
 
 def _sanitised(job: Workflow) -> dict[str, object]:

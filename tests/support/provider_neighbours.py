@@ -19,7 +19,7 @@ from eth_account.signers.local import LocalAccount
 from nacl.public import PrivateKey
 
 from argo.client.errors import ArgoUnavailable, SubmissionRefused, WorkflowExists, WorkflowFinished, WorkflowNotFound
-from argo.client.records import Node, Template, Workflow
+from argo.client.records import FIRST_SERVER, Node, Template, Workflow
 from ocean.addresses import canonical, checksum
 from ocean.chain.decryption import Publication
 from ocean.chain.errors import ChainUnavailable
@@ -73,6 +73,7 @@ class MemoryArgo:
     stopping: str = "Stop"
     logs: dict[str, list[str]] = field(default_factory=dict)  # lines by step
     servers_away: frozenset[str] = frozenset()
+    listed: list[dict[str, str]] = field(default_factory=list)  # what pages were asked for
     lingering: bool = False  # pods do not end when they are terminated
 
     def _reachable(self) -> None:
@@ -139,9 +140,18 @@ class MemoryArgo:
         for line in self.logs.get(pod_template, []):
             yield line
 
+    def serves(self, name: str) -> bool:
+        return name[:2] == FIRST_SERVER
+
     async def pages(
-        self, labels: Mapping[str, str], *, limit: int | None = None, unfinished_only: bool = False
+        self,
+        labels: Mapping[str, str],
+        *,
+        limit: int | None = None,
+        unfinished_only: bool = False,
+        partly: bool = False,
     ) -> AsyncGenerator[list[Workflow], None]:
+        self.listed.append(dict(labels))
         found = await self.list(labels, limit=limit, unfinished_only=unfinished_only)
         for first in range(0, len(found), 2):
             yield found[first : first + 2]
@@ -161,6 +171,7 @@ class MemoryArgo:
                     names.MAX_QUEUED_JOBS: str(self.max_queued),
                     names.CPU_NUMBER: "1",
                     names.RAM_GB: "0.5",
+                    names.PENDING_TIMEOUT: "300",
                 },
             )
             for name, price in self.prices.items()
@@ -173,7 +184,10 @@ class MemoryArgo:
         return [
             workflow
             for workflow in self.workflows.values()
-            if all(workflow.labels.get(key) == value for key, value in labels.items())
+            if all(
+                key in workflow.labels if value == names.ANY else workflow.labels.get(key) == value
+                for key, value in labels.items()
+            )
             and not (unfinished_only and workflow.finished)
         ][:limit]
 

@@ -172,6 +172,9 @@ def _pod_problems(path: str, template: Template, volumes: set[str], known: set[s
                 yield f"{path}: volume {mount.name} is not defined"
             if not mount.mount_path.startswith("/") or ".." in mount.sub_path.split("/"):
                 yield f"{path}: the mount of volume {mount.name} is not allowed"
+        writable = each.security_context is not None and each.security_context.read_only_root_filesystem is False
+        if writable and "ephemeral-storage" not in each.resources.limits:
+            yield f"{path}: a writable root needs a limit of ephemeral-storage on this server"
         for amounts in (each.resources.requests, each.resources.limits):
             for what, amount in amounts.items():
                 if what not in _RESOURCES:

@@ -20,7 +20,7 @@ IMPLIED: Final = {
     "imagePullPolicy": "images are not pulled",
     "resources.requests": "one machine schedules nothing; used for resourcesDuration only",
     "resources.limits.cpu": "pods share this machine's processors",
-    "resources.limits.ephemeral-storage": "bounded by the limits of the sandbox",
+    "resources.limits.ephemeral-storage": "the size of a root that may be written; else the sandbox has its own limits",
     "volumeClaimTemplates[].spec": "a claim is a folder in the data folder",
     "podSpecPatch.enableServiceLinks": "there are no services",
     "secret.defaultMode": "a secret is a folder that the pod may only read",
@@ -96,7 +96,7 @@ class SecurityContext(Part):
     seccomp_profile: SeccompProfile | None = None
     allow_privilege_escalation: Literal[False] | None = None
     privileged: Literal[False] | None = None
-    read_only_root_filesystem: Literal[True] | None = None
+    read_only_root_filesystem: bool | None = None
     capabilities: Capabilities | None = None
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from importlib import metadata
@@ -13,6 +12,7 @@ from urllib.parse import urlsplit
 from ocean.chain.errors import ChainUnavailable
 from ocean.chain.network import NetworkMisconfigured, read_address_file
 from ocean.chain.rpc import Rpc
+from ocean.together import together
 from provider_api.doctor.judging import chains
 from provider_api.doctor.lines import Line
 from provider_api.doctor.run import Check
@@ -23,7 +23,7 @@ from provider_api.settings import ChainSettings
 async def _chains(around: Surroundings) -> Sequence[Line]:
     if not around.settings.chains:
         raise NotCheckable("the settings name none (`c2d serve` starts a development chain)")
-    found = await asyncio.gather(*(_chain(settings, around) for settings in around.settings.chains))
+    found = await together(*(_chain(settings, around) for settings in around.settings.chains))
     return [line for lines in found for line in lines]
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Sequence
 from functools import partial
 
+from ocean.together import together
 from provider_api.doctor.checks.threads import in_thread
 from provider_api.doctor.cluster import Cluster, Forbidden, Right
 from provider_api.doctor.judging import admission, chains, controller, namespaces, networks, rights, versions
@@ -108,10 +108,10 @@ async def _rights(around: Surroundings) -> Sequence[Line]:
     async def judged(name: str, where: str) -> list[Line]:
         ourselves = identity == f"system:serviceaccount:{where}:{name}"
         ask = partial(_ask, cluster, where, name, ourselves)
-        may, must_not = await asyncio.gather(in_thread(ask, needed[name]), in_thread(ask, forbidden[name]))
+        may, must_not = await together(in_thread(ask, needed[name]), in_thread(ask, forbidden[name]))
         return [rights.judge_needed(name, may), rights.judge_forbidden(name, must_not)]
 
-    found = await asyncio.gather(*(judged(name, where) for name, where in around.accounts.items()))
+    found = await together(*(judged(name, where) for name, where in around.accounts.items()))
     return [line for lines in found for line in lines]
 
 

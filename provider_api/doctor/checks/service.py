@@ -21,6 +21,7 @@ from sqlalchemy.exc import ArgumentError
 from argo.client import ArgoClient
 from argo.client.errors import ArgoError
 from argo.client.records import FIRST_SERVER
+from ocean.together import together
 from pods.store import (
     ResultMissing,
     Store,
@@ -66,7 +67,7 @@ async def _argo(around: Surroundings) -> Sequence[Line]:
     if "argo" not in settings.model_fields_set and not settings.argo_servers:
         raise NotCheckable("the settings name none (`c2d serve` starts its own)")
     several = bool(settings.argo_servers)
-    found = await asyncio.gather(
+    found = await together(
         *(
             _argo_server(number if several else "", each, around.options.limit_seconds)
             for number, each in {FIRST_SERVER: settings.argo, **settings.argo_servers}.items()

@@ -108,7 +108,7 @@ def test_an_algorithm_of_any_user_reads_and_writes(server: Any, open_job: Any, m
     job = open_job
     entrypoint = "cat $INPUTS/*/0 $VOLUME/ddos/* >$OUTPUTS/r && mkdir $OUTPUTS/sub && echo x >$LOGS/own && $ALGO"
     algorithm = Algorithm(
-        rawcode="#!/bin/sh\nid -u\necho x >$INPUTS/new || echo y >$C2D_INPUTS_INDEX", entrypoint=entrypoint
+        rawcode="#!/bin/sh\nid -u\necho x >$INPUTS/new || echo y >$INPUTS_INDEX", entrypoint=entrypoint
     )
     job.write_spec(make_spec(server, [make_input(1, server.put("/a", b"input\n"))], algorithm))
     assert job.run("configuration").returncode == 0

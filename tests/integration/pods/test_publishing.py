@@ -23,15 +23,18 @@ from moto.server import ThreadedMotoServer
 
 from pods.exit_codes import ExitCode
 from pods.manifest import ManifestInvalid
+from pods.publishing.sources import MAX_LOG_BYTES
 from pods.publishing.tree import Found, NotReadable, find_files, open_found
 from pods.store import (
     ResultMissing,
     StoreConfig,
+    Stored,
     StoreUnavailable,
     delete_job,
     load_manifest,
     open_store,
     put_object,
+    stored_jobs,
 )
 from tests.support.kubo import Kubo
 from tests.support.published import (
@@ -310,6 +313,103 @@ def test_limits_of_count_and_size(folder_store: StoreConfig, job: Any) -> None:
     assert job.run("publishing").returncode == 0
     manifest = load(folder_store, job)
     assert {entry.path for entry in manifest.left_out} == {"outputs/models/große Datei.bin"}
+
+
+@pytest.mark.parametrize("sparse", ["outputs/sparse", "logs/sparse"])
+def test_holes_count_in_full_before_anything_is_written(store: StoreConfig, job: Any, sparse: str) -> None:
+    """A file without a single block would be as long in the store as it looks."""
+    data = make_volume(job)
+    (data / sparse).touch()
+    os.truncate(data / sparse, 1 << 40)
+    assert (data / sparse).stat().st_blocks == 0
+    job.changes |= {"C2D_MAX_OUTPUT_BYTES": str(8 << 20)}
+    assert job.run("publishing").returncode == 0
+    manifest = load(store, job)
+    assert [(entry.path, entry.reason) for entry in manifest.left_out] == [(sparse, "too_large")]
+    assert manifest.complete
+    assert sum(file.filesize for file in manifest.files) < 4 << 20
+
+
+@pytest.mark.parametrize("count", [2, 50])
+def test_many_small_holes_are_counted_together(folder_store: StoreConfig, job: Any, count: int) -> None:
+    data = make_volume(job)
+    for number in range(count):
+        (data / f"outputs/{number:03}").touch()
+        os.truncate(data / f"outputs/{number:03}", 1 << 20)
+    job.changes |= {"C2D_MAX_OUTPUT_BYTES": str(5 << 20)}
+    assert job.run("publishing").returncode == 0
+    manifest = load(folder_store, job)
+    written = sum(file.filesize for file in manifest.files if file.path.startswith("outputs/"))
+    assert written <= 5 << 20
+    assert len(manifest.files) + len(manifest.left_out) == 8 + count
+
+
+def test_a_log_that_an_algorithm_blew_up_is_cut(folder_store: StoreConfig, job: Any) -> None:
+    """It is published whatever else is left out, so it needs a limit of its own."""
+    data = make_volume(job)
+    os.truncate(data / "logs/algorithm.log", 1 << 40)
+    job.changes |= {"C2D_MAX_OUTPUT_BYTES": "1000"}
+    assert job.run("publishing").returncode == 0
+    manifest = load(folder_store, job)
+    (log,) = [file for file in manifest.files if file.type == "algorithmLog"]
+    assert log.filesize == MAX_LOG_BYTES
+    assert read(folder_store, log.key, 0, 8) == b"see http"
+    assert ("logs/algorithm.log", "log_cut") in [(entry.path, entry.reason) for entry in manifest.left_out]
+
+
+def test_a_full_store_keeps_its_reserve(folder_store: StoreConfig, job: Any) -> None:
+    """The logs arrive, and the owner is told what did not."""
+    make_volume(job)
+    place = os.statvfs(job.folder)
+    free = place.f_bavail * place.f_frsize
+    job.changes |= {"C2D_STORE_RESERVE_BYTES": str(10 * free)}
+    assert job.run("publishing").returncode == ExitCode.UPLOAD_INCOMPLETE
+    manifest = load(folder_store, job)
+    assert not manifest.complete
+    assert {entry.reason for entry in manifest.left_out} == {"store_full"}
+    assert "outputs/b.csv" in {entry.path for entry in manifest.left_out}
+    assert [file.type for file in manifest.files if file.filesize] == ["configrationLog", "publishLog"]
+    job.changes |= {"C2D_STORE_RESERVE_BYTES": "0"}
+    assert job.run("publishing").returncode == 0
+    assert load(folder_store, job).complete
+
+
+def test_a_job_sees_only_its_own_folder_of_the_store(job: Any) -> None:
+    """Where the root of the store is not a volume, and only the job's folder in it can be written to."""
+    root = job.folder / "mounts"
+    (root / JOB_ID).mkdir(parents=True)
+    config = StoreConfig(f"file://{root}")
+    use(job, config)
+    make_volume(job)
+    root.chmod(0o555)
+    try:
+        done = job.run("publishing")
+    finally:
+        root.chmod(0o755)
+    assert done.returncode == 0, done.stdout
+    assert load(config, job).complete
+    assert [path.name for path in root.iterdir()] == [JOB_ID]
+
+
+def test_jobs_in_the_store_are_listed_with_the_time_of_their_last_word(store: StoreConfig, job: Any) -> None:
+    """Assets and other folders are nobody's job. In IPFS the names of folders say nothing."""
+    make_volume(job)
+    before = time.time() - 2
+    assert job.run("publishing").returncode == 0
+    opened = as_service(store)
+    for name in ("asset-" + "0" * 64, f"asset-{JOB_ID}/{'0' * 64}", "00" + "b2" * 15, "notes"):
+        put_object(opened, f"{name}/manifest.json", [b"{}"], most=2)
+
+    async def listed() -> list[Stored]:
+        return [found async for found in stored_jobs(opened)]
+
+    found = {one.job_id: one.written_at for one in asyncio.run(listed())}
+    if store.url.startswith("ipfs"):
+        assert found == {}
+    else:
+        assert set(found) == {JOB_ID, "00" + "b2" * 15}
+        assert all(before <= moment <= time.time() + 2 for moment in found.values())
+        asyncio.run(delete_job(opened, "00" + "b2" * 15))
 
 
 def test_too_many_entries_do_not_fill_the_memory(tmp_path: Path) -> None:

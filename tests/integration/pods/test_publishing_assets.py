@@ -70,7 +70,7 @@ def results_of(folder: Path) -> list[str]:
 
 
 def assets_in(folder: Path) -> list[Path]:
-    return list((folder / "published").glob("asset-*"))
+    return list((folder / "published").glob("asset-*/*"))
 
 
 async def test_the_outputs_alone_are_copied_and_named_by_numbers(
@@ -85,7 +85,7 @@ async def test_the_outputs_alone_are_copied_and_named_by_numbers(
     assert await network.nft_owner(nft) == consumer.address
     journal = json.loads((tmp_path / "data/publication/journal.json").read_text())
     (folder,) = assets_in(tmp_path)
-    assert folder.name == asset_folder(journal["token"])
+    assert f"{folder.parent.name}/{folder.name}" == asset_folder(journal["token"])
     assert sorted(path.name for path in folder.iterdir()) == ["0", "1", "manifest.json"]
     assert [(folder / str(index)).read_bytes() for index in range(2)] == list(OUTPUTS.values())
     for secret in (journal["token"], bytes(payer.key).hex(), development_chain.url):

@@ -129,7 +129,7 @@ def test_the_seven_variables_and_where_our_index_is(run: Runner) -> None:
     assert found.pop("OUTPUTS") == root + "/outputs"
     assert found.pop("LOGS") == root + "/logs"
     assert found.pop("secret") == "5e" * 16
-    assert found.pop("C2D_INPUTS_INDEX") == str(run.folder / "inputs.json")
+    assert found.pop("INPUTS_INDEX") == str(run.folder / "inputs.json")
     assert set(found) <= {"PATH", "HOME", "PWD", "OLDPWD", "SHLVL", "_"}
 
 

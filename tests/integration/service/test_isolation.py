@@ -219,7 +219,7 @@ def look(top):
             yield [path, stat.filemode(info.st_mode), info.st_size, os.access(path, os.R_OK), os.access(path, os.W_OK)]
 tree = sorted(look("/data"))
 texts = {path: open(path).read() for path, mode, *_ in tree if mode[0] == "-"}
-index = json.load(open(os.environ["C2D_INPUTS_INDEX"]))
+index = json.load(open(os.environ["INPUTS_INDEX"]))
 tell = {"tree": tree, "index": index, "texts": texts, "environ": dict(os.environ), "ids": [os.getuid(), os.getgid()]}
 print("err", file=__import__("sys").stderr)
 open(os.environ["OUTPUTS"] + "/tell.json", "w").write(json.dumps(tell))
@@ -279,7 +279,7 @@ async def test_what_an_algorithm_finds(service: Service, buyer: Buyer, owner: Da
         "OUTPUTS": "/data/outputs",
         "LOGS": "/data/logs",
         "secret": secret,
-        "C2D_INPUTS_INDEX": "/c2d/start/inputs.json",
+        "INPUTS_INDEX": "/c2d/start/inputs.json",
     }
     assert {name: environ[name] for name in contract} == contract
     of_any_process = {"PATH", "HOME", "TMPDIR", "LANG", "LC_CTYPE", "PWD", "OLDPWD", "SHLVL", "_"}

@@ -48,9 +48,10 @@ def test_the_wish_is_for_us_alone(tmp_path: Path) -> None:
 
 
 def test_addresses_of_files() -> None:
-    token = new_token()
+    token = new_token("0f" * 16)
     assert TOKEN.fullmatch(token)
-    assert token != new_token()
+    assert token != new_token("0f" * 16)
+    assert TOKEN.fullmatch("t" * 43)  # of an older version
     for name, shown in {"a.csv": "a.csv", "ü /?#%": "%C3%BC%20%2F%3F%23%25", "..": "..", "\\x0a": "%5Cx0a"}.items():
         assert published_url("http://h:1/", token, 3, name) == f"http://h:1/api/services/published/{token}/3/{shown}"
 
@@ -58,6 +59,8 @@ def test_addresses_of_files() -> None:
 async def test_the_store_shows_no_token_and_deletes_no_asset(tmp_path: Path) -> None:
     folder = asset_folder("t" * 43)
     assert folder == "asset-" + hashlib.sha256(b"t" * 43).hexdigest()
+    of_a_job = "0f" * 16 + "." + "t" * 43
+    assert asset_folder(of_a_job) == f"asset-{'0f' * 16}/{hashlib.sha256(of_a_job.encode()).hexdigest()}"
     with pytest.raises(ValueError, match="not a job id"):
         await delete_job(open_store(tmp_path.as_uri()), folder)
 
@@ -110,14 +113,15 @@ def test_facts(tmp_path: Path) -> None:
 
 def test_the_journal_is_what_it_was(tmp_path: Path) -> None:
     path = tmp_path / "journal.json"
-    first = Journal(path)
+    first = Journal(path, "0f" * 16)
+    assert first.token.startswith("0f" * 16 + ".")
     assert (first.copied, first.find("nft")) == (False, ())
     first.note_copied()
     signed = [Signed(f"0x0{number}", f"0xa{number}", number, 5) for number in range(4)]
     first.write("nft", (signed[0],))
     first.write("metadata", (signed[1],))
     first.write("nft", (signed[2], signed[3]))
-    again = Journal(path)
+    again = Journal(path, "0f" * 16)
     assert (again.token, again.copied) == (first.token, True)
     assert (again.find("nft"), again.find("metadata")) == ((signed[2], signed[3]), (signed[1],))
     assert stat.S_IMODE(path.stat().st_mode) == 0o600

@@ -96,6 +96,15 @@ async def test_the_place_in_the_queue(world: World) -> None:
     assert "queuePosition" not in (await status(world, jobId=jobs[0]))[0]
 
 
+async def test_a_start_reads_no_other_jobs(world: World) -> None:
+    """Many starts at once must not cost each the list of all before it; who wants to know the place asks for it."""
+    for nonce in range(5, 9):
+        answer = await world.start(world.start_body(nonce))
+        assert "queuePosition" not in answer.json()[0]
+    assert world.argo.listed == []
+    assert (await status(world, jobId=answer.json()[0]["jobId"]))[0]["queuePosition"] == 4
+
+
 async def test_the_end_is_announced_by_its_date(world: World) -> None:
     job = await started(world)
     publish_results(world, job, ("model.csv", b"a,b\n", "output"), ("algorithm.log", b"", "algorithmLog"))

@@ -61,6 +61,8 @@ async def test_what_is_submitted(world: World) -> None:
     assert int(workflow.arguments[names.ARG_SECONDS]) == spec.binding.seconds
     assert spec.binding.job_id == job["jobId"]
     assert spec.run_seconds <= 1800 < spec.binding.seconds
+    assert spec.binding.seconds - spec.run_seconds > 300, "a pod that never starts ends by its limit for that, first"
+    assert workflow.annotations[names.IMAGE] == spec.binding.image
     assert spec.paid_until == job["validUntil"]
     assert spec.algorithm.rawcode == "x = '{{=1+1}}'"
     assert spec.algorithm.entrypoint == facts.ENTRYPOINT

@@ -48,6 +48,8 @@ def test_nothing_else_is_different(environment: Environment) -> None:
         "secret": {"secretName": "c2d-publication", "defaultMode": 0o440},
     }
     container = step["container"]
+    folder = "asset-{{workflow.name}}"  # stays when the job's own goes
+    assert container["volumeMounts"].pop() == {"name": "results", "mountPath": f"/results/{folder}", "subPath": folder}
     assert container["volumeMounts"].pop() == {
         "name": "publication",
         "mountPath": "/c2d/publication",

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from workflow_templates import names
-from workflow_templates.environment import Environment, Filter, read_environments
+from workflow_templates.environment import Environment, Filter, Publication, read_environments
 from workflow_templates.render import render
 
 pytestmark = pytest.mark.unit
@@ -113,10 +113,52 @@ def test_only_configuration_has_the_keys_and_the_job_spec(manifest: dict[str, An
     assert "secretKeyRef" not in texts(manifest)
 
 
+def test_publishing_sees_its_own_results_alone(manifest: dict[str, Any]) -> None:
+    publishing = template(manifest, names.PUBLISHING)
+    (mount,) = [m for m in _mounts(publishing) if m["name"] == names.RESULTS_VOLUME]
+    assert (mount["mountPath"], mount["subPath"]) == ("/results/{{workflow.name}}", "{{workflow.name}}")
+
+
+def test_an_asset_has_a_folder_of_its_job_too() -> None:
+    environment = ENVIRONMENTS[0].model_copy(update={"publication": Publication(chain_id=1)})
+    publishing = template(manifest_of(environment), names.PUBLISHING)
+    mounts = [m for m in _mounts(publishing) if m["name"] == names.RESULTS_VOLUME]
+    assert [(m["mountPath"], m["subPath"]) for m in mounts] == [
+        (f"/results/{name}", name) for name in ("{{workflow.name}}", "asset-{{workflow.name}}")
+    ]
+
+
+@pytest.mark.parametrize(("given", "most"), [(None, 3), (1, 1), (9, 9)])
+def test_results_have_a_limit_that_is_announced(given: int | None, most: int) -> None:
+    filtered = Filter(image="i", command=("c",))
+    changes = {"disk_gb": 3, "max_results_gb": given, "results_reserve_gb": 2, "filter": filtered}
+    manifest = manifest_of(ENVIRONMENTS[0].model_copy(update=changes))
+    filtering, publishing = template(manifest, names.FILTERING), template(manifest, names.PUBLISHING)
+    for container in (filtering["initContainers"][0], publishing["container"]):
+        env = {item["name"]: item["value"] for item in container["env"]}
+        assert env["C2D_MAX_OUTPUT_BYTES"] == str(most << 30)
+    assert {"name": "C2D_STORE_RESERVE_BYTES", "value": str(2 << 30)} in publishing["container"]["env"]
+    assert manifest["metadata"]["annotations"][names.MAX_RESULTS_GB] == str(most)
+
+
+def test_a_writable_root_is_the_environments_choice_and_has_a_size() -> None:
+    manifest = manifest_of(ENVIRONMENTS[0].model_copy(update={"scratch_root": "2Gi"}))
+    algorithm = template(manifest, names.ALGORITHM)["container"]
+    assert algorithm["securityContext"]["readOnlyRootFilesystem"] is False
+    assert algorithm["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+    assert algorithm["resources"]["limits"]["ephemeral-storage"] == "2Gi"
+    assert manifest["metadata"]["annotations"][names.SCRATCH_ROOT] == "2Gi"
+    for step in (names.CONFIGURATION, names.PUBLISHING):
+        assert template(manifest, step)["container"]["securityContext"]["readOnlyRootFilesystem"] is True
+    plain = manifest_of(ENVIRONMENTS[0])
+    assert names.SCRATCH_ROOT not in plain["metadata"]["annotations"]
+
+
 def test_every_expression_is_one_of_ours_and_stands_alone(manifest: dict[str, Any]) -> None:
     """The controller evaluates what it finds in arguments: none is pasted into a longer text."""
     allowed = {"{{workflow.name}}"} | {"{{workflow.parameters." + name + "}}" for name in names.ARGUMENTS}
     allowed |= {"{{tasks.configuration.outputs.parameters.seconds}}", "{{inputs.parameters.seconds}}"}
+    allowed |= {"/results/{{workflow.name}}"}
     assert {text for text in texts(manifest) if "{{" in text or "}}" in text} == allowed
 
 

@@ -38,7 +38,8 @@ def options(
     words += ["--die-with-parent", "--cap-drop", "ALL", "--clearenv"]
     for name, value in container["env"].items():
         words += ["--setenv", name, value]
-    words += ["--size", str(_ROOT_BYTES), "--tmpfs", "/", "--perms", "0755", "--dir", "/etc"]
+    scratch = limits.get("scratch_bytes", 0)  # (plans of older versions have none)
+    words += ["--size", str(_ROOT_BYTES + scratch), "--tmpfs", "/", "--perms", "0755", "--dir", "/etc"]
     words += ["--size", str(limits["tmp_bytes"]), "--perms", "1777", "--tmpfs", "/tmp"]  # noqa: S108  (inside)
     # Outer folders first, so that none covers an inner one: the project may lie below /tmp, and /tmp may be a mount.
     places = [(target, "--ro-bind", origin) for origin, target, _trusted in inside["binds"]]
@@ -52,4 +53,5 @@ def options(
     words += ["--proc", "/proc", "--dev", "/dev"]
     words += ["--size", str(SHARED_MEMORY_BYTES), "--perms", "1777", "--tmpfs", "/dev/shm"]  # noqa: S108
     words += ["--seccomp", str(seccomp), "--json-status-fd", str(status)]
-    return [*words, "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", container["cwd"]]
+    read_only = ["/dev"] if scratch else ["/dev", "/"]
+    return [*words, *(word for path in read_only for word in ("--remount-ro", path)), "--chdir", container["cwd"]]

@@ -38,6 +38,16 @@ async def test_memory_of_all_processes_counts(pods: Pods) -> None:
     assert ran.end.why == "out_of_memory"
 
 
+async def test_a_scratch_root_is_written_to_within_its_size(pods: Pods) -> None:
+    """Only where it was asked for; what belongs to the machine stays as it is."""
+    script = "mkdir -p /work /opt/x && cd /work && echo kept > file && cat file; touch /usr/x 2>/dev/null && echo oh"
+    script += "; head -c 20000000 /dev/zero > /work/big 2>/dev/null || echo full"
+    ran = await pods.run("sh", "-c", script, limits=Limits(scratch_bytes=8 << 20))
+    assert ran.log.splitlines() == ["kept", "full"]
+    plain = await pods.run("sh", "-c", "mkdir /work")
+    assert plain.end.code != 0
+
+
 async def test_exit_137_alone_is_not_out_of_memory(pods: Pods) -> None:
     ran = await pods.run("sh", "-c", "kill -9 $$")
     assert (ran.end.why, ran.end.code) == ("exited", 137)

@@ -32,6 +32,11 @@ def test_recorded_templates_pass(name: str) -> None:
     assert read_spec(name, template(name)).entrypoint == "compute"
 
 
+def test_a_writable_root_passes() -> None:
+    environment = read_environments()[0].model_copy(update={"scratch_root": "64Mi"})
+    read_spec(environment.id, workflow_template(environment)["spec"])
+
+
 def test_our_own_templates_pass() -> None:
     environments = read_environments()
     assert environments
@@ -50,6 +55,7 @@ def test_our_own_templates_pass() -> None:
         (lambda s: container(s).update(securityContext={"privileged": True}), "securityContext.privileged"),
         (lambda s: container(s).update(securityContext={"capabilities": {"add": ["A"]}}), "capabilities.add"),
         (lambda s: container(s).update(securityContext={"runAsUser": 0}), "runAsUser"),
+        (lambda s: container(s).update(securityContext={"readOnlyRootFilesystem": False}), "ephemeral-storage"),
         (lambda s: container(s).pop("command"), "container.command"),
         (lambda s: container(s).update(resources={"limits": {"nvidia.com/gpu": 1}}), "nvidia.com/gpu"),
         (lambda s: container(s).update(resources={"limits": {"memory": "lots"}}), "memory"),
