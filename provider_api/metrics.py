@@ -44,6 +44,13 @@ class Metrics:
             "c2d_neighbour_call_failures", "Those that failed", "neighbour", "operation", "error"
         )
         self.expired = counter("c2d_expired_results", "Jobs whose results were removed because their time was over")
+        self.stranger_refusals = counter(
+            "c2d_stranger_refusals", "Unsigned requests beyond the budget, by what was used up", "what"
+        )
+        self.stranger_bytes = counter("c2d_stranger_bytes", "Bytes fetched from files' sources for unsigned requests")
+        self.sources_busy = counter(
+            "c2d_sources_busy", "Calls to files' sources refused because too many were open", "pool"
+        )
         self.loops = Gauge(
             "c2d_loop_last_success_timestamp_seconds",
             "When a background loop had its last good round, Unix seconds",

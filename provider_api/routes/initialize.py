@@ -75,7 +75,7 @@ async def _check_file(services: Services, asset: Asset, service: Service, given:
         raise asset.refused(f"No such fileIndex {index}")
     values = asset.userdata(service, userdata)
     try:
-        found = await services.files.info(files[index], index, userdata=values, published=True)
+        found = await services.files.info(files[index], index, userdata=values, publisher=asset.publisher)
     except UserdataInvalid as exc:
         raise Refused(str(exc)) from None
     if not found["valid"]:

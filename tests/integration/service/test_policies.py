@@ -45,7 +45,7 @@ class Market:
     @asynccontextmanager
     async def open(cls, folder: Path, **policy: Any) -> AsyncIterator[Market]:
         async with HttpServer(ranged(CODE)) as files:
-            outgoing = OutgoingSettings(allow_private=(f"127.0.0.1:{files.port}",))
+            outgoing = OutgoingSettings(allow_private=(f"127.0.0.1:{files.port}@*",))
             world = World(folder, policy=PolicySettings(**policy), outgoing=outgoing)
             async with world.running():
                 market = cls(world, files)
