@@ -146,6 +146,8 @@ async def open_services(
         metrics.watch(environments)
         stack.push_async_callback(environments.close)
         await _background(stack, environments.run())
+        pools = around.outgoing
+        metrics.watch_sources({"paid": pools.paid, "hashing": pools.hashing, "unsigned": pools.unsigned})
         files = Files(around.outgoing, settings.outgoing, chains)
         others = OtherProviders(settings, keys, around.outgoing)
         facts = FactFinder(settings, keys, chains, environments, files, others)

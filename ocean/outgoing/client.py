@@ -50,6 +50,16 @@ class OutgoingClient:
     async def aclose(self) -> None:
         await self._transport.aclose()
 
+    @property
+    def calls_under_way(self) -> int:
+        """Those whose answers are not closed yet."""
+        return self._transport.under_way
+
+    @property
+    def calls_refused(self) -> int:
+        """How many have failed as `busy`."""
+        return self._transport.refused
+
     @asynccontextmanager
     async def open(
         self,

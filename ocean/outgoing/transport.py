@@ -86,6 +86,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
     def __init__(self, guard: OutgoingGuard, max_connections: int, per_target: int | None = None) -> None:
         self._guard = guard
         self._most, self._per_target = max_connections, per_target
+        self.refused = 0
         self._pools: dict[frozenset[Allowed], httpcore.AsyncConnectionPool] = {}
         self._open: Counter[tuple[str, int | None]] = Counter()  # requests whose answers are not closed, by target
 
@@ -115,6 +116,10 @@ class GuardedTransport(httpx.AsyncBaseTransport):
             raise
         return httpx.Response(response.status, headers=response.headers, stream=body, request=request)
 
+    @property
+    def under_way(self) -> int:
+        return self._open.total()
+
     async def aclose(self) -> None:
         for pool in self._pools.values():
             await pool.aclose()
@@ -136,6 +141,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         if self._per_target is not None and (
             self._open.total() >= self._most or self._open[target] >= self._per_target
         ):
+            self.refused += 1
             raise OutgoingFailed("busy", retriable=True)
         self._open[target] += 1
 

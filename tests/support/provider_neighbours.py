@@ -37,7 +37,7 @@ from provider_api.app import create_app
 from provider_api.chains import Chains
 from provider_api.jobs.results import ResultStore
 from provider_api.keys import ProviderKeys, keys_of
-from provider_api.services import Neighbours, outgoing_pools
+from provider_api.services import Neighbours, Services, outgoing_pools
 from provider_api.settings import ProviderSettings, Settings
 from tests.support import provider_facts as facts
 from workflow_templates import names
@@ -295,6 +295,12 @@ class World:
             await outbox.get()
             await task
             await self.http.aclose()
+
+    @property
+    def services(self) -> Services:
+        """What its routes use, while it runs."""
+        services: Services = self.app._app.state.services  # type: ignore[attr-defined]
+        return services
 
     # --- assets and orders -------------------------------------------------------------------------------------------
 
