@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import downloads, overhead, relay, results, starts, startup, status
+from benchmarks import downloads, overhead, relay, results, starts, startup, status, strangers
 from benchmarks.figures import Figure, show
 
 ALL: dict[str, Callable[[Path], Awaitable[list[Figure]]]] = {
@@ -23,6 +23,7 @@ ALL: dict[str, Callable[[Path], Awaitable[list[Figure]]]] = {
     "relay": relay.measure,
     "results": results.measure,
     "startup": startup.measure,
+    "strangers": strangers.measure,
 }
 
 

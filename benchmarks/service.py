@@ -25,7 +25,10 @@ def waiting_service(folder: Path, allow_private: Sequence[str]) -> Service:
     given = {name: value for name, value in service.machine._environment.items() if name.startswith("C2D_")}
     manifests = _without_places(folder / "manifests")
     service.machine = Machine(
-        folder / "data", allow_private=tuple(allow_private), environment=given, manifests=manifests
+        folder / "data",
+        allow_private=tuple(f"{address}@*" for address in allow_private),
+        environment=given,
+        manifests=manifests,
     )
     return service
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Mapping
 from typing import Annotated, Any, NoReturn
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError
@@ -159,6 +160,12 @@ class DDO(_Section):
             changed._document = self._document | {"stats": stats, "purgatory": purgatory}
         return changed
 
+    @property
+    def publisher(self) -> str:
+        """Whose word the document is, canonical: the owner of the data NFT who has written it. "" if somebody else
+        wrote the newest version: an NFT can be given away, and its new owner did not choose the files."""
+        return publisher_of({"nft": {"owner": self.nft.owner} if self.nft is not None else None, "event": self.event})
+
     def document(self) -> dict[str, Any]:
         """The document as it was received, a copy."""
         if self._document is None:
@@ -176,6 +183,16 @@ class DDO(_Section):
             if service.id == service_id:
                 return index
         return None
+
+
+def publisher_of(document: Mapping[str, Any]) -> str:
+    """`DDO.publisher` of a document as an index has completed it."""
+    nft, event = document.get("nft"), document.get("event")
+    owner = nft.get("owner") if isinstance(nft, dict) else None
+    writer = event.get("from") if isinstance(event, dict) else owner
+    if not isinstance(owner, str) or not isinstance(writer, str) or writer.lower() != owner.lower():
+        return ""
+    return owner.lower()
 
 
 def _loaded(source: bytes | str) -> dict[str, Any]:

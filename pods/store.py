@@ -50,6 +50,7 @@ _ASSET = "asset-"  # no job is named so: all job ids are 32 hexadecimal digits
 _JOB_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]*")
 _STORED = re.compile(r"[0-9a-f]{32}")  # the folder of a job
 _DELETED_AT_ONCE = 500  # objects in one request
+_LARGE_MANIFEST_BYTES = 128 * 1024
 _MAX_KEY = 700  # characters of a key; S3 allows 1024 with the store's own prefix
 
 
@@ -183,17 +184,25 @@ def put_object(store: Store, key: str, pieces: Iterable[bytes], *, most: int) ->
         obstore.put(store, key, iter(pieces), use_multipart=True, chunk_size=PART_BYTES, max_concurrency=PARTS_AT_ONCE)
 
 
-async def load_manifest(store: Store, job_id: str, digest: str | None = None) -> Manifest:
-    """The manifest of a job; `digest` is the one in the publishing step's output parameter.
+async def load_manifest(
+    store: Store, job_id: str, digest: str | None = None, *, one_at_a_time: asyncio.Semaphore | None = None
+) -> Manifest:
+    """The manifest of a job; `digest` is the one in the publishing step's output parameter. A large one is taken apart
+    in a thread, under `one_at_a_time`.
 
     Raises ResultMissing, ManifestInvalid, StoreUnavailable.
     """
     encoded = bytearray()
-    async for piece in stream_object(store, f"{job_id}/{MANIFEST_NAME}"):
-        encoded += piece
-        if len(encoded) > MAX_MANIFEST_BYTES:
-            raise ManifestInvalid("the manifest is larger than any that we write")
-    return parse_manifest(bytes(encoded), job_id=job_id, digest=digest)
+    async with contextlib.AsyncExitStack() as stack:
+        async for piece in stream_object(store, f"{job_id}/{MANIFEST_NAME}"):
+            if not encoded and len(piece) > _LARGE_MANIFEST_BYTES and one_at_a_time is not None:
+                await stack.enter_async_context(one_at_a_time)
+            encoded += piece
+            if len(encoded) > MAX_MANIFEST_BYTES:
+                raise ManifestInvalid("the manifest is larger than any that we write")
+        if len(encoded) > _LARGE_MANIFEST_BYTES:
+            return await asyncio.to_thread(parse_manifest, bytes(encoded), job_id=job_id, digest=digest)
+        return parse_manifest(bytes(encoded), job_id=job_id, digest=digest)
 
 
 async def stream_object(

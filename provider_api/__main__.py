@@ -7,7 +7,7 @@ import sys
 import uvicorn
 
 from provider_api.app import create_app
-from provider_api.http_protocol import BoundedProtocol
+from provider_api.http_protocol import protocol_for
 from provider_api.logs import configure_logging
 from provider_api.settings import load_settings
 
@@ -24,7 +24,9 @@ def main() -> None:
         create_app(settings),
         host=settings.server.host,
         port=settings.server.port,
-        http=BoundedProtocol,
+        http=protocol_for(settings.server),
+        proxy_headers=bool(settings.server.trusted_proxies),
+        forwarded_allow_ips=list(settings.server.trusted_proxies),
         access_log=False,
         server_header=False,
         log_config=None,

@@ -21,6 +21,8 @@ from provider_api.metrics import Metrics
 from provider_api.responses import json_bytes
 from provider_api.services import OpenNeighbours, open_neighbours, open_services
 from provider_api.settings import Settings
+from provider_api.strangers.budget import Budget
+from provider_api.strangers.gate import StrangersGate
 from provider_api.tracing import open_tracer
 from provider_api.transport import Transport
 from provider_api.unforeseen import ErrorNet
@@ -32,6 +34,7 @@ def create_app(settings: Settings, neighbours: OpenNeighbours = open_neighbours)
     """The ASGI application of the Provider API. `neighbours` opens whoever it talks to. Raises TracingMissing."""
 
     metrics, tracer = Metrics(), open_tracer(settings.tracing)
+    budget = Budget(settings, metrics)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -64,6 +67,7 @@ def create_app(settings: Settings, neighbours: OpenNeighbours = open_neighbours)
     app.include_router(aquarius.router)
     app.include_router(operator.router)
     app.include_router(subgraph.router)
+    app.add_middleware(StrangersGate, budget=budget, proxies=bool(settings.server.trusted_proxies))
     app.add_middleware(ErrorNet, retry_after_seconds=settings.limits.retry_after_seconds)
     app.add_exception_handler(ApiError, _render)
     app.add_exception_handler(HTTPException, _render_http)

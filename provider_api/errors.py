@@ -26,6 +26,7 @@ _NAMES = {
     400: "Bad Request",
     404: "Not Found",
     405: "Method Not Allowed",
+    408: "Request Timeout",
     413: "Request Entity Too Large",
     414: "Request-URI Too Long",
     431: "Request Header Fields Too Large",
@@ -35,6 +36,8 @@ _TEXTS = {
     404: "The requested URL was not found on the server. If you entered the URL manually please check your spelling"
     " and try again.",
     405: "The method is not allowed for the requested URL.",
+    408: "The server closed the network connection because the browser didn't finish the request within the specified"
+    " time.",
     413: "The data value transmitted exceeds the capacity limit.",
     414: "The length of the requested URL exceeds the capacity limit for this server.",
     431: "One or more header fields exceeds the maximum size.",
@@ -94,6 +97,26 @@ class NeighbourAway(ApiError):
     """(d): chain, Argo, or result store does not answer. Nothing was claimed or changed, or asking again is safe."""
 
     status = 503
+
+    def __init__(self, text: str, retry_after_seconds: int = 5) -> None:
+        super().__init__(text)
+        self.retry_after_seconds = retry_after_seconds
+
+    def headers(self) -> dict[str, str]:
+        return {"Retry-After": str(self.retry_after_seconds)}
+
+
+class SourcesBusy(NeighbourAway):
+    """(d): as many connections to files' sources are open as there may be, in all or to one host."""
+
+    def __init__(self) -> None:
+        super().__init__("Too many files are being fetched from there at the moment.")
+
+
+class TooMuchAsked(ApiError):
+    """(d): a client asks for more than is spent on requests that nobody has signed. Asking later will help."""
+
+    status = 429
 
     def __init__(self, text: str, retry_after_seconds: int = 5) -> None:
         super().__init__(text)

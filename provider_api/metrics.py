@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import inspect
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from importlib import metadata
 from typing import Any, Final, TypeVar, cast
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from ocean.outgoing import OutgoingClient
 from provider_api.chains import Chains
 from provider_api.jobs.environments import Environments
 from provider_api.tracing import Tracer
@@ -45,6 +46,10 @@ class Metrics:
             "c2d_neighbour_call_failures", "Those that failed", "neighbour", "operation", "error"
         )
         self.expired = counter("c2d_expired_results", "Jobs whose results were removed because their time was over")
+        self.stranger_refusals = counter(
+            "c2d_stranger_refusals", "Unsigned requests beyond the budget, by what was used up", "what"
+        )
+        self.stranger_bytes = counter("c2d_stranger_bytes", "Bytes fetched from files' sources for unsigned requests")
         self.loops = Gauge(
             "c2d_loop_last_success_timestamp_seconds",
             "When a background loop had its last good round, Unix seconds",
@@ -65,6 +70,10 @@ class Metrics:
     def watch_chains(self, chains: Chains) -> None:
         """Show how far the assets of each chain are known."""
         self.registry.register(_Indexes(chains))
+
+    def watch_sources(self, clients: Mapping[str, OutgoingClient]) -> None:
+        """Show how many connections to files' sources are in use, by what they are for."""
+        self.registry.register(_Sources(clients))
 
     def request(self, method: str, route: str, status: int, seconds: float, size: int) -> None:
         self.requests.labels(method, route, str(status)).inc()
@@ -125,6 +134,24 @@ class _Indexes(Collector):
             failures.add_metric(labels, health.failures)
             success.add_metric(labels, health.caught_up_at)
         yield from (block, failures, success)
+
+
+class _Sources(Collector):
+    """Calls to files' sources, by what they are for."""
+
+    def __init__(self, clients: Mapping[str, OutgoingClient]) -> None:
+        self._clients = clients
+
+    def collect(self) -> Iterator[Metric]:
+        under_way = GaugeMetricFamily("c2d_source_calls", "Calls to files' sources under way", labels=["pool"])
+        refused = CounterMetricFamily(
+            "c2d_source_calls_refused", "Those refused because too many were under way", labels=["pool"]
+        )
+        for pool, client in self._clients.items():
+            under_way.add_metric([pool], client.calls_under_way)
+            refused.add_metric([pool], client.calls_refused)
+        yield under_way
+        yield refused
 
 
 class _Timed:

@@ -13,7 +13,7 @@ from typing import Any
 from argo.client import ArgoClient, ArgoServers
 from argo.client.records import FIRST_SERVER
 from ocean.chain.store import MetadataStore
-from ocean.outgoing import OutgoingClient, OutgoingGuard
+from ocean.outgoing import OutgoingGuard
 from ocean.together import together
 from pods.store import open_store
 from provider_api.access.assets import Assets
@@ -41,11 +41,10 @@ from provider_api.storage.claims import Claims
 from provider_api.storage.database import Database
 from provider_api.storage.nonces import Nonces
 from provider_api.storage.provider_calls import ProviderCalls
+from provider_api.strangers.asking import OutgoingPools
 from provider_api.tokens import Tokens
 from provider_api.tracing import Tracer, open_tracer
 
-# Connections to files' sources at once. A download holds one for as long as its consumer takes, and some take long.
-MAX_SOURCES = 256
 DATABASE_SECONDS = 30.0  # how long a database may take to come up when the service starts
 
 
@@ -55,7 +54,7 @@ class Neighbours:
 
     argo: Argo
     chains: Chains
-    outgoing: OutgoingClient  # for addresses that strangers name
+    outgoing: OutgoingPools  # for addresses that strangers name
     results: ResultStore
 
 
@@ -104,7 +103,7 @@ async def open_neighbours(settings: Settings, keys: ProviderKeys) -> AsyncIterat
     settings.data_folder.mkdir(parents=True, exist_ok=True)
     async with AsyncExitStack() as stack:
         addresses = distributed_addresses()
-        guard = OutgoingGuard(settings.outgoing.allow_private, settings.outgoing.forbid)
+        guard = OutgoingGuard(settings.outgoing.exceptions(), settings.forbidden())
         asked = _metadata_store(settings.metadata)
         if asked is not None:
             stack.push_async_callback(asked.close)
@@ -118,13 +117,13 @@ async def open_neighbours(settings: Settings, keys: ProviderKeys) -> AsyncIterat
             await _background(stack, chain.index.run())
         argo = await stack.enter_async_context(_argo_servers(settings))
         await _background(stack, argo.warm_up())
-        client = await stack.enter_async_context(guard.client(max_connections=MAX_SOURCES))
+        outgoing = await outgoing_pools(guard, settings, stack)
         options = {name: value.get_secret_value() for name, value in settings.results.options.items()}
         store = open_store(settings.results_url(), options, retry_timeout_seconds=10, key=keys.results)
         yield Neighbours(
             argo=argo,
             chains=Chains({chain.chain_id: chain for chain in opened}),
-            outgoing=client,
+            outgoing=outgoing,
             results=ResultStore(store, settings.limits.retry_after_seconds),
         )
 
@@ -154,6 +153,8 @@ async def open_services(
         metrics.watch(environments)
         stack.push_async_callback(environments.close)
         await _background(stack, environments.run())
+        pools = around.outgoing
+        metrics.watch_sources({"paid": pools.paid, "hashing": pools.hashing, "unsigned": pools.unsigned})
         files = Files(around.outgoing, settings.outgoing, chains)
         others = OtherProviders(settings, keys, around.outgoing)
         facts = FactFinder(settings, keys, chains, environments, files, others)
@@ -219,6 +220,22 @@ async def _background(stack: AsyncExitStack, work: Coroutine[Any, Any, None]) ->
         await asyncio.gather(task, return_exceptions=True)
 
     stack.push_async_callback(end)
+
+
+async def outgoing_pools(guard: OutgoingGuard, settings: Settings, stack: AsyncExitStack) -> OutgoingPools:
+    given, strangers = settings.outgoing, settings.strangers
+    paid = guard.client(max_connections=given.downloads, per_target=given.downloads_each)
+    hashing = guard.client(max_connections=given.hashing, per_target=given.hashing_each)
+    unsigned = guard.client(
+        connect_seconds=5.0,
+        read_seconds=10.0,
+        open_seconds=15.0,
+        max_connections=strangers.sources,
+        per_target=strangers.sources_each,
+    )
+    for client in (paid, hashing, unsigned):
+        await stack.enter_async_context(client)
+    return OutgoingPools(paid, hashing, unsigned)
 
 
 def _metadata_store(settings: MetadataSettings) -> MetadataStore | None:

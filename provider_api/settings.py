@@ -7,6 +7,7 @@ Argo Server, keys) and hands over a finished `Settings`. An unknown `C2D_` name 
 from __future__ import annotations
 
 import difflib
+import ipaddress
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -14,6 +15,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, model_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+
+from ocean.outgoing import Allowed, OutgoingGuard
 
 PREFIX = "C2D_"
 
@@ -47,6 +50,24 @@ class ServerSettings(_Group):
     """Largest request body. Raw algorithms are sent in the body; the sealed job spec is limited much earlier."""
     shutdown_seconds: int = Field(default=10, ge=1, le=3600)
     """How long requests under way, downloads among them, may go on after SIGTERM. New ones are refused meanwhile."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Addresses or networks of proxies in front whose `X-Forwarded-For` is believed: JSON list. Empty: a client is
+    whoever connects. Behind a proxy that is not named here all clients together have what one client may have."""
+    head_seconds: float = Field(default=20.0, gt=0)
+    """How long a client may take for address and headers of one request."""
+    silence_seconds: float = Field(default=30.0, gt=0)
+    """How long a client may pause while it sends a body."""
+    max_connections: int = Field(default=1024, ge=1)
+    """Most connections of clients at once; further ones are refused with 503."""
+    max_connections_each: int = Field(default=128, ge=1)
+    """Most of them from one address (IPv6: from one /64); further ones are refused with 429. Trusted proxies have no
+    such limit."""
+
+    @model_validator(mode="after")
+    def _readable_proxies(self) -> Self:
+        for text in self.trusted_proxies:
+            ipaddress.ip_network(text, strict=False)
+        return self
 
 
 class ProviderSettings(_Group):
@@ -148,22 +169,81 @@ class AccessSettings(_Group):
 
 class OutgoingSettings(_Group):
     allow_private: tuple[str, ...] = ()
-    """`host:port` or `network/bits:port` that downloads may reach although the address is private. Never a port of
-    ours."""
+    """Private addresses that files may be fetched from, each for one publisher: JSON list of
+    `host:port/prefix@0xOWNER` or `network/bits:port/prefix@0xOWNER`. OWNER is the account that owns the asset's data
+    NFT and has written its document, `*` every publisher (only for a server where anybody may have everything). The
+    prefix may be left out. Never open to an address that a stranger sends along: an unsigned fileinfo, a raw algorithm.
+    This machine's own public address counts as private."""
     forbid: tuple[str, ...] = ()
-    """`host:port` pairs that stay closed whatever else is allowed."""
+    """`host:port` pairs that stay closed whatever else is allowed; `*:port` is that port of every address."""
     ipfs_gateway: str | None = None
-    """Gateway for files of type ipfs: `GET {gateway}/ipfs/{hash}`. A private one must be in `allow_private`."""
+    """Gateway for files of type ipfs: `GET {gateway}/ipfs/{hash}`. It may have a private address."""
     arweave_gateway: str | None = None
-    """Gateway for files of type arweave: `GET {gateway}/{transactionId}`. A private one must be in `allow_private`."""
+    """Gateway for files of type arweave: `GET {gateway}/{transactionId}`. It may have a private address."""
+    downloads: int = Field(default=256, ge=1)
+    """Most downloads of consumers from files' sources at once. One holds a connection for as long as its consumer
+    takes. Beyond it: 503 with Retry-After."""
+    downloads_each: int = Field(default=64, ge=1)
+    """Most of them from one host and port."""
+    hashing: int = Field(default=32, ge=1)
+    """Most files at once that are hashed for starts."""
+    hashing_each: int = Field(default=8, ge=1)
+    """Most of them from one host and port."""
+    max_raw_algorithm_bytes: int = Field(default=4 * 1024 * 1024, ge=1)
+    """A raw algorithm's `url` may lead to at most so much. It is fetched at a start, after signature and orders."""
     max_checksum_bytes: int = Field(default=32 * 1024 * 1024, ge=0)
-    """fileinfo computes checksums of files up to this size."""
+    """fileinfo computes checksums of published files up to this size."""
     timeout_seconds: float = Field(default=20.0, gt=0, le=3600)
     """Time limit for hashing one algorithm file."""
     max_algorithm_bytes: int = Field(default=256 * 1024 * 1024, ge=1)
     """A published algorithm whose file is larger cannot run: it must be hashed at every start."""
     checksum_seconds: float = Field(default=30.0, ge=0, le=86400)
     """How long a checksum of an algorithm file is believed without asking again. The pod compares once more."""
+
+    @model_validator(mode="after")
+    def _bound_to_publishers(self) -> Self:
+        for text in self.allow_private:
+            if Allowed.parse(text).owner is None:
+                raise ValueError(
+                    f"allow_private: {text!r} names no publisher; write {text}@0x… with the account that publishes the"
+                    f" files there, or {text}@* if every publisher may have everything there"
+                )
+        OutgoingGuard.require_readable(self.forbid)
+        self.exceptions()
+        return self
+
+    def exceptions(self) -> tuple[str, ...]:
+        """What a guard is told: `allow_private`, and the gateways for everybody."""
+        gateways = [f"{self.ipfs_gateway.rstrip('/')}/ipfs"] if self.ipfs_gateway else []
+        gateways += [self.arweave_gateway] if self.arweave_gateway else []
+        return (*self.allow_private, *(Allowed.of_url(url).text() for url in gateways))
+
+
+class StrangerSettings(_Group):
+    """What is spent on requests that nobody has signed, and on those whose signature is not good. Beyond it: 429 with
+    Retry-After. Who has paid does not wait for any of it."""
+
+    at_once: int = Field(default=16, ge=1)
+    """Most unsigned requests that are worked on at once."""
+    at_once_each: int = Field(default=4, ge=1)
+    """Most of them for one client address (IPv6: one /64)."""
+    waiting_each: int = Field(default=32, ge=0)
+    """How many more of one client may wait for that, up to `waiting_seconds`."""
+    waiting_seconds: float = Field(default=10.0, gt=0)
+    """How long a request may wait until it is refused."""
+    units_per_minute: int = Field(default=3000, ge=1)
+    """Requests of one client address: most count 1, those that ask chains or files 10, a refused signature 5, and each
+    4 KiB of a body 1. What one client may save up is a quarter of it, what all together may have is eight times as
+    much."""
+    bytes_per_minute: int = Field(default=64 * 1024 * 1024, ge=1)
+    """Bytes that are fetched from files' sources for one client address. It may save up twice as much; all together may
+    have four times as much. One file more may be begun while anything is left."""
+    sources: int = Field(default=16, ge=1)
+    """Most connections to files' sources at once, apart from those of downloads and starts."""
+    sources_each: int = Field(default=4, ge=1)
+    """Most of them to one host and port."""
+    body_bytes: int = Field(default=32 * 1024 * 1024, ge=1)
+    """Most memory for bodies of unsigned requests that have not arrived whole, or wait."""
 
 
 class LimitSettings(_Group):
@@ -273,6 +353,7 @@ class Settings(BaseSettings):
     metadata: MetadataSettings = MetadataSettings()
     access: AccessSettings = AccessSettings()
     limits: LimitSettings = LimitSettings()
+    strangers: StrangerSettings = StrangerSettings()
     policy: PolicySettings = PolicySettings()
     operator: OperatorSettings = OperatorSettings()
     metrics: MetricsSettings = MetricsSettings()
@@ -304,6 +385,12 @@ class Settings(BaseSettings):
     def longest_argo_timeout(self) -> float:
         """Of all Argo Servers, in seconds."""
         return max(each.timeout_seconds for each in (self.argo, *self.argo_servers.values()))
+
+    def forbidden(self) -> tuple[str, ...]:
+        """`host:port` pairs that no call to a stranger's address reaches: our inward port and that of assets made of
+        results, whatever the address, and what the operator names."""
+        ports = (self.metrics.port, self.publication.port)
+        return (*self.outgoing.forbid, *(f"*:{port}" for port in ports if port))
 
     def storage_url(self) -> str:
         """SQLAlchemy address, default filled in."""

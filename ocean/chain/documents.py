@@ -23,9 +23,9 @@ STATES_WITH_DOCUMENT = frozenset({0, 1, 4, 5})  # with any other state only the 
 NAMED_SERVICES = 64  # names of further datatokens are not read
 NOT_FOR_US = "encrypted_for_another_provider"
 
-# Opens a document that another provider encrypted: (provider's URL, NFT, transaction) → plain bytes.
+# Opens a document that another provider encrypted: (provider's URL, NFT, transaction, publisher or "") → plain bytes.
 # Raises RemoteDecryptionFailed.
-RemoteDecryption = Callable[[str, str, str], Awaitable[bytes]]
+RemoteDecryption = Callable[[str, str, str, str], Awaitable[bytes]]
 
 
 class AssetNotFound(LookupError):
@@ -121,7 +121,8 @@ class DocumentReader:
                 return plain
             if self._remote is None:
                 raise
-        plain = await self._remote(asset.event.decryptor_url, asset.nft, asset.event.tx)
+        publisher = asset.owner.lower() if asset.owner.lower() == asset.event.sender.lower() else ""
+        plain = await self._remote(asset.event.decryptor_url, asset.nft, asset.event.tx, publisher)
         try:
             return unpack(PackedDocument(b"", plain, packed.digest), lambda blob: blob)
         except DocumentUnreadable as exc:  # that provider's fault, not the publisher's: it may answer rightly later

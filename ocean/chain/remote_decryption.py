@@ -22,7 +22,7 @@ def through(guard: OutgoingGuard, key: Key, chain_id: int, *, total_seconds: flo
     bounded in time and size. It fails as RemoteDecryptionFailed, also when that provider does not want to open it."""
     address = address_of(key)
 
-    async def decrypt(url: str, nft: str, tx: str) -> bytes:
+    async def decrypt(url: str, nft: str, tx: str, publisher: str) -> bytes:
         nonce = str(time.time_ns())
         body = {
             "decrypterAddress": address,
@@ -35,16 +35,19 @@ def through(guard: OutgoingGuard, key: Key, chain_id: int, *, total_seconds: flo
         endpoint = url.strip().rstrip("/").removesuffix("/api/services") + PATH
         try:
             async with asyncio.timeout(total_seconds):
-                return await _posted(guard, endpoint, json.dumps(body).encode())
+                return await _posted(guard, endpoint, json.dumps(body).encode(), publisher)
         except (OutgoingError, TimeoutError) as exc:
             raise RemoteDecryptionFailed("the provider of the document did not answer") from exc
 
     return decrypt
 
 
-async def _posted(guard: OutgoingGuard, endpoint: str, body: bytes) -> bytes:
-    headers = {"content-type": "application/json", "accept-encoding": "identity"}
-    async with guard.client() as client, client.open("POST", endpoint, headers=headers, content=body) as response:
+async def _posted(guard: OutgoingGuard, endpoint: str, body: bytes, publisher: str) -> bytes:
+    headers = {"content-type": "application/json"}
+    async with (
+        guard.client() as client,
+        client.open("POST", endpoint, headers=headers, content=body, publisher=publisher) as response,
+    ):
         if response.status_code != 201:
             raise RemoteDecryptionFailed(f"the provider of the document answered {response.status_code}")
         plain = b""

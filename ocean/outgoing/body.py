@@ -8,7 +8,7 @@ connection instead of keeping it for another request.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from typing import Any, cast
 
@@ -25,7 +25,9 @@ READ_BYTES = 1024 * 1024  # at most so much at once, and so much memory
 class Body(httpx.AsyncByteStream):
     """Raises OutgoingFailed; `incomplete` if the connection ends before the announced length."""
 
-    def __init__(self, response: httpcore.Response, read_seconds: float | None) -> None:
+    def __init__(self, response: httpcore.Response, read_seconds: float | None, closed: Callable[[], None]) -> None:
+        """`closed` is called once, when nothing of the body will be read any more."""
+        self._closed: Callable[[], None] | None = closed
         self._stream: Any = response.stream
         self._connection: httpcore.AsyncNetworkStream = response.extensions["network_stream"]
         self._announced = _announced(response.headers)
@@ -51,8 +53,13 @@ class Body(httpx.AsyncByteStream):
                     yield part
 
     async def aclose(self) -> None:
-        with translated():
-            await self._stream.aclose()
+        try:
+            with translated():
+                await self._stream.aclose()
+        finally:
+            if self._closed is not None:
+                self._closed()
+                self._closed = None
 
     async def _parsed(self) -> AsyncGenerator[bytes]:
         async with aclosing(cast(AsyncGenerator[bytes], aiter(self._stream))) as parts:

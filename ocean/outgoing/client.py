@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from types import TracebackType
@@ -50,6 +50,16 @@ class OutgoingClient:
     async def aclose(self) -> None:
         await self._transport.aclose()
 
+    @property
+    def calls_under_way(self) -> int:
+        """Those whose answers are not closed yet."""
+        return self._transport.under_way
+
+    @property
+    def calls_refused(self) -> int:
+        """How many have failed as `busy`."""
+        return self._transport.refused
+
     @asynccontextmanager
     async def open(
         self,
@@ -59,10 +69,14 @@ class OutgoingClient:
         headers: Mapping[str, str] | None = None,
         content: bytes | None = None,
         same_origin: bool = False,
+        publisher: str | None = None,
     ) -> AsyncIterator[httpx.Response]:
         """The last hop's response with any status, its body not read (`aiter_raw`). Headers are not repeated to
-        another origin; `same_origin`: redirects lead to no other one. Raises OutgoingRefused, OutgoingFailed."""
-        response = await self._followed(first_hop(method, url, headers or {}, content), same_origin=same_origin)
+        another origin; `same_origin`: redirects lead to no other one. `publisher`: the owner of the asset that names
+        the URL; without one the guard's exceptions for publishers do not hold. Raises OutgoingRefused, OutgoingFailed.
+        """
+        hop = first_hop(method, url, headers or {}, content)
+        response = await self._followed(hop, same_origin=same_origin, publisher=publisher)
         try:
             yield response
         finally:
@@ -80,6 +94,7 @@ class OutgoingClient:
         max_bytes: int | None = None,
         same_origin: bool = False,
         refusal_bytes: int = 0,
+        publisher: str | None = None,
     ) -> AsyncIterator[Download]:
         """Open a file for download.
 
@@ -88,14 +103,14 @@ class OutgoingClient:
         there must be thrown away. Without a validator, and for POST, a download always begins at 0.
         `userdata` (object or its JSON text) goes into the query for GET, and is the JSON body for POST. `max_bytes`
         bounds the whole file. `same_origin`: redirects lead to no other origin. `refusal_bytes`: how much of an error
-        answer its OutgoingFailed shall carry. Raises OutgoingRefused, OutgoingFailed.
+        answer its OutgoingFailed shall carry. `publisher` as for `open`. Raises OutgoingRefused, OutgoingFailed.
         """
         hop = first_hop(file.method, file.url, file.headers, None, userdata=userdata)
         if offset and validator and file.method == "GET":
             hop = hop.with_range(offset, validator)
         else:
             offset = 0
-        response = await self._followed(hop, same_origin=same_origin)
+        response = await self._followed(hop, same_origin=same_origin, publisher=publisher)
         try:
             try:
                 download = opened(response, offset, max_bytes)
@@ -110,7 +125,12 @@ class OutgoingClient:
 
     @asynccontextmanager
     async def fetch(
-        self, file: UrlFile, *, userdata: Any = None, wanted: Mapping[str, str] | None = None
+        self,
+        file: UrlFile,
+        *,
+        userdata: Any = None,
+        wanted: Mapping[str, str] | None = None,
+        publisher: str | None = None,
     ) -> AsyncIterator[Download]:
         """Open a file to hand it on: one request. `wanted`: somebody's headers `range` and `if-range`. The server
         decides whether it answers the whole (status 200), the part (206) or that there is none such (416, no content).
@@ -119,7 +139,7 @@ class OutgoingClient:
         """
         hop = first_hop(file.method, file.url, file.headers, None, userdata=userdata)
         hop = replace(hop, range=dict(wanted or {}))
-        response = await self._followed(hop)
+        response = await self._followed(hop, publisher=publisher)
         try:
             yield passed_on(response)
         finally:
@@ -127,14 +147,24 @@ class OutgoingClient:
                 await response.aclose()
 
     async def sha256_of(
-        self, file: UrlFile, max_bytes: int, *, userdata: Any = None, total_seconds: float = 60.0
+        self,
+        file: UrlFile,
+        max_bytes: int,
+        *,
+        userdata: Any = None,
+        total_seconds: float = 60.0,
+        publisher: str | None = None,
+        counted: Callable[[int], None] = lambda count: None,
     ) -> FileDigest:
-        """Digest of a file's bytes. Raises OutgoingRefused, OutgoingFailed (`too_large`, `timeout`, …)."""
+        """Digest of a file's bytes. `counted` is told of the bytes as they come, and may end it by raising.
+
+        Raises OutgoingRefused, OutgoingFailed (`too_large`, `timeout`, …) and what `counted` raises."""
         digest, size = hashlib.sha256(), 0
         try:
             async with asyncio.timeout(total_seconds):
-                async with self.stream(file, userdata=userdata, max_bytes=max_bytes) as download:
+                async with self.stream(file, userdata=userdata, max_bytes=max_bytes, publisher=publisher) as download:
                     async for chunk in download.chunks():
+                        counted(len(chunk))
                         digest.update(chunk)
                         size += len(chunk)
         except TimeoutError:
@@ -152,11 +182,11 @@ class OutgoingClient:
                         break
         return content[:count]
 
-    async def _followed(self, hop: Hop, *, same_origin: bool = False) -> httpx.Response:
+    async def _followed(self, hop: Hop, *, same_origin: bool = False, publisher: str | None = None) -> httpx.Response:
         try:
             async with asyncio.timeout(self._open_seconds):
                 for _ in range(MAX_REDIRECTS + 1):
-                    response = await self._transport.handle_async_request(self._request(hop))
+                    response = await self._transport.handle_async_request(self._request(hop, publisher))
                     if not response.has_redirect_location:
                         return response
                     await response.aclose()
@@ -167,14 +197,14 @@ class OutgoingClient:
             raise OutgoingFailed("timeout", retriable=True) from None
         raise OutgoingFailed("redirects", retriable=False)
 
-    def _request(self, hop: Hop) -> httpx.Request:
+    def _request(self, hop: Hop, publisher: str | None) -> httpx.Request:
         try:
             return httpx.Request(
                 hop.method,
                 hop.url,
                 headers=dict(hop.headers),
                 content=hop.content,
-                extensions={"timeout": self._timeouts},
+                extensions={"timeout": self._timeouts, "publisher": publisher},
             )
         except (httpx.InvalidURL, UnicodeError, ValueError, TypeError):
             raise OutgoingRefused("headers") from None

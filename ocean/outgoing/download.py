@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import re
-import zlib
 from collections.abc import AsyncIterator, Mapping
 
 import httpx
 
+from ocean.outgoing.codings import can_be_opened, codings_of, unpacked
 from ocean.outgoing.errors import OutgoingFailed
 
 _CONTENT_RANGE = re.compile(r"bytes (?:(\d{1,18})-(\d{1,18})|\*)/(\d{1,18}|\*)", re.ASCII)
 _RETRIABLE = {408, 425, 429, 500, 502, 503, 504}
-_UNPACKED = {"gzip", "x-gzip", "deflate"}
-_UNPACK_BYTES = 1024 * 1024  # at most so much at once, whatever the server packed
+_WHOLE = {200, 203}  # 203: a proxy on the way has changed something, mostly a header
 
 
 class Download:
@@ -42,9 +41,10 @@ class Download:
         self.size = size
         self.end = size if end is None else end  # position behind the last byte of `chunks`
         self.validator = validator
-        self.status = response.status_code
+        self.status = 200 if response.status_code in _WHOLE else response.status_code
         self.headers: Mapping[str, str] = response.headers
-        self.packed = bool(_encoding(response))
+        self._codings = codings_of(response.headers)
+        self.packed = bool(self._codings)
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """The bytes from `start` on, once. Raises OutgoingFailed; what came before is good and can be kept."""
@@ -58,8 +58,7 @@ class Download:
             raise OutgoingFailed("incomplete", retriable=True)
 
     def _parts(self) -> AsyncIterator[bytes]:
-        raw = self._response.aiter_raw()
-        return _unpacked(raw) if _encoding(self._response) else raw
+        return unpacked(self._response.aiter_raw(), self._codings)
 
     def _require_within(self, position: int) -> None:
         if self._max_bytes is not None and position > self._max_bytes:
@@ -70,11 +69,11 @@ class Download:
 
 def opened(response: httpx.Response, offset: int, max_bytes: int | None) -> Download:
     """Read the header of a response to a request from `offset` on (0: of the whole). Raises OutgoingFailed."""
-    status, encoding = response.status_code, _encoding(response)
+    status, codings = response.status_code, codings_of(response.headers)
     start, size, empty = 0, None, False
     if status == 206 and offset:
         first, size = _content_range(response)
-        if first != offset or encoding:
+        if first != offset or codings:
             raise OutgoingFailed("range", retriable=True, status=status)
         start = offset
     elif status == 416 and offset:
@@ -82,20 +81,22 @@ def opened(response: httpx.Response, offset: int, max_bytes: int | None) -> Down
         if size != offset:
             raise OutgoingFailed("range", retriable=True, status=status)
         start, empty = offset, True
-    elif status != 200:
+    elif status not in _WHOLE:
         raise OutgoingFailed(
             "status",
             retriable=status in _RETRIABLE,
             status=status,
             retry_after_seconds=_retry_after(response),
         )
-    elif encoding and encoding not in _UNPACKED:
+    elif not can_be_opened(codings):
         raise OutgoingFailed("encoding", retriable=False, status=status)
-    elif not encoding:
+    elif (
+        not codings and "transfer-encoding" not in response.headers
+    ):  # beside it a length counts nothing (RFC 9112 6.3)
         size = _number(response.headers.get("content-length"))
     if size is not None and max_bytes is not None and size > max_bytes:
         raise OutgoingFailed("too_large", retriable=False)
-    validator = None if encoding else _validator(response)
+    validator = None if codings else _validator(response)
     return Download(response, start=start, size=size, validator=validator, max_bytes=max_bytes, empty=empty)
 
 
@@ -104,43 +105,18 @@ def passed_on(response: httpx.Response) -> Download:
 
     Raises OutgoingFailed for other answers, and for a part whose length cannot be told.
     """
-    status, encoding = response.status_code, _encoding(response)
-    if status == 200:
+    status = response.status_code
+    if status in _WHOLE:
         return opened(response, 0, None)
     if status == 416:
         return Download(response, start=0, size=None, validator=None, max_bytes=None, empty=True)
     if status != 206:
         return opened(response, 0, None)  # raises
     match = _CONTENT_RANGE.fullmatch(response.headers.get("content-range", "").strip())
-    if match is None or match[1] is None or encoding or int(match[2]) < int(match[1]):
+    if match is None or match[1] is None or codings_of(response.headers) or int(match[2]) < int(match[1]):
         raise OutgoingFailed("range", retriable=False, status=status)
     start, end = int(match[1]), int(match[2]) + 1
     return Download(response, start=start, size=_number(match[3]), validator=None, max_bytes=None, end=end)
-
-
-async def _unpacked(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """gzip (one or several members) or zlib content in bounded steps. Raises OutgoingFailed."""
-    unpacker = zlib.decompressobj(wbits=47)
-    try:
-        async for data in chunks:
-            while data:
-                if unpacker.eof:
-                    unpacker = zlib.decompressobj(wbits=47)
-                part = unpacker.decompress(data, _UNPACK_BYTES)
-                data = unpacker.unconsumed_tail or unpacker.unused_data
-                if part:
-                    yield part
-        if part := unpacker.flush():
-            yield part
-    except zlib.error:
-        raise OutgoingFailed("encoding", retriable=False) from None
-    if not unpacker.eof:
-        raise OutgoingFailed("incomplete", retriable=True)
-
-
-def _encoding(response: httpx.Response) -> str:
-    encoding = str(response.headers.get("content-encoding", "")).strip().lower()
-    return "" if encoding == "identity" else encoding
 
 
 def _validator(response: httpx.Response) -> str | None:

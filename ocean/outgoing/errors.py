@@ -26,6 +26,7 @@ FailureReason = Literal[
     "encoding",  # a compression that nobody asked for
     "protocol",  # not HTTP
     "key",  # the request must be signed, and there is no key to sign with
+    "busy",  # as many calls as there may be are under way, in all or to this host
     "nonce",  # others who sign with the same key were faster, again and again
 ]
 

@@ -13,11 +13,14 @@ import httpx
 
 from ocean.outgoing.errors import OutgoingFailed, OutgoingRefused
 
-# What a file's own headers cannot set: they frame the message, or belong to resumption.
+# What a file's own headers cannot set: they frame the message, belong to resumption, or name another host than the URL.
 _OURS = {"connection", "content-length", "transfer-encoding", "te", "upgrade", "trailer", "accept-encoding"} | {
     "range",
     "if-range",
     "expect",
+    "host",
+    "keep-alive",
+    "proxy-connection",
 }
 _STANDARD = {"user-agent": "compute-to-data", "accept": "*/*", "accept-encoding": "identity"}
 

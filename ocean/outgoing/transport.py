@@ -8,6 +8,7 @@ would write URLs to the log and keep cookies.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, cast
 
@@ -15,16 +16,19 @@ import httpcore
 import httpx
 
 from ocean.outgoing.body import Body
-from ocean.outgoing.errors import OutgoingFailed
+from ocean.outgoing.errors import OutgoingFailed, OutgoingRefused
 from ocean.outgoing.translation import translated
 
 if TYPE_CHECKING:
+    from ocean.outgoing.allowed import Allowed
     from ocean.outgoing.guard import OutgoingGuard
 
 
 class _GuardedBackend(httpcore.AsyncNetworkBackend):
-    def __init__(self, guard: OutgoingGuard) -> None:
-        self._guard = guard
+    """Connections for requests for which the same exceptions hold."""
+
+    def __init__(self, guard: OutgoingGuard, granted: frozenset[Allowed]) -> None:
+        self._guard, self._granted = guard, granted
 
     async def connect_tcp(
         self,
@@ -36,11 +40,11 @@ class _GuardedBackend(httpcore.AsyncNetworkBackend):
     ) -> httpcore.AsyncNetworkStream:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + (timeout if timeout is not None else 60.0)
-        addresses = await self._guard.addresses(host, port, deadline - loop.time())
+        addresses = await self._guard.addresses(host, port, deadline - loop.time(), self._granted)
         for position, address in enumerate(addresses):
             attempts_left = len(addresses) - position
             try:
-                return await self._guard.dial.connect_tcp(
+                stream = await self._guard.dial.connect_tcp(
                     address,
                     port,
                     timeout=max(0.05, (deadline - loop.time()) / attempts_left),
@@ -50,23 +54,41 @@ class _GuardedBackend(httpcore.AsyncNetworkBackend):
             except (httpcore.ConnectError, httpcore.ConnectTimeout):
                 if attempts_left == 1:
                     raise
+            else:
+                if not self._granted and _leads_to_ourselves(stream, address):
+                    await stream.aclose()
+                    raise OutgoingRefused("forbidden")
+                return stream
         raise OutgoingFailed("name", retriable=False)
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
 
 
-class GuardedTransport(httpx.AsyncBaseTransport):
-    """Raises OutgoingRefused and OutgoingFailed, also from the bodies of its responses."""
+def _leads_to_ourselves(stream: httpcore.AsyncNetworkStream, address: str) -> bool:
+    """Whether the connection ends on this machine: the system then takes the very address that is called as its own
+    end, also where that is a public one. (A gateway that leads back to us cannot be seen from here.)"""
+    connection = stream.get_extra_info("socket")
+    if connection is None:
+        return False
+    peer: str = connection.getpeername()[0]
+    return peer == address and peer == connection.getsockname()[0]
 
-    def __init__(self, guard: OutgoingGuard, max_connections: int) -> None:
-        self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=guard.ssl_context,
-            max_connections=max_connections,
-            max_keepalive_connections=max_connections,
-            keepalive_expiry=15.0,
-            network_backend=_GuardedBackend(guard),
-        )
+
+class GuardedTransport(httpx.AsyncBaseTransport):
+    """Raises OutgoingRefused and OutgoingFailed, also from the bodies of its responses.
+
+    A connection that was opened under an exception of the guard serves only requests that have the same one, so that
+    nobody comes to a private server on somebody else's connection. A request's extension `publisher` says whose file it
+    is about.
+    """
+
+    def __init__(self, guard: OutgoingGuard, max_connections: int, per_target: int | None = None) -> None:
+        self._guard = guard
+        self._most, self._per_target = max_connections, per_target
+        self.refused = 0
+        self._pools: dict[frozenset[Allowed], httpcore.AsyncConnectionPool] = {}
+        self._open: Counter[tuple[str, int | None]] = Counter()  # requests whose answers are not closed, by target
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         core = httpcore.Request(
@@ -81,10 +103,49 @@ class GuardedTransport(httpx.AsyncBaseTransport):
             content=cast(httpx.AsyncByteStream, request.stream),
             extensions=request.extensions,
         )
-        with translated():
-            response = await self._pool.handle_async_request(core)
-        body = Body(response, request.extensions.get("timeout", {}).get("read"))
+        pool = self._pool_for(self._guard.granted(request.extensions.get("publisher"), request.url))
+        target = (request.url.host, request.url.port)
+        self._take(target)
+        try:
+            with translated():
+                response = await pool.handle_async_request(core)
+            read_seconds = request.extensions.get("timeout", {}).get("read")
+            body = Body(response, read_seconds, lambda: self._give_back(target))
+        except BaseException:
+            self._give_back(target)
+            raise
         return httpx.Response(response.status, headers=response.headers, stream=body, request=request)
 
+    @property
+    def under_way(self) -> int:
+        return self._open.total()
+
     async def aclose(self) -> None:
-        await self._pool.aclose()
+        for pool in self._pools.values():
+            await pool.aclose()
+
+    def _pool_for(self, granted: frozenset[Allowed]) -> httpcore.AsyncConnectionPool:
+        """There are no more pools than combinations of the operator's exceptions."""
+        if granted not in self._pools:
+            self._pools[granted] = httpcore.AsyncConnectionPool(
+                ssl_context=self._guard.ssl_context,
+                max_connections=self._most,
+                max_keepalive_connections=self._most,
+                keepalive_expiry=15.0,
+                network_backend=_GuardedBackend(self._guard, granted),
+            )
+        return self._pools[granted]
+
+    def _take(self, target: tuple[str, int | None]) -> None:
+        """Raises OutgoingFailed (busy)."""
+        if self._per_target is not None and (
+            self._open.total() >= self._most or self._open[target] >= self._per_target
+        ):
+            self.refused += 1
+            raise OutgoingFailed("busy", retriable=True)
+        self._open[target] += 1
+
+    def _give_back(self, target: tuple[str, int | None]) -> None:
+        self._open[target] -= 1
+        if not self._open[target]:
+            del self._open[target]

@@ -164,7 +164,11 @@ async def _one_try(sources: Sources, item: Download, state: _Partial) -> None:
         await state.flush()
         return
     async with sources.open(
-        item.source, offset=state.size, validator=state.validator, max_bytes=state.size + state.budget.left
+        item.source,
+        publisher=item.publisher,
+        offset=state.size,
+        validator=state.validator,
+        max_bytes=state.size + state.budget.left,
     ) as answer:
         state.start_at(answer.start)
         state.validator = answer.validator

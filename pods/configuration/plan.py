@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
+from ocean.ddo import publisher_of
 from pods.job_spec import Algorithm, InputAsset, JobSpec, ProviderSource, TextSource, UrlSource
 
 ALGORITHM_FILE = "algorithm"
@@ -25,6 +26,7 @@ class Download:
     target: PurePosixPath
     source: UrlSource | TextSource | ProviderSource = field(repr=False)
     sha256: str | None = None  # lower-case hex; None: any bytes will do
+    publisher: str | None = None  # whose file it is, canonical; None: nobody has published it
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,7 @@ def plan_algorithm(algorithm: Algorithm) -> tuple[Download, ...]:
             target=PurePosixPath(ALGORITHM_FILE if position == 0 else str(position)),
             source=source,
             sha256=algorithm.sha256[position].lower() if algorithm.sha256 else None,
+            publisher=publisher_of(algorithm.ddo) if algorithm.ddo is not None else None,
         )
         for position, source in enumerate(algorithm.files)
     )
@@ -103,6 +106,7 @@ def _input_downloads(asset: InputAsset, folder: str) -> tuple[Download, ...]:
             label=f"{asset.did}, file {position}",
             target=PurePosixPath(folder, str(position)),
             source=source,
+            publisher=publisher_of(asset.ddo),
         )
         for position, source in enumerate(asset.files)
     )

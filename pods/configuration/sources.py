@@ -41,26 +41,38 @@ class Sources:
 
     @asynccontextmanager
     async def open(
-        self, source: UrlSource | ProviderSource, *, offset: int, validator: str | None, max_bytes: int
+        self,
+        source: UrlSource | ProviderSource,
+        *,
+        publisher: str | None = None,
+        offset: int,
+        validator: str | None,
+        max_bytes: int,
     ) -> AsyncIterator[Download]:
         """As OutgoingClient.stream. Raises OutgoingError, with the reason `nonce` when another pod was faster."""
         async with AsyncExitStack() as stack:
             if isinstance(source, UrlSource):
                 file, userdata = UrlFile(source.url, source.method, source.headers), source.userdata
                 stream = self._client.stream(
-                    file, userdata=userdata, offset=offset, validator=validator, max_bytes=max_bytes
+                    file,
+                    userdata=userdata,
+                    offset=offset,
+                    validator=validator,
+                    max_bytes=max_bytes,
+                    publisher=publisher,
                 )
                 yield await stack.enter_async_context(stream)
                 return
             async with self._turns[source.nonce]:  # until the answer has begun: then the nonce is used up
                 stream = self._client.stream(
                     UrlFile(source.download),
-                    userdata=await self._signed(source),
+                    userdata=await self._signed(source, publisher),
                     offset=offset,
                     validator=validator,
                     max_bytes=max_bytes,
                     same_origin=True,
                     refusal_bytes=NONCE_BYTES,
+                    publisher=publisher,
                 )
                 try:
                     opened = await stack.enter_async_context(stream)
@@ -68,12 +80,12 @@ class Sources:
                     raise self._overtaken(source, failure) or failure from None
             yield opened
 
-    async def _signed(self, source: ProviderSource) -> dict[str, Any]:
+    async def _signed(self, source: ProviderSource, publisher: str | None) -> dict[str, Any]:
         """The parameters of one download."""
         if self._key is None:
             raise OutgoingFailed("key", retriable=False)
         address = address_of(self._key)
-        nonce = await self._next_nonce(source, address)
+        nonce = await self._next_nonce(source, address, publisher)
         query: dict[str, Any] = {
             "documentId": source.did,
             "serviceId": source.service_id,
@@ -95,17 +107,21 @@ class Sources:
         self._last[source.nonce] = max(self._last[source.nonce], _rounded_up(told[1]))
         return OutgoingFailed("nonce", retriable=True, status=400)
 
-    async def _next_nonce(self, source: ProviderSource, address: str) -> str:
-        last = self._last[source.nonce] or await self._used_nonce(source, address)
+    async def _next_nonce(self, source: ProviderSource, address: str, publisher: str | None) -> str:
+        last = self._last[source.nonce] or await self._used_nonce(source, address, publisher)
         self._last[source.nonce] = max(time.time_ns(), last + 1)
         return str(self._last[source.nonce])
 
-    async def _used_nonce(self, source: ProviderSource, address: str) -> int:
+    async def _used_nonce(self, source: ProviderSource, address: str, publisher: str | None) -> int:
         """The nonce that the provider has seen last of this account, rounded up; 0 if it does not tell."""
         question, content = {"userAddress": address}, b""
         try:
             async with self._client.stream(
-                UrlFile(source.nonce), userdata=question, max_bytes=NONCE_BYTES, same_origin=True
+                UrlFile(source.nonce),
+                userdata=question,
+                max_bytes=NONCE_BYTES,
+                same_origin=True,
+                publisher=publisher,
             ) as answer:
                 async for chunk in answer.chunks():
                     content += chunk

@@ -16,6 +16,7 @@ from pathlib import Path
 
 MAX_DEPTH = 64
 MAX_PATH_BYTES = 1024
+MAX_NAMES_CHARACTERS = 1024 * 1024  # of all paths together, as the manifest writes them: it is read as a whole
 ENTRIES_PER_FILE = 10  # entries looked at for each file that may be published, folders and oddities included
 
 _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
@@ -62,16 +63,24 @@ def find_files(root: Path, *, max_files: int) -> tuple[list[Found], list[Skipped
     found.sort(key=lambda file: file.path)
     kept: list[Found] = []
     seen: set[tuple[int, int]] = set()
+    names = 0
     for file in found:
         if file.identity in seen:
             skipped.append(Skipped(file.path, "hard_link"))
-        elif len(kept) >= max_files:
+            continue
+        names += _written_characters(file.path)
+        if len(kept) >= max_files or names > MAX_NAMES_CHARACTERS:
             skipped.append(Skipped(file.path, "too_many"))
         else:
             seen.add(file.identity)
             kept.append(file)
     skipped.sort(key=lambda entry: entry.path)
     return kept, skipped
+
+
+def _written_characters(path: bytes) -> int:
+    """An odd byte is written as four characters, and its text needs more in JSON."""
+    return sum(1 if 0x20 <= byte < 0x7F and byte not in b'"\\' else 6 for byte in path)
 
 
 def open_found(root: Path, file: Found) -> int:

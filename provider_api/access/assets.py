@@ -39,6 +39,11 @@ class Asset:
     chain: Chain
     ddo: DDO
 
+    @property
+    def publisher(self) -> str:
+        """The owner of its data NFT, canonical."""
+        return self.ddo.publisher
+
     def refused(self, text: str) -> Refused:
         """A refusal as clients know it."""
         return Refused(f"Provider {self.chain.name}: {text}")

@@ -54,7 +54,7 @@ class Contents:
         return any(isinstance(file, ContractFile) and not _has_arguments(file, userdata) for file in files)
 
     async def of_ours(
-        self, asset: AssetRequest, service: Service, files: tuple[File, ...] | None, *, hashed: bool
+        self, asset: AssetRequest, ddo: DDO, service: Service, files: tuple[File, ...] | None, *, hashed: bool
     ) -> Found:
         """`hashed`: the digests are wanted too."""
         if not files:
@@ -62,7 +62,7 @@ class Contents:
         userdata = file_parameters(service, asset.userdata)
         sources, digests = await together(
             self._files.sources(files, userdata),
-            self._files.digests(files, userdata) if hashed else _nothing(),
+            self._files.digests(files, userdata, publisher=ddo.publisher) if hashed else _nothing(),
         )
         return sources, digests
 
@@ -94,17 +94,30 @@ class Contents:
         return sources, digests if hashed and len(digests) == len(told) else None
 
     async def of_raw(self, request: ComputeRequest) -> tuple[tuple[Source, ...], tuple[str, ...] | None]:
-        """The file of a raw algorithm and its digest; both () if it brings its code along."""
+        """Where the file of a raw algorithm is, and that nothing is known of it yet: (sources, ()); ((), ()) if it
+        brings its code along, ((), None) if it cannot be had. Nobody is asked."""
         algorithm = request.algorithm
         if algorithm.text("rawcode") or not algorithm.text("url"):
             return (), ()
-        try:
-            file = parse_file({"type": "url", "url": algorithm.text("url")})
-        except FileObjectInvalid:
-            return (), None
-        userdata = object_of(algorithm.asset.userdata)
-        sources = await self._files.sources([file], userdata)
-        return sources or (), await self._files.digests([file], userdata)
+        sources = await self._files.sources(_raw_files(request), object_of(algorithm.asset.userdata))
+        return (sources, ()) if sources else ((), None)
+
+    async def raw_digests(self, request: ComputeRequest) -> tuple[str, ...] | None:
+        """The digest of a raw algorithm's file, which is fetched: () if it brings its code along, None if it cannot be
+        had or is too big."""
+        algorithm = request.algorithm
+        if algorithm.text("rawcode") or not algorithm.text("url"):
+            return ()
+        files, userdata = _raw_files(request), object_of(algorithm.asset.userdata)
+        return await self._files.digests(files, userdata, publisher=None) if files else None
+
+
+def _raw_files(request: ComputeRequest) -> list[File]:
+    """The file of a raw algorithm's URL; none if that is not one."""
+    try:
+        return [parse_file({"type": "url", "url": request.algorithm.text("url")})]
+    except FileObjectInvalid:
+        return []
 
 
 def _has_arguments(file: ContractFile, userdata: dict[str, Any] | None) -> bool:

@@ -15,6 +15,7 @@ from ocean.addresses import ZERO, AddressInvalid, canonical
 from ocean.chain.orders import Order, OrderInvalid, OrderRequest
 from ocean.ddo import DDO, Service
 from ocean.together import together
+from provider_api.access import rules
 from provider_api.access.contents import Contents
 from provider_api.access.facts import AssetFacts, ComputeFacts
 from provider_api.access.other_providers import OtherProvider, OtherProviders
@@ -46,8 +47,12 @@ class FactFinder:
         self._contents = Contents(settings.policy, keys, files, others)
 
     async def for_start(self, request: ComputeRequest) -> ComputeFacts:
-        """Facts about a start. Raises ChainUnavailable, ArgoError."""
-        return await self._gather(request, with_orders=True, with_credentials=True, patient=True)
+        """Facts about a start. Raises ChainUnavailable, ArgoError. A raw algorithm's URL leads anywhere: it is fetched
+        for those only who have paid and may run one."""
+        facts = await self._gather(request, with_orders=True, with_credentials=True, patient=True)
+        if not facts.gathered or facts.algorithm is not None or rules.judge(facts) is not None:
+            return facts
+        return replace(facts, raw_digests=await self._contents.raw_digests(request))
 
     async def for_quotes(self, request: ComputeRequest) -> ComputeFacts:
         """Facts about a request for quotes: orders are looked at leniently and are not demanded.
@@ -129,11 +134,11 @@ class FactFinder:
         files = self._contents.opened(ddo, service)
         other = None
         if files is None:
-            other = await self._other(request, service, chain)
+            other = await self._other(request, service, chain, ddo.publisher)
         hashed = item.request is request.algorithm.asset
         awaiting = lenient and self._contents.await_parameters(item.request, service, files)
         contents = (
-            self._contents.of_ours(item.request, service, None if awaiting else files, hashed=hashed)
+            self._contents.of_ours(item.request, ddo, service, None if awaiting else files, hashed=hashed)
             if other is None
             else self._contents.of_other(other, item.request, ddo, service, hashed=hashed)
         )
@@ -158,12 +163,14 @@ class FactFinder:
             fee_decimals=decimals,
         )
 
-    async def _other(self, request: ComputeRequest, service: Service, chain: Chain) -> OtherProvider | None:
+    async def _other(
+        self, request: ComputeRequest, service: Service, chain: Chain, publisher: str
+    ) -> OtherProvider | None:
         """Whose files these are, if they may be used here: access services are anybody's, a compute service must be the
         provider's that starts the job."""
         if service.type != "access" and request.terms is None:
             return None
-        other = await self._others.find(service.service_endpoint, chain.chain_id)
+        other = await self._others.find(service.service_endpoint, chain.chain_id, publisher)
         if other is None or service.type == "access" or request.terms is None:
             return other
         return other if canonical(other.address) in request.terms.addresses else None

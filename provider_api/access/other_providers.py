@@ -24,10 +24,12 @@ from ocean.addresses import ZERO, AddressInvalid, canonical, checksum
 from ocean.ddo import Service
 from ocean.fees import Quote, QuoteMalformed, quote_signer, read_provider_data
 from ocean.files import UrlFile
-from ocean.outgoing import OutgoingClient, OutgoingError
+from ocean.outgoing import OutgoingError, OutgoingFailed
 from ocean.signing import SignatureInvalid
+from provider_api.errors import SourcesBusy
 from provider_api.keys import ProviderKeys
 from provider_api.settings import Settings
+from provider_api.strangers.asking import OutgoingPools, asker, count_bytes
 
 log = structlog.get_logger(__name__)
 
@@ -38,8 +40,12 @@ KNOWN_SECONDS, FAILED_SECONDS = 60.0, 5.0  # how long a root document, and its a
 _REMEMBERED = 256
 _MOST_FILES = 1000
 _LONGEST_URL = 2048
+_LONGEST_ADDRESS = 64
 _PATH = re.compile(rf"[\x21-\x7e]{{1,{_LONGEST_URL}}}")  # it goes into job specs: no other characters
 _DIGEST = re.compile(r"[0-9a-fA-F]{64}")
+
+
+_Asked = tuple[str, str]  # a provider's address, and the publisher whose document names it
 
 
 class _Unusable(Exception):
@@ -55,6 +61,7 @@ class OtherProvider:
     nonce: str
     fileinfo: str
     initialize: str
+    publisher: str = ""  # of the asset that names it: some private addresses are open to some publishers
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,23 +73,24 @@ class _Root:
 class OtherProviders:
     """One for the whole service."""
 
-    def __init__(self, settings: Settings, keys: ProviderKeys, client: OutgoingClient) -> None:
-        self._client, self._keys = client, keys
+    def __init__(self, settings: Settings, keys: ProviderKeys, pools: OutgoingPools) -> None:
+        self._pools, self._keys = pools, keys
         self._fileinfo_seconds = settings.outgoing.timeout_seconds
         self._own = {base_of(url) for url in settings.server.public_urls}
-        self._known: OrderedDict[str, tuple[float, _Root | None]] = OrderedDict()  # until when (monotonic)
-        self._asking: dict[str, asyncio.Task[_Root | None]] = {}
+        self._known: OrderedDict[_Asked, tuple[float, _Root | None]] = OrderedDict()  # until when (monotonic)
+        self._asking: dict[tuple[str, str, bool], asyncio.Task[_Root | None]] = {}
 
-    async def find(self, endpoint: str, chain_id: int) -> OtherProvider | None:
-        """The provider behind a `serviceEndpoint`. None: that is ourselves, or nobody who answers as a provider."""
+    async def find(self, endpoint: str, chain_id: int, publisher: str = "") -> OtherProvider | None:
+        """The provider behind a `serviceEndpoint` of a publisher's asset. None: that is ourselves, or nobody who
+        answers as a provider."""
         base = base_of(endpoint)
         if base is None or base in self._own:
             return None
-        root = await self._root(base)
+        root = await self._root((base, publisher))
         address = _address(root.addresses.get(str(chain_id))) if root is not None else None
         if root is None or address is None or canonical(address) == canonical(self._keys.address):
             return None
-        return OtherProvider(address, **root.endpoints)
+        return OtherProvider(address, **root.endpoints, publisher=publisher)
 
     async def digests(
         self, provider: OtherProvider, did: str, service_id: str, userdata: Mapping[str, Any] | None, *, wanted: bool
@@ -93,9 +101,8 @@ class OtherProviders:
         question |= {"checksum": True} if wanted else {}
         question |= {"userdata": dict(userdata)} if userdata else {}
         try:
-            answer = await self._ask(
-                UrlFile(provider.fileinfo, "POST"), question, self._fileinfo_seconds, FILE_LIST_BYTES
-            )
+            file, seconds = UrlFile(provider.fileinfo, "POST"), self._fileinfo_seconds
+            answer = await self._ask(file, question, seconds, FILE_LIST_BYTES, provider.publisher)
             return _digests(answer)
         except (_Unusable, OutgoingError, TimeoutError) as exc:
             log.info("other_provider_has_no_files", did=did, service_id=service_id, reason=_reason(exc))
@@ -105,7 +112,8 @@ class OtherProviders:
         """What an order of the service costs there, signed by that provider for this very service."""
         question = {"documentId": did, "serviceId": service.id, "consumerAddress": consumer}
         try:
-            answer = await self._ask(UrlFile(provider.initialize), question, QUOTE_SECONDS, ANSWER_BYTES)
+            file = UrlFile(provider.initialize)
+            answer = await self._ask(file, question, QUOTE_SECONDS, ANSWER_BYTES, provider.publisher)
             return _quote(answer, provider, service)
         except (_Unusable, OutgoingError, TimeoutError) as exc:
             log.info("other_provider_quotes_nothing", did=did, service_id=service.id, reason=_reason(exc))
@@ -113,38 +121,53 @@ class OtherProviders:
 
     # --- root documents ----------------------------------------------------------------------------------------------
 
-    async def _root(self, base: str) -> _Root | None:
-        """Remembered for a while; all who ask at the same time share one request."""
-        until, known = self._known.get(base, (0.0, None))
+    async def _root(self, asked: _Asked) -> _Root | None:
+        """Remembered for a while; all who ask at the same time share one request, strangers among themselves."""
+        until, known = self._known.get(asked, (0.0, None))
         if time.monotonic() < until:
             return known
-        task = self._asking.get(base)
+        place = (*asked, asker() is not None)
+        task = self._asking.get(place)
         if task is None:
-            task = self._asking[base] = asyncio.create_task(self._read_root(base))
-            task.add_done_callback(lambda _: self._asking.pop(base, None))
+            task = self._asking[place] = asyncio.create_task(self._read_root(asked))
+            task.add_done_callback(lambda ended: self._forget(place, ended))
         return await asyncio.shield(task)
 
-    async def _read_root(self, base: str) -> _Root | None:
+    def _forget(self, place: tuple[str, str, bool], ended: asyncio.Task[_Root | None]) -> None:
+        self._asking.pop(place, None)
+        if not ended.cancelled():
+            ended.exception()  # those who asked may all have left
+
+    async def _read_root(self, asked: _Asked) -> _Root | None:
+        base, publisher = asked
         try:
-            found = _root(await self._ask(UrlFile(f"{base}/"), {}, ROOT_SECONDS, ANSWER_BYTES), base)
+            found = _root(await self._ask(UrlFile(f"{base}/"), {}, ROOT_SECONDS, ANSWER_BYTES, publisher), base)
         except (_Unusable, OutgoingError, TimeoutError) as exc:
             log.info("other_provider_unavailable", provider=base, reason=_reason(exc))
             found = None
-        self._known[base] = time.monotonic() + (FAILED_SECONDS if found is None else KNOWN_SECONDS), found
-        self._known.move_to_end(base)
+        self._known[asked] = time.monotonic() + (FAILED_SECONDS if found is None else KNOWN_SECONDS), found
+        self._known.move_to_end(asked)
         if len(self._known) > _REMEMBERED:
             self._known.popitem(last=False)
         return found
 
-    async def _ask(self, question: UrlFile, values: Mapping[str, Any], seconds: float, most_bytes: int) -> Any:
-        """The JSON of an answer. Raises OutgoingError, TimeoutError, _Unusable."""
-        content = bytearray()
-        async with (
-            asyncio.timeout(seconds),
-            self._client.stream(question, userdata=dict(values), max_bytes=most_bytes, same_origin=True) as answer,
-        ):
-            async for chunk in answer.chunks():
-                content += chunk
+    async def _ask(
+        self, question: UrlFile, values: Mapping[str, Any], seconds: float, most_bytes: int, publisher: str
+    ) -> Any:
+        """The JSON of an answer. Raises OutgoingError, TimeoutError, _Unusable, SourcesBusy, TooMuchAsked."""
+        content, client = bytearray(), self._pools.asking()
+        stream = client.stream(
+            question, userdata=dict(values), max_bytes=most_bytes, same_origin=True, publisher=publisher
+        )
+        try:
+            async with asyncio.timeout(seconds), stream as answer:
+                async for chunk in answer.chunks():
+                    count_bytes(len(chunk))
+                    content += chunk
+        except OutgoingFailed as exc:
+            if exc.reason == "busy":
+                raise SourcesBusy from None
+            raise
         try:
             return json.loads(bytes(content))
         except (ValueError, RecursionError):
@@ -171,7 +194,10 @@ def _root(answer: Any, base: str) -> _Root:
     named = answer.get("serviceEndpoints")
     listed = named if isinstance(named, dict) else {}
     endpoints = {name: base + _path(listed.get(name), name) for name in ("download", "nonce", "fileinfo", "initialize")}
-    return _Root(addresses, endpoints)
+    told = {
+        str(chain): one for chain, one in addresses.items() if isinstance(one, str) and len(one) <= _LONGEST_ADDRESS
+    }
+    return _Root(told, endpoints)
 
 
 def _path(entry: Any, name: str) -> str:

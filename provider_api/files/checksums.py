@@ -1,4 +1,4 @@
-"""Digests of algorithm files, remembered for a while.
+"""Digests of published files, remembered for a while.
 
 A remembered digest is believed for some seconds without asking; after that the server is asked with its own entity tag
 whether the file is still the same, and only a changed file is fetched again. A digest that is out of date does no harm
@@ -8,6 +8,7 @@ in the end: the pod compares the bytes it runs with the digest that the rules ha
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import time
 from collections import OrderedDict
@@ -16,73 +17,116 @@ from dataclasses import dataclass
 import structlog
 
 from ocean.file_requests import Fetch
-from ocean.outgoing import OutgoingClient, OutgoingError
+from ocean.outgoing import FileDigest, OutgoingClient, OutgoingError, OutgoingFailed
+from provider_api.errors import SourcesBusy
 from provider_api.settings import OutgoingSettings
+from provider_api.strangers.asking import OutgoingPools, asker, count_bytes
 
 log = structlog.get_logger(__name__)
 
-_REMEMBERED = 1024
+_REMEMBERED = 4096  # entries, each of less than a kilobyte
+_LONGEST_VALIDATOR = 256
 
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    digest: str
-    validator: str | None
+    found: FileDigest
     asked_at: float  # monotonic
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A file to be hashed. `publisher`: whose it is, None for a URL that a consumer sends along."""
+
+    fetch: Fetch
+    most_bytes: int
+    publisher: str | None
+
+    def key(self) -> str:
+        """Short, whatever the publisher wrote and the consumer sent."""
+        told = [self.fetch.file.to_json(), self.fetch.userdata, self.most_bytes, self.publisher]
+        return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()
+
+
 class FileChecksums:
-    def __init__(self, client: OutgoingClient, settings: OutgoingSettings) -> None:
-        self._client = client
+    def __init__(self, pools: OutgoingPools, settings: OutgoingSettings) -> None:
+        self._pools = pools
         self._settings = settings
         self._known: OrderedDict[str, _Known] = OrderedDict()
-        self._asking: dict[str, asyncio.Task[str | None]] = {}
+        self._asking: dict[tuple[str, bool], asyncio.Task[FileDigest]] = {}
 
-    async def of(self, fetch: Fetch) -> str | None:
-        """SHA-256 (lower-case hex) of a file as the pod will fetch it; None if it cannot be had, or is too big.
+    async def of(self, asked: Asked) -> FileDigest | None:
+        """SHA-256 (lower-case hex) and size of a file as the pod will fetch it; None if it cannot be had or is too big.
 
-        All who want the same file at the same time share one request.
+        Raises SourcesBusy, TooMuchAsked.
         """
-        key = json.dumps([fetch.file.to_json(), fetch.userdata], sort_keys=True, default=str)
-        task = self._asking.get(key)
-        if task is None:
-            task = asyncio.create_task(self._digest(key, fetch))
-            self._asking[key] = task
-            task.add_done_callback(lambda _: self._asking.pop(key, None))
-        return await asyncio.shield(task)
+        try:
+            return await self.found(asked)
+        except OutgoingError as exc:
+            if isinstance(exc, OutgoingFailed) and exc.reason == "busy":
+                raise SourcesBusy from None
+            log.info("file_not_hashed", reason=str(exc))
+            return None
 
-    async def _digest(self, key: str, fetch: Fetch) -> str | None:
+    async def found(self, asked: Asked) -> FileDigest:
+        """The same, with the reason why there is none. All who want the same file at the same time share one request;
+        but strangers do so among themselves, because theirs may have to wait, or end for want of budget.
+
+        Raises OutgoingError, TooMuchAsked.
+        """
+        key = asked.key()
         known = self._known.get(key)
         if known is not None and time.monotonic() - known.asked_at < self._settings.checksum_seconds:
-            return known.digest
-        try:
-            if known is not None and fetch.userdata is None and await self._is_unchanged(fetch, known):
-                return self._remember(key, known.digest, known.validator)
-            found = await self._client.sha256_of(
-                fetch.file,
-                self._settings.max_algorithm_bytes,
-                userdata=fetch.userdata,
-                total_seconds=self._settings.timeout_seconds,
-            )
-        except OutgoingError as exc:
-            log.info("algorithm_file_unavailable", reason=str(exc))
-            return None
-        return self._remember(key, found.digest, found.etag)
+            return known.found
+        place = (key, asker() is not None)
+        task = self._asking.get(place)
+        if task is None:
+            task = asyncio.create_task(self._looked_up(key, known, asked))
+            self._asking[place] = task
+            task.add_done_callback(lambda ended: self._forget(place, ended))
+        return await asyncio.shield(task)
 
-    async def _is_unchanged(self, fetch: Fetch, known: _Known) -> bool:
-        file = fetch.file
-        if file.method != "GET" or known.validator is None or not known.validator.startswith('"'):
+    def _forget(self, place: tuple[str, bool], ended: asyncio.Task[FileDigest]) -> None:
+        self._asking.pop(place, None)
+        if not ended.cancelled():
+            ended.exception()  # those who asked may all have left
+
+    async def _looked_up(self, key: str, known: _Known | None, asked: Asked) -> FileDigest:
+        client = self._pools.asking()
+        if known is not None and await self._is_unchanged(client, asked, known.found.etag):
+            return self._remember(key, known.found)
+        found = await client.sha256_of(
+            asked.fetch.file,
+            asked.most_bytes,
+            userdata=asked.fetch.userdata,
+            total_seconds=self._settings.timeout_seconds,
+            publisher=asked.publisher,
+            counted=count_bytes,
+        )
+        return self._remember(key, found)
+
+    async def _is_unchanged(self, client: OutgoingClient, asked: Asked, validator: str | None) -> bool:
+        """Raises OutgoingError."""
+        file = asked.fetch.file
+        if file.method != "GET" or asked.fetch.userdata is not None:
             return False
-        headers = {**file.headers, "If-None-Match": known.validator}
-        async with (
-            asyncio.timeout(self._settings.timeout_seconds),
-            self._client.open("GET", file.url, headers=headers) as r,
-        ):
-            return r.status_code == 304
+        if validator is None or not validator.startswith('"') or len(validator) > _LONGEST_VALIDATOR:
+            return False
+        headers = {**file.headers, "If-None-Match": validator}
+        try:
+            async with (
+                asyncio.timeout(self._settings.timeout_seconds),
+                client.open("GET", file.url, headers=headers, publisher=asked.publisher) as response,
+            ):
+                return response.status_code == 304
+        except TimeoutError:
+            raise OutgoingFailed("timeout", retriable=True) from None
 
-    def _remember(self, key: str, digest: str, validator: str | None) -> str:
-        self._known[key] = _Known(digest, validator, time.monotonic())
+    def _remember(self, key: str, found: FileDigest) -> FileDigest:
+        if found.etag is not None and len(found.etag) > _LONGEST_VALIDATOR:
+            found = found._replace(etag=None)
+        self._known[key] = _Known(found, time.monotonic())
         self._known.move_to_end(key)
         if len(self._known) > _REMEMBERED:
             self._known.popitem(last=False)
-        return digest
+        return found

@@ -1,4 +1,8 @@
-"""Opens files of every type: one upstream request each, through the guard."""
+"""Opens files of every type through the guard.
+
+`publisher` is the owner of the asset that names a file: exceptions of the guard hold for some publishers. Files that
+nobody has published have none; of them a stranger learns what a plain GET tells, and nothing of them is read.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ import asyncio
 import hashlib
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,19 +18,24 @@ import structlog
 
 from ocean.chain.views import ViewFailed, json_text
 from ocean.file_requests import Fetch, GatewayMissing, Gateways, UserdataInvalid, arguments, to_fetch
-from ocean.files import ContractFile, File
-from ocean.outgoing import OutgoingClient, OutgoingError
+from ocean.files import ContractFile, File, UrlFile
+from ocean.outgoing import Download, OutgoingError, OutgoingFailed
 from ocean.together import together
 from pods.job_spec import Source, TextSource, UrlSource
 from provider_api.chains import Chains
-from provider_api.files.checksums import FileChecksums
+from provider_api.errors import SourcesBusy
+from provider_api.files.checksums import Asked, FileChecksums
 from provider_api.files.names import download_name, shown_name
 from provider_api.settings import OutgoingSettings
+from provider_api.strangers.asking import OutgoingPools, count_bytes
 
 log = structlog.get_logger(__name__)
 
 _SINGLE_RANGE = re.compile(r"bytes=(?:[0-9]{1,18}-[0-9]{0,18}|-[0-9]{1,18})", re.ASCII)
-_PASSED_ON = ("content-type", "content-length", "content-range", "accept-ranges", "etag", "last-modified")
+_PASSED_ON = ("content-type", "accept-ranges", "etag", "last-modified")
+_HEAD_BYTES = 16 * 1024  # what a look at a file costs that is not read
+_NOT_ASKED = "Files that are asked for by POST are looked at when they are published."
+_AT_ONCE = 4  # files of one asset that are hashed side by side
 _MAX_ANSWER_BYTES = 1024 * 1024  # of a contract's function
 
 
@@ -51,10 +60,10 @@ class OpenFile:
 class Files:
     """One for the whole service."""
 
-    def __init__(self, client: OutgoingClient, settings: OutgoingSettings, chains: Chains) -> None:
-        self._client, self._settings, self._chains = client, settings, chains
+    def __init__(self, pools: OutgoingPools, settings: OutgoingSettings, chains: Chains) -> None:
+        self._pools, self._settings, self._chains = pools, settings, chains
         self._gateways = Gateways(settings.ipfs_gateway, settings.arweave_gateway)
-        self._checksums = FileChecksums(client, settings)
+        self._checksums = FileChecksums(pools, settings)
 
     def fetch_of(self, file: File, userdata: Any = None) -> Fetch:
         """The file as an HTTP request. Raises FileUnavailable for a missing gateway and for a contract's answer,
@@ -102,41 +111,59 @@ class Files:
             url=fetch.file.url, method=fetch.file.method, headers=dict(fetch.file.headers), userdata=fetch.userdata
         )
 
-    async def digests(self, files: Sequence[File], userdata: Any = None) -> tuple[str, ...] | None:
+    async def digests(
+        self, files: Sequence[File], userdata: Any = None, *, publisher: str | None
+    ) -> tuple[str, ...] | None:
         """SHA-256 (lower-case hex) of each file as a job will fetch it; None if one cannot be had, or is too big.
+        `publisher`: None for an algorithm that a consumer sends along, which may be small only.
 
-        Raises ChainUnavailable.
+        Raises ChainUnavailable, SourcesBusy, TooMuchAsked.
         """
-        found = await together(*(self._digest(file, userdata) for file in files))
-        known = tuple(digest for digest in found if digest is not None)
-        return known if len(known) == len(found) else None
+        found: list[str] = []
+        for start in range(0, len(files), _AT_ONCE):
+            batch = files[start : start + _AT_ONCE]
+            digests = await together(*(self._digest(file, userdata, publisher) for file in batch))
+            found += [digest for digest in digests if digest is not None]
+            if None in digests:
+                return None
+        return tuple(found)
 
-    async def _digest(self, file: File, userdata: Any) -> str | None:
+    async def _digest(self, file: File, userdata: Any, publisher: str | None) -> str | None:
+        limits = self._settings
+        most_bytes = limits.max_raw_algorithm_bytes if publisher is None else limits.max_algorithm_bytes
         try:
             if isinstance(file, ContractFile):
                 return hashlib.sha256(await self.inline(file, userdata)).hexdigest()
-            return await self._checksums.of(self.fetch_of(file, userdata))
+            known = await self._checksums.of(Asked(self.fetch_of(file, userdata), most_bytes, publisher))
         except (FileUnavailable, UserdataInvalid) as exc:
             log.info("algorithm_file_unavailable", reason=str(exc))
             return None
+        return known and known.digest
 
     # --- fileinfo ----------------------------------------------------------------------------------------------------
 
     async def info(
-        self, file: File, index: int, *, checksum: bool = False, userdata: Any = None, published: bool = False
+        self, file: File, index: int, *, publisher: str | None, checksum: bool = False, userdata: Any = None
     ) -> dict[str, Any]:
-        """One entry of fileinfo's answer; `valid` is false for whatever cannot be had. `published`: the file belongs to
-        an asset, so less of its name is shown.
+        """One entry of fileinfo's answer; `valid` is false for whatever cannot be had. With a publisher the file
+        belongs to an asset: less of its name is shown, and only then is there a checksum.
 
-        Raises UserdataInvalid, ChainUnavailable.
+        Raises UserdataInvalid, ChainUnavailable, SourcesBusy, TooMuchAsked.
         """
         entry: dict[str, Any] = {"index": index, "type": file.type, "valid": False}
         try:
             async with asyncio.timeout(self._settings.timeout_seconds):
                 if isinstance(file, ContractFile):
                     return entry | await self._contract_info(file, checksum, userdata)
-                return entry | await self._http_info(file, checksum, userdata, published)
+                fetch = self.fetch_of(file, userdata)
+                if publisher is None and fetch.file.method != "GET":
+                    return entry | {"reason": _NOT_ASKED}
+                if publisher is None:
+                    fetch = Fetch(UrlFile(fetch.file.url), fetch.userdata)
+                return entry | await self._http_info(file, fetch, publisher, checksum=checksum)
         except (FileUnavailable, OutgoingError, TimeoutError) as exc:
+            if isinstance(exc, OutgoingFailed) and exc.reason == "busy":
+                raise SourcesBusy from None
             log.info("file_unavailable", type=file.type, reason=str(exc) or type(exc).__name__)
             return entry
 
@@ -145,16 +172,22 @@ class Files:
         found = {"contentLength": len(content), "contentType": "application/json", "valid": True}
         return found | (_checksum(hashlib.sha256(content).hexdigest()) if checksum else {})
 
-    async def _http_info(self, file: File, checksum: bool, userdata: Any, published: bool) -> dict[str, Any]:
-        fetch = self.fetch_of(file, userdata)
-        async with self._client.stream(fetch.file, userdata=fetch.userdata) as download:
+    async def _http_info(self, file: File, fetch: Fetch, publisher: str | None, *, checksum: bool) -> dict[str, Any]:
+        """Raises FileUnavailable, OutgoingError, TooMuchAsked."""
+        client = self._pools.asking()
+        async with client.stream(fetch.file, userdata=fetch.userdata, publisher=publisher) as download:
             headers = download.headers
-            name = shown_name(file, headers, published=published)
+            name = shown_name(file, headers, published=publisher is not None)
             content_type = headers.get("content-type", "").partition(";")[0].strip()
             size, digest = download.size, None
-            limit = self._settings.max_checksum_bytes
-            if checksum and (size is None or size <= limit):
-                digest, size = await _hashed(download.chunks(), limit, size)
+        count_bytes(_HEAD_BYTES)
+        limit = self._settings.max_checksum_bytes
+        if checksum and publisher is not None and (size is None or size <= limit):
+            try:
+                digest, size, _ = await self._checksums.found(Asked(fetch, limit, publisher))
+            except OutgoingFailed as exc:
+                if exc.reason != "too_large":
+                    raise
         if size is None and not content_type and not name:
             raise FileUnavailable("the source tells nothing about the file")
         found = {
@@ -169,12 +202,13 @@ class Files:
 
     @asynccontextmanager
     async def open(
-        self, file: File, *, userdata: Any = None, wanted: Mapping[str, str] | None = None
+        self, file: File, *, publisher: str, userdata: Any = None, wanted: Mapping[str, str] | None = None
     ) -> AsyncIterator[OpenFile]:
         """Open a file for streaming. `wanted`: a consumer's headers `range` and `if-range`. One range is passed on to
         the source, which may ignore it; several are not.
 
-        Raises FileUnavailable (its source refuses or is away), UserdataInvalid, ChainUnavailable.
+        Raises FileUnavailable, OutgoingError (its source refuses or is away), UserdataInvalid, ChainUnavailable,
+        SourcesBusy.
         """
         if isinstance(file, ContractFile):
             content = await self.inline(file, userdata)
@@ -185,23 +219,28 @@ class Files:
         asked = dict(wanted or {})
         if not _SINGLE_RANGE.fullmatch(asked.get("range", "").strip()):
             asked = {}
-        async with self._client.fetch(fetch.file, userdata=fetch.userdata, wanted=asked) as download:
-            headers = {name: value for name in _PASSED_ON if (value := download.headers.get(name)) is not None}
-            if download.packed:  # the bytes that are sent are others than the source counts
-                headers = {name: headers[name] for name in ("content-type",) if name in headers}
-            name = download_name(file, download.headers)
-            yield OpenFile(download.status, headers, name, download.chunks())
+        async with AsyncExitStack() as stack:
+            opening = self._pools.paid.fetch(fetch.file, userdata=fetch.userdata, wanted=asked, publisher=publisher)
+            try:
+                download = await stack.enter_async_context(opening)
+            except OutgoingFailed as exc:
+                if exc.reason == "busy":
+                    raise SourcesBusy from None
+                raise
+            yield OpenFile(download.status, _told(download), download_name(file, download.headers), download.chunks())
 
 
-async def _hashed(chunks: AsyncIterator[bytes], limit: int, size: int | None) -> tuple[str | None, int | None]:
-    """(digest, size); (None, size) as soon as the file turns out to be larger than the limit."""
-    digest, seen = hashlib.sha256(), 0
-    async for chunk in chunks:
-        seen += len(chunk)
-        if seen > limit:
-            return None, size
-        digest.update(chunk)
-    return digest.hexdigest(), seen
+def _told(download: Download) -> dict[str, str]:
+    """The source's headers for the consumer. Length and range are what will really be sent: some sources announce a
+    length beside another framing, or a range with the whole file."""
+    headers = {name: value for name in _PASSED_ON if (value := download.headers.get(name)) is not None}
+    if download.packed:  # the bytes that are sent are others than the source counts
+        return {name: headers[name] for name in ("content-type",) if name in headers}
+    if download.end is not None:
+        headers["content-length"] = str(download.end - download.start)
+    if download.status != 200 and (told := download.headers.get("content-range")) is not None:
+        headers["content-range"] = told
+    return headers
 
 
 async def _once(content: bytes) -> AsyncIterator[bytes]:

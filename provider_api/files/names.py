@@ -6,13 +6,18 @@ import mimetypes
 import re
 import secrets
 from collections.abc import Mapping
-from urllib.parse import unquote
+from email.errors import HeaderParseError
+from email.header import decode_header
+from urllib.parse import quote, unquote
 
 from ocean.files import ArweaveFile, File, IpfsFile, UrlFile
 
-_PARAMETER = re.compile(r';\s*(filename\*?)\s*=\s*("(?:[^"\\]|\\.)*"|[^;]*)', re.IGNORECASE)
+_PARAMETER = re.compile(r';\s*(filename(?:\*[0-9]{0,2}\*?)?)\s*=\s*("(?:[^"\\]|\\.)*"|[^;]*)', re.IGNORECASE)
+_ENCODED_WORDS = re.compile(r"=\?[^?\s]{1,40}\?[bq]\?[^?]*\?=(?:\s+=\?[^?\s]{1,40}\?[bq]\?[^?]*\?=)*", re.IGNORECASE)
+_PERCENT = re.compile(r"%[0-9A-Fa-f]{2}")
 _TELLING = re.compile(r"[\w.()+=@ -]{1,200}\.[A-Za-z0-9]{1,10}", re.ASCII)
 _LONGEST = 200
+_MOST_PIECES = 100  # of a name that is sent in pieces
 
 
 def disposition(filename: str, fallback: str = "result") -> str:
@@ -48,16 +53,77 @@ def shown_name(file: File, headers: Mapping[str, str], *, published: bool) -> st
 
 
 def header_name(value: str) -> str:
-    """The file name of a Content-Disposition, "" if there is none. The extended form (filename*) wins."""
-    found = {name.lower(): text for name, text in _PARAMETER.findall(";" + value.partition(";")[2])}
-    extended = found.get("filename*", "")
-    if extended.count("'") >= 2:
-        charset, _, text = extended.strip().strip('"').split("'", 2)
-        try:
-            return _last_part(unquote(text, encoding=charset or "utf-8", errors="strict"))
-        except (LookupError, ValueError):
-            pass  # the plain form may still do
-    return _last_part(re.sub(r"\\(.)", r"\1", found.get("filename", "").strip().strip('"')))
+    """The file name of a Content-Disposition, "" if there is none. The extended form (filename*) wins.
+
+    Servers write names in every way that mail and HTTP ever knew: RFC 5987 and its continuations (RFC 2231), encoded
+    words (RFC 2047), percent forms in a plain name, quoted pairs, whole paths.
+    """
+    found: dict[str, str] = {}
+    for name, text in _PARAMETER.findall(";" + value.partition(";")[2]):
+        found.setdefault(name.lower(), text.strip())
+    extended = _extended(found.get("filename*", "")) or _continued(found)
+    return _last_part(extended or _plain(found.get("filename", "")))
+
+
+def _extended(text: str) -> str:
+    """`charset'language'percent-encoded`; "" for what is none, then the plain form may still do."""
+    charset, _, rest = text.strip('"').partition("'")
+    _, mark, encoded = rest.partition("'")
+    if not mark:
+        return ""
+    try:
+        return unquote(encoded, encoding=charset or "utf-8", errors="strict")
+    except (LookupError, ValueError):
+        return ""
+
+
+def _continued(found: Mapping[str, str]) -> str:
+    """`filename*0*=…; filename*1=…` put together."""
+    pieces = []
+    for number in range(_MOST_PIECES):
+        if (coded := found.get(f"filename*{number}*")) is not None:
+            pieces.append(coded.strip('"'))
+        elif (plain := found.get(f"filename*{number}")) is not None:
+            pieces.append(quote(_unquoted(plain)))
+        else:
+            break
+    whole = "".join(pieces)
+    return _extended(whole) if "filename*0*" in found else unquote(whole)
+
+
+def _plain(text: str) -> str:
+    name = _ENCODED_WORDS.sub(_decoded_words, _unquoted(text))
+    return unquote(name, errors="strict") if _is_percent_encoded(name) else name
+
+
+def _unquoted(text: str) -> str:
+    """Without quotes; quoted pairs become what they stand for."""
+    if not text.startswith('"'):
+        return text.strip('"')
+    inner = text[1:-1] if len(text) > 1 and text.endswith('"') else text[1:]
+    return re.sub(r"\\(.)", r"\1", inner)
+
+
+def _decoded_words(match: re.Match[str]) -> str:
+    """Encoded words that follow each other as one text; as they were written if they cannot be read."""
+    try:
+        return "".join(
+            part if isinstance(part, str) else part.decode(charset or "ascii")
+            for part, charset in decode_header(match[0])
+        )
+    except (LookupError, ValueError, HeaderParseError):
+        return match[0]
+
+
+def _is_percent_encoded(text: str) -> bool:
+    """Whether every % begins the form of a byte, and the bytes are text."""
+    if not _PERCENT.search(text) or "%" in _PERCENT.sub("", text):
+        return False
+    try:
+        unquote(text, errors="strict")
+    except ValueError:
+        return False
+    return True
 
 
 def url_name(file: File) -> str:
@@ -69,4 +135,5 @@ def url_name(file: File) -> str:
 
 
 def _last_part(text: str) -> str:
-    return re.split(r"[/\\]", text)[-1].strip()[:_LONGEST]
+    name = re.split(r"[/\\]", text)[-1].strip()[:_LONGEST]
+    return name if name.strip(".") else ""

@@ -12,12 +12,13 @@ from argo.client.records import Workflow
 from ocean.together import together
 from provider_api.jobs.job_object import job_object
 from provider_api.jobs.records import Argo, find_asked
-from provider_api.jobs.results import ResultStore, results_did_of
+from provider_api.jobs.results import MOST_LISTED, ResultStore, results_did_of
 from provider_api.jobs.status import JobStatus, status_of
 from provider_api.settings import Settings
 from workflow_templates import names
 
 QUEUE_SECONDS = 1.0
+MOST_LISTED_EACH = 50  # outputs of one job in an answer about several
 _Key = tuple[datetime, str]
 
 
@@ -85,12 +86,14 @@ class JobReader:
     async def started(self, workflow: Workflow) -> list[dict[str, Any]]:
         """The answer to a start. Without a place in the queue, for which all jobs that wait would have to be read: of
         many starts each would pay for all those before it."""
-        return [await self._object(workflow, alone=False)]
+        return [await self._object(workflow, alone=False, results_from=0)]
 
-    async def objects(self, workflows: Sequence[Workflow]) -> list[dict[str, Any]]:
-        """Job objects. One that waits is given its place in the queue when it is asked for alone."""
+    async def objects(self, workflows: Sequence[Workflow], results_from: int = 0) -> list[dict[str, Any]]:
+        """Job objects. One that waits is given its place in the queue when it is asked for alone. A list of results is
+        cut, earlier where there are several jobs, and says so; `results_from`: the first output to be listed."""
         alone = len(workflows) == 1
-        return list(await together(*(self._object(workflow, alone=alone) for workflow in workflows)))
+        objects = (self._object(workflow, alone=alone, results_from=results_from) for workflow in workflows)
+        return list(await together(*objects))
 
     def removed(self, workflows: Sequence[Workflow]) -> list[dict[str, Any]]:
         """Job objects of deleted jobs: as they were, without results. An asset made of these stays."""
@@ -98,10 +101,14 @@ class JobReader:
             job_object(one, replace(self.status(one), removed=1), [], None, results_did_of(one)) for one in workflows
         ]
 
-    async def _object(self, workflow: Workflow, *, alone: bool) -> dict[str, Any]:
+    async def _object(self, workflow: Workflow, *, alone: bool, results_from: int) -> dict[str, Any]:
         status = self.status(workflow)
         place = await self._place(workflow) if alone and status.waiting else None
-        return job_object(workflow, status, await self._results.entries(workflow), place, results_did_of(workflow))
+        listed = await self._results.listed(workflow, results_from, MOST_LISTED if alone else MOST_LISTED_EACH)
+        found = job_object(workflow, status, listed.entries, place, results_did_of(workflow))
+        if listed.next_start is not None:
+            found |= {"resultsCount": listed.count, "resultsNext": listed.next_start}
+        return found
 
     async def _place(self, workflow: Workflow) -> int:
         """How many older jobs wait in the same environment, plus one."""

@@ -6,10 +6,11 @@ the step's output has the manifest's digest, so what is delivered is what was pu
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +25,9 @@ from workflow_templates import names
 
 log = structlog.get_logger(__name__)
 
-_REMEMBERED = 256
+_REMEMBERED_BYTES = 32 * 1024 * 1024  # of manifests, about; a larger one is read each time
+_ENTRY_BYTES = 600  # of memory for one file, beside its names
+_MOST_NAMES_BYTES = 64 * 1024  # of the names of outputs in one list
 _LOG_TYPES = {
     names.CONFIGURATION: "configrationLog",  # so spelled
     names.ALGORITHM: "algorithmLog",
@@ -32,6 +35,19 @@ _LOG_TYPES = {
     names.PUBLISHING: "publishLog",
 }
 _RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
+
+
+MOST_LISTED = 1000  # outputs in one answer
+_Key = tuple[str, str | None]  # folder, digest of its manifest
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A part of a job's results. `next_start`: from where the outputs go on that are not in it, None at the end."""
+
+    entries: list[dict[str, Any]]
+    count: int  # of all results
+    next_start: int | None
 
 
 class RangeUnsatisfiable(Exception):
@@ -52,21 +68,40 @@ class ResultStore:
     def __init__(self, store: pod_store.Store, retry_after_seconds: int) -> None:
         self._store = store
         self._retry = retry_after_seconds
-        self._manifests: OrderedDict[tuple[str, str | None], Manifest] = OrderedDict()
+        self._manifests: OrderedDict[_Key, Manifest] = OrderedDict()
+        self._sizes: dict[_Key, int] = {}
+        self._loading: dict[_Key, asyncio.Task[Manifest]] = {}
+        self._large = asyncio.Semaphore(1)  # reading a large manifest costs processor time: one after the other
 
-    async def entries(self, workflow: Workflow) -> list[dict[str, Any]]:
-        """Entries of a job object's `results`: position = index. [] until something is published."""
+    async def listed(self, workflow: Workflow, start: int = 0, most: int = MOST_LISTED) -> Listed:
+        """Entries of a job object's `results`: outputs from the index `start` on, as many as one answer holds, then
+        everything that is no output. None until something is published."""
+        files = await self._files(workflow)
+        entries: list[dict[str, Any]] = []
+        left, next_start = _MOST_NAMES_BYTES, None
+        for file in files:
+            if file.type == "output":
+                if file.index < start or next_start is not None:
+                    continue
+                left -= len(file.filename)
+                if len(entries) >= most or left < 0:
+                    next_start = file.index
+                    continue
+            entries.append(entry(file))
+        return Listed(entries, len(files), next_start)
+
+    async def _files(self, workflow: Workflow) -> Sequence[ResultFile | FileSummary]:
         summary = summary_of(workflow)
         if summary is None or summary.count == 0 or is_expired(workflow, time.time()):
-            return []
+            return ()
         if summary.files is not None:
-            return [entry(file) for file in summary.files]
+            return summary.files
         try:
             manifest = await self._manifest(workflow.name, summary.digest)
         except (pod_store.ResultMissing, pod_store.StoreUnavailable, ManifestInvalid) as exc:
             log.warning("results_not_listed", job_id=workflow.name, reason=str(exc))
-            return []
-        return [entry(file) for file in manifest.files]
+            return ()
+        return manifest.files
 
     async def file(self, workflow: Workflow, index: int) -> ResultFile:
         """One file of the manifest. Raises Refused (404), NeighbourAway, NeighbourFailed."""
@@ -107,7 +142,7 @@ class ResultStore:
     async def log(self, workflow: Workflow, step: str, most_bytes: int) -> str | None:
         """The published log of a step, at most so much of it; None if there is none. Raises NeighbourAway."""
         kind = _LOG_TYPES[step]
-        index = next((one["index"] for one in await self.entries(workflow) if one["type"] == kind), None)
+        index = next((one.index for one in await self._files(workflow) if one.type == kind), None)
         if index is None:
             return None
         file = await self.file(workflow, index)
@@ -135,7 +170,7 @@ class ResultStore:
         except pod_store.StoreUnavailable as exc:
             raise self._away(exc) from exc
         for key in [key for key in self._manifests if key[0] == job_id]:
-            del self._manifests[key]
+            del self._manifests[key], self._sizes[key]
 
     async def stored(self) -> AsyncIterator[pod_store.Stored]:
         """The jobs that have something in the store. Raises NeighbourAway, NeighbourFailed."""
@@ -146,12 +181,32 @@ class ResultStore:
             raise self._away(exc) from exc
 
     async def _manifest(self, job_id: str, digest: str | None) -> Manifest:
+        """All who want the same one share one reading. Raises ResultMissing, StoreUnavailable, ManifestInvalid."""
         key = (job_id, digest)
-        if key not in self._manifests:
-            self._manifests[key] = await pod_store.load_manifest(self._store, job_id, digest)
-            if len(self._manifests) > _REMEMBERED:
-                self._manifests.popitem(last=False)
-        return self._manifests[key]
+        if key in self._manifests:
+            self._manifests.move_to_end(key)
+            return self._manifests[key]
+        task = self._loading.get(key)
+        if task is None:
+            task = self._loading[key] = asyncio.create_task(self._loaded(key))
+            task.add_done_callback(lambda ended: self._forget(key, ended))
+        return await asyncio.shield(task)
+
+    async def _loaded(self, key: _Key) -> Manifest:
+        manifest = await pod_store.load_manifest(self._store, *key, one_at_a_time=self._large)
+        size = sum(_ENTRY_BYTES + len(file.path) + len(file.filename) + len(file.key) for file in manifest.files)
+        size += sum(_ENTRY_BYTES + len(skipped.path) for skipped in manifest.left_out)
+        if size <= _REMEMBERED_BYTES:
+            self._manifests[key], self._sizes[key] = manifest, size
+            while sum(self._sizes.values()) > _REMEMBERED_BYTES:
+                oldest, _ = self._manifests.popitem(last=False)
+                del self._sizes[oldest]
+        return manifest
+
+    def _forget(self, key: _Key, ended: asyncio.Task[Manifest]) -> None:
+        self._loading.pop(key, None)
+        if not ended.cancelled():
+            ended.exception()  # those who asked may all have left
 
     def _away(self, exc: pod_store.StoreUnavailable) -> NeighbourAway | NeighbourFailed:
         log.warning("result_store_failed", action=exc.action, cause=exc.cause)

@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from ocean import parameters
+from ocean.outgoing import ANY_PUBLISHER, Allowed
 from pods import job_spec
 from provider_api.access import payment, trust_rules
 from provider_api.access.container import AlgorithmContainer, container_of
@@ -82,6 +83,8 @@ def require_room_in_workflow(facts: ComputeFacts, settings: Settings, keys: Prov
     environment, container = facts.environment, container_of(facts)
     if environment is None or container is None:
         raise LookupError("a job spec is made of facts that have passed the rules")
+    if facts.raw_sources and not facts.raw_digests:
+        facts = replace(facts, raw_digests=(secrets.token_hex(32),))  # as long as the one that a start will find
     end = int(facts.now) + environment.max_job_duration
     _sealed(_spec(facts, environment, container, _NO_JOB, facts.request.consumer, end, settings), keys, environment)
 
@@ -116,11 +119,18 @@ def _spec(
         paid_until=paid_until,
         inputs=tuple(_input(item) for item in facts.datasets),
         algorithm=_algorithm(facts, container.entrypoint),
-        allow_private=settings.outgoing.allow_private,
-        forbid=settings.outgoing.forbid,
+        allow_private=_exceptions(facts, settings),
+        forbid=settings.forbidden(),
         max_input_bytes=max(1, int(environment.disk_gb * _GB)),
         publication=wanted_asset(environment, facts.request.output),
     )
+
+
+def _exceptions(facts: ComputeFacts, settings: Settings) -> tuple[str, ...]:
+    """Which private addresses the job's downloads may reach: of all that are allowed, those of its publishers."""
+    publishers = {item.ddo.publisher for item in facts.assets() if item.ddo is not None}
+    entries = [Allowed.parse(text) for text in settings.outgoing.exceptions()]
+    return tuple(entry.text() for entry in entries if entry.owner in (None, ANY_PUBLISHER) or entry.owner in publishers)
 
 
 def run_time(environment: Environment, paid_until: int | None, now: float) -> int:

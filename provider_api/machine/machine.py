@@ -19,6 +19,7 @@ from argo.local.pods import Images, SandboxRuntime
 from ocean.chain.anvil import AnvilFailed
 from ocean.chain.development import CHAIN_ID, OWNER, DevelopmentChain, account, start_anvil
 from ocean.chain.errors import ChainUnavailable
+from pods.publication import PUBLISHED_PATH
 from provider_api.keys import ProviderKeys, load_keys
 from provider_api.machine.addresses import PortTaken, authority, free_port, plain_host, port_is_free, reached_at
 from provider_api.machine.children import Child, inherited_environment
@@ -47,7 +48,7 @@ FILES_ELSEWHERE: Final = (
 class Machine:
     """`start`, use `url`, `stop`. Everything that lasts lies below `folder`; a second start goes on from there.
 
-    allow_private: "host:port" pairs on private addresses from which jobs may download, beside those in the settings.
+    allow_private: private addresses that files may be fetched from, beside those in the settings and like them.
     own_algorithms_only: the jobs to come run an algorithm of ours; without sandboxes it may run as a plain process.
     fixed_ports: listen where people expect it (API as set, chain on 8545 if free) instead of on any free port.
     """
@@ -203,11 +204,12 @@ class Machine:
     async def _start_api(self) -> None:
         environment = {name: value for name, value in self._environment.items() if name.upper().startswith(PREFIX)}
         host, port = self._address
+        published = f"{self.files_address}{PUBLISHED_PATH}@*"  # of anybody's asset: the address is the permission
         environment |= {
             "C2D_DATA_FOLDER": str(self.folder.root),
             "C2D_SERVER__HOST": host,
             "C2D_SERVER__PORT": str(port),
-            "C2D_OUTGOING__ALLOW_PRIVATE": json.dumps([*self._allow_private, self.files_address]),
+            "C2D_OUTGOING__ALLOW_PRIVATE": json.dumps([*self._allow_private, published]),
             "C2D_PUBLICATION__PORT": str(self._files_port),
             "C2D_OUTGOING__FORBID": json.dumps([*self.settings.outgoing.forbid, *self._own_addresses()]),
         }

@@ -10,6 +10,7 @@ from provider_api.openapi.rules import alternatives, is_required, schema_of
 
 _EVERYWHERE = {
     414: Failure("NotOffered", "The address is longer than 64 KiB."),
+    429: Failure("NotOffered", "More is asked without a good signature than is spent on it. `Retry-After` says when."),
     431: Failure("NotOffered", "Address and headers together are longer than 64 KiB."),
 }
 _WITH_BODY = {413: Failure("NotOffered", "The body is larger than the service takes.")}

@@ -138,8 +138,9 @@ ANSWERS: Final[Mapping[str, Any]] = {
             "contentLength": {"type": ["string", "integer"], "description": "Bytes, as text; empty if not known."},
             "contentType": _TEXT,
             "filename": {"type": "string", "description": "Empty where the name would give the file away."},
-            "checksum": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
+            "checksum": {"type": "string", "pattern": "^[0-9a-f]{64}$", "description": "Of published files only."},
             "checksumType": {"const": "sha256"},
+            "reason": {"type": "string", "description": "Why a file was not looked at."},
         },
     ),
     "AccessQuote": {
@@ -251,6 +252,11 @@ ANSWERS: Final[Mapping[str, Any]] = {
                 "description": "What the job waits for, which image it did not get, which limit it exceeded.",
             },
             "resultsDid": {"type": "string", "description": "DID of the asset that the outputs have become."},
+            "resultsCount": {
+                **_INTEGER,
+                "description": "Of all results, where `results` has only a part of the outputs.",
+            },
+            "resultsNext": {**_INTEGER, "description": "Index of the first output that is not in it: `resultsFrom`."},
         },
     ),
     "Jobs": _list(ref("Job")),

@@ -49,8 +49,9 @@ further inside they are redirected (308).
 
 - 400 `{"errors": {field: [text]}, "message": "Validation error", "success": false}`: parameters, signature or nonce.
 - 4xx `{"error": text}`, for compute jobs `{"error": {place: code}}`: a check said no.
-- 404, 405 (with `Allow`), 413, 414, 431 `{"context": null, "error": text}`: no such path or method, or too large a
-  request.
+- 404, 405 (with `Allow`), 408, 413, 414, 431 `{"context": null, "error": text}`: no such path or method, too slow or
+  too large a request.
+- 429 (with `Retry-After`) `{"context": null, "error": text}`: more than an address may have without a signature.
 - 503 (with `Retry-After`), 502 `{"context": null, "error": text}`: a neighbour of the service is away, or failed.
 - 500 `{"context": null, "error": "Internal error."}`: a fault of the service, for its operator to find in the log by
   the answer's `X-Request-ID`.

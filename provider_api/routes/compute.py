@@ -10,7 +10,7 @@ from starlette.responses import Response
 from ocean import signing
 from provider_api.access.request import ComputeRequest, read_start
 from provider_api.access.signature import About
-from provider_api.fields import Field, job_id, required, text_value, validate
+from provider_api.fields import Field, integer, job_id, required, text_value, validate
 from provider_api.jobs.delete import delete_jobs
 from provider_api.jobs.identity import identify
 from provider_api.jobs.start import StartRequest
@@ -33,7 +33,12 @@ START = (
     NONCE,
     SIGNATURE,
 )
-STATUS = (CONSUMER, Field("jobId", (text_value,)), Field("agreementId", (text_value,)))
+STATUS = (
+    CONSUMER,
+    Field("jobId", (text_value,)),
+    Field("agreementId", (text_value,)),
+    Field("resultsFrom", (integer,)),
+)
 
 
 @router.post("/api/services/compute")
@@ -60,7 +65,8 @@ async def start(request: Request) -> Response:
 
 @router.api_route("/api/services/compute", methods=["GET", "HEAD"])
 async def status(request: Request) -> Response:
-    """Not signed: whoever knows an address may see its jobs, as with the peer."""
+    """Not signed: whoever knows an address may see its jobs, as with the peer. Long lists of results are cut: then
+    `resultsNext` is what `resultsFrom` must be for the next part."""
     given = await parameters_of(request, STATUS)
     services = services_of(request)
     owner, job_id = consumer_of(given), given.text("jobId")
@@ -69,7 +75,8 @@ async def status(request: Request) -> Response:
         workflows = [] if found is None else [found]
     else:
         workflows = await services.reader.of_owner(owner, _hex(given.text("agreementId")))
-    return json_response(await services.reader.objects(workflows), sort_keys=False)
+    results_from = int(given.text("resultsFrom") or 0)
+    return json_response(await services.reader.objects(workflows, results_from), sort_keys=False)
 
 
 @router.put("/api/services/compute")

@@ -66,7 +66,7 @@ async def download(request: Request) -> Response:
     async with AsyncExitStack() as stack:
         try:
             opened = await stack.enter_async_context(
-                services.files.open(files[index], userdata=userdata, wanted=wanted)
+                services.files.open(files[index], publisher=asset.publisher, userdata=userdata, wanted=wanted)
             )
         except UserdataInvalid as exc:
             raise Refused(str(exc)) from None

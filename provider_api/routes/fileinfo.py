@@ -2,7 +2,8 @@
 
 It is not signed, so it must not become a way to question data that nobody may see: the source of a compute service is
 asked with the publisher's own defaults, never with a stranger's parameters, whose answers would differ in length and
-checksum.
+checksum. Nor a way to make the service call others: of a file object that nobody has published the URL alone is used,
+for a GET whose body is not read.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ FIELDS = (
     Field("transactionId", (required_if("type", "arweave"),)),
     Field("serviceId", (required_without("type"), text_value)),
 )
-AT_ONCE = 8  # files of one request that are looked at side by side
+AT_ONCE = 3  # files of one request that are looked at side by side
 
 
 @router.post("/api/services/fileinfo")
@@ -48,26 +49,26 @@ async def fileinfo(request: Request) -> Response:
     if given.text("did"):
         asset = await services.assets.find(given.text("did"))
         service = asset.service(given.text("serviceId"))
-        files, published = services.assets.files(asset, service), True
+        files, publisher = services.assets.files(asset, service), asset.publisher
         userdata = _parameters(service, userdata)
     else:
-        files, published = (_file_of(given),), False
+        files, publisher = (_file_of(given),), None
     try:
-        found = await _infos(services, files, checksum=checksum, userdata=userdata, published=published)
+        found = await _infos(services, files, checksum=checksum, userdata=userdata, publisher=publisher)
     except UserdataInvalid as exc:
         raise Refused(str(exc)) from None
     return json_response(found)
 
 
 async def _infos(
-    services: Services, files: Sequence[File], *, checksum: bool, userdata: Any, published: bool
+    services: Services, files: Sequence[File], *, checksum: bool, userdata: Any, publisher: str | None
 ) -> list[dict[str, Any]]:
     """In the order of the files. Raises UserdataInvalid, ChainUnavailable."""
     places = asyncio.Semaphore(AT_ONCE)
 
     async def info(index: int, file: File) -> dict[str, Any]:
         async with places:
-            return await services.files.info(file, index, checksum=checksum, userdata=userdata, published=published)
+            return await services.files.info(file, index, checksum=checksum, userdata=userdata, publisher=publisher)
 
     found = await asyncio.gather(*(info(index, file) for index, file in enumerate(files)), return_exceptions=True)
     entries = []

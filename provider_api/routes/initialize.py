@@ -78,7 +78,7 @@ async def _check_file(services: Services, asset: Asset, service: Service, given:
         return
     values = asset.userdata(service, userdata)
     try:
-        found = await services.files.info(files[index], index, userdata=values, published=True)
+        found = await services.files.info(files[index], index, userdata=values, publisher=asset.publisher)
     except UserdataInvalid as exc:
         if not is_present(userdata):
             return

@@ -3,23 +3,40 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+import httpcore
 import httpx
 from eth_account import Account
 
 from ocean import ecies
 from ocean.ddo import DDO
 from ocean.keys import public_bytes
+from ocean.outgoing import OutgoingGuard, Resolver
+from ocean.outgoing.sockets import SocketBackend
 from ocean.signing import download_message, sign
 from provider_api.settings import OutgoingSettings
 from tests.support import provider_facts as facts
 from tests.support.http_server import Handler, HttpServer
 from tests.support.provider_neighbours import CONSUMER_KEY, PROVIDER_KEY, World
+
+NAME, PUBLIC = "files.example", "93.184.216.34"
+
+
+async def _resolve(host: str, port: int) -> Sequence[str]:
+    usual: Resolver = OutgoingGuard.__init__.__kwdefaults__["resolve"]
+    return [PUBLIC] if host == NAME else await usual(host, port)
+
+
+class _Dialer(SocketBackend):
+    """Connects to this machine instead of the public address."""
+
+    async def connect_tcp(self, host: str, port: int, *args: Any, **options: Any) -> httpcore.AsyncNetworkStream:
+        return await super().connect_tcp("127.0.0.1" if host == PUBLIC else host, port, *args, **options)
 
 
 @dataclass
@@ -37,13 +54,15 @@ class Shop:
         async with HttpServer(handler) as server:
             address = f"127.0.0.1:{server.port}"
             given = {name: str(value).replace("{address}", address) for name, value in (outgoing or {}).items()}
-            allowed = OutgoingSettings(**({"allow_private": (address,)} | given))  # type: ignore[arg-type]
-            async with World(folder, outgoing=allowed, **settings).running() as world:
+            allowed = OutgoingSettings(**({"allow_private": (f"{address}@*",)} | given))  # type: ignore[arg-type]
+            guarding = {"resolve": _resolve, "dial": _Dialer()}
+            async with World(folder, outgoing=allowed, guarding=guarding, **settings).running() as world:
                 yield cls(world, server)
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.server.port}"
+        """At a public name: strangers may ask for it as well."""
+        return f"http://{NAME}:{self.server.port}"
 
     def file(self, path: str = "/rain.csv", **more: Any) -> dict[str, Any]:
         return {"type": "url", "url": self.url + path, "method": "GET", **more}

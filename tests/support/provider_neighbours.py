@@ -7,7 +7,7 @@ import hashlib
 import json
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -39,7 +39,7 @@ from provider_api.app import create_app
 from provider_api.chains import Chains
 from provider_api.jobs.results import ResultStore
 from provider_api.keys import ProviderKeys, keys_of
-from provider_api.services import Neighbours
+from provider_api.services import Neighbours, Services, outgoing_pools
 from provider_api.settings import ProviderSettings, Settings
 from tests.support import provider_facts as facts
 from workflow_templates import names
@@ -288,7 +288,9 @@ class MemoryChain:
 class World:
     """The service in this process, its neighbours in memory, a consumer with a key, HTTP without sockets."""
 
-    def __init__(self, folder: Path, **settings: Any) -> None:
+    def __init__(self, folder: Path, *, guarding: Mapping[str, Any] | None = None, **settings: Any) -> None:
+        """`guarding`: what its guard of outgoing calls is built on, see OutgoingGuard."""
+        self.guarding = dict(guarding or {})
         self.argo, self.chain = MemoryArgo(), MemoryChain()
         self.settings = Settings(data_folder=folder, provider=ProviderSettings(key=PROVIDER_KEY), **settings)  # type: ignore[arg-type]
         self.keys = keys_of(PROVIDER_KEY)
@@ -299,12 +301,12 @@ class World:
 
     @asynccontextmanager
     async def _neighbours(self, settings: Settings, keys: ProviderKeys) -> AsyncIterator[Neighbours]:
-        guard = OutgoingGuard(settings.outgoing.allow_private)
-        async with guard.client() as client:
+        guard = OutgoingGuard(settings.outgoing.exceptions(), settings.forbidden(), **self.guarding)
+        async with AsyncExitStack() as stack:
             yield Neighbours(
                 argo=self.argo,
                 chains=Chains({self.chain.chain_id: self.chain}),
-                outgoing=client,
+                outgoing=await outgoing_pools(guard, settings, stack),
                 results=ResultStore(open_store(settings.results_url()), 5),
             )
 
@@ -324,6 +326,12 @@ class World:
             await outbox.get()
             await task
             await self.http.aclose()
+
+    @property
+    def services(self) -> Services:
+        """What its routes use, while it runs."""
+        services: Services = self.app._app.state.services  # type: ignore[attr-defined]
+        return services
 
     # --- assets and orders -------------------------------------------------------------------------------------------
 

@@ -40,7 +40,7 @@ class SecondProvider:
         self.key = account(8)
         self.address = f"127.0.0.1:{free_port()}"
         self.url = f"http://{self.address}"
-        self._folder, self._allow_private = folder, list(allow_private)
+        self._folder, self._allow_private = folder, [text if "@" in text else text + "@*" for text in allow_private]
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self, service: Service) -> None:

@@ -38,11 +38,19 @@ from workflow_templates.render import GITOPS
 
 T = TypeVar("T")
 FREE, PAID = "ocean-compute", "ocean-compute-paid"
+# Tests are strangers in a hurry. Those of the budget set their own.
+NO_BUDGET = {
+    "C2D_STRANGERS__UNITS_PER_MINUTE": "100000000",
+    "C2D_STRANGERS__AT_ONCE": "256",
+    "C2D_STRANGERS__AT_ONCE_EACH": "256",
+    "C2D_SERVER__MAX_CONNECTIONS_EACH": "1024",
+}
 CONTAINER = {"entrypoint": "python $ALGO", "image": "python", "tag": "3", "checksum": "sha256:" + "ab" * 32}
 
 
 class Service:
-    """`with Service(folder) as service:`; `service.url` answers then."""
+    """`with Service(folder) as service:`; `service.url` answers then. Addresses in `allow_private` that name no
+    publisher are open to all."""
 
     def __init__(
         self,
@@ -59,8 +67,9 @@ class Service:
         for environment in (FREE, PAID):
             secret = data.secrets / names.environment_secret(environment)
             write_secret(secret / ETHEREUM_KEY_FILE, "0x" + bytes(environment_account.key).hex() + "\n")
-        given = {"C2D_PROVIDER__KEY": "0x" + bytes(provider_account.key).hex(), **(settings or {})}
-        self.machine = Machine(folder, allow_private=tuple(allow_private), environment=given, manifests=manifests)
+        given = {"C2D_PROVIDER__KEY": "0x" + bytes(provider_account.key).hex(), **NO_BUDGET, **(settings or {})}
+        allowed = tuple(text if "@" in text else text + "@*" for text in allow_private)
+        self.machine = Machine(folder, allow_private=allowed, environment=given, manifests=manifests)
         self.folder = data
 
     def __enter__(self) -> Self:

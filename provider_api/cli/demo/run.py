@@ -38,7 +38,9 @@ async def run_demo(folder: Path, console: Console) -> None:
     files = assets.example_files()
     story.title("A service between data and algorithm")
     with FileServer(files) as owner:
-        machine = Machine(folder, allow_private=(owner.address,), own_algorithms_only=True)
+        machine = Machine(
+            folder, allow_private=(f"{owner.address}@{account(PUBLISHER).address}",), own_algorithms_only=True
+        )
         with story.doing("development chain, embedded Argo server, Provider API") as outcome:
             await machine.start()
             outcome.append(machine.url)

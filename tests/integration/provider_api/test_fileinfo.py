@@ -108,22 +108,29 @@ async def test_several_files_in_order(shop: Shop) -> None:
 
 @pytest.mark.parametrize("wanted", [1, True, "true", "yes"])
 async def test_checksum(shop: Shop, wanted: Any) -> None:
-    (entry,) = (await shop.info(**shop.file(), checksum=wanted)).json()
+    did = shop.publish(shop.file(), shop.file("/chunked"))
+    entry, chunked = (await shop.info(did, checksum=wanted)).json()
     assert (entry["checksum"], entry["checksumType"]) == (sha256(TABLE), "sha256")
-    assert len(shop.server.requests) == 1, "length, type and checksum of one answer"
-    (chunked,) = (await shop.info(**shop.file("/chunked"), checksum=wanted)).json()
     assert (chunked["contentLength"], chunked["checksum"]) == ("5", sha256(b"hello"))
+    asked = len(shop.server.requests)
+    assert (await shop.info(did, checksum=wanted)).json() == [entry, chunked]
+    assert len(shop.server.requests) == asked + 2, "a checksum is known for a while"
+
+
+async def test_no_checksum_of_what_nobody_has_published(shop: Shop) -> None:
+    (entry,) = (await shop.info(**shop.file(), checksum=True)).json()
+    assert (entry["valid"], "checksum" in entry) == (True, False)
 
 
 @pytest.mark.parametrize("wanted", [None, False, 0, "", "false"])
 async def test_no_checksum_unless_asked(shop: Shop, wanted: Any) -> None:
-    (entry,) = (await shop.info(**shop.file(), checksum=wanted)).json()
+    (entry,) = (await shop.info(shop.publish(shop.file()), checksum=wanted)).json()
     assert "checksum" not in entry
 
 
 async def test_no_checksum_of_a_large_file(shop: Shop) -> None:
-    (entry,) = (await shop.info(**shop.file("/large"), checksum=True)).json()
-    assert entry == {"contentLength": "5000", "contentType": "application/x-thing", "filename": "large", "index": 0,
+    (entry,) = (await shop.info(shop.publish(shop.file("/large")), checksum=True)).json()
+    assert entry == {"contentLength": "5000", "contentType": "application/x-thing", "filename": "", "index": 0,
                      "type": "url", "valid": True}  # fmt: skip
 
 
@@ -149,7 +156,7 @@ async def test_a_source_that_takes_its_time(tmp_path: Path) -> None:
         yield b""
 
     async with Shop.open(tmp_path, lambda _: Reply(200, never()), {"timeout_seconds": "0.3"}) as shop:
-        told = await asyncio.wait_for(shop.info(**shop.file(), checksum=True), 10)
+        told = await asyncio.wait_for(shop.info(shop.publish(shop.file()), checksum=True), 10)
         assert told.json() == [{"index": 0, "type": "url", "valid": False}]
 
 
@@ -205,18 +212,45 @@ async def test_file_objects_that_are_none(shop: Shop, file: dict[str, Any], text
 async def test_each_type(shop: Shop) -> None:
     contract = {"type": "smartcontract", "address": facts.TOKEN, "abi": ABI, "chainId": 8996}
     files: list[tuple[dict[str, Any], Any, str | None]] = [
-        (shop.file("/echo", method="post"), str(len("/echo")), "echo"),
+        (shop.file("/echo"), str(len("/echo")), "echo"),
         ({"type": "ipfs", "hash": "QmSecret/a.csv"}, str(len("/ipfs/QmSecret/a.csv")), ""),
         ({"type": "arweave", "transactionId": "T-x_1"}, str(len("/arweave/T-x_1")), ""),
-        ({"type": "graphql", "url": shop.url + "/graphql", "query": "{x}"}, str(len('{"data": {"query": "{x}"}}')), ""),
         (contract, len("[]"), None),
     ]
     for file, length, name in files:
         (entry,) = (await shop.info(**file)).json()
         assert (entry["valid"], entry["type"], entry["contentLength"]) == (True, file["type"], length), file
         assert entry.get("filename") == name
-    entries = (await shop.info(shop.publish(*(file for file, _, _ in files)))).json()
-    assert [entry["valid"] for entry in entries] == [True] * 5
+    posted = [shop.file("/echo", method="post"), graphql(shop)]
+    entries = (await shop.info(shop.publish(*(file for file, _, _ in files), *posted))).json()
+    assert [entry["valid"] for entry in entries] == [True] * 6
+    assert entries[-1]["contentLength"] == str(len('{"data": {"query": "{x}"}}'))
+
+
+def graphql(shop: Shop) -> dict[str, Any]:
+    return {"type": "graphql", "url": shop.url + "/graphql", "query": "{x}"}
+
+
+async def test_what_a_stranger_can_make_the_service_send(shop: Shop) -> None:
+    """A GET to the URL and nothing else: no method, header or body of his."""
+    for file in (shop.file("/echo", method="POST"), graphql(shop)):
+        (entry,) = (await shop.info(**file, userdata={"a": 1})).json()
+        assert (entry["valid"], "POST" in entry["reason"]) == (False, True)
+    assert shop.server.requests == []
+    headers = {
+        "X-Api-Key": "k",
+        "Authorization": "Bearer x",
+        "Host": "inner.example",
+        "X-HTTP-Method-Override": "DELETE",
+    }
+    (entry,) = (await shop.info(**shop.file("/echo", headers=headers))).json()
+    (request,) = shop.server.requests
+    assert (entry["valid"], request.method, request.body) == (True, "GET", b"")
+    assert set(request.headers) == {"host", "accept", "accept-encoding", "user-agent"}
+    assert request.headers["host"] == shop.url.removeprefix("http://")
+    await shop.info(shop.publish(shop.file("/echo", headers=headers)))
+    assert shop.server.requests[-1].headers["x-api-key"] == "k", "a publisher's own headers are sent"
+    assert shop.server.requests[-1].headers["host"] == shop.url.removeprefix("http://"), "but for this one"
 
 
 async def test_gateways_and_chains_that_are_not_there(tmp_path: Path) -> None:
@@ -237,14 +271,14 @@ async def test_user_data_of_each_type(shop: Shop) -> None:
     for userdata in (given, json.dumps(given)):
         await shop.info(**shop.file("/echo?a=1"), userdata=userdata)
         assert shop.server.requests[-1].target == "/echo?a=1&unit=mm&n=0&on=False&list=1&list=2"
-        await shop.info(**shop.file("/echo", method="POST"), userdata=userdata)
+        await shop.info(shop.publish(shop.file("/echo", method="POST")), userdata=userdata)
         assert json.loads(shop.server.requests[-1].body) == given
         await shop.info(type="ipfs", hash="Qm", userdata=userdata)
         assert shop.server.requests[-1].target.startswith("/ipfs/Qm?unit=mm&")
-        await shop.info(type="graphql", url=shop.url + "/graphql", query="{x}", userdata=userdata)
+        await shop.info(shop.publish(graphql(shop)), userdata=userdata)
         assert json.loads(shop.server.requests[-1].body) == {"query": "{x}", "variables": given}
     called = {"who": facts.TOKEN.lower(), "n": 0}
-    (entry,) = (await shop.info(**contract, userdata=called, checksum=True)).json()
+    (entry,) = (await shop.info(shop.publish(contract), userdata=called, checksum=True)).json()
     assert entry["checksum"] == sha256(json.dumps([facts.TOKEN, 0]).encode()), "the arguments in order"
     for userdata, text in (
         (None, "Missing parameters"),
@@ -342,6 +376,9 @@ async def test_private_addresses_are_not_reached(tmp_path: Path, url: str, monke
 
     async with Shop.open(tmp_path / "a", answer) as other, Shop.open(tmp_path / "b", redirect) as shop:
         forbidden = url.format(port=shop.server.port, other=other.server.port)
+        of_a_stranger = (await shop.info(type="url", url=f"http://127.0.0.1:{shop.server.port}/rain.csv")).json()
+        assert of_a_stranger == [{"index": 0, "type": "url", "valid": False}], "allowed for what is published only"
+        assert shop.server.requests == []
         (entry,) = (await shop.info(type="url", url=forbidden)).json()
         assert entry == {"index": 0, "type": "url", "valid": False}
         assert shop.server.requests == []

@@ -26,6 +26,7 @@ from provider_api.jobs.results import ResultStore
 from provider_api.keys import ProviderKeys
 from provider_api.services import Neighbours
 from provider_api.settings import ChainSettings, OutgoingSettings, ProviderSettings, Settings
+from provider_api.strangers.asking import OutgoingPools
 from tests.support import chain as actors
 from tests.support import provider_facts
 from tests.support.chain import Asset, Chain, free_port
@@ -97,7 +98,7 @@ async def service(chain: Chain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
             data_folder=tmp_path,
             provider=ProviderSettings(key="0x" + bytes(actors.provider.key).hex()),  # type: ignore[arg-type]
             chains=(ChainSettings(url=chain.url, address_file=Path(chain.address_file), chain_id=8996),),
-            outgoing=OutgoingSettings(allow_private=(f"127.0.0.1:{files.port}",), checksum_seconds=0),
+            outgoing=OutgoingSettings(allow_private=(f"127.0.0.1:{files.port}@*",), checksum_seconds=0),
         )
 
         @asynccontextmanager
@@ -108,7 +109,7 @@ async def service(chain: Chain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
                 yield Neighbours(
                     argo=argo,
                     chains=Chains({opened.chain_id: opened}),
-                    outgoing=client,
+                    outgoing=OutgoingPools.single(client),
                     results=ResultStore(open_store(settings.results_url()), 5),
                 )
 

@@ -20,6 +20,7 @@ from provider_api.access import other_providers
 from provider_api.access.other_providers import OtherProvider, OtherProviders, base_of
 from provider_api.keys import keys_of
 from provider_api.settings import OutgoingSettings, ServerSettings, Settings
+from provider_api.strangers.asking import OutgoingPools
 from tests.support import provider_facts as facts
 from tests.support.chain import stranger
 from tests.support.http_server import HttpServer, Reply, Request
@@ -110,7 +111,7 @@ async def opened(
         public = own(f"http://127.0.0.1:{server.port}")
         made = Settings(server=ServerSettings(public_urls=public), outgoing=OutgoingSettings(**settings))
         async with guard.client() as client:
-            yield Other(server, OtherProviders(made, OURS, client), said)
+            yield Other(server, OtherProviders(made, OURS, OutgoingPools.single(client)), said)
 
 
 # --- who it is -------------------------------------------------------------------------------------------------------

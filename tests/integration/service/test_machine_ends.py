@@ -37,7 +37,7 @@ class Serve:
             **{name: value for name, value in os.environ.items() if not name.startswith("C2D_")},
             "C2D_SERVER__PORT": str(port),
             "C2D_PROVIDER__KEY": "0x" + bytes(provider.key).hex(),
-            "C2D_OUTGOING__ALLOW_PRIVATE": json.dumps([owner.address]),
+            "C2D_OUTGOING__ALLOW_PRIVATE": json.dumps([owner.address + "@*"]),
         }
         self._words = [
             sys.executable,

@@ -49,7 +49,8 @@ class Market:
     async def open(cls, folder: Path, *, port: int = 0, **policy: Any) -> AsyncIterator[Market]:
         """`port`: of one more file server."""
         async with HttpServer(ranged(CODE)) as files:
-            outgoing = OutgoingSettings(allow_private=(f"127.0.0.1:{files.port}", f"127.0.0.1:{port or files.port}"))
+            allowed = (f"127.0.0.1:{files.port}@*", f"127.0.0.1:{port or files.port}@*")
+            outgoing = OutgoingSettings(allow_private=allowed)
             world = World(folder, policy=PolicySettings(**policy), outgoing=outgoing)
             async with world.running():
                 market = cls(world, files)

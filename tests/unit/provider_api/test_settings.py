@@ -30,7 +30,7 @@ def test_nested_names_and_lists() -> None:
             "C2D_SERVER__PORT": "0",
             "C2D_ARGO__URL": "https://argo",
             "C2D_CHAINS": '[{"url": "http://a", "confirmations": 3}, {"url": "http://b", "fee_token": "0x1"}]',
-            "C2D_OUTGOING__ALLOW_PRIVATE": '["127.0.0.1:9000"]',
+            "C2D_OUTGOING__ALLOW_PRIVATE": '["127.0.0.1:9000@*"]',
             "C2D_RESULTS__OPTIONS": '{"endpoint": "http://s3"}',
             "C2D_POLICY__TRUSTED_LISTS_EMPTY": "deny",
             "UNRELATED": "x",
@@ -39,7 +39,7 @@ def test_nested_names_and_lists() -> None:
     assert (settings.server.port, settings.server.host) == (0, "127.0.0.1")
     assert settings.argo.url == "https://argo"
     assert [chain.confirmations for chain in settings.chains] == [3, 1]
-    assert settings.outgoing.allow_private == ("127.0.0.1:9000",)
+    assert settings.outgoing.allow_private == ("127.0.0.1:9000@*",)
     assert settings.results.options["endpoint"].get_secret_value() == "http://s3"
     assert settings.policy.trusted_lists_empty == "deny"
     assert "argo" in settings.model_fields_set

@@ -194,7 +194,8 @@ async def test_document_encrypted_for_another_provider(chain: Chain) -> None:
     tx = await set_packed(chain.network, publisher, asset.nft, packed, provider_url="http://127.0.0.1:1")
     asked: list[tuple[str, str, str]] = []
 
-    async def remote(url: str, nft: str, transaction: str) -> bytes:
+    async def remote(url: str, nft: str, transaction: str, owner: str) -> bytes:
+        assert owner == publisher.address.lower()
         asked.append((url, nft, transaction))
         if len(asked) == 1:
             raise RemoteDecryptionFailed

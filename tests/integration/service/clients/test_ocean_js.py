@@ -133,9 +133,10 @@ def test_a_file_of_each_type(lenient: OceanJs, sources: FileSources, tolerant_as
         {"type": "graphql", "url": f"{sources.url}/graphql", "query": "{ rain { mm } }"},
         {"type": "smartcontract", "address": datatoken, "abi": symbol, "chainId": 8996},
     ]
-    for file in files:
-        (seen,) = lenient("getFileInfo", file, lenient.url, True)
-        assert (seen["valid"], seen["type"], len(seen["checksum"])) == (True, file["type"], 64)
+    seen = {file["type"]: lenient("getFileInfo", file, lenient.url, True)[0] for file in files}
+    assert {type_ for type_, told in seen.items() if told["valid"]} == {"ipfs", "arweave", "smartcontract"}
+    # Nobody has published them: nothing on a private network is looked at, nothing is posted, no file is hashed.
+    assert {type_ for type_, told in seen.items() if "checksum" in told} == {"smartcontract"}
     (missing,) = lenient("getFileInfo", {**files[0], "url": f"{sources.url}/files/none"}, lenient.url)
     assert missing["valid"] is False
     with pytest.raises(ClientError, match="Validation error"):

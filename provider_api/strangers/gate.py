@@ -1,0 +1,164 @@
+"""The middleware in front of the routes: requests that nobody has signed are worked on as far as the budget goes.
+
+The body is read before a place is taken, and the place given back with the head of the answer, so that a slow client
+holds none. A refusal takes a moment: whoever asks in a loop gets no faster answers by it. Calls that are signed pass;
+those that are refused are charged afterwards.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+import structlog
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from pods.publication import PUBLISHED_PATH
+from provider_api.errors import TooMuchAsked
+from provider_api.operator import paths as operator_paths
+from provider_api.strangers.asking import Asker, asked_by
+from provider_api.strangers.budget import Budget, name_of
+
+log = structlog.get_logger(__name__)
+
+_COMPUTE: Final = "/api/services/compute"
+_SIGNED: Final = {
+    ("GET", "/api/services/download"),
+    ("GET", "/api/services/computeResult"),
+    ("GET", "/api/services/createAuthToken"),
+    ("DELETE", "/api/services/deleteAuthToken"),
+    ("POST", "/api/services/decrypt"),
+    ("POST", _COMPUTE),
+    ("PUT", _COMPUTE),
+    ("DELETE", _COMPUTE),
+}
+_DEAR: Final = {  # they ask chains, files or other providers, or compute a lot
+    "/api/services/fileinfo",
+    "/api/services/initialize",
+    "/api/services/initializeCompute",
+    "/api/services/validateContainer",
+    "/api/v1/why-not",
+    "/api/aquarius/assets/ddo/validate",
+    "/api/aquarius/assets/names",
+}
+_OPEN: Final = ("/health/", PUBLISHED_PATH + "/", operator_paths.PREFIX)  # ours, or with a permission of their own
+_DEAR_UNITS, _REFUSED_UNITS = 10, 5
+_PAUSE_SECONDS: Final = 1.0
+_MOST_PAUSING: Final = 512
+
+
+class StrangersGate:
+    def __init__(self, app: ASGIApp, budget: Budget, *, proxies: bool) -> None:
+        """`proxies`: some are trusted, so a client's address is its own."""
+        self._app, self._budget, self._proxies = app, budget, proxies
+        self._pausing = 0
+        self._remarked = False
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"].startswith(_OPEN):
+            await self._app(scope, receive, send)
+            return
+        client = scope.get("client")
+        name = name_of(client[0]) if client else ""
+        self._remark_proxy(scope)
+        method = "GET" if scope["method"] == "HEAD" else scope["method"]
+        if (method, scope["path"]) in _SIGNED:
+            await self._signed(name, scope, receive, send)
+            return
+        try:
+            self._budget.require_units(name)
+            await self._question(name, scope, receive, send)
+        except TooMuchAsked:
+            await self._pause()
+            raise
+
+    async def _signed(self, name: str, scope: Scope, receive: Receive, send: Send) -> None:
+        """Never refused here: only the signature tells a consumer from a stranger behind the same address. Those who
+        have used up their budget wait for the answer that it is not good."""
+
+        async def noticed(message: Message) -> None:
+            if message["type"] == "http.response.start" and 400 <= message["status"] < 404:
+                self._budget.spend_units(name, _REFUSED_UNITS)
+                if not self._budget.has_units(name):
+                    await self._pause()
+            await send(message)
+
+        await self._app(scope, receive, noticed)
+
+    async def _question(self, name: str, scope: Scope, receive: Receive, send: Send) -> None:
+        self._budget.spend_units(name, _DEAR_UNITS if scope["path"] in _DEAR else 1)
+        held = _HeldBody(self._budget, name)
+        entered = False
+
+        def leave() -> None:
+            nonlocal entered
+            if entered:
+                entered = False
+                self._budget.places.leave(name)
+
+        async def noticed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                leave()
+            await send(message)
+
+        try:
+            await held.read(receive)
+            await self._budget.enter(name)
+            entered = True
+            with asked_by(Asker(self._budget, name)):
+                await self._app(scope, held.receive, noticed)
+        finally:
+            leave()
+            held.drop()
+
+    async def _pause(self) -> None:
+        """Before a refusal; only so many wait, the others are refused at once."""
+        if self._pausing >= _MOST_PAUSING:
+            return
+        self._pausing += 1
+        try:
+            await asyncio.sleep(_PAUSE_SECONDS)
+        finally:
+            self._pausing -= 1
+
+    def _remark_proxy(self, scope: Scope) -> None:
+        """Once: a proxy in front that is not trusted makes all clients one."""
+        if not self._remarked and not self._proxies:
+            for name, _ in scope["headers"]:
+                if name == b"x-forwarded-for":
+                    self._remarked = True
+                    log.warning("forwarded_address_ignored", setting="C2D_SERVER__TRUSTED_PROXIES")
+
+
+class _HeldBody:
+    """A body that has been read, for the application to read again."""
+
+    def __init__(self, budget: Budget, name: str) -> None:
+        self._budget, self._name = budget, name
+        self._messages: list[Message] = []
+        self._held = 0
+        self._receive: Receive | None = None
+
+    async def read(self, receive: Receive) -> None:
+        """Raises TooMuchAsked, and what `receive` raises."""
+        self._receive = receive
+        while True:
+            message = await receive()
+            self._messages.append(message)
+            if message["type"] != "http.request":
+                return
+            size = len(message.get("body", b""))
+            self._budget.hold_body(self._name, size)
+            self._held += size
+            if not message.get("more_body"):
+                return
+
+    async def receive(self) -> Message:
+        if self._messages:
+            return self._messages.pop(0)
+        if self._receive is None:
+            raise RuntimeError("the body is read first")
+        return await self._receive()
+
+    def drop(self) -> None:
+        self._budget.drop_body(self._name, self._held)
