@@ -12,10 +12,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, field_validator, model_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
+from ocean.outgoing import OutgoingGuard
+from provider_api import settings_text
+
 PREFIX = "C2D_"
+_DATABASES = ("sqlite+aiosqlite://", "postgresql+asyncpg://")
 
 
 class UnknownSetting(ValueError):
@@ -36,7 +40,7 @@ class ServerSettings(_Group):
     """Address to listen on. Loopback, because a single machine is the default; `0.0.0.0` in a container."""
     port: int = Field(default=8030, ge=0, le=65535)
     """Port to listen on; 0 lets the system choose. 8030 is the port that Ocean's own tools expect."""
-    public_urls: tuple[str, ...] = ()
+    public_urls: tuple[str, ...] = Field(default=(), examples=["https://provider.example.org"])
     """Addresses under which publishers name this service in their documents (`serviceEndpoint`). An asset that names
     another address belongs to another provider, unless its files open with our key."""
     max_body_bytes: int = 4 * 1024 * 1024
@@ -50,6 +54,12 @@ class ProviderSettings(_Group):
     """Ethereum private key, 0x + 64 hex: signs fees, opens file lists. Give this or `key_file`."""
     key_file: Path | None = None
     """File with that key, one line."""
+
+    @model_validator(mode="after")
+    def _one_key(self) -> Self:
+        if self.key is not None and self.key_file is not None:
+            raise ValueError("key and key_file are both given; keep one, so that it is clear which key is used")
+        return self
 
 
 class ChainSettings(_Group):
@@ -84,7 +94,7 @@ class ResultSettings(_Group):
     url: str | None = None
     """Result store, as in the publishing pod's store.json: file:///folder, s3://bucket/prefix, or the RPC API of a Kubo
     node, ipfs+http://host:port/folder, where everything is sealed for this service. Empty: data folder."""
-    options: dict[str, SecretStr] = Field(default_factory=dict)
+    options: dict[str, SecretStr] = Field(default_factory=dict, examples=['{"endpoint": "https://s3.example.org"}'])
     """Options of an S3 store (endpoint, region, keys), by obstore's names; of Kubo `authorization`, the header."""
 
 
@@ -110,6 +120,15 @@ class StorageSettings(_Group):
     """SQLAlchemy address, sqlite+aiosqlite:///… or postgresql+asyncpg://…. Empty: service.sqlite in the data folder.
     Several API processes may share either, on several machines PostgreSQL. Nothing else is needed, no Redis."""
 
+    @field_validator("url")
+    @classmethod
+    def _known_database(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None and not url.get_secret_value().startswith(_DATABASES):
+            scheme, mark, _ = url.get_secret_value().partition("://")
+            given = f"{scheme}://" if mark and len(scheme) < 30 else "this"
+            raise ValueError(f"{given} is no database of this service; expected {' or '.join(_DATABASES)}…")
+        return url
+
 
 class MetadataSettings(_Group):
     store_url: str | None = None
@@ -122,7 +141,7 @@ class MetadataSettings(_Group):
 
 
 class AccessSettings(_Group):
-    authorized_decrypters: tuple[str, ...] = ()
+    authorized_decrypters: tuple[str, ...] = Field(default=(), examples=["0x0123…,0x4567…"])
     """Addresses that may ask for decryption of documents; empty: everybody."""
     rbac_url: str | None = None
     """Access control server that is asked before every use of an asset; empty: nobody is asked."""
@@ -135,10 +154,10 @@ class AccessSettings(_Group):
 
 
 class OutgoingSettings(_Group):
-    allow_private: tuple[str, ...] = ()
+    allow_private: tuple[str, ...] = Field(default=(), examples=["127.0.0.1:9000"])
     """`host:port` or `network/bits:port` that downloads may reach although the address is private. Never a port of
     ours."""
-    forbid: tuple[str, ...] = ()
+    forbid: tuple[str, ...] = Field(default=(), examples=["10.0.0.5:443"])
     """`host:port` pairs that stay closed whatever else is allowed."""
     ipfs_gateway: str | None = None
     """Gateway for files of type ipfs: `GET {gateway}/ipfs/{hash}`. A private one must be in `allow_private`."""
@@ -152,6 +171,15 @@ class OutgoingSettings(_Group):
     """A published algorithm whose file is larger cannot run: it must be hashed at every start."""
     checksum_seconds: float = 30.0
     """How long a checksum of an algorithm file is believed without asking again. The pod compares once more."""
+
+    @model_validator(mode="after")
+    def _readable_addresses(self) -> Self:
+        for name, allowed, forbidden in (("allow_private", self.allow_private, ()), ("forbid", (), self.forbid)):
+            try:
+                OutgoingGuard(allowed, forbidden)
+            except ValueError as exc:
+                raise ValueError(f"{name}: {exc}") from None
+        return self
 
 
 class LimitSettings(_Group):
@@ -191,7 +219,7 @@ class PolicySettings(_Group):
 
 
 class OperatorSettings(_Group):
-    providers: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    providers: dict[str, tuple[str, ...]] = Field(default_factory=dict, examples=['{"a-provider": ["0x0123…"]}'])
     """Who may use the Operator-Service API: a name of your choice for each Ocean Provider, and the addresses that sign
     for it (several while its key is being changed). JSON. Empty: the API is not there."""
     admins: tuple[SecretStr, ...] = ()
@@ -235,11 +263,11 @@ class Settings(BaseSettings):
     """Everything that must survive a restart and has no place of its own."""
     server: ServerSettings = ServerSettings()
     provider: ProviderSettings = ProviderSettings()
-    chains: tuple[ChainSettings, ...] = ()
+    chains: tuple[ChainSettings, ...] = Field(default=(), examples=['[{"url": "https://node.example.org"}]'])
     """JSON list. Empty: `c2d serve` starts a development chain; the service alone refuses to start."""
     argo: ArgoSettings = ArgoSettings()
     argo_servers: dict[Annotated[str, StringConstraints(pattern="^([0-9a-f][1-9a-f]|[1-9a-f]0)$")], ArgoSettings] = (
-        Field(default_factory=dict)
+        Field(default_factory=dict, examples=['{"01": {"url": "https://argo.example.org"}}'])
     )
     """Further Argo Servers, each with environments of its own: JSON, `{"01": {"url": …, "token_file": …}}`. Two
     lower-case hex digits name each for ever, in the ids of its jobs; C2D_ARGO is 00. All need a result store that they
@@ -256,6 +284,20 @@ class Settings(BaseSettings):
     metrics: MetricsSettings = MetricsSettings()
     tracing: TracingSettings = TracingSettings()
     log: LogSettings = LogSettings()
+
+    @model_validator(mode="after")
+    def _one_port_each(self) -> Self:
+        ports = {
+            "C2D_SERVER__PORT": self.server.port,
+            "C2D_METRICS__PORT": self.metrics.port,
+            "C2D_PUBLICATION__PORT": self.publication.port,
+        }
+        users: dict[int, str] = {}
+        for name, port in ports.items():
+            if port and port in users:
+                raise ValueError(f"{users[port]} and {name} are both {port}; each needs a port of its own")
+            users[port or 0] = name
+        return self
 
     @classmethod
     def settings_customise_sources(
@@ -304,16 +346,16 @@ def require_known_names(environment: Iterable[str]) -> None:
 def load_settings(environment: Mapping[str, str] | None = None, **given: Any) -> Settings:
     """Settings from an environment (None: the process's); `given` values win.
 
-    Raises UnknownSetting, pydantic.ValidationError.
+    Raises UnknownSetting, SettingUnreadable, pydantic.ValidationError.
     """
-    found = os.environ if environment is None else environment
-    require_known_names(found)
-    return Settings(**{**_Environment(found)(), **given})
+    named = os.environ if environment is None else environment
+    require_known_names(named)
+    return Settings(**{**_Environment(settings_text.readable(named, Settings, PREFIX))(), **given})
 
 
 class _Environment(EnvSettingsSource):
     def __init__(self, values: Mapping[str, str]) -> None:
-        self._values = {name.lower(): value for name, value in values.items()}
+        self._values = values  # by lower-case name
         super().__init__(Settings)
 
     def _load_env_vars(self) -> Mapping[str, str | None]:

@@ -25,6 +25,7 @@ from provider_api.doctor.report import as_json, show
 from provider_api.doctor.run import run_checks
 from provider_api.doctor.surroundings import Options, Surroundings
 from provider_api.settings import Settings, UnknownSetting, load_settings
+from provider_api.settings_text import SettingUnreadable
 
 COULD_NOT_RUN = 2
 _MORE_SECONDS = 5  # that a request may take: the limit of its check shall come first, and say so
@@ -40,7 +41,7 @@ def examine(
         settings = load_settings() if data is None else load_settings(data_folder=data)
         around = Surroundings(settings, options, *_cluster(settings, options, kubeconfig, context))
         lines = asyncio.run(_until_ended(around))
-    except (UnknownSetting, ValidationError, NoCluster) as trouble:
+    except (SettingUnreadable, UnknownSetting, ValidationError, NoCluster) as trouble:
         errors.print(f"[red]✘[/red] {explain(trouble)}", highlight=False, soft_wrap=True)
         return COULD_NOT_RUN
     except (asyncio.CancelledError, KeyboardInterrupt):

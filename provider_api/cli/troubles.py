@@ -12,7 +12,8 @@ from provider_api.keys import KeyMissing
 from provider_api.machine.children import ChildFailed
 from provider_api.machine.machine import PortTaken
 from provider_api.pods_publication import PublicationUnset
-from provider_api.settings import UnknownSetting
+from provider_api.settings import PREFIX, UnknownSetting
+from provider_api.settings_text import SettingUnreadable, problems
 
 TROUBLES = (
     AnvilFailed,
@@ -25,6 +26,7 @@ TROUBLES = (
     OSError,
     PortTaken,
     PublicationUnset,
+    SettingUnreadable,
     UnknownSetting,
     ValidationError,
 )
@@ -33,6 +35,7 @@ TROUBLES = (
 def explain(trouble: BaseException) -> str:
     """One line; for wrong settings the names of the fields, never their values."""
     if isinstance(trouble, ValidationError):
-        problems = (f"{'.'.join(str(part) for part in e['loc'])}: {e['msg']}" for e in trouble.errors())
-        return "settings: " + "; ".join(problems)
+        return "settings: " + problems(trouble, PREFIX)
+    if isinstance(trouble, SettingUnreadable):
+        return f"settings: {trouble}"
     return str(trouble)

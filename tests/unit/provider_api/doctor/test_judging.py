@@ -10,6 +10,7 @@ from argo.client.errors import ArgoRefused, ArgoUnavailable
 from provider_api.doctor.cluster import Right
 from provider_api.doctor.judging import (
     admission,
+    attempts,
     chains,
     controller,
     environments,
@@ -20,6 +21,8 @@ from provider_api.doctor.judging import (
     versions,
 )
 from provider_api.doctor.lines import Level, Line, exit_code, listed
+from tests.support.admission import REFERENCE, job, refusals
+from tests.support.kube_api import merged
 from workflow_templates import names
 
 pytestmark = pytest.mark.unit
@@ -309,6 +312,32 @@ def test_admission(rule: dict[str, Any], actions: list[str], level: Level) -> No
     bindings = [policy("b", {"policyName": "p", "validationActions": actions})]
     assert admission.judge_policies(policies, bindings).level is level
     assert admission.judge_policies(policies, []).level is WARNING
+
+
+TRIED = attempts.attempts("ocean-compute")
+
+
+def test_attempts_are_judged_by_what_the_cluster_said() -> None:
+    refused: dict[str, str | None] = dict.fromkeys(TRIED, "no")
+    good = attempts.judge_attempts(None, refused)
+    assert (good.level, good.found) == (OK, f"a job is admitted, {len(TRIED)} others are refused")
+    for name in TRIED:
+        line = attempts.judge_attempts(None, refused | {name: None})
+        assert (line.level, line.found) == (FAILURE, f"admitted: {name}")
+    line = attempts.judge_attempts("quota", refused)
+    assert (line.level, "quota" in line.found, "c2d-limits" in line.mend) == (FAILURE, True, True)
+    assert attempts.judge_attempts("quota", refused | {"nodes": None}).found == "admitted: nodes"
+
+
+def test_attempts_are_each_wrong_in_one_way() -> None:
+    """Our policy refuses each with one message, and the job that they are made of with none."""
+    assert refusals(attempts.job("ocean-compute")) == []
+    for name, workflow in TRIED.items():
+        found = refusals(workflow)
+        assert len(found) == 1 or found[0] == REFERENCE, name
+    running = job()
+    for name, patch in attempts.CHANGES.items():
+        assert len(refusals(merged(running, patch), running)) == 1, name
 
 
 @pytest.mark.parametrize(
