@@ -212,7 +212,7 @@ class PolicySettings(_Group):
     """Treat assets in purgatory as disabled."""
     tolerate_missing_nonce: bool = False
     """Accept a stop or delete of one named job as ocean.js sends them. Its delete (all of 3.x) signs a nonce and does
-    not send it: it is found and used up. Its stop (since 3.3.3) signs none: whoever has seen one can repeat it, but
+    not send it: it is found and used up. Its stop (3.0.4, and from 3.3.3 on) signs none: whoever has seen one can repeat it, but
     can do nothing else with it."""
     failures_as_finished: bool = False
     """Report failures 41 and 62 as 70, for callers that wait for a status above 60; reason and exit code still tell."""
@@ -226,6 +226,15 @@ class OperatorSettings(_Group):
     """Values of the header `Admin` that open its administrative calls; empty: none does."""
     nonce_window_seconds: float = Field(default=300.0, gt=0)
     """How far a provider's clock, of which its nonces are made, may differ from ours."""
+
+
+class MachineSettings(_Group):
+    environments: Path | None = None
+    """One machine: folder of environments of your own, a TOML file each, in the place of the project's. Changes are
+    taken up without restart. Empty: the project's own."""
+    images: Path | None = None
+    """One machine: TOML file with a line `"image/name" = "/folder"` for each unpacked image that algorithms may use
+    beside this machine's programs. Read again when it changes. Empty: none."""
 
 
 class MetricsSettings(_Group):
@@ -281,6 +290,7 @@ class Settings(BaseSettings):
     limits: LimitSettings = LimitSettings()
     policy: PolicySettings = PolicySettings()
     operator: OperatorSettings = OperatorSettings()
+    machine: MachineSettings = MachineSettings()
     metrics: MetricsSettings = MetricsSettings()
     tracing: TracingSettings = TracingSettings()
     log: LogSettings = LogSettings()

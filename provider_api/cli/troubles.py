@@ -10,16 +10,20 @@ from ocean.chain.network import NetworkMisconfigured
 from pods.keys import KeyFileInvalid
 from provider_api.keys import KeyMissing
 from provider_api.machine.children import ChildFailed
+from provider_api.machine.lock import FolderInUse
 from provider_api.machine.machine import PortTaken
 from provider_api.pods_publication import PublicationUnset
 from provider_api.settings import PREFIX, UnknownSetting
 from provider_api.settings_text import SettingUnreadable, problems
+from workflow_templates.environment import EnvironmentInvalid
 
 TROUBLES = (
     AnvilFailed,
     AnvilMissing,
     ChainUnavailable,
     ChildFailed,
+    EnvironmentInvalid,
+    FolderInUse,
     KeyFileInvalid,
     KeyMissing,
     NetworkMisconfigured,
