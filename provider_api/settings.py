@@ -127,6 +127,13 @@ class StorageSettings(_Group):
             scheme, mark, _ = url.get_secret_value().partition("://")
             given = f"{scheme}://" if mark and len(scheme) < 30 else "this"
             raise ValueError(f"{given} is no database of this service; expected {' or '.join(_DATABASES)}…")
+        if url is not None:
+            from sqlalchemy.engine import make_url  # (where none is named it need not be loaded)
+
+            try:
+                make_url(url.get_secret_value())
+            except Exception:  # noqa: BLE001  (its text repeats the address)
+                raise ValueError("this is no address of a database; is the port a number?") from None
         return url
 
 
@@ -212,8 +219,8 @@ class PolicySettings(_Group):
     """Treat assets in purgatory as disabled."""
     tolerate_missing_nonce: bool = False
     """Accept a stop or delete of one named job as ocean.js sends them. Its delete (all of 3.x) signs a nonce and does
-    not send it: it is found and used up. Its stop (3.0.4, and from 3.3.3 on) signs none: whoever has seen one can repeat it, but
-    can do nothing else with it."""
+    not send it: it is found and used up. Its stop (3.0.4, and from 3.3.3 on) signs none: whoever has
+    seen one can repeat it, but can do nothing else with it."""
     failures_as_finished: bool = False
     """Report failures 41 and 62 as 70, for callers that wait for a status above 60; reason and exit code still tell."""
 

@@ -9,9 +9,8 @@ lines = []
 for did in json.loads(os.environ["DIDS"]):  # the datasets of this job
     with open(f"/data/inputs/{did}/0") as file:
         amounts = [float(row["mm"]) for row in csv.DictReader(file)]
-    lines.append(
-        f"{sum(amount > 0 for amount in amounts)} of {len(amounts)} days had rain, {sum(amounts):.1f} mm in all"
-    )
+    rainy = sum(amount > 0 for amount in amounts)
+    lines.append(f"{rainy} of {len(amounts)} days had rain, {sum(amounts):.1f} mm in all")
     print("read", did, len(amounts), "days")
 
 Path("/data/outputs/rain.txt").write_text("\n".join(lines) + "\n")

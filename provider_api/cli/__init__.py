@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Compute-to-Data on Argo Workflows.")
+HELP = {"help_option_names": ["-h", "--help"]}
+app = typer.Typer(no_args_is_help=True, context_settings=HELP, help="Compute-to-Data on Argo Workflows.")
 templates = typer.Typer(no_args_is_help=True, help="Environments as WorkflowTemplates.")
 chart = typer.Typer(no_args_is_help=True, help="What the Helm chart takes from the programs.")
 app.add_typer(templates, name="templates")
@@ -15,6 +16,23 @@ app.add_typer(chart, name="chart")
 
 SERVE_FOLDER = Path("data/serve")
 DATA_HELP = "Folder for everything that must survive a restart."
+
+
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"c2d {version('compute-to-data')}")
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Compute-to-Data on Argo Workflows."""
 
 
 @app.command()

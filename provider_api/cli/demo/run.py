@@ -150,7 +150,7 @@ def _look_next(story: Story) -> None:
     story.console.print(
         "  [bold]make serve[/bold]   the same service for your own clients, on http://127.0.0.1:8030\n"
         "  [bold]docs/map.md[/bold]  from a question to the file that answers it\n"
-        f"  [dim]all of it took {story.seconds:.1f} s[/dim]",
+        f"  [dim]all of it, without the installation, took {story.seconds:.1f} s[/dim]",
         soft_wrap=True,
         highlight=False,
     )

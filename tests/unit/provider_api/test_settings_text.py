@@ -84,6 +84,10 @@ WRONG: dict[str, tuple[dict[str, str], str]] = {
     "a database of another kind": ({"C2D_STORAGE__URL": f"mysql://u:{SECRET}@h/d"}, "C2D_STORAGE__URL: mysql:// is no"),
     "a driver that waits": ({"C2D_STORAGE__URL": f"postgresql://u:{SECRET}@h/d"}, "postgresql+asyncpg://"),
     "no database at all": ({"C2D_STORAGE__URL": SECRET}, "sqlite+aiosqlite://"),
+    "a database at no port": (
+        {"C2D_STORAGE__URL": f"postgresql+asyncpg://u:{SECRET}@h:port/d"},
+        "C2D_STORAGE__URL: this is no address",
+    ),
     "no port": ({"C2D_OUTGOING__ALLOW_PRIVATE": "127.0.0.1"}, "C2D_OUTGOING: "),
     "a network with bits behind it": ({"C2D_OUTGOING__ALLOW_PRIVATE": "10.0.0.1/8:80"}, "C2D_OUTGOING: "),
     "a port that is none": ({"C2D_OUTGOING__FORBID": "10.0.0.1:http"}, "C2D_OUTGOING: "),
