@@ -47,8 +47,8 @@ async def _namespaces(around: Surroundings) -> Sequence[Line]:
 
 async def _interpreter(around: Surroundings) -> Sequence[Line]:
     _require_machine(around)
-    real = Path(sys.executable).resolve()
-    return [machine.judge_interpreter(sys.version_info[:2], str(real), real=real.is_file())]
+    real = await in_thread(Path(sys.executable).resolve)
+    return [machine.judge_interpreter(sys.version_info[:2], str(real), real=real.exists())]
 
 
 async def _ports(around: Surroundings) -> Sequence[Line]:

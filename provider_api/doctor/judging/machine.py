@@ -83,9 +83,7 @@ def judge_namespaces(found: Namespaces, *, root: bool) -> Line:
     if not root and found.for_everybody == 0:
         return NAMESPACES.failure("only root may make them (kernel.unprivileged_userns_clone is 0)")
     if not root and found.restricted_by_apparmor == 1:
-        text = (
-            "AppArmor restricts them (kernel.apparmor_restrict_unprivileged_userns is 1), unless a profile allows bwrap"
-        )
+        text = "AppArmor restricts them (kernel.apparmor_restrict_unprivileged_userns is 1); a profile may allow bwrap"
         return NAMESPACES.warning(text)
     return NAMESPACES.ok("may be made")
 
