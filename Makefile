@@ -1,6 +1,6 @@
 # `make` alone lists what there is. Everything is installed inside the checkout by tools/setup.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test e2e lint format render images bench soak lock clean
+.PHONY: help setup demo serve test e2e lint format render images bench soak lock clean clean-data
 C2D := .venv/bin/c2d
 # For `make images`. Another base image: make images BASE=registry.example/python@sha256:…
 DOCKER ?= docker
@@ -9,7 +9,7 @@ VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 COMPILE = .venv/bin/uv pip compile --universal --generate-hashes --no-annotate --no-header --python-version 3.11 --quiet
 
 help: ## list the commands
-	@grep -E '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
 setup: ## install everything inside the checkout (done by the others when needed)
 	@./tools/setup
@@ -65,5 +65,12 @@ lock: setup ## resolve the dependencies anew
 	@$(COMPILE) --constraints requirements.lock pods/requirements.in -o pods/requirements.lock
 	@$(COMPILE) --constraints requirements.lock --extra tracing pyproject.toml -o provider_api/requirements.lock
 
-clean: ## remove what was installed and all local data
-	@rm -rf .venv .clients tools/node_modules data
+clean: ## remove what was installed; keys, results and the chain under data stay
+	@rm -rf .venv .clients tools/node_modules
+
+clean-data: ## remove data: keys, jobs, results, the development chain; asks before (SURE=yes does not)
+	@test -d data || { echo "there is no folder data"; exit 0; }; \
+	if [ "$(SURE)" != yes ]; then \
+	  printf '%s' "remove data, with the provider's key, all jobs and results in it? yes or no: "; read -r answer; \
+	  [ "$$answer" = yes ] || { echo "kept"; exit 1; }; \
+	fi; rm -rf data

@@ -5,11 +5,13 @@ from __future__ import annotations
 import sys
 
 import uvicorn
+from pydantic import ValidationError
 
 from provider_api.app import create_app
 from provider_api.http_protocol import protocol_for
 from provider_api.logs import configure_logging
-from provider_api.settings import load_settings
+from provider_api.settings import PREFIX, load_settings
+from provider_api.settings_text import problems
 
 KEEP_ALIVE_SECONDS = 75  # longer than proxies in front keep idle connections, or they would use one that just closes
 
@@ -17,6 +19,8 @@ KEEP_ALIVE_SECONDS = 75  # longer than proxies in front keep idle connections, o
 def main() -> None:
     try:
         settings = load_settings()
+    except ValidationError as wrong:
+        sys.exit(f"settings: {problems(wrong, PREFIX)}")
     except ValueError as problem:
         sys.exit(f"settings: {problem}")
     configure_logging(settings.log)

@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 import structlog
 
@@ -33,6 +34,7 @@ from provider_api.settings import ChainSettings
 
 log = structlog.get_logger(__name__)
 
+TELL_SECONDS = 10.0  # between two lines about a node that is waited for
 OPEN_SECONDS = 30.0  # how long a node may take to come up when the service starts
 
 
@@ -207,7 +209,7 @@ async def open_chain(
             settings.url, settings.address_file or addresses, settings.chain_id, confirmations=settings.confirmations
         )
 
-    network = await _patiently(attempt)
+    network = await _patiently(attempt, urlsplit(settings.url).hostname or "?")
     stack.push_async_callback(network.close)
     key, remembered = keys.private_key, data_folder / f"assets-{network.chain_id}.sqlite"
     remote = None if guard is None else through(guard, key, network.chain_id)
@@ -219,12 +221,17 @@ async def open_chain(
     return OceanChain(network, index, ZERO if canonical(fee_token) == ZERO else fee_token, desk)
 
 
-async def _patiently(attempt: Callable[[], Awaitable[Network]]) -> Network:
-    deadline = time.monotonic() + OPEN_SECONDS
+async def _patiently(attempt: Callable[[], Awaitable[Network]], host: str) -> Network:
+    """`host` is all that is told of the node's address, which may carry a key."""
+    deadline, told = time.monotonic() + OPEN_SECONDS, 0.0
     while True:
         try:
             return await attempt()
-        except ChainUnavailable:
-            if time.monotonic() > deadline:
+        except ChainUnavailable as trouble:
+            left = deadline - time.monotonic()
+            if left < 0:
                 raise
+            if time.monotonic() - told > TELL_SECONDS:
+                told = time.monotonic()
+                log.warning("chain_awaited", node=host, reason=trouble.reason, seconds_left=round(left))
             await asyncio.sleep(0.3)

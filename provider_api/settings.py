@@ -13,12 +13,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, field_validator, model_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from ocean.outgoing import Allowed, OutgoingGuard
+from provider_api import settings_text
 
 PREFIX = "C2D_"
+_DATABASES = ("sqlite+aiosqlite://", "postgresql+asyncpg://")
 
 
 class UnknownSetting(ValueError):
@@ -43,7 +45,7 @@ class ServerSettings(_Group):
     """Address to listen on. Loopback, because a single machine is the default; `0.0.0.0` in a container."""
     port: int = Field(default=8030, ge=0, le=65535)
     """Port to listen on; 0 lets the system choose. 8030 is the port that Ocean's own tools expect."""
-    public_urls: tuple[str, ...] = ()
+    public_urls: tuple[str, ...] = Field(default=(), examples=["https://provider.example.org"])
     """Addresses under which publishers name this service in their documents (`serviceEndpoint`). An asset that names
     another address belongs to another provider, unless its files open with our key."""
     max_body_bytes: int = Field(default=4 * 1024 * 1024, ge=1024)
@@ -75,6 +77,12 @@ class ProviderSettings(_Group):
     """Ethereum private key, 0x + 64 hex: signs fees, opens file lists. Give this or `key_file`."""
     key_file: Path | None = None
     """File with that key, one line."""
+
+    @model_validator(mode="after")
+    def _one_key(self) -> Self:
+        if self.key is not None and self.key_file is not None:
+            raise ValueError("key and key_file are both given; keep one, so that it is clear which key is used")
+        return self
 
 
 class ChainSettings(_Group):
@@ -114,7 +122,7 @@ class ResultSettings(_Group):
     url: str | None = None
     """Result store, as in the publishing pod's store.json: file:///folder, s3://bucket/prefix, or the RPC API of a Kubo
     node, ipfs+http://host:port/folder, where everything is sealed for this service. Empty: data folder."""
-    options: dict[str, SecretStr] = Field(default_factory=dict)
+    options: dict[str, SecretStr] = Field(default_factory=dict, examples=['{"endpoint": "https://s3.example.org"}'])
     """Options of an S3 store (endpoint, region, keys), by obstore's names; of Kubo `authorization`, the header."""
     orphan_seconds: int = Field(default=7 * 86_400, ge=0)
     """Seconds after which results are removed from the store whose job Argo does not know any more, so that nobody can
@@ -143,6 +151,22 @@ class StorageSettings(_Group):
     """SQLAlchemy address, sqlite+aiosqlite:///… or postgresql+asyncpg://…. Empty: service.sqlite in the data folder.
     Several API processes may share either, on several machines PostgreSQL. Nothing else is needed, no Redis."""
 
+    @field_validator("url")
+    @classmethod
+    def _known_database(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None and not url.get_secret_value().startswith(_DATABASES):
+            scheme, mark, _ = url.get_secret_value().partition("://")
+            given = f"{scheme}://" if mark and len(scheme) < 30 else "this"
+            raise ValueError(f"{given} is no database of this service; expected {' or '.join(_DATABASES)}…")
+        if url is not None:
+            from sqlalchemy.engine import make_url  # (where none is named it need not be loaded)
+
+            try:
+                make_url(url.get_secret_value())
+            except Exception:  # noqa: BLE001  (its text repeats the address)
+                raise ValueError("this is no address of a database; is the port a number?") from None
+        return url
+
 
 class MetadataSettings(_Group):
     store_url: str | None = None
@@ -155,7 +179,7 @@ class MetadataSettings(_Group):
 
 
 class AccessSettings(_Group):
-    authorized_decrypters: tuple[str, ...] = ()
+    authorized_decrypters: tuple[str, ...] = Field(default=(), examples=["0x0123…,0x4567…"])
     """Addresses that may ask for decryption of documents; empty: everybody."""
     rbac_url: str | None = None
     """Access control server that is asked before every use of an asset; empty: nobody is asked."""
@@ -168,13 +192,13 @@ class AccessSettings(_Group):
 
 
 class OutgoingSettings(_Group):
-    allow_private: tuple[str, ...] = ()
+    allow_private: tuple[str, ...] = Field(default=(), examples=["10.0.0.5:9000/public@0x7e5f…5bdf"])
     """Private addresses that files may be fetched from, each for one publisher: JSON list of
     `host:port/prefix@0xOWNER` or `network/bits:port/prefix@0xOWNER`. OWNER is the account that owns the asset's data
     NFT and has written its document, `*` every publisher (only for a server where anybody may have everything). The
     prefix may be left out. Never open to an address that a stranger sends along: an unsigned fileinfo, a raw algorithm.
     This machine's own public address counts as private."""
-    forbid: tuple[str, ...] = ()
+    forbid: tuple[str, ...] = Field(default=(), examples=["10.0.0.5:443"])
     """`host:port` pairs that stay closed whatever else is allowed; `*:port` is that port of every address."""
     ipfs_gateway: str | None = None
     """Gateway for files of type ipfs: `GET {gateway}/ipfs/{hash}`. It may have a private address."""
@@ -282,8 +306,8 @@ class PolicySettings(_Group):
     """Treat assets in purgatory as disabled."""
     tolerate_missing_nonce: bool = False
     """Accept a stop or delete of one named job as ocean.js sends them. Its delete (all of 3.x) signs a nonce and does
-    not send it: it is found and used up. Its stop (since 3.3.3) signs none: whoever has seen one can repeat it, but
-    can do nothing else with it."""
+    not send it: it is found and used up. Its stop (3.0.4, and from 3.3.3 on) signs none: whoever has
+    seen one can repeat it, but can do nothing else with it."""
     typed_signatures: TypedSignatures = "accepted"
     """Signatures of the typed form (EIP-712), which names provider, call and parameters: `accepted` beside those of
     plain texts, which are all that usual clients make; `tokens`: demanded where tokens are made and taken out of use;
@@ -293,13 +317,22 @@ class PolicySettings(_Group):
 
 
 class OperatorSettings(_Group):
-    providers: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    providers: dict[str, tuple[str, ...]] = Field(default_factory=dict, examples=['{"a-provider": ["0x0123…"]}'])
     """Who may use the Operator-Service API: a name of your choice for each Ocean Provider, and the addresses that sign
     for it (several while its key is being changed). JSON. Empty: the API is not there."""
     admins: tuple[SecretStr, ...] = ()
     """Values of the header `Admin` that open its administrative calls; empty: none does."""
     nonce_window_seconds: float = Field(default=300.0, gt=0, le=86400)
     """How far a provider's clock, of which its nonces are made, may differ from ours."""
+
+
+class MachineSettings(_Group):
+    environments: Path | None = None
+    """One machine: folder of environments of your own, a TOML file each, in the place of the project's. Changes are
+    taken up without restart. Empty: the project's own."""
+    images: Path | None = None
+    """One machine: TOML file with a line `"image/name" = "/folder"` for each unpacked image that algorithms may use
+    beside this machine's programs. Read again when it changes. Empty: none."""
 
 
 class MetricsSettings(_Group):
@@ -337,11 +370,11 @@ class Settings(BaseSettings):
     """Everything that must survive a restart and has no place of its own."""
     server: ServerSettings = ServerSettings()
     provider: ProviderSettings = ProviderSettings()
-    chains: tuple[ChainSettings, ...] = ()
+    chains: tuple[ChainSettings, ...] = Field(default=(), examples=['[{"url": "https://node.example.org"}]'])
     """JSON list. Empty: `c2d serve` starts a development chain; the service alone refuses to start."""
     argo: ArgoSettings = ArgoSettings()
     argo_servers: dict[Annotated[str, StringConstraints(pattern="^([0-9a-f][1-9a-f]|[1-9a-f]0)$")], ArgoSettings] = (
-        Field(default_factory=dict)
+        Field(default_factory=dict, examples=['{"01": {"url": "https://argo.example.org"}}'])
     )
     """Further Argo Servers, each with environments of its own: JSON, `{"01": {"url": …, "token_file": …}}`. Two
     lower-case hex digits name each for ever, in the ids of its jobs; C2D_ARGO is 00. All need a result store that they
@@ -356,9 +389,24 @@ class Settings(BaseSettings):
     strangers: StrangerSettings = StrangerSettings()
     policy: PolicySettings = PolicySettings()
     operator: OperatorSettings = OperatorSettings()
+    machine: MachineSettings = MachineSettings()
     metrics: MetricsSettings = MetricsSettings()
     tracing: TracingSettings = TracingSettings()
     log: LogSettings = LogSettings()
+
+    @model_validator(mode="after")
+    def _one_port_each(self) -> Self:
+        ports = {
+            "C2D_SERVER__PORT": self.server.port,
+            "C2D_METRICS__PORT": self.metrics.port,
+            "C2D_PUBLICATION__PORT": self.publication.port,
+        }
+        users: dict[int, str] = {}
+        for name, port in ports.items():
+            if port and port in users:
+                raise ValueError(f"{users[port]} and {name} are both {port}; each needs a port of its own")
+            users[port or 0] = name
+        return self
 
     @classmethod
     def settings_customise_sources(
@@ -427,16 +475,16 @@ def require_known_names(environment: Iterable[str]) -> None:
 def load_settings(environment: Mapping[str, str] | None = None, **given: Any) -> Settings:
     """Settings from an environment (None: the process's); `given` values win.
 
-    Raises UnknownSetting, pydantic.ValidationError.
+    Raises UnknownSetting, SettingUnreadable, pydantic.ValidationError.
     """
-    found = os.environ if environment is None else environment
-    require_known_names(found)
-    return Settings(**{**_Environment(found)(), **given})
+    named = os.environ if environment is None else environment
+    require_known_names(named)
+    return Settings(**{**_Environment(settings_text.readable(named, Settings, PREFIX))(), **given})
 
 
 class _Environment(EnvSettingsSource):
     def __init__(self, values: Mapping[str, str]) -> None:
-        self._values = {name.lower(): value for name, value in values.items()}
+        self._values = values  # by lower-case name
         super().__init__(Settings)
 
     def _load_env_vars(self) -> Mapping[str, str | None]:

@@ -180,6 +180,13 @@ def read_environment(path: Path) -> Environment:
 
 
 def read_environments(folder: Path = FOLDER) -> tuple[Environment, ...]:
-    """All environments of a folder, sorted by id. Raises EnvironmentInvalid."""
+    """All environments of a folder, at least one, sorted by id. Raises EnvironmentInvalid.
+
+    A folder without any is an error, because what is rendered of none removes all that is deployed.
+    """
+    if not folder.is_dir():
+        raise EnvironmentInvalid(folder, ["there is no such folder"])
     found = tuple(read_environment(path) for path in sorted(folder.glob("*.toml")))
+    if not found:
+        raise EnvironmentInvalid(folder, ["the folder has no description of an environment (NAME.toml)"])
     return tuple(sorted(found, key=lambda environment: environment.id))

@@ -59,6 +59,18 @@ PUBLICATION_CHAIN: Final = (
 CONSUMER_ADDRESS: Final = PREFIX + "consumer-address"  # checksum address of the environment's Ethereum key
 BOX_PUBLIC_KEY: Final = PREFIX + "box-public-key"  # base64 of the environment's NaCl public key
 
+# All that a workflow of ours may carry when it is made. The admission policy (argo/gitops/cluster) lists the same.
+JOB_LABELS: Final = (ENVIRONMENT, OWNER, AGREEMENT, CHAIN, PROVIDER)
+JOB_ANNOTATIONS: Final = (
+    OWNER_TEXT,
+    AGREEMENT_ID,
+    ALGORITHM_DID,
+    INPUT_DIDS,
+    VALID_UNTIL,
+    STORAGE_EXPIRY,
+    FILTERED,
+)
+
 # Labels of pods. Network: none | outgoing (configuration) | store (publishing), chain (publishing that also makes
 # assets) | public (algorithm, where allowed).
 STEP: Final = PREFIX + "step"  # configuration | algorithm | filtering | publishing

@@ -41,11 +41,13 @@ def render(environments: Iterable[Environment]) -> dict[str, str]:
 def manifests(environments: Iterable[Environment]) -> dict[str, dict[str, Any]]:
     """The environments, whichever way they are delivered: path relative to argo/gitops -> object.
 
-    Raises ValueError for two environments of one id.
+    Raises ValueError for two environments of one id, and for none.
     """
     from workflow_templates.template import workflow_template  # Hera takes a second to import; `check` may not need it
 
     environments = sorted(environments, key=lambda environment: environment.id)
+    if not environments:
+        raise ValueError("there are no environments to render; what was deployed would be removed")
     ids = [environment.id for environment in environments]
     if len(set(ids)) != len(ids):
         raise ValueError(f"two environments share an id: {', '.join(ids)}")

@@ -30,6 +30,7 @@ def settings_from(arguments: list[str] | None = None) -> LocalArgoSettings:
     parser.add_argument("--secrets", type=Path, help="folder of Secrets, one folder each; default DATA/secrets")
     parser.add_argument("--claim", type=_pair, action="append", default=[], metavar="NAME=FOLDER")
     parser.add_argument("--image", type=_pair, action="append", default=[], metavar="NAME=FOLDER")
+    parser.add_argument("--images", type=Path, metavar="FILE", help="TOML file with more images, name = folder")
     parser.add_argument("--machine-image", action="append", default=[], metavar="NAME")
     parser.add_argument("--unsandboxed-image", action="append", default=[], metavar="NAME")
     parser.add_argument("--step-image", help="name of our own steps' image in the manifests")
@@ -47,6 +48,7 @@ def settings_from(arguments: list[str] | None = None) -> LocalArgoSettings:
         claims=dict(given.claim),
         step_image=given.step_image,
         images=dict(given.image),
+        image_register=given.images,
         machine_images=tuple(given.machine_image),
         unsandboxed_images=tuple(given.unsandboxed_image),
         isolation=given.isolation,

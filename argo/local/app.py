@@ -55,6 +55,7 @@ def sandbox_runtime(settings: LocalArgoSettings) -> SandboxRuntime:
     images = Images.default(
         step=settings.step_image or STEP_IMAGE,
         folders=settings.images,
+        register=settings.image_register,
         machine=settings.machine_images,
         without_sandbox=settings.unsandboxed_images,
     )

@@ -24,6 +24,7 @@ class LocalArgoSettings(BaseModel):
     claims: Mapping[str, Path] = Field(default_factory=dict)  # persistentVolumeClaim name -> folder
     step_image: str | None = None  # default: the name in the manifests
     images: Mapping[str, Path] = Field(default_factory=dict)  # image name -> unpacked root folder
+    image_register: Path | None = None  # TOML file with more of them, read again when it changes
     machine_images: tuple[str, ...] = ()  # further names for this machine's programs
     unsandboxed_images: tuple[str, ...] = ()  # may run as plain processes, with isolation "process"
     isolation: Literal["sandbox", "process"] = "sandbox"

@@ -30,6 +30,9 @@
 {{- if and $values.gateway.enabled (not $values.gateway.parentRefs) -}}
 {{- fail "gateway.parentRefs: name the Gateway" -}}
 {{- end -}}
+{{- if and $values.serviceMonitor.enabled $values.networkPolicy.enabled (not $values.networkPolicy.metricsFrom) -}}
+{{- fail "networkPolicy.metricsFrom: name the namespace of Prometheus; without it serviceMonitor finds the metrics closed" -}}
+{{- end -}}
 {{- $results := ($values.settings.results | default dict).url -}}
 {{- if and (not $results) (not $values.results.claim) -}}
 {{- fail "settings.results.url: where results lie, as in the publishing pods' store.json (s3://bucket/prefix), or results.claim for a volume" -}}

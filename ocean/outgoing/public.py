@@ -46,6 +46,14 @@ _NOT_PUBLIC_V6: Final = tuple(
 _NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
 
 
+def public_blocks() -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """All public addresses as ranges with exceptions, as policies of a network want them."""
+    return (
+        ("0.0.0.0/0", tuple(map(str, _NOT_PUBLIC_V4))),
+        (str(_GLOBAL_V6), tuple(map(str, _NOT_PUBLIC_V6))),
+    )
+
+
 def unwrapped(address: IPAddress) -> IPAddress:
     """The IPv4 address inside a mapped or NAT64 address, otherwise the address itself."""
     if isinstance(address, ipaddress.IPv6Address):

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Compute-to-Data on Argo Workflows.")
+HELP = {"help_option_names": ["-h", "--help"]}
+app = typer.Typer(no_args_is_help=True, context_settings=HELP, help="Compute-to-Data on Argo Workflows.")
 templates = typer.Typer(no_args_is_help=True, help="Environments as WorkflowTemplates.")
 chart = typer.Typer(no_args_is_help=True, help="What the Helm chart takes from the programs.")
 app.add_typer(templates, name="templates")
@@ -17,15 +18,40 @@ SERVE_FOLDER = Path("data/serve")
 DATA_HELP = "Folder for everything that must survive a restart."
 
 
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"c2d {version('compute-to-data')}")
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Compute-to-Data on Argo Workflows."""
+
+
 @app.command()
 def serve(
     data: Annotated[Path, typer.Option("--data", envvar="C2D_DATA_FOLDER", help=DATA_HELP)] = SERVE_FOLDER,
     port: Annotated[int | None, typer.Option(help="Port of the API; else C2D_SERVER__PORT, else 8030.")] = None,
+    environments: Annotated[
+        Path | None,
+        typer.Option(help="Folder of your own environments, a TOML file each; else C2D_MACHINE__ENVIRONMENTS."),
+    ] = None,
+    images: Annotated[
+        Path | None,
+        typer.Option(help="TOML file: image name = folder with the unpacked image; else C2D_MACHINE__IMAGES."),
+    ] = None,
 ) -> None:
     """Run the whole service on this machine; what the settings (C2D_…) do not name is started along with it."""
     from provider_api.cli.serve import serve_until_stopped
 
-    raise typer.Exit(serve_until_stopped(data, port))
+    raise typer.Exit(serve_until_stopped(data, port, environments, images))
 
 
 @app.command()
@@ -153,13 +179,13 @@ def render(
     if (source is None) != (target is None):
         raise typer.BadParameter("--from and --to go together")
     sets = rendering.OURS if source is None or target is None else ((source, target),)
+    try:
+        read = [(folder, read_environments(descriptions)) for descriptions, folder in sets]
+    except EnvironmentInvalid as problem:  # nothing has been written yet
+        typer.echo(str(problem), err=True)
+        raise typer.Exit(1) from None
     differing = False
-    for descriptions, folder in sets:
-        try:
-            environments = read_environments(descriptions)
-        except EnvironmentInvalid as problem:
-            typer.echo(str(problem), err=True)
-            raise typer.Exit(1) from None
+    for folder, environments in read:
         for line in (rendering.check if check else rendering.write)(folder, environments):
             typer.echo(line)
             differing = True

@@ -3,6 +3,7 @@
 values.schema.json   by hand, except for `settings`, which is made from the settings themselves: every one that is no
                      secret and that the chart does not set, with its type. So a chart never knows fewer or other
                      settings than the service.
+public-addresses.yaml  what the service's NetworkPolicy calls public: the addresses of the guard of outgoing requests
 environments.yaml    the manifests of argo/gitops/base as values of the chart, and the same with keys for its tests
 """
 
@@ -16,6 +17,7 @@ from typing import Any, Final
 
 import yaml
 
+from ocean.outgoing.public import public_blocks
 from provider_api.settings import Settings
 from workflow_templates.environment import Environment, read_environments
 from workflow_templates.render import manifests
@@ -24,6 +26,7 @@ CHART: Final = Path(__file__).parents[2] / "helm"
 _SCHEMA: Final = "values.schema.json"
 _ENVIRONMENTS: Final = "environments.yaml"
 _TRIAL: Final = "ci/environments-values.yaml"
+_PUBLIC: Final = "public-addresses.yaml"
 _COMMAND: Final = "`c2d chart render`"
 
 # What the chart decides by itself: where things are in the pod, and what its probes and Services rely on.
@@ -35,6 +38,8 @@ DECIDED: Final = frozenset(
         "server.shutdown_seconds",
         "provider.key_file",
         "argo.token_file",
+        "machine.environments",
+        "machine.images",
         "metrics.port",
         "log.json_lines",
         "publication.port",
@@ -56,8 +61,16 @@ def chart_files(folder: Path = CHART) -> dict[str, str]:
     return {
         _SCHEMA: json.dumps(schema, indent=2, ensure_ascii=False) + "\n",
         _ENVIRONMENTS: environment_values(environments, _COMMAND, "helm/environments.yaml"),
+        _PUBLIC: public_addresses(),
         _TRIAL: _document(_trial(environments), _COMMAND, f"helm/{_TRIAL}"),
     }
+
+
+def public_addresses() -> str:
+    """Peers of a NetworkPolicy."""
+    peers = [{"ipBlock": {"cidr": cidr, "except": list(but)}} for cidr, but in public_blocks()]
+    head = f"# Made by {_COMMAND} from ocean/outgoing/public.py. Do not edit.\n"
+    return head + yaml.safe_dump(peers, sort_keys=False)
 
 
 def environment_values(environments: Iterable[Environment], command: str, name: str) -> str:

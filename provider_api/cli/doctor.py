@@ -16,6 +16,7 @@ import typer
 from pydantic import ValidationError
 from rich.console import Console
 
+from provider_api.cli import SERVE_FOLDER
 from provider_api.cli.troubles import explain
 from provider_api.doctor.checks import CHECKS
 from provider_api.doctor.checks.threads import waiting
@@ -24,7 +25,8 @@ from provider_api.doctor.lines import Line, exit_code
 from provider_api.doctor.report import as_json, show
 from provider_api.doctor.run import run_checks
 from provider_api.doctor.surroundings import Options, Surroundings
-from provider_api.settings import Settings, UnknownSetting, load_settings
+from provider_api.settings import PREFIX, Settings, UnknownSetting, load_settings
+from provider_api.settings_text import SettingUnreadable
 
 COULD_NOT_RUN = 2
 _MORE_SECONDS = 5  # that a request may take: the limit of its check shall come first, and say so
@@ -37,10 +39,11 @@ def examine(
     errors = Console(stderr=True)
     _quiet()
     try:
+        data = data or _used_folder()
         settings = load_settings() if data is None else load_settings(data_folder=data)
         around = Surroundings(settings, options, *_cluster(settings, options, kubeconfig, context))
         lines = asyncio.run(_until_ended(around))
-    except (UnknownSetting, ValidationError, NoCluster) as trouble:
+    except (SettingUnreadable, UnknownSetting, ValidationError, NoCluster) as trouble:
         errors.print(f"[red]✘[/red] {explain(trouble)}", highlight=False, soft_wrap=True)
         return COULD_NOT_RUN
     except (asyncio.CancelledError, KeyboardInterrupt):
@@ -51,6 +54,12 @@ def examine(
     else:
         show(lines, Console())
     return exit_code(lines)
+
+
+def _used_folder() -> Path | None:
+    """That of `make serve`, where nobody names another and there is one."""
+    named = any(name.upper() == f"{PREFIX}DATA_FOLDER" for name in os.environ)
+    return SERVE_FOLDER if not named and SERVE_FOLDER.is_dir() else None
 
 
 def leave(code: int) -> NoReturn:

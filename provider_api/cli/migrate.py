@@ -11,6 +11,7 @@ from sqlalchemy.exc import ArgumentError
 from provider_api.cli.troubles import explain
 from provider_api.logs import configure_logging
 from provider_api.settings import Settings, UnknownSetting, load_settings
+from provider_api.settings_text import SettingUnreadable
 from provider_api.storage.database import Database, StorageUnavailable
 from provider_api.storage.migrations import Upgrade
 
@@ -24,7 +25,7 @@ def migrate_database(wait_seconds: float) -> int:
     except ArgumentError:
         typer.echo("C2D_STORAGE__URL is no address of a database", err=True)  # its text may hold the password
         return 1
-    except (StorageUnavailable, UnknownSetting, ValidationError, OSError) as trouble:
+    except (StorageUnavailable, SettingUnreadable, UnknownSetting, ValidationError, OSError) as trouble:
         typer.echo(explain(trouble), err=True)
         return 1
     typer.echo(_said(upgrade))

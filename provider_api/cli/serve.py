@@ -5,31 +5,34 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from rich.console import Console
 
 from provider_api.cli.troubles import TROUBLES, explain
 from provider_api.machine.machine import Machine
+from provider_api.settings import PREFIX
 
 
-def serve_until_stopped(folder: Path, port: int | None) -> int:
+def serve_until_stopped(folder: Path, port: int | None, environments: Path | None, images: Path | None) -> int:
     """Exit code: 0 after Ctrl-C or SIGTERM, 1 when a part could not be started."""
     console = Console()
+    given = {"SERVER__PORT": port, "MACHINE__ENVIRONMENTS": environments, "MACHINE__IMAGES": images}
+    chosen = {f"{PREFIX}{name}": str(value) for name, value in given.items() if value is not None}
     try:
-        asyncio.run(_serve(folder, port, console))
+        asyncio.run(_serve(folder, chosen, console))
     except TROUBLES as trouble:
         console.print(f"[red]✘[/red] {explain(trouble)}", highlight=False, soft_wrap=True)
         return 1
     return 0
 
 
-async def _serve(folder: Path, port: int | None, console: Console) -> None:
+async def _serve(folder: Path, chosen: Mapping[str, str], console: Console) -> None:
     stopped = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    chosen = {} if port is None else {"C2D_SERVER__PORT": str(port)}
-    machine = Machine(folder, fixed_ports=True, environment={**os.environ, **chosen})
+    machine = Machine(folder, fixed_ports=True, environment={**os.environ, **chosen}, tell=_told(console))
     starting = asyncio.create_task(machine.start())
     with console.status("starting"):
         await asyncio.wait({starting, asyncio.create_task(stopped.wait())}, return_when=asyncio.FIRST_COMPLETED)
@@ -44,6 +47,10 @@ async def _serve(folder: Path, port: int | None, console: Console) -> None:
         console.print("\nstopping; running jobs go on when the service is started again")
     finally:
         await machine.stop()
+
+
+def _told(console: Console) -> Callable[[str], None]:
+    return lambda line: console.print(f"[yellow]![/yellow] {line}", soft_wrap=True, highlight=False)
 
 
 def _announce(machine: Machine, console: Console) -> None:

@@ -11,8 +11,11 @@ from pods.keys import KeyFileInvalid
 from provider_api.keys import KeyMissing
 from provider_api.machine.addresses import AddressUnusable, PortTaken
 from provider_api.machine.children import ChildFailed
+from provider_api.machine.lock import FolderInUse
 from provider_api.pods_publication import PublicationUnset
-from provider_api.settings import UnknownSetting
+from provider_api.settings import PREFIX, UnknownSetting
+from provider_api.settings_text import SettingUnreadable, problems
+from workflow_templates.environment import EnvironmentInvalid
 
 TROUBLES = (
     AddressUnusable,
@@ -20,12 +23,15 @@ TROUBLES = (
     AnvilMissing,
     ChainUnavailable,
     ChildFailed,
+    EnvironmentInvalid,
+    FolderInUse,
     KeyFileInvalid,
     KeyMissing,
     NetworkMisconfigured,
     OSError,
     PortTaken,
     PublicationUnset,
+    SettingUnreadable,
     UnknownSetting,
     ValidationError,
 )
@@ -34,6 +40,7 @@ TROUBLES = (
 def explain(trouble: BaseException) -> str:
     """One line; for wrong settings the names of the fields, never their values."""
     if isinstance(trouble, ValidationError):
-        problems = (f"{'.'.join(str(part) for part in e['loc'])}: {e['msg']}" for e in trouble.errors())
-        return "settings: " + "; ".join(problems)
+        return "settings: " + problems(trouble, PREFIX)
+    if isinstance(trouble, SettingUnreadable):
+        return f"settings: {trouble}"
     return str(trouble)

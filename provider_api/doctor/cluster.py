@@ -43,9 +43,9 @@ class NoAnswer(Exception):
 class Refused(Exception):
     """Any other answer that is no success."""
 
-    def __init__(self, status: int) -> None:
+    def __init__(self, status: int, message: str = "") -> None:
         super().__init__(f"the API server answered {status}")
-        self.status = status
+        self.status, self.message = status, message
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +196,40 @@ class Cluster:
             self._call(api.create_self_subject_access_review, {"spec": {"resourceAttributes": _attributes(right)}})
         )
 
+    # --- what the service's account may make: dry runs ---------------------------------------------------------------
+
+    def try_workflow(self, namespace: str, workflow: Json, user: str) -> str | None:
+        """Why a workflow that this user makes is refused; None: it is admitted. Raises Forbidden if we may not ask."""
+        method = self._custom_as(user).create_namespaced_custom_object
+        return self._try(method, *_ARGO, namespace, "workflows", workflow)
+
+    def try_change(self, namespace: str, name: str, patch: Json, user: str) -> str | None:
+        """The same of a change to one that exists."""
+        method = self._custom_as(user).patch_namespaced_custom_object
+        return self._try(method, *_ARGO, namespace, "workflows", name, patch)
+
+    def some_workflow(self, namespace: str, selector: str) -> str | None:
+        """The name of one with these labels, whichever."""
+        method = self._custom.list_namespaced_custom_object
+        found = self._list(method, *_ARGO, namespace, "workflows", label_selector=selector, limit=1)
+        return str(found[0]["metadata"]["name"]) if found else None
+
+    def _custom_as(self, user: str) -> Any:
+        if user not in self._acting and self.identity() == user:
+            self._acting[user] = self._api
+        return kubernetes.client.CustomObjectsApi(self._acting_as(user))
+
+    def _try(self, method: Callable[..., Any], *args: Any) -> str | None:
+        try:
+            self._call(method, *args, dry_run="All")
+        except Refused as exc:
+            return exc.message
+        except Forbidden as exc:
+            if "denied" not in str(exc):  # (by an admission policy or webhook; by rights it is "cannot")
+                raise
+            return str(exc)
+        return None
+
     # --- jobs of the probe -------------------------------------------------------------------------------------------
 
     def create_job(self, namespace: str, manifest: Json) -> None:
@@ -247,7 +281,7 @@ def _refusal(status: int, body: str | bytes | None) -> Forbidden | NoAnswer | Re
         return NoAnswer("the API server does not accept this identity")
     if status == 403:
         return Forbidden(f"this identity may not: {_message(body)}")
-    return Refused(status)
+    return Refused(status, _message(body))
 
 
 def _message(body: str | bytes | None) -> str:

@@ -21,6 +21,7 @@ log = structlog.get_logger(__name__)
 PR_SET_PDEATHSIG: Final = 1
 LONGEST_PAUSE_SECONDS: Final = 10.0
 END_SECONDS: Final = 10.0
+START_SECONDS: Final = 60.0  # until a part must answer
 
 
 class ChildFailed(RuntimeError):
@@ -41,7 +42,7 @@ class Child:
     environment: Mapping[str, str]
     log_file: Path
     ready: Callable[[], Awaitable[bool]]
-    start_seconds: float = 60.0
+    start_seconds: float = START_SECONDS
     _process: asyncio.subprocess.Process | None = None
     _watcher: asyncio.Task[None] | None = field(default=None, repr=False)
 

@@ -7,7 +7,7 @@ import contextlib
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
@@ -22,8 +22,11 @@ from ocean.chain.errors import ChainUnavailable
 from pods.publication import PUBLISHED_PATH
 from provider_api.keys import ProviderKeys, load_keys
 from provider_api.machine.addresses import PortTaken, authority, free_port, plain_host, port_is_free, reached_at
-from provider_api.machine.children import Child, inherited_environment
+from provider_api.machine.children import START_SECONDS, Child, ChildFailed, inherited_environment
+from provider_api.machine.environments import LOOK_SECONDS, DescribedEnvironments
 from provider_api.machine.folder import DataFolder
+from provider_api.machine.lock import FolderLock
+from provider_api.machine.waiting import absent, telling
 from provider_api.pods_publication import chain_of, pods_publication
 from provider_api.pods_store import pods_store
 from provider_api.settings import PREFIX, ChainSettings, Settings, load_settings
@@ -39,6 +42,10 @@ NO_SANDBOX: Final = (
     "user namespaces"
 )
 
+CHAIN_ELSEWHERE: Final = (
+    "the development chain is NOT on port {wanted}, which is (or was) taken, but on http://127.0.0.1:{port}: say so to "
+    "wallets and programs, the how-tos name {wanted}. It stays there; remove {file} to try {wanted} again"
+)
 FILES_ELSEWHERE: Final = (
     "port {wanted} is taken: the files of assets made of results are served on {port}, which those that are made now "
     "will name for ever"
@@ -51,6 +58,7 @@ class Machine:
     allow_private: private addresses that files may be fetched from, beside those in the settings and like them.
     own_algorithms_only: the jobs to come run an algorithm of ours; without sandboxes it may run as a plain process.
     fixed_ports: listen where people expect it (API as set, chain on 8545 if free) instead of on any free port.
+    tell: is given a line when the start waits for a neighbour.
     """
 
     def __init__(
@@ -62,9 +70,13 @@ class Machine:
         fixed_ports: bool = False,
         environment: Mapping[str, str] | None = None,
         manifests: Path = GITOPS / "base",
+        tell: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.settings: Settings = load_settings(environment)
         self.folder = DataFolder(folder.absolute())
+        self._lock = FolderLock(self.folder.root)
+        self._lock.require_free()
+        self._tell = tell
         self.remarks: list[str] = []
         self.sandboxed = True  # after the start: whether pods are sandboxes or, for our own algorithm, plain processes
         self._allow_private = (*self.settings.outgoing.allow_private, *allow_private)
@@ -75,7 +87,7 @@ class Machine:
         self._address = (host, port if fixed_ports and port else free_port(host))
         if fixed_ports and not port_is_free(*self._address):
             raise PortTaken(port)
-        self._chain_port = CHAIN_PORT if fixed_ports and port_is_free("127.0.0.1", CHAIN_PORT) else free_port()
+        self._chain_port = self._steady_chain_port() if fixed_ports else free_port()
         self._argo_port = free_port()
         wanted = self.settings.publication.port or (FILES_PORT if fixed_ports else 0)
         usable = wanted and wanted not in (self._address[1], self._chain_port) and port_is_free(host, wanted)
@@ -84,7 +96,9 @@ class Machine:
             self.remarks.append(FILES_ELSEWHERE.format(wanted=wanted, port=self._files_port))
         self._chain: DevelopmentChain | None = None
         self._children: list[Child] = []
-        self._chain_watch: asyncio.Task[None] | None = None
+        self._watches: list[asyncio.Task[None]] = []
+        described = self.settings.machine.environments
+        self._described = described and DescribedEnvironments(described.absolute(), self.folder.root / "environments")
 
     @property
     def url(self) -> str:
@@ -127,6 +141,7 @@ class Machine:
     async def start(self) -> None:
         """Start all parts; on a failure end those that run. Raises ChildFailed, AnvilMissing, AnvilFailed, …"""
         self.folder.make()
+        self._lock.take()
         try:
             async with asyncio.TaskGroup() as group:
                 if self._own_argo:
@@ -145,25 +160,41 @@ class Machine:
 
     async def stop(self) -> None:
         """End all parts, the API first. Pods of running jobs go on; the next start finds them."""
-        if self._chain_watch:
-            self._chain_watch.cancel()
+        for watch in self._watches:
+            watch.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await self._chain_watch
+                await watch
+        self._watches.clear()
         for child in reversed(self._children):
             await child.stop()
         self._children.clear()
         if self._chain:
             await self._chain.stop()
+        self._lock.release()
 
     def child(self, name: str) -> Child:
         """One of the parts that run as processes of ours: "argo", "api". Raises KeyError."""
         return {child.name: child for child in self._children}[name]
 
+    def _steady_chain_port(self) -> int:
+        """8545 if it is free; else another, which the folder remembers, so that wallets and scripts find it again."""
+        if not self._own_chain:
+            return CHAIN_PORT
+        file = self.folder.chain / "port"
+        known = file.read_text().strip() if file.is_file() else ""
+        wanted = int(known) if known.isascii() and known.isdecimal() and int(known) < 65536 else CHAIN_PORT
+        port = next((each for each in (wanted, CHAIN_PORT) if port_is_free("127.0.0.1", each)), None) or free_port()
+        if port != CHAIN_PORT:
+            self.remarks.append(CHAIN_ELSEWHERE.format(wanted=CHAIN_PORT, port=port, file=file))
+            file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            file.write_text(f"{port}\n")
+        return port
+
     # --- parts -------------------------------------------------------------------------------------------------------
 
     async def _start_chain(self) -> None:
         self._chain = await start_anvil(self.folder.chain, self._chain_port)
-        self._chain_watch = asyncio.create_task(self._watch_chain())
+        self._watches.append(asyncio.create_task(self._watch_chain()))
 
     async def _watch_chain(self) -> None:
         while True:
@@ -185,8 +216,9 @@ class Machine:
         if problem:
             self.remarks.append(NO_SANDBOX.format(problem=problem))
         self.sandboxed = not problem or not self._own_algorithms_only
-        service = self._provider_keys().box.public_key
-        self.folder.deploy(self._manifests, service, self._store_of_pods(), self._publication_chain)
+        self._deploy(await asyncio.to_thread(self._described.render) if self._described else self._manifests)
+        if self._described:
+            self._watches.append(asyncio.create_task(self._watch_environments(self._described)))
         words = [sys.executable, "-m", "argo.local", "--port", str(self._argo_port)]
         words += ["--data", str(self.folder.argo), "--namespace", self.settings.argo.namespace]
         words += [
@@ -195,11 +227,22 @@ class Machine:
             "--claim",
             f"{names.RESULTS_CLAIM}={self._results_folder()}",
         ]
+        if self.settings.machine.images is not None:
+            words += ["--images", str(self.settings.machine.images.absolute())]
         if not self.sandboxed:
             words += ["--isolation", "process", "--unsandboxed-image", "python"]
         if self.settings.policy.allow_network:
             words.append("--allow-network")
         await self._start_child("argo", tuple(words), {}, f"{self.argo_url}/api/v1/version", (200, 401))
+
+    def _deploy(self, manifests: Path) -> list[str]:
+        service = self._provider_keys().box.public_key
+        return self.folder.deploy(manifests, service, self._store_of_pods(), self._publication_chain)
+
+    async def _watch_environments(self, described: DescribedEnvironments) -> None:
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.to_thread(described.take_up, self._deploy)
 
     async def _start_api(self) -> None:
         environment = {name: value for name, value in self._environment.items() if name.upper().startswith(PREFIX)}
@@ -225,9 +268,14 @@ class Machine:
         if not self._key_given:
             self._provider_keys()
             environment["C2D_PROVIDER__KEY_FILE"] = str(self.folder.provider_key)
-        await self._start_child(
-            "api", (sys.executable, "-m", "provider_api"), environment, f"{self.url}/health/ready", (200,)
-        )
+        command, probe = (sys.executable, "-m", "provider_api"), f"{self.url}/health/ready"
+        async with telling(self.settings, START_SECONDS, self._tell):
+            try:
+                await self._start_child("api", command, environment, probe, (200,))
+            except ChildFailed as failure:
+                if missing := await absent(self.settings):
+                    raise ChildFailed(f"no connection to {', '.join(missing)}; {failure}") from None
+                raise
 
     async def _start_child(
         self, name: str, command: tuple[str, ...], environment: Mapping[str, str], probe: str, answers: tuple[int, ...]

@@ -28,6 +28,7 @@ BUSY_TIMEOUT_SECONDS = 15
 MIGRATION_LOCK = 7163412  # any fixed number: replicas that start together migrate one after the other
 _CONNECT_SECONDS, _COMMAND_SECONDS, _POOL_SECONDS = 5, 15, 10  # PostgreSQL
 _WAIT_SECONDS = 0.5  # between two attempts to open a database
+_TELL_SECONDS = 10.0  # between two lines about it
 
 log = structlog.get_logger(__name__)
 
@@ -35,8 +36,8 @@ log = structlog.get_logger(__name__)
 class StorageUnavailable(Exception):
     """The database does not answer, or not as it should. The text is the error's class: statements hold values."""
 
-    def __init__(self, reason: str) -> None:
-        super().__init__(f"the database does not answer: {reason}")
+    def __init__(self, reason: str, place: str = "") -> None:
+        super().__init__(f"the database{place and f' at {place}'} does not answer: {reason}")
         self.reason = reason
 
 
@@ -59,14 +60,17 @@ class Database:
 
         Raises StorageUnavailable.
         """
-        deadline = time.monotonic() + wait_seconds
+        deadline, told = time.monotonic() + wait_seconds, 0.0
         while True:
             try:
                 upgrade = await self._open()
             except StorageUnavailable as trouble:
-                if time.monotonic() + _WAIT_SECONDS > deadline:
-                    raise
-                log.warning("database_awaited", reason=trouble.reason)
+                left = deadline - time.monotonic()
+                if left < _WAIT_SECONDS:
+                    raise StorageUnavailable(trouble.reason, self.place) from trouble
+                if time.monotonic() - told > _TELL_SECONDS:
+                    told = time.monotonic()
+                    log.warning("database_awaited", at=self.place, reason=trouble.reason, seconds_left=round(left))
                 await asyncio.sleep(_WAIT_SECONDS)
             else:
                 if upgrade.newer:
@@ -81,6 +85,13 @@ class Database:
                 if not self.is_sqlite:
                     await connection.execute(text(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))
                 return await connection.run_sync(migrations.upgrade)
+
+    @property
+    def place(self) -> str:
+        """Where it is, for people: the file, or host, port and name; never user or password."""
+        if self.is_sqlite:
+            return self._url.database or "memory"
+        return f"{self._url.host or 'localhost'}:{self._url.port or 5432}/{self._url.database or ''}"
 
     async def close(self) -> None:
         await self.engine.dispose()

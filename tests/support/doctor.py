@@ -18,6 +18,7 @@ from nacl.public import PrivateKey
 from ocean.chain.development import ENVIRONMENT, PROVIDER, account
 from pods.keys import encode_key
 from provider_api.keys import keys_of
+from tests.support.admission import JOB, job
 from tests.support.kube_api import FakeCluster, merged, read_answers
 from tests.support.markers import find_markers, marker
 from workflow_templates import names
@@ -26,6 +27,7 @@ ROOT = Path(__file__).parents[2]
 ANSWERS = ROOT / "tests" / "integration" / "provider_api" / "doctor" / "answers"
 BASE = ROOT / "argo" / "gitops" / "base"
 TEMPLATES = "/apis/argoproj.io/v1alpha1/namespaces/jobs/workflowtemplates"
+WORKFLOWS = "/apis/argoproj.io/v1alpha1/namespaces/jobs/workflows"
 LIMITS = "/api/v1/namespaces/jobs/configmaps/c2d-limits"
 PROVIDER_KEY = "0x" + bytes(account(PROVIDER).key).hex()
 APART = {"none": {"outside": False, "dns": False}, "outgoing": {"outside": True, "dns": True}}  # as it should be
@@ -110,6 +112,8 @@ def good_cluster(secrets: Secrets, bad: Mapping[str, Any] | None = None) -> Fake
         templates.append(merged(template, (bad.get("templates") or {}).get(template["metadata"]["name"], {})))
     answers[TEMPLATES] = {"kind": "WorkflowTemplateList", "apiVersion": "argoproj.io/v1alpha1", "items": templates}
     answers[LIMITS] = yaml.safe_load((BASE / "limits.yaml").read_text())
+    answers[WORKFLOWS] = {"kind": "WorkflowList", "apiVersion": "argoproj.io/v1alpha1", "items": [job()]}
+    answers[f"{WORKFLOWS}/{JOB}"] = job()  # one is under way
     cluster = FakeCluster(answers, bad.get("answers"))
     cluster.token = secrets.cluster_token
     cluster.reached = bad.get("reached", APART)

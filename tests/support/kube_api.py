@@ -22,9 +22,12 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
 
+from tests.support.admission import refusals
+
 Json = dict[str, Any]
 NETWORK = "c2d.oceanprotocol.com/network"
 ADMIN = "kubernetes-admin"
+_ADMISSION = "/apis/admissionregistration.k8s.io/v1"
 
 
 def read_answers(folder: Path) -> dict[str, Json]:
@@ -74,7 +77,7 @@ class FakeCluster:
             def handle_one(self) -> None:
                 cluster._serve(self)
 
-            do_GET = do_POST = do_DELETE = handle_one
+            do_GET = do_POST = do_PATCH = do_DELETE = handle_one
 
             def date_time_string(self, timestamp: float | None = None) -> str:
                 return super().date_time_string(time.time() + cluster.clock_seconds)
@@ -146,6 +149,8 @@ class FakeCluster:
             return 201, {**body, "status": {"allowed": allowed}}
         if path.startswith("/apis/batch/v1/") or path.endswith("/pods"):
             return self._job(request.command, path, query, body)
+        if "/workflows" in path and request.command in ("POST", "PATCH"):
+            return self._dry_run(user, path, query, body)
         found = self.answers.get(path)
         if found is None:
             return _status(404, "NotFound", f"{path} not found")
@@ -169,6 +174,21 @@ class FakeCluster:
             if {"kind": "ServiceAccount", "name": name, "namespace": namespace} in binding["subjects"]
             for rule in roles[binding["roleRef"]["name"]]["rules"]
         )
+
+    def _dry_run(self, user: str, path: str, query: Mapping[str, list[str]], body: Json) -> tuple[int, Json]:
+        """What our admission policy says, where one is bound with Deny; nothing else looks at workflows."""
+        if query.get("dryRun") != ["All"]:
+            raise AssertionError(f"{path}: a workflow would have been made or changed")
+        bindings = self._items(f"{_ADMISSION}/validatingadmissionpolicybindings")
+        policies = self._items(f"{_ADMISSION}/validatingadmissionpolicies")
+        denied = policies and any("Deny" in each["spec"]["validationActions"] for each in bindings)
+        old = self.answers.get(path)  # of a PATCH
+        new = body if old is None else merged(old, body)
+        messages = refusals(new, old, by=user) if denied else []
+        if messages:
+            text = f"workflows is forbidden: ValidatingAdmissionPolicy 'c2d-jobs' denied request: {messages[0]}"
+            return _status(422, "Invalid", text)
+        return (201 if old is None else 200), new
 
     def _items(self, path: str) -> list[Json]:
         return list((self.answers.get(path) or {}).get("items") or ())

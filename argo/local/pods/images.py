@@ -7,8 +7,10 @@ operator's word, not the registry's: no digest is verified, which is announced.
 
 from __future__ import annotations
 
+import logging
 import re
 import shutil
+import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +19,7 @@ from typing import Literal
 from argo.local.runtime import ImageUnavailable
 from workflow_templates.names import STEP_IMAGE
 
+_log = logging.getLogger(__name__)
 MACHINE_NOTE = "runs with the programs of this machine; not verified by digest"
 _PATH = "/usr/local/bin:/usr/bin:/bin"
 _REFERENCE = re.compile(
@@ -42,11 +45,39 @@ class Image:
         return MACHINE_NOTE if self.kind == "machine" else ""
 
 
+class Register:
+    """The operator's file of unpacked images, `"name" = "/folder"`. What cannot be read changes nothing."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._seen: tuple[int, int] | None = None
+        self._images: dict[str, Image] = {}
+
+    def images(self) -> Mapping[str, Image]:
+        try:
+            facts = self._path.stat()
+            if (facts.st_mtime_ns, facts.st_size) != self._seen:
+                self._seen = (facts.st_mtime_ns, facts.st_size)
+                self._images = {_key(image.name): image for image in self._read()}
+        except (OSError, ValueError) as trouble:
+            _log.warning("the register of images %s is not taken up: %s", self._path, trouble)
+        return self._images
+
+    def _read(self) -> list[Image]:
+        """Raises OSError, ValueError."""
+        found = tomllib.loads(self._path.read_text("utf-8"))
+        for name, folder in found.items():
+            if not isinstance(folder, str) or not Path(folder).is_absolute():
+                raise ValueError(f'{name!r} needs the absolute path of a folder, "{name}" = "/…"')
+        return [Image(name, "folder", folder=Path(folder).resolve()) for name, folder in found.items()]
+
+
 class Images:
     """A map from image references to what runs them."""
 
-    def __init__(self, images: Iterable[Image]) -> None:
+    def __init__(self, images: Iterable[Image], register: Register | None = None) -> None:
         self._images = {_key(image.name): image for image in images}
+        self._register = register
 
     @classmethod
     def default(
@@ -56,11 +87,13 @@ class Images:
         folders: Mapping[str, Path] | None = None,
         machine: Iterable[str] = (),
         without_sandbox: Iterable[str] = (),
+        register: Path | None = None,
     ) -> Images:
         """Our steps, the well-known names that this machine can serve, and what the operator adds.
 
         `folders`: image name to unpacked root. `machine`: further names for this machine's programs.
         `without_sandbox`: names (of any of these) that may run where there are no sandboxes; our steps always may.
+        `register`: a TOML file with more `folders`, read again when it changes.
         """
         images = [Image(step, "step", without_sandbox=True), Image("python", "machine", python=True)]
         images += [Image(name, "machine") for name in ("debian", "ubuntu", "busybox", *machine)]
@@ -69,7 +102,8 @@ class Images:
         images += [Image(name, "folder", folder=root.resolve()) for name, root in (folders or {}).items()]
         trusted = {_key(name) for name in without_sandbox}
         return cls(
-            Image(i.name, i.kind, i.folder, i.python, i.without_sandbox or _key(i.name) in trusted) for i in images
+            (Image(i.name, i.kind, i.folder, i.python, i.without_sandbox or _key(i.name) in trusted) for i in images),
+            None if register is None else Register(register),
         )
 
     def find(self, reference: str) -> Image:
@@ -80,8 +114,9 @@ class Images:
         repository, tag, digest = _plain(match["repository"]), match["tag"], match["digest"]
         keys = [f"{repository}@{digest}"] if digest else []
         keys += [f"{repository}:{tag or 'latest'}", repository]
+        images = self._all()
         for key in keys:
-            if (image := self._images.get(key)) is not None:
+            if (image := images.get(key)) is not None:
                 if image.kind == "folder" and not (image.folder and image.folder.is_dir()):
                     raise ImageUnavailable(reference, "the folder registered for this image does not exist")
                 return image
@@ -89,7 +124,10 @@ class Images:
 
     def known(self) -> tuple[Image, ...]:
         """All images, for announcements."""
-        return tuple(self._images.values())
+        return tuple(self._all().values())
+
+    def _all(self) -> Mapping[str, Image]:
+        return self._images if self._register is None else {**self._images, **self._register.images()}
 
 
 def _plain(repository: str) -> str:

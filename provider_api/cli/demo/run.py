@@ -150,9 +150,10 @@ async def _fetch(story: Story, consumer: Consumer, job: dict[str, Any], folder: 
 def _look_next(story: Story) -> None:
     story.title("Where to look next")
     story.console.print(
-        "  [bold]make serve[/bold]   the same service for your own clients, on http://127.0.0.1:8030\n"
-        "  [bold]docs/map.md[/bold]  from a question to the file that answers it\n"
-        f"  [dim]all of it took {story.seconds:.1f} s[/dim]",
+        "  [bold]make serve[/bold]         the same service for your own clients, on http://127.0.0.1:8030\n"
+        "  [bold]docs/tutorial.md[/bold]   go on from here: your own data, algorithm and job\n"
+        "  [bold]docs/concepts.md[/bold]   what happened, and the words for it\n"
+        f"  [dim]all of it, without the installation, took {story.seconds:.1f} s[/dim]",
         soft_wrap=True,
         highlight=False,
     )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from provider_api.doctor.checks import chains, cluster, environments, probe, service
+from provider_api.doctor.checks import chains, cluster, environments, machine, probe, service
 from provider_api.doctor.run import Check
 
 CHECKS: Final[tuple[Check, ...]] = (
+    *machine.CHECKS,
     *cluster.CHECKS,
     probe.CHECK,
     *environments.CHECKS,

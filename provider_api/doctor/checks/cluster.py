@@ -9,7 +9,7 @@ from functools import partial
 from ocean.together import together
 from provider_api.doctor.checks.threads import in_thread
 from provider_api.doctor.cluster import Cluster, Forbidden, Right
-from provider_api.doctor.judging import admission, chains, controller, namespaces, networks, rights, versions
+from provider_api.doctor.judging import admission, attempts, chains, controller, namespaces, networks, rights, versions
 from provider_api.doctor.lines import Line
 from provider_api.doctor.run import Check
 from provider_api.doctor.surroundings import (
@@ -20,6 +20,7 @@ from provider_api.doctor.surroundings import (
     NotCheckable,
     Surroundings,
 )
+from workflow_templates import names
 
 
 async def _version(around: Surroundings) -> Sequence[Line]:
@@ -126,6 +127,30 @@ async def _admission(around: Surroundings) -> Sequence[Line]:
     return [admission.judge_policies(policies, bindings)]
 
 
+async def _attempts(around: Surroundings) -> Sequence[Line]:
+    """As the service's account, by dry run: nothing is made."""
+    cluster, jobs = around.require_cluster(), around.jobs
+    user = f"system:serviceaccount:{around.options.service_namespace}:{around.options.service_account}"
+    found = await in_thread(cluster.templates, jobs, names.ENVIRONMENT)
+    environments = sorted(str(each["metadata"]["name"]) for each in found or ())
+    if not environments:
+        raise NotCheckable("there is no environment")
+    environment = environments[0]
+
+    def trial() -> Line:
+        ours = cluster.try_workflow(jobs, attempts.job(environment), user)
+        others = {
+            name: cluster.try_workflow(jobs, workflow, user)
+            for name, workflow in attempts.attempts(environment).items()
+        }
+        running = cluster.some_workflow(jobs, names.ENVIRONMENT)
+        if running is not None:
+            others |= {name: cluster.try_change(jobs, running, patch, user) for name, patch in attempts.CHANGES.items()}
+        return attempts.judge_attempts(ours, others)
+
+    return [await in_thread(trial)]
+
+
 async def _policies(around: Surroundings) -> Sequence[Line]:
     return [networks.judge_policies(await in_thread(around.require_cluster().network_policies, around.jobs))]
 
@@ -149,6 +174,7 @@ CHECKS = (
     Check((namespaces.EXECUTOR_TOKEN,), _executor_token),
     Check((rights.NEEDED, rights.FORBIDDEN), _rights),
     Check((admission.POLICY,), _admission),
+    Check((attempts.ATTEMPTS,), _attempts),
     Check((networks.POLICIES,), _policies),
     Check((chains.CLOCK_CLUSTER,), _clock),
 )

@@ -40,7 +40,7 @@ from provider_api.doctor.lines import Line
 from provider_api.doctor.run import Check
 from provider_api.doctor.surroundings import NotCheckable, Surroundings
 from provider_api.keys import KeyMissing, load_keys
-from provider_api.settings import ArgoSettings
+from provider_api.settings import ArgoSettings, ProviderSettings
 from provider_api.storage import migrations
 from provider_api.storage.database import Database, StorageUnavailable
 from workflow_templates import names
@@ -51,8 +51,11 @@ _NOTHING_RUNS = "the settings name none, and nothing has been started in the dat
 
 async def _key(around: Surroundings) -> Sequence[Line]:
     given = around.settings.provider
+    made = around.settings.data_folder / "provider.key"  # by `c2d serve`
     if given.key is None and given.key_file is None:
-        raise NotCheckable("the settings name none (`c2d serve` makes its own)")
+        if not await in_thread(made.is_file):
+            raise NotCheckable("the settings name none (`c2d serve` makes its own)")
+        given = ProviderSettings(key_file=made)
     try:
         return [service.KEY.ok(f"of {load_keys(given).address}")]
     except KeyMissing as exc:

@@ -13,12 +13,12 @@ POLICY: Final = Item(
     "admission-policy",
     "the ValidatingAdmissionPolicy for workflows",
     "one that looks at new workflows, bound with the action Deny",
-    "apply the policy and its binding under argo/gitops; Strict alone does not look at labels, owners and finalizers",
+    "apply the policy and its binding under argo/gitops; Strict alone does not look at status, labels and owners",
 )
 
 
 def judge_policies(policies: Sequence[Json], bindings: Sequence[Json]) -> Line:
-    """What a policy's expressions say is not judged, only that one is in force for new workflows."""
+    """Whether one is in force for new workflows. What its expressions do is tried: see attempts.py."""
     looking = {str(policy["metadata"]["name"]) for policy in policies if _sees_new_workflows(policy)}
     if not looking:
         return POLICY.warning("there is none")

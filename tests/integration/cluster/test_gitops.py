@@ -13,8 +13,23 @@ import httpx
 import pytest
 
 from provider_api.doctor.judging.rights import forbidden, needed
-from tests.support.admission import ENVIRONMENT, JOB, REFUSED, STOP, job, parameters
+from tests.support.admission import (
+    ANNOTATIONS,
+    ENVIRONMENT,
+    EVIL,
+    JOB,
+    OWNERS,
+    REFUSED,
+    STATUS,
+    STOP,
+    STOP_LABELS,
+    job,
+    parameters,
+)
+from tests.support.argo_recordings import recording
+from tests.support.doctor import run_doctor
 from tests.support.kubernetes_cluster import ControlPlane
+from workflow_templates import names
 from workflow_templates.environment import read_environments
 from workflow_templates.template import EXECUTOR_ACCOUNT, RUNNER_ACCOUNT
 
@@ -65,7 +80,7 @@ def test_the_others_are_accepted(cluster: ControlPlane, gitops: Path, overlay: s
 
 
 def test_a_job_is_made_stopped_and_deleted(service: httpx.Client) -> None:
-    with made(service, job(arguments=parameters(job_spec="a", image="b:1", seconds="60", network="none"))):
+    with made(service, job()):
         place = f"{WORKFLOWS}/{JOB}"
         merge = {"Content-Type": "application/merge-patch+json"}
         for shutdown in ("Stop", "Terminate"):
@@ -73,10 +88,58 @@ def test_a_job_is_made_stopped_and_deleted(service: httpx.Client) -> None:
             assert (stopped.status_code, stopped.json()["spec"]["shutdown"]) == (200, shutdown)
         for change in (
             {"workflowTemplateRef": {"name": "ocean-compute-paid"}},
-            {"arguments": parameters(image="other:1")},
+            {"arguments": parameters(seconds="61")},
+            {"shutdown": None},
         ):
             refused = service.patch(place, json={"spec": change}, headers=merge)
             assert (refused.status_code, STOP in refused.json()["message"]) == (422, True)
+
+
+STATES = [
+    snapshot["workflow"]["status"]
+    for name in ("stop-while-queued", "stop-while-running", "success")
+    for snapshot in (recording(name)["snapshots"][0], recording(name)["snapshots"][-1])
+]
+
+
+@pytest.mark.parametrize("number", range(len(STATES)))
+def test_a_stop_changes_nothing_that_argo_wrote(cluster: ControlPlane, service: httpx.Client, number: int) -> None:
+    """Argo, which is not the service, writes status and labels; a stop as Argo Server sends it is admitted then, with
+    the service's token, and neither status nor labels can be changed with it."""
+    with made(service, job()), cluster.http() as argo:
+        place, merge = f"{WORKFLOWS}/{JOB}", {"Content-Type": "application/merge-patch+json"}
+        phase = {"metadata": {"labels": {"workflows.argoproj.io/phase": "Running"}}, "status": STATES[number]}
+        assert argo.patch(place, json=phase, headers=merge).status_code == 200
+        for change, message in (
+            ({"status": {"storedWorkflowTemplateSpec": EVIL}}, STATUS),
+            ({"status": {"message": "another"}}, STATUS),
+            ({"status": None}, STATUS),
+            ({"status": {"nodes": {JOB: {"phase": "Succeeded"}}}}, STATUS),
+            ({"metadata": {"labels": {"workflows.argoproj.io/completed": "true"}}}, STOP_LABELS),
+            ({"metadata": {"labels": {"workflows.argoproj.io/phase": None}}}, STOP_LABELS),
+            ({"metadata": {"labels": {names.OWNER: "0x" + "0" * 40}}}, STOP_LABELS),
+            ({"metadata": {"annotations": {names.OWNER_TEXT: "x"}}}, ANNOTATIONS),
+            ({"metadata": {"finalizers": ["example.org/x"]}}, OWNERS),
+        ):
+            refused = service.patch(place, json=change, headers=merge)
+            assert (refused.status_code, message in refused.json()["message"]) == (422, True), refused.text
+            with_a_stop = service.patch(place, json=change | {"spec": {"shutdown": "Stop"}}, headers=merge)
+            assert with_a_stop.status_code == 422, with_a_stop.text
+        asked = {"workflows.argoproj.io/action": "Stop", "workflows.argoproj.io/actor": "system-serviceaccount-c2d"}
+        stop = {"metadata": {"labels": asked}, "spec": {"shutdown": "Stop"}}
+        stopped = service.patch(place, json=stop, headers=merge)
+        assert (stopped.status_code, stopped.json()["status"]) == (200, argo.get(place).json()["status"]), stopped.text
+
+
+def test_the_doctor_tries_it(cluster: ControlPlane, service: httpx.Client, tmp_path: Path) -> None:
+    """As administrator for the service's account, and with the service's own token; also with a job under way."""
+    token = cluster.token_of("c2d", "provider-api")
+    for kubeconfig in (cluster.kubeconfig, cluster.kubeconfig_of(token, "service")):
+        (line,) = run_doctor(tmp_path, kubeconfig=kubeconfig).of("admission-tried")
+        assert (line["level"], "12 others" in line["found"]) == ("ok", True), line
+    with made(service, job()):
+        (line,) = run_doctor(tmp_path, kubeconfig=cluster.kubeconfig).of("admission-tried")
+        assert (line["level"], "14 others" in line["found"]) == ("ok", True), line
 
 
 @pytest.mark.parametrize(("workflow", "message"), REFUSED.values(), ids=REFUSED)

@@ -5,12 +5,16 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support.clients import JAVASCRIPT_CONSUMER
-from tests.support.file_sources import RAIN, FileSources
+from provider_api.machine.addresses import port_is_free
+from tests.support.chain import free_port
+from tests.support.clients import INSTALLED, JAVASCRIPT_CONSUMER, ROOT, ocean_js
+from tests.support.file_sources import FileSources
 from tests.support.how_to import ADDRESSES, blocks, program, run
 from tests.support.ocean_js import publish
 from tests.support.service import Service
@@ -51,16 +55,46 @@ def test_publish_results(service: Service, sources: FileSources, tmp_path: Path)
     assert printed.endswith("Rain, summed up 1000000000000000000\n")
 
 
-def test_publish(service: Service, sources: FileSources, tmp_path: Path) -> None:
-    put_in = {
-        ADDRESSES: str(service.machine.address_file),
-        "http://127.0.0.1:8545": service.chain_url,
-        "http://127.0.0.1:8030": service.url,
-        "https://data.example.org": f"{sources.url}/files",
-    }
-    printed = run([sys.executable], program("publish.md", "python", put_in), tmp_path, "program.py")
-    assert f"'contentLength': '{len(RAIN)}'" in printed
-    assert "{'ordersJudged': False, 'reasons': []}" in printed
+@pytest.fixture
+def example_files() -> Iterator[str]:
+    """The first command of publish.md, on a free port: host:port."""
+    (command,) = (block for block in blocks("publish.md", "sh") if "http.server" in block)
+    port = str(free_port())
+    words = command.replace(".venv/bin/python", sys.executable).replace("9000", port).split()
+    with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+        deadline = time.monotonic() + 30
+        while port_is_free("127.0.0.1", int(port)):
+            assert time.monotonic() < deadline, "it does not listen"
+            time.sleep(0.05)
+        yield f"127.0.0.1:{port}"
+        server.kill()
+
+
+@pytest.mark.timeout(300)
+def test_the_pages_one_after_the_other(example_files: str, tmp_path: Path) -> None:
+    """As a reader goes: publish, consume, ocean.js, in one deployment; each takes what the page before has printed."""
+    words = [block for block in blocks("publish.md", "sh") if block.rstrip().endswith("make serve")]
+    assert words[0] == "C2D_OUTGOING__ALLOW_PRIVATE=127.0.0.1:9000@* make serve\n"
+    environment = {"C2D_OUTGOING__ALLOW_PRIVATE": f"{example_files}@*"}
+    with Service(tmp_path / "data", settings=environment) as service:
+        addresses = {"http://127.0.0.1:8545": service.chain_url, "http://127.0.0.1:8030": service.url}
+        files = {ADDRESSES: str(service.machine.address_file), "127.0.0.1:9000": example_files}
+        printed = run([sys.executable], program("publish.md", "python", addresses | files), tmp_path, "publish.py")
+        assert f"'contentLength': '{(ROOT / 'examples/rain/rain.csv').stat().st_size}'" in printed
+        assert "{'ordersJudged': False, 'reasons': []}" in printed
+        handed_on = dict(line.split() for line in printed.splitlines() if line.startswith(("dataset ", "algorithm ")))
+        dids = {"did:op:DATASET": handed_on["dataset"], "did:op:ALGORITHM": handed_on["algorithm"]}
+        for _ in range(2):  # a reader may run a page again
+            printed = run([sys.executable], program("consume.md", "python", addresses | dids), tmp_path, "consume.py")
+            for text in ("70 Job finished completed 0", "4 of 7 days had rain", "algorithm.py"):
+                assert text in printed
+        version = "3.4.6"
+        command = ocean_js(version)
+        (tmp_path / "node_modules").symlink_to(INSTALLED / f"oceanjs-{version}" / "node_modules")
+        code = f"(async () => {{\n{program('ocean-js.md', 'js', addresses | dids)}\nprocess.exit(0)\n}})()\n"
+        printed = run(command, code, tmp_path, "program.cjs")
+        assert "Job finished" in printed
+        assert "4 of 7 days had rain" in printed
 
 
 @pytest.mark.parametrize("page", ["consume.md", "publish.md"])

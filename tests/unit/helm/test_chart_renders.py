@@ -94,6 +94,7 @@ def test_default_values_tell_what_is_missing() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
+        ({"serviceMonitor": {"enabled": True}}, "networkPolicy.metricsFrom: name the namespace of Prometheus"),
         ({"secrets": {"providerKey": {"name": ""}}}, "the Secret with the provider's key is missing"),
         ({"secrets": {"database": {"name": ""}}}, "used nonces must outlive a pod"),
         ({"secrets": {"chains": {"name": "c"}}}, "give one of them"),

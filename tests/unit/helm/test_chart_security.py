@@ -7,6 +7,7 @@ import re
 import pytest
 import yaml
 
+from ocean.outgoing.public import public_blocks
 from provider_api.cli.chart_files import settings_schema
 from tests.support.helm_chart import (
     CASES,
@@ -22,6 +23,8 @@ from tests.support.helm_chart import (
     rendered,
     texts,
 )
+from tests.support.kustomize import build
+from workflow_templates.render import GITOPS
 
 pytestmark = pytest.mark.unit
 
@@ -155,6 +158,27 @@ def test_no_policy_opens_the_cluster_or_the_addresses_of_clouds(name: str) -> No
                     peer["except"]
                 )
             assert peer.get("cidr") != "::/0"
+
+
+def test_public_addresses_are_those_of_the_guard_and_of_jobs() -> None:
+    """The service, the pods of jobs, and the programs themselves call the same addresses public."""
+    wanted = [{"ipBlock": {"cidr": cidr, "except": list(but)}} for cidr, but in public_blocks()]
+    rules = one(rendered("minimal"), "NetworkPolicy", "c2d")["spec"]["egress"]
+    assert [rule["to"] for rule in rules if any("0.0.0.0/0" in str(peer) for peer in rule["to"])] == [wanted]
+    jobs = next(each for each in build(GITOPS / "cluster") if each["metadata"]["name"] == "public-addresses")
+    assert jobs["spec"]["egress"][0]["to"] == wanted
+
+
+def test_metrics_are_closed_unless_somebody_is_named() -> None:
+    for name in CASES:
+        for policy in of_kind(rendered(name), "NetworkPolicy"):
+            for rule in policy["spec"].get("ingress", ()):
+                if any(port["port"] == 9090 for port in rule["ports"]):
+                    assert rule["from"]
+                    assert all(peer["namespaceSelector"].get("matchLabels") for peer in rule["from"]), name
+    for name, opened in (("minimal", False), ("monitoring", True), ("network", True)):
+        rules = one(rendered(name), "NetworkPolicy", "c2d")["spec"]["ingress"]
+        assert any(port["port"] == 9090 for rule in rules for port in rule["ports"]) is opened
 
 
 def test_where_a_policy_leads() -> None:

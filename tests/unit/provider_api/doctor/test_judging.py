@@ -10,9 +10,11 @@ from argo.client.errors import ArgoRefused, ArgoUnavailable
 from provider_api.doctor.cluster import Right
 from provider_api.doctor.judging import (
     admission,
+    attempts,
     chains,
     controller,
     environments,
+    machine,
     namespaces,
     networks,
     rights,
@@ -20,6 +22,8 @@ from provider_api.doctor.judging import (
     versions,
 )
 from provider_api.doctor.lines import Level, Line, exit_code, listed
+from tests.support.admission import REFERENCE, job, refusals
+from tests.support.kube_api import merged
 from workflow_templates import names
 
 pytestmark = pytest.mark.unit
@@ -309,6 +313,90 @@ def test_admission(rule: dict[str, Any], actions: list[str], level: Level) -> No
     bindings = [policy("b", {"policyName": "p", "validationActions": actions})]
     assert admission.judge_policies(policies, bindings).level is level
     assert admission.judge_policies(policies, []).level is WARNING
+
+
+def test_sandboxes() -> None:
+    assert machine.judge_sandboxes("").level is OK
+    line = machine.judge_sandboxes("bwrap was not found")
+    assert (line.level, "bubblewrap" in line.mend) == (FAILURE, True)
+
+
+@pytest.mark.parametrize(
+    ("most", "everybody", "apparmor", "root", "level"),
+    [
+        (10000, None, None, False, OK),
+        (10000, 1, 0, False, OK),
+        (0, 1, 0, True, FAILURE),
+        (10000, 0, None, False, FAILURE),
+        (10000, 0, 1, True, OK),
+        (10000, 1, 1, False, WARNING),
+        (None, None, None, False, OK),
+    ],
+)
+def test_user_namespaces(
+    most: int | None, everybody: int | None, apparmor: int | None, root: bool, level: Level
+) -> None:
+    assert machine.judge_namespaces(machine.Namespaces(most, everybody, apparmor), root=root).level is level
+
+
+@pytest.mark.parametrize(
+    ("version", "real", "level"), [((3, 11), True, OK), ((3, 10), True, FAILURE), ((3, 14), False, FAILURE)]
+)
+def test_interpreter(version: tuple[int, int], real: bool, level: Level) -> None:
+    assert machine.judge_interpreter(version, "/usr/bin/python3", real=real).level is level
+
+
+@pytest.mark.parametrize(
+    ("api", "chain", "running", "level"),
+    [
+        (True, True, False, OK),
+        (False, True, False, FAILURE),
+        (True, False, False, WARNING),
+        (False, False, False, FAILURE),
+        (False, False, True, OK),
+    ],
+)
+def test_ports(api: bool, chain: bool, running: bool, level: Level) -> None:
+    ports = [machine.Port("Provider API", 8030, api, True), machine.Port("chain", 8545, chain, False)]
+    line = machine.judge_ports(ports, running=running)
+    assert line.level is level
+    assert running or all(str(port.number) in line.found for port in ports if not port.free)
+
+
+@pytest.mark.parametrize(("gigabytes", "level"), [(1.9, FAILURE), (2, WARNING), (19, WARNING), (20, OK)])
+def test_disk(gigabytes: float, level: Level) -> None:
+    assert machine.judge_disk(int(gigabytes * 10**9)).level is level
+
+
+@pytest.mark.parametrize(("mode", "level"), [(0o700, OK), (0o750, WARNING), (0o701, WARNING), (0o1777, WARNING)])
+def test_data_folder(mode: int, level: Level) -> None:
+    assert machine.judge_folder(mode).level is level
+
+
+TRIED = attempts.attempts("ocean-compute")
+
+
+def test_attempts_are_judged_by_what_the_cluster_said() -> None:
+    refused: dict[str, str | None] = dict.fromkeys(TRIED, "no")
+    good = attempts.judge_attempts(None, refused)
+    assert (good.level, good.found) == (OK, f"a job is admitted, {len(TRIED)} others are refused")
+    for name in TRIED:
+        line = attempts.judge_attempts(None, refused | {name: None})
+        assert (line.level, line.found) == (FAILURE, f"admitted: {name}")
+    line = attempts.judge_attempts("quota", refused)
+    assert (line.level, "quota" in line.found, "c2d-limits" in line.mend) == (FAILURE, True, True)
+    assert attempts.judge_attempts("quota", refused | {"nodes": None}).found == "admitted: nodes"
+
+
+def test_attempts_are_each_wrong_in_one_way() -> None:
+    """Our policy refuses each with one message, and the job that they are made of with none."""
+    assert refusals(attempts.job("ocean-compute")) == []
+    for name, workflow in TRIED.items():
+        found = refusals(workflow)
+        assert len(found) == 1 or found[0] == REFERENCE, name
+    running = job()
+    for name, patch in attempts.CHANGES.items():
+        assert len(refusals(merged(running, patch), running)) == 1, name
 
 
 @pytest.mark.parametrize(

@@ -103,9 +103,10 @@ async def test_errors_of_threads_come_back() -> None:
 
 
 async def test_each_kind_of_line_is_there_on_a_machine_without_anything(tmp_path: Path) -> None:
-    lines = await run_checks(CHECKS, around(tmp_path))
+    elsewhere = around(tmp_path, C2D_ARGO__URL="http://127.0.0.1:9")
+    lines = await run_checks([check for check in CHECKS if service.versions.ARGO not in check.items], elsewhere)
     assert {line.level for line in lines} == {Level.NOT_CHECKED}
-    assert [line.name for line in lines] == [item.name for item in ITEMS]
+    assert [line.name for line in await run_checks(CHECKS, around(tmp_path))] == [item.name for item in ITEMS]
     assert not (tmp_path / "data").exists()
 
 
@@ -113,16 +114,11 @@ def test_names_are_unique() -> None:
     assert len({item.name for item in ITEMS}) == len(ITEMS)
 
 
-@pytest.mark.parametrize(
-    ("url", "found"),
-    [
-        ("sqlite+aiosqlite:////nowhere/service.sqlite", "there is no such file"),
-        ("not an address with a secret", "the address is none that SQLAlchemy understands"),
-    ],
-)
-async def test_databases_that_cannot_be(tmp_path: Path, url: str, found: str) -> None:
+async def test_a_database_that_cannot_be(tmp_path: Path) -> None:
+    url = "sqlite+aiosqlite:////nowhere/service.sqlite"
     database, migrations = await service._database(around(tmp_path, C2D_STORAGE__URL=url))
-    assert (database.level, database.found, migrations.level) == (Level.FAILURE, found, Level.NOT_CHECKED)
+    assert (database.level, database.found) == (Level.FAILURE, "there is no such file")
+    assert migrations.level is Level.NOT_CHECKED
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,32 @@
+"""A setting that cannot be read: every command says so in one line, and none repeats its value."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.integration
+
+SECRET = "a-secret-that-nobody-may-read"
+C2D = str(Path(sys.executable).parent / "c2d")
+COMMANDS = [
+    [sys.executable, "-m", "provider_api"],
+    *([C2D, *words.split()] for words in ("serve", "doctor", "migrate", "result-store", "publication 1", "demo")),
+]
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=lambda words: words[1])
+def test_every_command_says_it_in_one_line(tmp_path: Path, words: list[str]) -> None:
+    environment = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "C2D_CHAINS": SECRET}
+    done = subprocess.run(
+        words, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=100
+    )
+    lines = [line for line in (done.stdout + done.stderr).splitlines() if line.strip() and "logs:" not in line]
+    assert done.returncode == 1, lines
+    said = lines[-1]
+    assert "settings: C2D_CHAINS cannot be read: expected a list as JSON, for example C2D_CHAINS=" in said
+    assert len(lines) == (2 if words[-1] == "demo" else 1), lines  # (the demo has a title)
+    assert SECRET not in done.stdout + done.stderr
