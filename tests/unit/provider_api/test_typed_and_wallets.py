@@ -1,7 +1,7 @@
 """Signatures of the typed form (EIP-712), and those of contract wallets (ERC-1271)."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import pytest
 from eth_account import Account
 from eth_account.messages import _hash_eip191_message, encode_typed_data
 
+from ocean.ddo import DDO
 from ocean.signing import digest, job_message, sign_bytes, start_message, token_message
 from ocean.typed_calls import typed_call, typed_digest
 from provider_api.access.wallets import Wallets
@@ -28,10 +29,10 @@ WALLET = "0x" + "5AFE" * 10
 CREATE = "GET /api/services/createAuthToken"
 
 
-def typed(call: str, fields: dict[str, Any], *, field: str = "address", **changes: Any) -> dict[str, Any]:
+def typed(name: str, fields: dict[str, Any], *, field: str = "address", **changes: Any) -> dict[str, Any]:
     """Fields with a typed signature; `changes`: what the signature says instead."""
     parameters = {name: value for name, value in fields.items() if name not in ("nonce", field)}
-    said = {"provider": PROVIDER, "account": fields[field], "call": call, "parameters": parameters}
+    said = {"provider": PROVIDER, "account": fields[field], "call": name, "parameters": parameters}
     said |= {"nonce": str(fields["nonce"])} | changes
     return {**fields, "signature": sign_bytes(typed_digest(**said), CONSUMER_KEY)}
 
@@ -60,7 +61,7 @@ async def test_which_signatures_make_tokens(setting: tuple[World, TypedSignature
     world, wanted = setting
     fields = {"address": ADDRESS, "expiration": expiration(), "nonce": "5"}
     assert (await create(world, typed(CREATE, fields))).status_code == 200
-    plain = await create(world, signed(CONSUMER_KEY, 6))
+    plain = await create(world, signed(CONSUMER_KEY, 6, expiration=expiration()))
     assert (plain.status_code == 200) is (wanted == "accepted")
     if wanted != "accepted":
         assert "typed form (EIP-712)" in plain.json()["errors"]["signature"]
@@ -145,7 +146,7 @@ async def test_which_chains_are_asked() -> None:
     """An address may belong to somebody else on another chain: that one does not speak for the first."""
     first, second = MemoryChain(1), MemoryChain(2)
     did_of_first = facts.did(1)
-    first.assets[did_of_first] = replace(facts.dataset().ddo, id=did_of_first)  # type: ignore[type-var]
+    first.assets[did_of_first] = DDO.parse(facts.document(did_of_first))
     wanted = digest("text")
     address = WALLET.lower()
     for here, there, about, expected in [
