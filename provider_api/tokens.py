@@ -111,7 +111,7 @@ def decode(token: str, key: bytes) -> _Claims:
         raise TokenRefused("expired") from None
     except (jwt.InvalidTokenError, AddressInvalid):
         raise TokenRefused("invalid") from None
-    if not isinstance(expires_at, int) or not isinstance(generation, int):
+    if type(expires_at) is not int or type(generation) is not int or generation < 0:
         raise TokenRefused("invalid")
     if token != encode(address, expires_at, key, generation):
         raise TokenRefused("invalid")

@@ -107,10 +107,8 @@ class ArgoClient:
         if not _NAME.fullmatch(name) or not _NAME.fullmatch(template):
             raise ValueError("not a name of a workflow or template")
         selector_of(labels)
-        deadline = self._deadline()
         submission = await self._submitting()
-        create = partial(submission.create, name, template, arguments, labels, annotations)
-        created = await self._run(create, deadline=deadline)
+        created = await self._run(submission.create, name, template, arguments, labels, annotations)
         return created if created is not None else await self.get(name)
 
     async def get(self, name: str, *, arguments: bool = False) -> Workflow:
@@ -246,21 +244,15 @@ class ArgoClient:
                     self._queries = await asyncio.to_thread(_load_queries, self._connection)
         return self._queries
 
-    def _deadline(self) -> float:
-        """Of a request that begins now."""
-        return time.monotonic() + self._connection.timeout_seconds
-
-    async def _run(self, function: Callable[..., T], *args: object, deadline: float | None = None) -> T:
-        """In a thread, until the deadline, by default that of a request that begins now.
+    async def _run(self, function: Callable[..., T], *args: object) -> T:
+        """In a thread, with the time limit of a request that begins now.
 
         Raises ArgoUnavailable when time is over: definite if the call has not begun, and it will not begin any more.
         """
-        end = self._deadline() if deadline is None else deadline
-        if (left := end - time.monotonic()) <= 0:
-            raise ArgoUnavailable(_NO_TIME_LEFT, definite=True)
-        call = self._threads.submit(_until, end, partial(function, *args))
+        seconds = self._connection.timeout_seconds
+        call = self._threads.submit(_until, time.monotonic() + seconds, partial(function, *args))
         try:
-            async with asyncio.timeout(left) as limit:
+            async with asyncio.timeout(seconds) as limit:
                 return await asyncio.wrap_future(call)
         except TimeoutError:
             if not limit.expired():

@@ -1,7 +1,10 @@
-"""One API process of several on one database: `python -m tests.support.replica FOLDER PORT URL`.
+"""One API process of several on one database: `python -m tests.support.replica FOLDER PORT URL [trouble]`.
 
 A real uvicorn with the real application and storage. The chain is in its own memory: all of them know the same dataset
 and the same orders. Argo takes a name once for all of them. So what they share is the database, and Argo's names.
+
+With trouble, Argo and the database are slow at random, and Argo fails in every way: before a submission, after it, with
+a submission that comes later than its client waits for, which a real client would not let happen.
 """
 
 from __future__ import annotations
@@ -9,29 +12,36 @@ from __future__ import annotations
 import asyncio
 import os
 import pickle
+import random
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
 import uvicorn
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from argo.client.errors import WorkflowExists, WorkflowNotFound
+from argo.client.errors import ArgoUnavailable, WorkflowExists, WorkflowFinished, WorkflowNotFound
 from argo.client.records import Workflow
 from provider_api.__main__ import KEEP_ALIVE_SECONDS
-from provider_api.settings import StorageSettings
+from provider_api.settings import ArgoSettings, LimitSettings, StorageSettings
+from provider_api.storage.database import Database
 from tests.support.chain import free_port
 from tests.support.processes import die_with_parent
 from tests.support.provider_neighbours import MemoryArgo, World
 
 ORDERS = 400  # `transaction(1)` and so on
-_START_SECONDS = 30
+DATASETS = 3
+LEASE_SECONDS = 3.0  # with trouble
+_CHANCE = random.Random()  # noqa: S311
+_START_SECONDS = 120  # three at once on a busy machine
 
 
 class SharedArgo(MemoryArgo):
@@ -70,15 +80,99 @@ class SharedArgo(MemoryArgo):
         found = [self._read(path) for path in self._folder.glob("[0-9a-f]*")]
         return [one for one in found if all(one.labels.get(key) == value for key, value in labels.items())][:limit]
 
+    async def terminate(self, name: str) -> None:
+        workflow = await self.get(name)
+        if workflow.finished:
+            raise WorkflowFinished(name)
+        finish(self._folder.parent, name, "Failed")
+
+    async def delete(self, name: str) -> None:
+        try:
+            (self._folder / name).unlink()
+        except FileNotFoundError:
+            raise WorkflowNotFound(name) from None
+        with (self._folder / "deleted").open("a") as record:
+            record.write(name + "\n")
+
     def _read(self, path: Path) -> Workflow:
         workflow: Workflow = pickle.loads(path.read_bytes())  # noqa: S301  (our own)
         return workflow
 
 
-def main(folder: str, port: str, url: str) -> None:
-    world = World(Path(folder), storage=StorageSettings(url=url))  # type: ignore[arg-type]
-    world.argo = SharedArgo(Path(folder).parent / "argo")
-    world.publish()
+class TroubledArgo(SharedArgo):
+    """Slow at random, and at random away, lost or late."""
+
+    async def submit(self, name: str, template: str, **values: Any) -> Workflow:
+        await asyncio.sleep(_CHANCE.uniform(0, 0.2))
+        match _CHANCE.random():
+            case chance if chance < 0.08:
+                raise ArgoUnavailable("away", definite=True)
+            case chance if chance < 0.16:
+                raise ArgoUnavailable("lost on the way", definite=False)
+            case chance if chance < 0.24:
+                await super().submit(name, template, **values)
+                raise ArgoUnavailable("its answer was lost", definite=False)
+            case chance if chance < 0.32:
+                await asyncio.sleep(LEASE_SECONDS * _CHANCE.uniform(0.8, 1.6))
+        return await super().submit(name, template, **values)
+
+    async def get(self, name: str) -> Workflow:
+        await asyncio.sleep(_CHANCE.uniform(0, 0.05))
+        if _CHANCE.random() < 0.03:
+            raise ArgoUnavailable("away", definite=True)
+        return await super().get(name)
+
+
+def make_database_slow() -> None:
+    """Transactions of this process end late at random, with what they have locked."""
+    begin = Database.begin
+
+    @asynccontextmanager
+    async def slow(database: Database) -> AsyncIterator[AsyncConnection]:
+        async with begin(database) as connection:
+            yield connection
+            if _CHANCE.random() < 0.1:
+                await asyncio.sleep(_CHANCE.uniform(0, 0.2))
+
+    Database.begin = slow  # type: ignore[method-assign]
+
+
+def unfinished(folder: Path) -> set[str]:
+    """Names of the workflows that run."""
+    found = set()
+    for path in (folder / "argo").glob("[0-9a-f]*"):
+        with suppress(FileNotFoundError):
+            if len(path.name) == 32 and not pickle.loads(path.read_bytes()).finished:  # noqa: S301
+                found.add(path.name)
+    return found
+
+
+def finish(folder: Path, name: str, phase: str = "Succeeded") -> None:
+    """End a workflow, if it is there."""
+    path = folder / "argo" / name
+    with suppress(FileNotFoundError):
+        workflow: Workflow = pickle.loads(path.read_bytes())  # noqa: S301
+        complete = folder / "argo" / f".{name}-{os.getpid()}-{phase}"
+        complete.write_bytes(pickle.dumps(replace(workflow, phase=phase, finished_at=datetime.now(UTC))))
+        os.replace(complete, path)
+
+
+def recorded(folder: Path, what: str) -> list[str]:
+    """Names of all workflows that were `submitted` or `deleted`, as often as they were."""
+    path = folder / "argo" / what
+    return path.read_text().split() if path.exists() else []
+
+
+def main(folder: str, port: str, url: str, trouble: str = "") -> None:
+    settings: dict[str, Any] = {"storage": StorageSettings(url=url)}  # type: ignore[arg-type]
+    if trouble:
+        settings["limits"] = LimitSettings(claim_lease_seconds=LEASE_SECONDS)
+        settings["argo"] = ArgoSettings(timeout_seconds=LEASE_SECONDS / 2)
+        make_database_slow()
+    world = World(Path(folder), **settings)
+    world.argo = (TroubledArgo if trouble else SharedArgo)(Path(folder).parent / "argo")
+    for number in range(DATASETS):
+        world.publish(number)
     for _ in range(ORDERS):
         world.order()
     uvicorn.run(
@@ -95,8 +189,8 @@ def main(folder: str, port: str, url: str) -> None:
 class Replicas:
     """Several processes on one database, which may be empty."""
 
-    def __init__(self, folder: Path, url: str, count: int) -> None:
-        self._folder, self._url = folder, url
+    def __init__(self, folder: Path, url: str, count: int, trouble: bool) -> None:
+        self._folder, self._url, self._trouble = folder, url, ["trouble"] if trouble else []
         self._ports = [free_port() for _ in range(count)]
         self.addresses = [f"http://127.0.0.1:{port}" for port in self._ports]
         self._processes = [self._start(number) for number in range(count)]  # at the same moment
@@ -122,14 +216,14 @@ class Replicas:
 
     def _start(self, number: int) -> subprocess.Popen[bytes]:
         place, port = str(self._folder / str(number)), str(self._ports[number])
-        command = [sys.executable, "-m", "tests.support.replica", place, port, self._url]
+        command = [sys.executable, "-m", "tests.support.replica", place, port, self._url, *self._trouble]
         with (self._folder / f"replica-{number}.log").open("ab") as output:
             return subprocess.Popen(command, stdout=output, stderr=output, preexec_fn=die_with_parent(signal.SIGTERM))
 
 
 @contextmanager
-def replicas(folder: Path, url: str, count: int = 3) -> Iterator[Replicas]:
-    running = Replicas(folder, url, count)
+def replicas(folder: Path, url: str, count: int = 3, *, trouble: bool = False) -> Iterator[Replicas]:
+    running = Replicas(folder, url, count, trouble)
     try:
         yield running
     finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from ocean.client import Consumer, ConsumerError
 from ocean.ecies import decrypt
 from ocean.purchase import Wish, order_all
 from tests.support.chain import ONE, Asset, Chain, consumer, environment, free_port, provider
+from tests.support.http_server import HttpServer, Reply, Request
 from tests.support.provider_double import provider_double
 
 pytestmark = pytest.mark.integration
@@ -102,3 +104,24 @@ async def test_answers_that_cannot_be_followed(chain: Chain) -> None:
         await order_all(chain.network, consumer, environment.address, [Wish(asset.ddo, "main")], [])
     with pytest.raises(LookupError):
         await order_all(chain.network, consumer, environment.address, [Wish(asset.ddo, "x")], [fee(chain, asset)])
+
+
+@pytest.mark.parametrize(
+    ("told", "following"),
+    [
+        (1, 2),
+        ("1", 2),
+        (57.5, 58),
+        ("1764360000000000001", 1764360000000000002),
+        ("1.1111111111111111e+23", 111111111111111110000001),
+        ("9" * 200, 10**200),
+    ],
+)
+async def test_nonces_are_whole_numbers_of_any_size(told: object, following: int) -> None:
+    def answer(request: Request) -> Reply:
+        root = {"serviceEndpoints": {"nonce": ["GET", "/api/services/nonce"]}}
+        return Reply(body=json.dumps(root if request.target == "/" else {"nonce": told}).encode())
+
+    async with HttpServer(answer) as server, Consumer(f"http://127.0.0.1:{server.port}", consumer) as client:
+        assert await client.next_nonce() == following
+        assert await client.next_nonce() == following + 1

@@ -1,6 +1,7 @@
 """Settings: one tree, from names of an environment, and nothing unknown."""
 
 from pathlib import Path
+from typing import Any, get_args
 
 import pytest
 from pydantic import ValidationError
@@ -9,6 +10,16 @@ from provider_api.keys import KeyMissing, keys_of, load_keys
 from provider_api.settings import ProviderSettings, Settings, UnknownSetting, known_names, load_settings
 
 pytestmark = pytest.mark.unit
+
+
+def _kind_of(name: str) -> object:
+    """The type of a setting's value, None for a group; optional ones count as what they hold."""
+    kind: Any = Settings
+    for part in name.removeprefix("C2D_").lower().split("__"):
+        kind = kind.model_fields[part].annotation
+    kinds = [each for each in get_args(kind) if each is not type(None)] or [kind]
+    return kinds[0] if len(kinds) == 1 else None
+
 
 # Public development key (account 3 of the mnemonic that every test chain uses).
 KEY = "0x7c852118294e51e653712a81e05800f419141751be58f605c371e15141b007a6"
@@ -99,3 +110,59 @@ def test_no_key_says_what_to_set() -> None:
         load_keys(ProviderSettings())
     with pytest.raises(KeyMissing):
         load_keys(ProviderSettings(key_file=Path("/nonexistent")))
+
+
+# --- limits -----------------------------------------------------------------------------------------------------------
+
+NUMBERS = [name for name in known_names() if _kind_of(name) in (int, float)]
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_every_number_has_bounds(name: str) -> None:
+    """Whatever setting comes next: what is negative or no finite number is refused at load."""
+    for value in ("-1", "-5", "nan", "inf", "-inf"):
+        with pytest.raises(ValidationError):
+            load_settings(_around(name, value))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "C2D_LIMITS__LIST_LIMIT",
+        "C2D_LIMITS__DATASETS",
+        "C2D_LIMITS__TOKEN_SECONDS",
+        "C2D_LIMITS__RETRY_AFTER_SECONDS",
+        "C2D_LIMITS__CLAIM_LEASE_SECONDS",
+        "C2D_ARGO__TIMEOUT_SECONDS",
+        "C2D_METADATA__TIMEOUT_SECONDS",
+        "C2D_ACCESS__TIMEOUT_SECONDS",
+        "C2D_OUTGOING__TIMEOUT_SECONDS",
+        "C2D_OUTGOING__MAX_ALGORITHM_BYTES",
+        "C2D_SERVER__MAX_BODY_BYTES",
+        "C2D_SERVER__SHUTDOWN_SECONDS",
+        "C2D_OPERATOR__NONCE_WINDOW_SECONDS",
+    ],
+)
+def test_what_would_leave_nothing_is_refused(name: str) -> None:
+    with pytest.raises(ValidationError):
+        load_settings({name: "0"})
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"C2D_ARGO__TIMEOUT_SECONDS": "60"},
+        {"C2D_LIMITS__CLAIM_LEASE_SECONDS": "14.9"},
+        {"C2D_ARGO_SERVERS": '{"01": {"url": "http://a", "timeout_seconds": 21}}'},
+    ],
+)
+def test_a_lease_that_a_submission_may_outlive_is_refused(given: dict[str, str]) -> None:
+    with pytest.raises(ValidationError, match=r"C2D_LIMITS__CLAIM_LEASE_SECONDS .* at least .* C2D_ARGO__TIMEOUT"):
+        load_settings(given)
+    assert load_settings({"C2D_ARGO__TIMEOUT_SECONDS": "60", "C2D_LIMITS__CLAIM_LEASE_SECONDS": "90"})
+
+
+def _around(name: str, value: str) -> dict[str, str]:
+    """What else must be there so that nothing but the number is wrong."""
+    pair = {"C2D_PUBLICATION__CHAIN_ID": {"C2D_PUBLICATION__KEY_FILE": "/k"}}
+    return {name: value} | pair.get(name, {})

@@ -5,10 +5,12 @@ import json
 import re
 import secrets
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from eth_account import Account
 
 from provider_api.settings import ArgoSettings, LimitSettings, PolicySettings
 from provider_api.storage.claims import Claims
@@ -424,3 +426,150 @@ async def test_the_network_needs_everybodys_consent(tmp_path: Path) -> None:
         dataset["transferTxId"] = world.order()
         (job,) = (await world.start(world.start_body(6, dataset=dataset, additionalDatasets=[other]))).json()
         assert world.argo.workflows[job["jobId"]].arguments[names.ARG_NETWORK] == "none"
+
+
+# --- every order serves one job ---------------------------------------------------------------------------------------
+
+
+def _reference(world: World, number: int, order: str) -> dict[str, Any]:
+    return {"documentId": world.publish(number), "serviceId": "svc", "transferTxId": order}
+
+
+async def test_an_order_behind_a_free_dataset_serves_one_job_at_a_time(world: World) -> None:
+    """The order that pays is another one each time; the order of the dataset that is wanted is the same."""
+    wanted = _reference(world, 1, world.order())
+    jobs = []
+    for nonce in (5, 6):
+        own = _reference(world, 0, world.order())
+        jobs.append(await world.start(world.start_body(nonce, dataset=own, additionalDatasets=[wanted])))
+    assert jobs[0].status_code == 200
+    text = f"agreementId {wanted['transferTxId']} is already in use for other job."
+    assert (jobs[1].status_code, jobs[1].json()) == (400, {"error": text})
+    assert await world.nonce() == "5"
+    assert jobs[0].json()[0]["agreementId"] != wanted["transferTxId"], "named after the order that pays"
+    world.argo.finish(jobs[0].json()[0]["jobId"])
+    own = _reference(world, 0, world.order())
+    assert (await world.start(world.start_body(6, dataset=own, additionalDatasets=[wanted]))).status_code == 200
+
+
+async def test_an_order_that_pays_cannot_stand_behind_another(world: World) -> None:
+    paying = _reference(world, 1, world.order())
+    assert (await world.start(world.start_body(5, dataset=paying))).status_code == 200
+    own = _reference(world, 0, world.order())
+    answer = await world.start(world.start_body(6, dataset=own, additionalDatasets=[paying]))
+    assert "already in use" in answer.json()["error"]
+
+
+async def test_an_order_that_was_paid_for_again_is_the_same_order(world: World) -> None:
+    first = world.order()
+    again = world.order(start_tx_hash=first)
+    assert (await world.start(world.start_body(5, dataset=_reference(world, 0, first)))).status_code == 200
+    answer = await world.start(world.start_body(6, dataset=_reference(world, 0, again)))
+    assert answer.json() == {"error": f"agreementId {first} is already in use for other job."}
+
+
+async def test_orders_of_many_jobs_that_are_over_are_free_at_once(world: World) -> None:
+    references = [_reference(world, number, world.order()) for number in range(7)]
+    for nonce, reference in enumerate(references, start=5):
+        (job,) = (await world.start(world.start_body(nonce, dataset=reference))).json()
+        world.argo.finish(job["jobId"])
+    first, *others = references
+    assert (await world.start(world.start_body(50, dataset=first, additionalDatasets=others))).status_code == 200
+
+
+async def test_starts_that_share_some_orders_race(world: World) -> None:
+    """Three datasets, each start uses two of them, in any order: never two jobs on one."""
+    references = [_reference(world, number, world.order()) for number in range(3)]
+    pairs = [(0, 1), (1, 0), (1, 2), (2, 1), (2, 0), (0, 2)] * 3
+    bodies = [
+        world.start_body(nonce, dataset=references[one], additionalDatasets=[references[other]])
+        for nonce, (one, other) in enumerate(pairs, start=5)
+    ]
+    answers = await asyncio.gather(*(world.start(body) for body in bodies))
+    assert [answer.status_code for answer in answers].count(200) == 1
+    assert world.argo.created == 1
+
+
+async def test_a_released_start_does_not_keep_the_orders_of_others(world: World) -> None:
+    """Its order is given to another start; then it comes back, and is told so."""
+    shared = _reference(world, 1, world.order())
+    first = world.start_body(5, dataset=_reference(world, 0, world.order()), additionalDatasets=[shared])
+    world.argo.refuses = True
+    assert (await world.start(first)).status_code == 502
+    world.argo.refuses = False
+    other = world.start_body(
+        5, key=STRANGER_KEY, dataset=_reference(world, 2, world.order(payer=_address(STRANGER_KEY)))
+    )
+    world.chain.orders[shared["transferTxId"]] = replace(
+        world.chain.orders[shared["transferTxId"]], consumer=_address(STRANGER_KEY)
+    )
+    assert (await world.start({**other, "additionalDatasets": [shared]})).status_code == 200
+    answer = await world.start(first)
+    assert answer.status_code == 400
+    assert "already in use" in answer.json()["error"]
+    assert world.argo.created == 1
+
+
+def _address(key: str) -> str:
+    return str(Account.from_key(key).address)
+
+
+# --- submissions that outlive their claims ----------------------------------------------------------------------------
+
+
+async def test_a_submission_whose_claim_is_lost_is_withdrawn(impatient: World) -> None:
+    """Argo takes longer than the lease, although its client should not have let it."""
+    world = impatient
+    body = world.start_body(5)
+    world.argo.slow_seconds = 3.0
+    slow = asyncio.create_task(world.start(body))
+    async with asyncio.timeout(20):
+        while not world.argo.submissions:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(1.6)  # the lease
+        world.argo.slow_seconds = 0.0
+        taken = await world.start(world.start_body(6, dataset=body["dataset"]))
+        late = await slow
+    assert taken.status_code == 200
+    assert late.status_code == 503
+    assert "withdrawn" in late.json()["error"]
+    assert list(world.argo.workflows) == [taken.json()[0]["jobId"]], "one unfinished job on the order"
+    again = await world.start(body)
+    assert (again.status_code, again.json()["errors"]) == (
+        400,
+        {"signature": "Invalid signature expected nonce (6) > current nonce (5)."},
+    )
+
+
+async def test_a_workflow_that_comes_when_its_claim_was_given_up_is_withdrawn(impatient: World) -> None:
+    """Nobody repeats the first request: whoever has freed its order looks after it."""
+    world = impatient
+    world.argo.lost, world.argo.creates = True, False
+    body = world.start_body(5)
+    assert (await world.start(body)).status_code == 503
+    lost = world.argo.submissions[0]
+    world.argo.lost, world.argo.creates = False, True
+    await asyncio.sleep(1.55)
+    (job,) = (await world.start(world.start_body(6, dataset=body["dataset"]))).json()
+    world.argo.workflows[lost] = replace(world.argo.workflows[job["jobId"]], name=lost)
+    async with asyncio.timeout(20):
+        while lost in world.argo.workflows:
+            await asyncio.sleep(0.05)
+    assert job["jobId"] in world.argo.workflows
+
+
+async def test_a_repeated_request_meets_its_late_workflow(impatient: World) -> None:
+    """The identical request does not get a job whose order may be another's; the next repetition starts it anew."""
+    world = impatient
+    body = world.start_body(5)
+    (job,) = (await world.start(body)).json()
+    database = Database(world.settings.storage_url())
+    try:
+        assert await Claims(database).mark(job["jobId"], "submitted", "released")
+    finally:
+        await database.close()
+    answer = await world.start(body)
+    assert (answer.status_code, "retry-after" in answer.headers) == (503, True)
+    assert not world.argo.workflows
+    assert (await world.start(body)).json()[0]["jobId"] == job["jobId"]
+    assert await state(world, job["jobId"]) == "submitted"

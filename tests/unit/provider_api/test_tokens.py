@@ -321,3 +321,52 @@ def test_the_helper_signs_what_the_service_expects() -> None:
         "0xdb241986eb42b6024f4a4a3c38dbf95811f40c152980ec2696d261d6faa3f9cf"
         "0f36ee585a593929acc74717787d71b86674747dc075c5ac2d2318046faed9291b"
     )
+
+
+# --- all at once ------------------------------------------------------------------------------------------------------
+
+
+async def delete_all(world: World, nonce: int, key: str = CONSUMER_KEY, **more: Any) -> Any:
+    return await world.http.delete("/api/v1/auth-tokens", params=signed(key, nonce, **more))
+
+
+async def test_all_tokens_of_an_account_are_taken_out_of_use_at_once(world: World) -> None:
+    """Also one that nobody remembers; a new one of the same end is another token."""
+    end = expiration()
+    old = [(await create(world.http, CONSUMER_KEY, 1, expiration=end)).json()["token"]]
+    old.append(encode(ADDRESS.lower(), int(expiration(77)), KEY))
+    assert await usable(world, old[0], 2)
+    answer = await delete_all(world, 3)
+    assert (answer.status_code, answer.json()) == (200, {"success": "All tokens have been deactivated."})
+    for token in old:
+        assert not await usable(world, token, 4)
+        gone = await delete(world.http, CONSUMER_KEY, 4, token)
+        assert gone.json() == {"error": "Token is deleted."}
+    new = (await create(world.http, CONSUMER_KEY, 5, expiration=end)).json()["token"]
+    assert new != old[0]
+    assert await usable(world, new, 6)
+    assert (await delete_all(world, 7)).status_code == 200
+    assert not await usable(world, new, 8)
+
+
+async def test_tokens_of_others_stay(world: World) -> None:
+    token = (await create(world.http, CONSUMER_KEY, 1)).json()["token"]
+    assert (await delete_all(world, 1, STRANGER_KEY)).status_code == 200
+    forged = await delete_all(world, 2, STRANGER_KEY, address=world.consumer.address)
+    assert forged.json()["errors"]["signature"].startswith("Invalid signature 0x")
+    assert await usable(world, token, 2)
+
+
+async def test_a_replayed_revocation_does_not_hit_new_tokens(world: World) -> None:
+    assert (await delete_all(world, 1)).status_code == 200
+    token = (await create(world.http, CONSUMER_KEY, 2)).json()["token"]
+    assert "expected nonce" in (await delete_all(world, 1)).json()["errors"]["signature"]
+    assert await usable(world, token, 3)
+
+
+@pytest.mark.parametrize("generation", [True, -1, "1", 1.0, None])
+def test_generations_that_are_none(generation: Any) -> None:
+    payload = {"exp": int(expiration()), "address": ADDRESS, "generation": generation}
+    token = jwt.encode(payload, KEY, algorithm="HS256", sort_headers=False)
+    with pytest.raises(TokenRefused):
+        decode(token, KEY)

@@ -487,3 +487,34 @@ async def test_many_calls_at_once_share_a_few_connections(argo: Replay, client: 
 def test_the_heavy_libraries_are_loaded_when_they_are_needed() -> None:
     code = "import argo.client, sys; sys.exit(any(m.split('.')[0] in ('hera', 'argo_workflows') for m in sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+# --- the time limit of a request --------------------------------------------------------------------------------------
+
+
+async def test_waiting_for_a_thread_counts_against_the_time_limit(argo: Replay) -> None:
+    """Six slow reads for each thread: a submission that has not begun in time is never sent, and that is certain."""
+    argo.on("GET", f"{WORKFLOWS}/{JOB}", Answer(200, {}, wait_seconds=4))
+    argo.on("POST", WORKFLOWS, Answer(200, recorded_job("success")["create"]["body"]))
+    async with ArgoClient(argo.url, "jobs", None, timeout_seconds=1.0, calls_at_once=4) as client:
+        await client.warm_up()
+        reads = [asyncio.create_task(client.get(JOB)) for _ in range(24)]
+        await asyncio.sleep(0.1)
+        with pytest.raises(ArgoUnavailable) as failed:
+            await submit(client)
+        outcomes = await asyncio.gather(*reads, return_exceptions=True)
+    assert failed.value.definite
+    assert all(isinstance(outcome, ArgoUnavailable) for outcome in outcomes)
+    await asyncio.sleep(0.5)
+    assert not [request for request in argo.requests if request.method == "POST"], "nor is it sent afterwards"
+
+
+async def test_an_answer_that_drips_ends_in_time(argo: Replay) -> None:
+    """Head and body wait less than the limit each, together longer."""
+    created = recorded_job("success")["create"]["body"]
+    argo.on("POST", WORKFLOWS, Answer(200, created, wait_seconds=0.7, stall_seconds=0.7))
+    async with ArgoClient(argo.url, "jobs", None, timeout_seconds=1.0) as client:
+        await client.warm_up()
+        with pytest.raises(ArgoUnavailable) as failed:
+            await submit(client)
+    assert not failed.value.definite
