@@ -98,6 +98,10 @@ class IndexStore:
         """Whether a data NFT of the factory is known at this lower-case address."""
         return self._db.execute("SELECT 1 FROM nft WHERE address = ?", (address,)).fetchone() is not None
 
+    def block_of(self, nft: str) -> int:
+        """The block that made a known data NFT."""
+        return int(self._db.execute("SELECT block FROM nft WHERE address = ?", (nft,)).fetchone()[0])
+
     def add(
         self,
         nfts: Iterable[tuple[str, str, int]],
