@@ -17,7 +17,7 @@ from typing import NoReturn
 
 from ocean.chain.metadata import PackedDocument
 
-VERSION = 2
+VERSION = 3  # older ones may lack what a node that lagged did not show
 KEPT_CHECKPOINTS = 128
 TAIL = 64  # the newest blocks, whose checkpoints all stay
 _TABLES = """

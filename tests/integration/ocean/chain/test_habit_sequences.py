@@ -270,6 +270,7 @@ async def tell(development: DevelopmentChain, sequence: list[Habit | str]) -> No
         await network.close()
 
 
+@pytest.mark.timeout(120 if SEQUENCES == 20 else 7200)
 @settings(
     max_examples=SEQUENCES,
     deadline=None,
