@@ -33,7 +33,7 @@ log = structlog.get_logger(__name__)
 KEPT_DOCUMENTS = 512
 LARGEST_KEPT_BYTES = 256 * 1024  # a longer document is read again each time
 UNKNOWN_DID_SECONDS = 0.25  # at most one look at the chain in this time, however many unknown DIDs are asked for
-PATIENCE_SECONDS = 8.0  # how long a resolution waits for the index to catch up
+PATIENCE_SECONDS = 20.0  # how long a resolution waits for the index to catch up
 CONTRADICTED_SECONDS = (0.1, 0.3, 0.6, 1.0)  # pauses before a node is asked again that does not know what is known
 NOWHERE = 2**63  # above every block
 
