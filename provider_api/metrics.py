@@ -56,11 +56,27 @@ class Metrics:
             ["loop"],
             registry=self.registry,
         )
+        self._chains: Chains | None = None
+        self.index_failures = Gauge(
+            "c2d_chain_index_failed_rounds",
+            "Looks at a chain that failed since the last good one",
+            ["chain"],
+            registry=self.registry,
+        )
+        self.index_success = Gauge(
+            "c2d_chain_index_last_success_timestamp_seconds",
+            "When a chain's assets were last up to date, Unix seconds, 0 for never",
+            ["chain"],
+            registry=self.registry,
+        )
         build = Gauge("c2d_build_info", "Always 1", ["version"], registry=self.registry)
         build.labels(metadata.version("compute-to-data")).set(1)
 
     def text(self) -> bytes:
         """All of it in Prometheus' text format."""
+        for chain in self._chains.all() if self._chains is not None else ():
+            self.index_failures.labels(str(chain.chain_id)).set(chain.index_health.failures)
+            self.index_success.labels(str(chain.chain_id)).set(chain.index_health.caught_up_at)
         return generate_latest(self.registry)
 
     def watch(self, environments: Environments) -> None:
@@ -68,8 +84,8 @@ class Metrics:
         self.registry.register(_Jobs(environments))
 
     def watch_chains(self, chains: Chains) -> None:
-        """Show how far the assets of each chain are known."""
-        self.registry.register(_Indexes(chains))
+        """Show whether the assets of each chain are up to date. Nothing is asked for it."""
+        self._chains = chains
 
     def watch_sources(self, clients: Mapping[str, OutgoingClient]) -> None:
         """Show how many connections to files' sources are in use, by what they are for."""
@@ -110,30 +126,6 @@ class _Jobs(Collector):
             yield age
         yield unfinished
         yield places
-
-
-class _Indexes(Collector):
-    """What is known of each chain. Nothing is asked for it."""
-
-    def __init__(self, chains: Chains) -> None:
-        self._chains = chains
-
-    def collect(self) -> Iterator[Metric]:
-        block = GaugeMetricFamily("c2d_chain_index_block", "The newest block whose assets are known", labels=["chain"])
-        failures = GaugeMetricFamily(
-            "c2d_chain_index_failed_rounds", "Looks at a chain that failed since the last good one", labels=["chain"]
-        )
-        success = GaugeMetricFamily(
-            "c2d_chain_index_last_success_timestamp_seconds",
-            "When a chain's assets were last up to date, Unix seconds, 0 for never",
-            labels=["chain"],
-        )
-        for chain in self._chains.all():
-            labels, health = [str(chain.chain_id)], chain.index_health
-            block.add_metric(labels, chain.scanned)
-            failures.add_metric(labels, health.failures)
-            success.add_metric(labels, health.caught_up_at)
-        yield from (block, failures, success)
 
 
 class _Sources(Collector):

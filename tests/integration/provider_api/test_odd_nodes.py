@@ -140,7 +140,6 @@ async def test_starts_through_sequences_of_habits(
     dataset = await service.publish(compute={"allowRawAlgorithm": True})
     forged = {"documentId": dataset.ddo.id, "serviceId": dataset.service_id}
     forged["transferTxId"] = await service.chain.forged_order(dataset, service.chain.quote(dataset))
-    statuses = set()
     for habits in sequence:
         for name, value in habits.items():
             setattr(node, name, value)
@@ -148,12 +147,11 @@ async def test_starts_through_sequences_of_habits(
         for body in (theft, request):
             answer = await http.post(START, json=body)
             assert answer.status_code in ({400, 503} if body is theft else {200, 503}), answer.text
-            statuses.add(answer.status_code)
     node.reset()
     deadline = time.monotonic() + SECONDS
     while (answer := await http.post(START, json=request)).status_code != 200:
         assert (answer.status_code, time.monotonic() < deadline) == (503, True), answer.text
         await asyncio.sleep(0.2)
     (job,) = answer.json()
-    assert list(service.argo.workflows) == [job["jobId"]] or len(service.argo.workflows) == 1
+    assert len(service.argo.workflows) == 1
     service.argo.finish(job["jobId"])

@@ -81,7 +81,7 @@ HABITS = st.one_of(
     habit("is old", legacy=st.just(True)),
 )
 EVENTS = st.sampled_from(
-    ["publish", "update", "order", "forge", "mine", "restart ours", "look", "look", "use", "use", "send"]
+    ["publish", "update", "order", "forge", "mine", "reorganise", "restart ours", "look", "look", "use", "use", "send"]
 )
 SEQUENCE = st.lists(st.one_of(HABITS, EVENTS), min_size=5, max_size=12)
 
@@ -109,6 +109,7 @@ class Story:
         self.good: list[tuple[Asset, str]] = []
         self.forged: list[tuple[Asset, str]] = []
         self.known: set[str] = set()  # DIDs that ours has shown once
+        self.lost: set[str] = set()  # those that a reorganisation took away
         self.sent: list[Memory] = []
 
     async def open(self) -> None:
@@ -134,6 +135,7 @@ class Story:
     async def publish(self) -> None:
         asset = await self.chain.publish(name=f"asset {len(self.assets)}")
         self.assets.append(asset)
+        self.lost.discard(asset.ddo.id)  # the same account makes the same addresses again
         self.names[asset.ddo.id] = f"asset {len(self.assets) - 1}"
 
     async def update(self) -> None:
@@ -152,6 +154,16 @@ class Story:
 
     async def mine(self) -> None:
         await self.chain.network.rpc.call("anvil_mine", hex(7))
+
+    async def reorganise(self) -> None:
+        """An asset that ours may have seen is not of the chain any more."""
+        snapshot = await self.chain.snapshot()
+        asset = await self.chain.publish(name="lost")
+        await self.look()
+        await self.chain.revert(snapshot)
+        await self.mine()
+        self.known.discard(asset.ddo.id)
+        self.lost.add(asset.ddo.id)
 
     async def restart_ours(self) -> None:
         await self.close()
@@ -209,7 +221,7 @@ class Story:
     # --- what must hold ----------------------------------------------------------------------------------------------
 
     def require_nothing_forgotten(self) -> None:
-        self.known |= set(self.index.dids())
+        self.known |= set(self.index.dids()) - self.lost
         assert self.known <= set(self.index.dids())
 
     async def require_recovery(self) -> None:
@@ -221,6 +233,9 @@ class Story:
         for asset, tx in self.good:
             await until(deadline, lambda asset=asset, tx=tx: self.verify(asset, tx))  # type: ignore[misc]
         await self.require_no_forgery()
+        for did in self.lost:
+            with pytest.raises(AssetNotFound):
+                await self.index.resolve(did)
         for place in range(len(self.sent)):
             await self.finish_sending(place, RECOVERY_SECONDS)
         query = logs_between(self.start, await self.chain.network.head(), [_NFT_CREATED.topic])
@@ -270,6 +285,7 @@ async def tell(development: DevelopmentChain, sequence: list[Habit | str]) -> No
         await network.close()
 
 
+@pytest.mark.timeout(120 if SEQUENCES == 20 else 7200)
 @settings(
     max_examples=SEQUENCES,
     deadline=None,
