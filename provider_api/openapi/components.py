@@ -191,6 +191,7 @@ ANSWERS: Final[Mapping[str, Any]] = {
         },
         {
             "allowedChainId": _list(_INTEGER),
+            "maxJobsPerAccount": {**_INTEGER, "description": "Unfinished jobs that one account may have here."},
             "filtered": {"const": True, "description": "A program of the operator's judges results first."},
             "publishesResults": {"const": True, "description": "Outputs may become an asset: `output` at a start."},
             "publicationChainId": {**_INTEGER, "description": "The chain of these assets."},
