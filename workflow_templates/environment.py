@@ -108,6 +108,9 @@ class Environment(_Value):
     max_job_duration: Seconds
     max_jobs: int = Field(ge=1, le=10_000)  # that run at once
     max_queued_jobs: int = Field(ge=0, le=100_000)  # that may wait for one of those places
+    # Unfinished jobs of one account, running and waiting; None: a quarter of the places, at least one.
+    max_jobs_per_account: int | None = Field(default=None, ge=1, le=110_000)
+    position: int = Field(default=100, ge=0, le=10_000)  # smaller ones are announced first; some clients take the first
     allowed_chains: tuple[int, ...] = ()  # empty: every chain
 
     # how long things last, in seconds
@@ -158,6 +161,12 @@ class Environment(_Value):
     @property
     def most_results_gb(self) -> int:
         return self.disk_gb if self.max_results_gb is None else self.max_results_gb
+
+    def jobs_per_account(self) -> int:
+        """How many unfinished jobs one account may have."""
+        if self.max_jobs_per_account is not None:
+            return self.max_jobs_per_account
+        return max(1, (self.max_jobs + self.max_queued_jobs) // 4)
 
     @property
     def record_seconds(self) -> int:

@@ -106,6 +106,8 @@ def _announced(environment: Environment) -> dict[str, str]:
         names.MAX_JOB_DURATION: environment.max_job_duration,
         names.MAX_JOBS: environment.max_jobs,
         names.MAX_QUEUED_JOBS: environment.max_queued_jobs,
+        names.MAX_JOBS_PER_ACCOUNT: environment.jobs_per_account,
+        names.POSITION: environment.position,
         names.ALLOWED_CHAINS: json.dumps(environment.allowed_chains),
         names.STORAGE_EXPIRY: environment.storage_expiry,
         names.PENDING_TIMEOUT: environment.pending_timeout,

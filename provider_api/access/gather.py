@@ -7,6 +7,7 @@ the gathering (ChainUnavailable, ArgoError): then nobody can judge.
 from __future__ import annotations
 
 import time
+from contextlib import AbstractContextManager
 from dataclasses import replace
 
 import structlog
@@ -20,6 +21,7 @@ from provider_api.access.contents import Contents
 from provider_api.access.facts import AssetFacts, ComputeFacts
 from provider_api.access.other_providers import OtherProvider, OtherProviders
 from provider_api.access.request import AssetRequest, ComputeRequest
+from provider_api.access.starts import StartsUnderWay
 from provider_api.chains import Chain, Chains
 from provider_api.files.files import Files
 from provider_api.jobs.environment import Environment
@@ -45,6 +47,11 @@ class FactFinder:
         self._settings, self._keys = settings, keys
         self._chains, self._environments, self._others = chains, environments, others
         self._contents = Contents(settings.policy, keys, files, others)
+        self._starts = StartsUnderWay()
+
+    def starting(self, request: ComputeRequest) -> AbstractContextManager[None]:
+        """Around a start, which is not yet among the jobs that Argo knows while its facts are judged."""
+        return self._starts.one(request)
 
     async def for_start(self, request: ComputeRequest) -> ComputeFacts:
         """Facts about a start. Raises ChainUnavailable, ArgoError. A raw algorithm's URL leads anywhere: it is fetched
@@ -98,7 +105,9 @@ class FactFinder:
                 for item in facts.assets()
             )
         )
-        assets, unfinished = await together(about_assets, self._unfinished_jobs(facts.environment))
+        assets, unfinished, own = await together(
+            about_assets, self._unfinished_jobs(facts.environment), self._own_unfinished_jobs(facts)
+        )
         raw_sources, raw_digests = await self._contents.of_raw(request) if facts.algorithm is None else ((), ())
         count = len(facts.datasets)
         return replace(
@@ -108,10 +117,19 @@ class FactFinder:
             raw_sources=raw_sources,
             raw_digests=raw_digests,
             unfinished_jobs=unfinished,
+            own_unfinished_jobs=own,
         )
 
     async def _unfinished_jobs(self, environment: Environment | None) -> int | None:
         return None if environment is None else await self._environments.unfinished_jobs(environment.id)
+
+    async def _own_unfinished_jobs(self, facts: ComputeFacts) -> int | None:
+        """Only where there is a limit, and where somebody has said who will start the job."""
+        environment = facts.environment
+        if environment is None or environment.max_jobs_per_account is None or not facts.with_credentials:
+            return None
+        known = await self._environments.unfinished_jobs(environment.id, facts.request.consumer)
+        return known + self._starts.earlier(facts.request)
 
     async def _asset(
         self,

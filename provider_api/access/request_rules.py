@@ -117,6 +117,17 @@ def room_is_left(facts: ComputeFacts) -> Refusal | None:
     return Refusal("environment", "queue_full", f"fewer than {places} unfinished jobs", unfinished)
 
 
+@rule("consumer")
+def account_has_room(facts: ComputeFacts) -> Refusal | None:
+    """Ours: one account may not have all places of an environment. Judged where Argo could be asked."""
+    most = facts.environment.max_jobs_per_account if facts.environment is not None else None
+    unfinished = facts.own_unfinished_jobs
+    if most is None or unfinished is None or unfinished < most:
+        return None
+    text = f"account_full: at most {most} unfinished jobs of one account here, wait until one of yours has ended"
+    return Refusal("environment", text, f"fewer than {most} unfinished jobs of the consumer", unfinished)
+
+
 def _end_and_environment_known(facts: ComputeFacts, valid_until: int) -> bool:
     return environment_known(facts)
 

@@ -62,6 +62,7 @@ LAST: tuple[GeneralRule, ...] = (
     request.output_is_json,
     request.asset_can_be_made,
     request.room_is_left,
+    request.account_has_room,
 )
 
 

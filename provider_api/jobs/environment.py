@@ -17,6 +17,7 @@ from pods.keys import decode_public_key
 from workflow_templates import names
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_LAST = 10_000  # the place of a template that says none
 _SOME_JOBS = 100  # where a template does not say how many jobs may wait
 
 
@@ -35,6 +36,8 @@ class Environment:
     max_job_duration: int = 3600
     max_jobs: int = 1
     max_queued_jobs: int = _SOME_JOBS
+    max_jobs_per_account: int | None = None  # unfinished ones; None: the template sets no limit
+    position: int = _LAST
     allowed_chains: tuple[int, ...] = ()  # empty: every chain
     cpu_number: Decimal = Decimal(1)
     cpu_type: str = ""
@@ -73,6 +76,8 @@ class Environment:
             max_job_duration=int(reader.number(names.MAX_JOB_DURATION, 3600)),
             max_jobs=int(reader.number(names.MAX_JOBS, 1)),
             max_queued_jobs=int(reader.number(names.MAX_QUEUED_JOBS, _SOME_JOBS)),
+            max_jobs_per_account=int(reader.number(names.MAX_JOBS_PER_ACCOUNT, 0)) or None,
+            position=int(reader.number(names.POSITION, _LAST)),
             allowed_chains=reader.integers(names.ALLOWED_CHAINS),
             cpu_number=reader.number(names.CPU_NUMBER, 1),
             cpu_type=reader.text(names.CPU_TYPE),
@@ -113,6 +118,7 @@ class Environment:
             "lastSeen": str(int(last_seen)),
             **({} if self.max_results_gb is None else {"maxResultsGB": _json_number(self.max_results_gb)}),
             **({"scratchRoot": self.scratch_root} if self.scratch_root else {}),
+            **({"maxJobsPerAccount": most} if (most := self.max_jobs_per_account) else {}),
             **({"filtered": True} if self.filtered else {}),
             **({"publishesResults": True, "publicationChainId": chain} if (chain := self.publication_chain) else {}),
             **({"allowedChainId": list(self.allowed_chains)} if self.allowed_chains else {}),

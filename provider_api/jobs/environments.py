@@ -40,8 +40,8 @@ class TemplateReader(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What Argo said at `taken_at` (Unix seconds). `jobs`: unfinished jobs by environment. `complete`: all servers
-    have answered, so there are no other environments."""
+    """What Argo said at `taken_at` (Unix seconds). `environments`: in the order in which they are announced. `jobs`:
+    unfinished jobs by environment. `complete`: all servers have answered, so there are no other environments."""
 
     environments: Mapping[str, Environment]
     jobs: Mapping[str, int]
@@ -91,9 +91,10 @@ class Environments:
         known = {canonical(found.consumer_address) for found in (await self.current()).environments.values()}
         return canonical(address) in known
 
-    async def unfinished_jobs(self, environment: str) -> int:
-        """How many jobs run or wait there, asked now. Raises ArgoError."""
-        return await self._argo.count({names.ENVIRONMENT: environment}, unfinished_only=True)
+    async def unfinished_jobs(self, environment: str, account: str | None = None) -> int:
+        """How many jobs run or wait there, of all or of one account (canonical), asked now. Raises ArgoError."""
+        of_account = {} if account is None else {names.OWNER: account}
+        return await self._argo.count({names.ENVIRONMENT: environment, **of_account}, unfinished_only=True)
 
     async def refresh(self) -> Snapshot:
         """Ask now; all who ask at the same time share one question. Raises ArgoError."""
@@ -132,6 +133,7 @@ class Environments:
                     log.warning("environment_not_announced", template=template.name, annotation=str(exc))
                 continue
             usable[environment.id] = environment
+        usable = dict(sorted(usable.items(), key=lambda item: (item[1].position, item[0])))
         counts = await together(*(self.unfinished_jobs(name) for name in usable))
         self._snapshot = Snapshot(usable, dict(zip(usable, counts, strict=True)), complete, taken_at, clock)
         return self._snapshot

@@ -95,6 +95,10 @@ class JobStarter:
         await asyncio.gather(*self._watching, return_exceptions=True)
 
     async def _start(self, request: StartRequest) -> Workflow:
+        with self._facts.starting(request.content):
+            return await self._start_once(request)
+
+    async def _start_once(self, request: StartRequest) -> Workflow:
         for _ in range(_ATTEMPTS):
             claim = await self._claims.find(request.identity.job_id)
             try:
@@ -147,7 +151,7 @@ class JobStarter:
 
     async def _prepared(self, request: StartRequest) -> Submission:
         """Rules, then everything that may still fail without a trace. Argo's absence shows here."""
-        facts = await self._facts.for_start(request.content)
+        facts = await self._facts.for_start(request.content)  # counts jobs, hence within `starting`
         refusal = rules.judge(facts)
         if refusal is not None:
             self._metrics.start("refused", refusal.code)

@@ -197,6 +197,7 @@ ANSWERS: Final[Mapping[str, Any]] = {
                 "type": "string",
                 "description": "How much an algorithm may write in its image's files, beside its folders and `/tmp`.",
             },
+            "maxJobsPerAccount": {**_INTEGER, "description": "Unfinished jobs that one account may have here."},
             "filtered": {"const": True, "description": "A program of the operator's judges results first."},
             "publishesResults": {"const": True, "description": "Outputs may become an asset: `output` at a start."},
             "publicationChainId": {**_INTEGER, "description": "The chain of these assets."},

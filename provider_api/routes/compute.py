@@ -19,7 +19,15 @@ from provider_api.parameters import Input, read_json_object
 from provider_api.responses import json_response
 from provider_api.routes.initialize_compute import ALGORITHM
 from provider_api.routes.job_call import read_job_call
-from provider_api.routes.request import CONSUMER, NONCE, SIGNATURE, consumer_of, parameters_of, services_of
+from provider_api.routes.request import (
+    CONSUMER,
+    NONCE,
+    SIGNATURE,
+    consumer_of,
+    parameters_of,
+    require_compute,
+    services_of,
+)
 
 router = APIRouter()
 
@@ -43,7 +51,9 @@ STATUS = (
 
 @router.post("/api/services/compute")
 async def start(request: Request) -> Response:
-    """Validation follows the general rule (a query hides the body); the job itself is read from the body only."""
+    """Validation follows the general rule (a query hides the body); the job itself is read from the body only. Where no
+    environment exists, nothing can be started, and 404 says so before anything else."""
+    await require_compute(request)
     sent = await parameters_of(request, START)
     body = read_json_object(request.headers.get("content-type", ""), await request.body())
     given = Input(body, sent.token_sent)

@@ -44,3 +44,13 @@ def require_not_head(request: Request) -> None:
 def consumer_of(given: Input, field: str = "consumerAddress") -> str:
     """Canonical address of a validated field."""
     return canonical(given.text(field))
+
+
+async def require_compute(request: Request) -> None:
+    """404 where this service announces no environment at all, as a provider without an operator answers.
+
+    Raises NotOffered, ArgoError.
+    """
+    snapshot = await services_of(request).environments.current()
+    if snapshot.complete and not snapshot.environments:
+        raise NotOffered(404)

@@ -70,6 +70,8 @@ class MemoryArgo:
     refuses: bool = False
     slow_seconds: float = 0.0
     max_queued: int = 10
+    per_account: int | None = None  # what the templates say; None: nothing
+    positions: dict[str, int] = field(default_factory=dict)
     stopping: str = "Stop"
     logs: dict[str, list[str]] = field(default_factory=dict)  # lines by step
     servers_away: frozenset[str] = frozenset()
@@ -169,6 +171,8 @@ class MemoryArgo:
                     names.MAX_JOB_DURATION: "3600",
                     names.MAX_JOBS: "2",
                     names.MAX_QUEUED_JOBS: str(self.max_queued),
+                    **({names.MAX_JOBS_PER_ACCOUNT: str(most)} if (most := self.per_account) else {}),
+                    **({names.POSITION: str(self.positions[name])} if name in self.positions else {}),
                     names.CPU_NUMBER: "1",
                     names.RAM_GB: "0.5",
                     names.PENDING_TIMEOUT: "300",

@@ -45,7 +45,10 @@ KILLED = {(41, "lost", None), (41, "lost", 143), (41, "algorithm_failed", 137)}
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory, owner: DataOwner) -> Iterator[Service]:
     folder = tmp_path_factory.mktemp("rounds")
-    described = [environment.model_copy(update={"max_queued_jobs": MANY}) for environment in read_environments()]
+    described = [
+        environment.model_copy(update={"max_queued_jobs": MANY, "max_jobs_per_account": MANY})
+        for environment in read_environments()
+    ]
     write(folder / "gitops", described)
     with Service(
         folder / "service",

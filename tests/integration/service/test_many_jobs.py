@@ -31,7 +31,7 @@ COUNTS = "set $OUTPUTS/*; test -e $1 && exit 9; echo {number} > $OUTPUTS/number"
 def service(tmp_path_factory: pytest.TempPathFactory, files: FileServer) -> Iterator[Service]:
     folder = tmp_path_factory.mktemp("many")
     described = [
-        environment.model_copy(update={"max_jobs": AT_ONCE, "max_queued_jobs": JOBS})
+        environment.model_copy(update={"max_jobs": AT_ONCE, "max_queued_jobs": JOBS, "max_jobs_per_account": JOBS})
         for environment in read_environments()
     ]
     write(folder / "gitops", described)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from workflow_templates import names
 from workflow_templates.environment import (
     KEEP_SECONDS,
     Environment,
@@ -17,6 +18,7 @@ from workflow_templates.environment import (
     read_environment,
     read_environments,
 )
+from workflow_templates.template import workflow_template
 
 pytestmark = pytest.mark.unit
 
@@ -53,6 +55,27 @@ def test_the_smallest_description_has_defaults(tmp_path: Path) -> None:
     assert environment.record_seconds == KEEP_SECONDS  # results are kept for ever, so is their record
 
 
+def test_the_first_of_the_shipped_environments_is_free() -> None:
+    """Some clients take the first that is announced."""
+    first, *others = sorted(read_environments(), key=lambda environment: environment.position)
+    assert first.price == 0
+    assert all(first.position < other.position for other in others)
+
+
+@pytest.mark.parametrize(
+    ("jobs", "queued", "most"), [(1, 0, 1), (1, 2, 1), (1, 7, 2), (4, 50, 13), (4, 100, 26), (10_000, 100_000, 27_500)]
+)
+def test_one_account_has_a_quarter_of_the_places_unless_it_is_said(
+    tmp_path: Path, jobs: int, queued: int, most: int
+) -> None:
+    text = SMALLEST.replace("max_jobs = 1", f"max_jobs = {jobs}").replace("queued_jobs = 0", f"queued_jobs = {queued}")
+    assert described(tmp_path, text).jobs_per_account == most
+    said = described(tmp_path, text + "max_jobs_per_account = 3")
+    assert said.jobs_per_account == 3
+    announced = workflow_template(said)["metadata"]["annotations"]
+    assert (announced[names.MAX_JOBS_PER_ACCOUNT], announced[names.POSITION]) == ("3", "100")
+
+
 def test_the_record_outlives_the_results(tmp_path: Path) -> None:
     environment = described(tmp_path, SMALLEST.replace("storage_expiry = 0", "storage_expiry = 86400"))
     assert environment.record_seconds > 86400
@@ -64,6 +87,9 @@ def test_the_record_outlives_the_results(tmp_path: Path) -> None:
         ("max_jobs = 1", "max_jobs = 1\nmaxjobs = 2", "maxjobs"),
         ("max_jobs = 1", 'max_jobs = "1"', "max_jobs"),
         ("max_jobs = 1", "max_jobs = 0", "max_jobs"),
+        ("max_jobs = 1", "max_jobs = 1\nmax_jobs_per_account = 0", "max_jobs_per_account"),
+        ("max_jobs = 1", "max_jobs = 1\nposition = -1", "position"),
+        ("max_jobs = 1", 'max_jobs = 1\nposition = "1"', "position"),
         ('"0.25"', "0.25", "price_per_minute"),
         ('"0.25"', '"1e3"', "price_per_minute"),
         ('"0.25"', '"-1"', "price_per_minute"),
