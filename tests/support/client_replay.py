@@ -39,7 +39,8 @@ class ClientReplay:
 
     def replace(self, recorded: str, ours: str) -> None:
         self.others[recorded] = ours
-        self.others[recorded.lower()] = ours.lower()
+        if recorded != recorded.lower():  # an address, which the client writes in small letters elsewhere
+            self.others[recorded.lower()] = ours.lower()
 
     def recorded(self, number: int) -> Any:
         """The values that were sent, with ours in their places."""
