@@ -1,6 +1,6 @@
 # `make` alone lists what there is. Everything is installed inside the checkout by tools/setup.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test e2e lint format render images bench lock clean
+.PHONY: help setup demo serve test e2e lint format render images bench soak lock clean
 C2D := .venv/bin/c2d
 # For `make images`. Another base image: make images BASE=registry.example/python@sha256:…
 DOCKER ?= docker
@@ -56,6 +56,9 @@ images: ## build c2d-pods and c2d-provider-api (DOCKER=podman, BASE=… as you l
 
 bench: setup ## measure, each figure beside what it is compared with
 	@.venv/bin/python -m benchmarks
+
+soak: setup ## two hundred generated sequences of what chain nodes do, about half an hour
+	@C2D_SOAK=1 .venv/bin/python -m pytest tests/integration/ocean/chain/test_habit_sequences.py
 
 lock: setup ## resolve the dependencies anew
 	@$(COMPILE) --all-extras --upgrade pyproject.toml -o requirements.lock

@@ -16,9 +16,11 @@ from ocean.addresses import ZERO, canonical, checksum
 from ocean.chain.decryption import Publication, read_publication
 from ocean.chain.errors import AnswerMalformed, ChainUnavailable
 from ocean.chain.index import AssetNotFound, MetadataIndex
+from ocean.chain.index_health import IndexHealth
 from ocean.chain.market_view import MarketView
 from ocean.chain.network import Network
-from ocean.chain.orders import Order, OrderRequest, verify_order
+from ocean.chain.order_wait import OrderDesk
+from ocean.chain.orders import Order, OrderRequest
 from ocean.chain.remote_decryption import through
 from ocean.chain.store import MetadataStore
 from ocean.chain.views import read_view
@@ -50,7 +52,7 @@ class Chain(Protocol):
     async def resolve(self, did: str) -> DDO | None: ...
 
     async def verify_order(self, request: OrderRequest, now: float) -> Order:
-        """Raises OrderInvalid."""
+        """Raises OrderInvalid, OrderPending."""
 
     async def fee_decimals(self) -> int: ...
 
@@ -59,6 +61,10 @@ class Chain(Protocol):
     @property
     def scanned(self) -> int:
         """The newest block whose assets are known; a resolution goes to the head anyhow."""
+
+    @property
+    def index_health(self) -> IndexHealth:
+        """Whether the index keeps up with the chain."""
 
     async def view(self, file: ContractFile, arguments: Sequence[Any]) -> Any:
         """Raises ViewFailed, UserdataInvalid."""
@@ -79,6 +85,7 @@ class OceanChain:
     network: Network
     index: MetadataIndex
     fee_token: str
+    desk: OrderDesk
 
     @property
     def chain_id(self) -> int:
@@ -92,6 +99,10 @@ class OceanChain:
     def scanned(self) -> int:
         return self.index.scanned
 
+    @property
+    def index_health(self) -> IndexHealth:
+        return self.index.health
+
     async def resolve(self, did: str) -> DDO | None:
         try:
             return await self.index.resolve(did)
@@ -100,7 +111,7 @@ class OceanChain:
             return None
 
     async def verify_order(self, request: OrderRequest, now: float) -> Order:
-        return await verify_order(self.network, request, now=now)
+        return await self.desk.verify(request, now)
 
     async def fee_decimals(self) -> int:
         if self.fee_token == ZERO:
@@ -196,7 +207,9 @@ async def open_chain(
     index = MetadataIndex(network, key, remembered, remote_decryption=remote, store=store)
     stack.push_async_callback(index.close)
     fee_token = checksum(settings.fee_token) if settings.fee_token else network.ocean
-    return OceanChain(network, index, ZERO if canonical(fee_token) == ZERO else fee_token)
+    desk = OrderDesk(network, settings.order_wait_seconds, lambda: index.scanned, index.is_nft)
+    stack.push_async_callback(desk.close)
+    return OceanChain(network, index, ZERO if canonical(fee_token) == ZERO else fee_token, desk)
 
 
 async def _patiently(attempt: Callable[[], Awaitable[Network]]) -> Network:

@@ -2,7 +2,7 @@
 
 GET /metrics   Prometheus' text format
 GET /healthz   the process answers
-GET /readyz    200 if database, Argo and every chain answer, else 503; the body says which one does not
+GET /readyz    200 if database, Argo and every chain answer, and assets are up to date, else 503; the body says why not
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from provider_api.chains import Chains
 from provider_api.jobs.environments import Environments
 from provider_api.tracing import Tracer
 
@@ -50,16 +51,36 @@ class Metrics:
             ["loop"],
             registry=self.registry,
         )
+        self._chains: Chains | None = None
+        self.index_failures = Gauge(
+            "c2d_chain_index_failed_rounds",
+            "Looks at a chain that failed since the last good one",
+            ["chain"],
+            registry=self.registry,
+        )
+        self.index_success = Gauge(
+            "c2d_chain_index_last_success_timestamp_seconds",
+            "When a chain's assets were last up to date, Unix seconds, 0 for never",
+            ["chain"],
+            registry=self.registry,
+        )
         build = Gauge("c2d_build_info", "Always 1", ["version"], registry=self.registry)
         build.labels(metadata.version("compute-to-data")).set(1)
 
     def text(self) -> bytes:
         """All of it in Prometheus' text format."""
+        for chain in self._chains.all() if self._chains is not None else ():
+            self.index_failures.labels(str(chain.chain_id)).set(chain.index_health.failures)
+            self.index_success.labels(str(chain.chain_id)).set(chain.index_health.caught_up_at)
         return generate_latest(self.registry)
 
     def watch(self, environments: Environments) -> None:
         """Show what is known of environments anyway. Nothing is asked for it."""
         self.registry.register(_Jobs(environments))
+
+    def watch_chains(self, chains: Chains) -> None:
+        """Show whether the assets of each chain are up to date. Nothing is asked for it."""
+        self._chains = chains
 
     def request(self, method: str, route: str, status: int, seconds: float, size: int) -> None:
         self.requests.labels(method, route, str(status)).inc()

@@ -32,6 +32,7 @@ from provider_api.jobs.start import JobStarter
 from provider_api.keys import ProviderKeys, load_keys
 from provider_api.metrics import Metrics
 from provider_api.proofs import Proofs
+from provider_api.readiness import Readiness, chain_question
 from provider_api.settings import ArgoSettings, MetadataSettings, Settings
 from provider_api.storage.claims import Claims
 from provider_api.storage.database import Database
@@ -79,6 +80,7 @@ class Services:
     provider_calls: ProviderCalls
     control: AccessControl
     proofs: Proofs
+    readiness: Readiness
 
 
 OpenNeighbours = Callable[[Settings, ProviderKeys], AbstractAsyncContextManager[Neighbours]]
@@ -160,6 +162,15 @@ async def open_services(
         proofs = await stack.enter_async_context(Proofs(settings.access, keys))
         catalogues = Catalogues(chains, settings.limits.retry_after_seconds)
         stack.push_async_callback(catalogues.close)
+        readiness = Readiness(
+            {
+                "storage": lambda: nonces.find("0x" + "0" * 40),
+                "argo": environments.current,
+                **{f"chain {chain.chain_id}": chain_question(chain) for chain in chains.all()},
+            }
+        )
+        stack.push_async_callback(readiness.close)
+        metrics.watch_chains(chains)
         yield Services(
             settings=settings,
             metrics=metrics,
@@ -183,6 +194,7 @@ async def open_services(
             provider_calls=ProviderCalls(database),
             control=control,
             proofs=proofs,
+            readiness=readiness,
         )
 
 

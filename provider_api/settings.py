@@ -63,6 +63,10 @@ class ChainSettings(_Group):
     """Token of provider fees; empty: the chain's Ocean token; the zero address makes every environment free."""
     confirmations: int = Field(default=1, ge=0)
     """How many blocks deep an order must lie; 1: it is mined."""
+    order_wait_seconds: float = Field(default=5.0, ge=0, le=60)
+    """How long a signed start or download waits for an order that the node does not know yet, or not deep enough: the
+    consumer's node may be ahead. 0: not at all. Then the answer is 503 if the node has heard of the transaction, else a
+    refusal; the same request may be repeated."""
 
 
 class ArgoSettings(_Group):

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from argo.client.errors import ArgoError, ArgoUnavailable
 from ocean.chain.errors import ChainUnavailable
+from ocean.chain.order_wait import OrderPending
 from provider_api.errors import ApiError, NeighbourAway, NeighbourFailed, Refused, render, render_unforeseen
 from provider_api.operator import paths as operator_paths
 from provider_api.storage.database import StorageUnavailable
@@ -49,6 +50,10 @@ class ErrorNet:
         if isinstance(exc, ApiError):
             return render(exc)
         retry = self._retry_after_seconds
+        if isinstance(exc, OrderPending):
+            return render(
+                NeighbourAway("The order's transaction is not confirmed yet. Repeat the same request.", retry)
+            )
         if isinstance(exc, ChainUnavailable):
             log.warning("chain_unavailable", chain_id=exc.chain_id, reason=exc.reason)
             return render(NeighbourAway("The blockchain node does not answer at the moment.", retry))

@@ -35,7 +35,8 @@ KEPT_DOCUMENTS = 512
 LARGEST_KEPT_BYTES = 256 * 1024  # a longer document is read again each time
 UNKNOWN_DID_SECONDS = 0.25  # at most one look at the chain in this time, however many unknown DIDs are asked for
 PATIENCE_SECONDS = 8.0  # how long a resolution waits for the index to catch up
-CONTRADICTED_SECONDS = (0.1, 0.3)  # pauses before a node is asked again that does not know what is known
+CONTRADICTED_SECONDS = (0.1, 0.3, 0.6, 1.0)  # pauses before a node is asked again that does not know what is known
+NOWHERE = 2**63  # above every block
 
 
 class MetadataIndex:
@@ -85,7 +86,7 @@ class MetadataIndex:
         except Exception as exc:
             self.health.failed(exc)
             raise
-        self.health.succeeded(behind=self.scanned - self._looked)
+        self.health.succeeded(behind=max(self.scanned, self._network.start_block) - self._looked)
 
     async def run(self, interval_seconds: float = 5.0) -> None:
         """Catch up for ever; a failed round is logged and the next one tries again. End it by cancelling."""
@@ -109,6 +110,10 @@ class MetadataIndex:
     def scanned(self) -> int:
         """The newest block whose assets are known, -1 before the first look."""
         return self._store.newest()
+
+    def is_nft(self, address: str) -> bool:
+        """Whether the factory was seen to make the data NFT at this address."""
+        return self._store.is_nft(canonical(address))
 
     def dids(self) -> list[str]:
         """Every asset known so far, oldest first."""
@@ -146,14 +151,14 @@ class MetadataIndex:
         if not nft:
             raise AssetNotFound(did)
         if not reading.of_factory or reading.state is None or reading.owner is None:
-            self._require_near(reading.head)
+            self._require_able(reading.head, self._store.block_of(nft))
             raise AssetNotFound(did, "not_of_factory")
+        if newest is None and reading.state.has_metadata:
+            await self._sync_soon()  # the node that was asked for events lagged behind this one
+            newest = self._store.newest_event(nft)
+        if (newest is not None) != reading.state.has_metadata:
+            raise ChainUnavailable(self._network.chain_id, "the node contradicts itself about an asset's document")
         if newest is None:
-            if reading.state.has_metadata:
-                raise ChainUnavailable(self._network.chain_id, "the node has not shown an asset's events")
-            raise AssetNotFound(did, "no_metadata")
-        if not reading.state.has_metadata:
-            self._require_near(reading.head)
             raise AssetNotFound(did, "no_metadata")
         created = self._store.created(nft) or newest.timestamp
         asset = IndexedAsset(did, nft, reading.state.state, reading.owner, created, newest)
@@ -170,10 +175,11 @@ class MetadataIndex:
             await asyncio.sleep(pause_seconds)
         return await self._network.read_nft(nft)
 
-    def _require_near(self, head: int) -> None:
-        """A node far behind cannot say what there is not. Raises ChainUnavailable."""
-        if head < self.scanned - FAR_BEHIND:
-            raise ChainUnavailable(self._network.chain_id, "the node is far behind")
+    def _require_able(self, head: int, block: int) -> None:
+        """Raises ChainUnavailable for a node that cannot say what there is not: far behind, just restarted, or with the
+        block in which it was seen."""
+        if head < self.scanned - FAR_BEHIND or head == 0 < self.scanned or head >= block:
+            raise ChainUnavailable(self._network.chain_id, "the node does not know a known asset")
 
     async def _said(self, did: str) -> StoreAnswer | None:
         return None if self._metadata_store is None else await self._metadata_store.find(did)
@@ -192,7 +198,9 @@ class MetadataIndex:
         await asyncio.shield(self._search)
         if (nft := self._store.nft_of(did)) is not None:
             return nft
-        self._require_near(self._looked)
+        self._require_able(self._looked, NOWHERE)
+        if self._looked < self._network.start_block:
+            raise ChainUnavailable(self._network.chain_id, "the node has not reached the contracts yet")
         raise AssetNotFound(did)
 
     async def _look(self) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 
-from ocean.chain.errors import ChainUnavailable
+from ocean.chain.errors import ChainUnavailable, NodeRefused
+from ocean.chain.refusals import meaning
 
 PATIENT_ROUNDS = 3  # that may fail one after the other before the index counts as troubled
 FAR_BEHIND = 64  # blocks that a node may lag behind what is known
@@ -26,7 +27,13 @@ class IndexHealth:
         self.failures, self.caught_up_at, self._reason = 0, time.time(), ""
 
     def failed(self, failure: Exception) -> None:
-        self._count(failure.reason if isinstance(failure, ChainUnavailable) else type(failure).__name__)
+        """Readiness is told to everybody: nothing of a node's own words, which may name an account, is kept."""
+        if isinstance(failure, NodeRefused):
+            self._count(f"the node refuses: {meaning(failure.code, failure.reason).value}")
+        elif isinstance(failure, ChainUnavailable):
+            self._count(failure.reason)
+        else:
+            self._count(type(failure).__name__)
 
     @property
     def trouble(self) -> str:

@@ -21,7 +21,7 @@ from ocean.chain.market_store import TABLES as MARKET_TABLES
 from ocean.chain.market_store import MarketStore
 from ocean.chain.metadata import PackedDocument
 
-VERSION = 3
+VERSION = 4  # older ones lack the market, or what a node that lagged did not show
 KEPT_CHECKPOINTS = 128
 TAIL = 64  # the newest blocks, whose checkpoints all stay
 _TABLES = f"""
@@ -102,6 +102,10 @@ class IndexStore:
     def is_nft(self, address: str) -> bool:
         """Whether a data NFT of the factory is known at this lower-case address."""
         return self._db.execute("SELECT 1 FROM nft WHERE address = ?", (address,)).fetchone() is not None
+
+    def block_of(self, nft: str) -> int:
+        """The block that made a known data NFT."""
+        return int(self._db.execute("SELECT block FROM nft WHERE address = ?", (nft,)).fetchone()[0])
 
     def add(
         self,

@@ -57,7 +57,8 @@ class OrderRequest:
     sender: who wants to use it, `consumerAddress` of a request. fee_token: None where any will do (an order of another
     provider). environment: what the fee must be quoted for, None where it does not matter (a download).
     required_consumer: the environment's address, which will download with the order; None for no such rule. lenient:
-    accept an expired fee (to renew it). timeout: seconds, 0 for ever.
+    accept an expired fee (to renew it). timeout: seconds, 0 for ever. patient: wait some seconds for a transaction that
+    is not known yet; for signed requests only.
     """
 
     tx_hash: str
@@ -72,6 +73,7 @@ class OrderRequest:
     environment: str | None
     required_consumer: str | None = None
     lenient: bool = False
+    patient: bool = False
 
 
 @dataclass(frozen=True, slots=True)

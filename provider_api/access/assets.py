@@ -98,9 +98,11 @@ class Assets:
             log.info("files_unreadable", did=asset.ddo.id, service_id=service.id, reason=exc.reason)
             raise (Refused(exc.told) if exc.told else asset.refused("Unable to get dataset files")) from None
 
-    async def order(self, asset: Asset, service: Service, tx_hash: str, consumer: str) -> Order:
+    async def order(
+        self, asset: Asset, service: Service, tx_hash: str, consumer: str, *, patient: bool = False
+    ) -> Order:
         """The consumer's own order of this service, whatever environment its fee was quoted for and however long ago:
-        only the service's own time limit counts. Raises OrderInvalid."""
+        only the service's own time limit counts. `patient`: as in OrderRequest. Raises OrderInvalid."""
         question = OrderRequest(
             tx_hash=tx_hash,
             nft=asset.ddo.nft_address,
@@ -113,6 +115,7 @@ class Assets:
             fee_token=asset.chain.fee_token,
             environment=None,
             lenient=True,
+            patient=patient,
         )
         try:
             return await asset.chain.verify_order(question, time.time())
@@ -122,7 +125,7 @@ class Assets:
     async def require_order(self, asset: Asset, service: Service, tx_hash: str, consumer: str) -> Order:
         """`order`, with the text of a download."""
         try:
-            return await self.order(asset, service, tx_hash, consumer)
+            return await self.order(asset, service, tx_hash, consumer, patient=True)
         except OrderInvalid as exc:
             log.info("order_refused", did=asset.ddo.id, service_id=service.id, reason=exc.reason)
             text = _ORDER_TEXTS.get(exc.reason) or REASONS.get(exc.reason, exc.reason)

@@ -47,7 +47,7 @@ class FactFinder:
 
     async def for_start(self, request: ComputeRequest) -> ComputeFacts:
         """Facts about a start. Raises ChainUnavailable, ArgoError."""
-        return await self._gather(request, with_orders=True, with_credentials=True)
+        return await self._gather(request, with_orders=True, with_credentials=True, patient=True)
 
     async def for_quotes(self, request: ComputeRequest) -> ComputeFacts:
         """Facts about a request for quotes: orders are looked at leniently and are not demanded.
@@ -64,7 +64,13 @@ class FactFinder:
         return await self._gather(request, with_orders=named, with_credentials=True, everything=True)
 
     async def _gather(
-        self, request: ComputeRequest, *, with_orders: bool, with_credentials: bool, everything: bool = False
+        self,
+        request: ComputeRequest,
+        *,
+        with_orders: bool,
+        with_credentials: bool,
+        everything: bool = False,
+        patient: bool = False,
     ) -> ComputeFacts:
         now = time.time()
         facts = ComputeFacts(
@@ -82,7 +88,10 @@ class FactFinder:
         if len(facts.datasets) > facts.max_datasets or (facts.environment is None and not everything):
             return replace(facts, gathered=False)  # refused by the first rules; not worth a question to anybody
         about_assets = asyncio.gather(
-            *(self._asset(request, item, facts.environment, now, lenient=not with_orders) for item in facts.assets())
+            *(
+                self._asset(request, item, facts.environment, now, lenient=not with_orders, patient=patient)
+                for item in facts.assets()
+            )
         )
         assets, unfinished = await asyncio.gather(about_assets, self._unfinished_jobs(facts.environment))
         raw_sources, raw_digests = await self._contents.of_raw(request) if facts.algorithm is None else ((), ())
@@ -100,7 +109,14 @@ class FactFinder:
         return None if environment is None else await self._environments.unfinished_jobs(environment.id)
 
     async def _asset(
-        self, request: ComputeRequest, item: AssetFacts, environment: Environment | None, now: float, *, lenient: bool
+        self,
+        request: ComputeRequest,
+        item: AssetFacts,
+        environment: Environment | None,
+        now: float,
+        *,
+        lenient: bool,
+        patient: bool,
     ) -> AssetFacts:
         found = await self._chains.resolve(item.request.document_id) if item.request.document_id else None
         if found is None:
@@ -122,7 +138,9 @@ class FactFinder:
         )
         (sources, digests), ordered, decimals = await asyncio.gather(
             contents,
-            self._order(request, item.request, ddo, service, environment, chain, now, other, lenient=lenient),
+            self._order(
+                request, item.request, ddo, service, environment, chain, now, other, lenient=lenient, patient=patient
+            ),
             chain.fee_decimals(),
         )
         order = ordered if isinstance(ordered, Order) else None
@@ -160,6 +178,7 @@ class FactFinder:
         other: OtherProvider | None,
         *,
         lenient: bool,
+        patient: bool,
     ) -> Order | str:
         """The verified order, or the code of what is wrong with it. An order at another provider is one for a download:
         it carries that one's fee, in any token and for no environment, and only the service's time limit ends it."""
@@ -182,6 +201,7 @@ class FactFinder:
             environment=None if download else environment.id,
             required_consumer=environment.consumer_address,
             lenient=lenient or download,
+            patient=patient,
         )
         try:
             return await chain.verify_order(question, now)

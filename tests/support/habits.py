@@ -46,6 +46,7 @@ class Node:
         self.false_hashes: tuple[int | None, int] = (-1, 0)  # block (None: any), and how often its hash is a lie
         self.restarted = False  # head 0, and nothing above it
         self.forgets = 0.0  # share of blocks and receipts that are not known at the moment
+        self.hides_receipts = False  # of transactions that are known
         self.longest_range: int | None = None
         self.range_form = "geth-like"
         self.most_results: int | None = None
@@ -66,12 +67,11 @@ class Node:
         self.refused = 0  # requests, and calls in batches
         self.round_trips = 0  # HTTP requests
         self._session: ClientSession | None = None
-        self._turn = 0
 
     def reset(self) -> None:
         """Without habits again; what was counted stays."""
         fresh = Node(self.target)
-        kept = {"url", "calls", "refused", "round_trips", "chance", "_session", "_turn"}
+        kept = {"url", "calls", "refused", "round_trips", "chance", "_session"}
         for name, value in vars(fresh).items():
             if name not in kept:
                 setattr(self, name, value)
@@ -137,8 +137,7 @@ class Node:
     async def _one(self, call: Mapping[str, Any]) -> tuple[int, Any]:
         """HTTP status (of a single call) and answer."""
         method, params, number = call["method"], list(call["params"]), call["id"]
-        self._turn += 1
-        lag = self.lags[self._turn % len(self.lags)]
+        lag = self.chance.choice(self.lags)
         head = 0 if self.restarted else max(0, int(await self._ask("eth_blockNumber", []), 16) - lag)
         if method == "eth_blockNumber":
             return _result(number, hex(head))
@@ -155,6 +154,7 @@ class Node:
         if method == "eth_getTransactionReceipt":
             receipt = await self._ask(method, params)
             known = receipt is not None and int(receipt["blockNumber"], 16) <= head and not self._forgets()
+            known = known and not self.hides_receipts
             return _result(number, self._altered(method, receipt) if known else None)
         if self.legacy and (refused := _not_legacy(number, method, params)) is not None:
             return 200, refused

@@ -23,6 +23,7 @@ from argo.client.records import Node, Template, Workflow
 from ocean.addresses import canonical, checksum
 from ocean.chain.decryption import Publication
 from ocean.chain.errors import ChainUnavailable
+from ocean.chain.index_health import IndexHealth
 from ocean.chain.market_view import MarketView
 from ocean.chain.orders import Order, OrderInvalid, OrderRequest, normal_hash
 from ocean.ddo import DDO
@@ -210,6 +211,8 @@ class MemoryChain:
     refused: dict[str, str] = field(default_factory=dict)  # reason by transaction hash
     away: bool = False
     nft_state: int = 0  # of the one data NFT, facts.NFT
+    index_health: IndexHealth = field(default_factory=IndexHealth)
+    heads: int = 0  # how often the head was asked for
 
     def _reachable(self) -> None:
         if self.away:
@@ -239,6 +242,7 @@ class MemoryChain:
         return 18
 
     async def head(self) -> int:
+        self.heads += 1
         self._reachable()
         return 1
 

@@ -43,7 +43,7 @@ OPERATIONS: Final = (
         "/health/ready",
         "ready",
         "Service",
-        "Database, Argo and every chain answer",
+        "Database, Argo and every chain answer, and all assets are up to date, as known some seconds ago",
         {
             200: Answer(
                 "All do.",

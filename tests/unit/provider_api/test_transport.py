@@ -1,5 +1,6 @@
 """Rules that every endpoint obeys: where parameters come from, the shapes of errors, headers, limits."""
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,9 @@ from typing import Any
 import httpx
 import pytest
 
+from ocean.chain.errors import NodeRefused
+from ocean.chain.index_health import PATIENT_ROUNDS
+from provider_api import readiness
 from provider_api.fields import nonce_number
 from provider_api.parameters import Input, read_input
 from provider_api.settings import ServerSettings
@@ -210,7 +214,8 @@ async def test_neighbours_away(world: World) -> None:
     assert list(answer.json()) == ["context", "error"]
 
 
-async def test_health(world: World) -> None:
+async def test_health(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(readiness, "KEPT_SECONDS", 0.0)
     assert (await world.http.get("/health/live")).json() == {"status": "ok"}
     assert (await world.http.get("/health/ready")).json()["checks"] == {
         "argo": "ok",
@@ -221,3 +226,19 @@ async def test_health(world: World) -> None:
     answer = await world.http.get("/health/ready")
     assert answer.status_code == 503
     assert answer.json()["checks"]["chain 8996"] == "unavailable"
+    world.chain.away = False
+    for _ in range(PATIENT_ROUNDS):
+        assert (await world.http.get("/health/ready")).status_code == 200, "one bad round is nothing"
+        world.chain.index_health.failed(NodeRefused(8996, -32000, "batch too large for project 0xsecret"))
+    answer = await world.http.get("/health/ready")
+    cause = "assets are not up to date: the node refuses: too many calls in one request"
+    assert (answer.status_code, answer.json()["checks"]["chain 8996"]) == (503, cause)
+    world.chain.index_health.succeeded(behind=0)
+    assert (await world.http.get("/health/ready")).status_code == 200
+
+
+async def test_who_asks_for_health_again_gets_what_is_known(world: World) -> None:
+    for _ in range(20):
+        answers = await asyncio.gather(*(world.http.get("/health/ready") for _ in range(10)))
+        assert {answer.status_code for answer in answers} == {200}
+    assert world.chain.heads <= 2

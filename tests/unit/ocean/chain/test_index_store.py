@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ocean.chain.index_store import KEPT_CHECKPOINTS, IndexStore, MetadataEvent
+from ocean.chain.index_store import KEPT_CHECKPOINTS, TAIL, IndexStore, MetadataEvent
 from ocean.chain.metadata import PackedDocument
 
 pytestmark = pytest.mark.unit
@@ -66,6 +66,34 @@ def test_checkpoints_are_bounded(store: IndexStore) -> None:
         store.add([], [], (block, hex(block)))
     assert len(store.checkpoints()) == KEPT_CHECKPOINTS
     assert store.checkpoints()[0] == (KEPT_CHECKPOINTS + 4, hex(KEPT_CHECKPOINTS + 4))
+
+
+def test_checkpoints_thin_out_with_their_distance(store: IndexStore) -> None:
+    """Wherever the chain forks, about as much is read again as lies above the fork; near the head none is missing."""
+    newest = 0
+    for step in (1, 7, 100, 3, 1000):
+        for _ in range(120):
+            newest += step
+            store.add([], [], (newest, hex(newest)))
+    for _ in range(200):
+        newest += 1
+        store.add([], [], (newest, hex(newest)))
+    known = [block for block, _ in store.checkpoints()]
+    assert known[:TAIL] == list(range(newest, newest - TAIL, -1))
+    for distance in (2**power for power in range(7, 17)):
+        shared = max(block for block in known if block <= newest - distance)
+        assert newest - shared <= 2 * distance + 1000
+
+
+def test_the_content_of_one_block_is_forgotten(store: IndexStore) -> None:
+    store.add([("did:1", NFT, 1)], [changed(1)], (1, "0xa"))
+    store.add([("did:2", OTHER, 2)], [changed(2)], (3, "0xc"), blocks=[(2, "0xb")])
+    assert store.blocks_with_content(0, 3) == [(1, "0xa"), (2, "0xb")]
+    store.forget(2)
+    assert store.dids() == ["did:1"]
+    assert store.newest_event(NFT) == changed(1)
+    assert store.checkpoints() == [(3, "0xc"), (1, "0xa")]
+    assert store.newest() == 3
 
 
 def test_it_belongs_to_one_chain_across_restarts(tmp_path: Path) -> None:

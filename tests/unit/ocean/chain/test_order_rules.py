@@ -31,7 +31,9 @@ pytestmark = pytest.mark.unit
 PROVIDER = Account.from_key("0x" + "51" * 32)  # any key
 OTHER = Account.from_key("0x" + "52" * 32)
 NFT, TOKEN, OCEAN, FACTORY = ("0x" + digit * 40 for digit in "1234")
-CONSUMER, ENVIRONMENT, STRANGER = ("0x" + digit * 40 for digit in "567")
+CONSUMER, ENVIRONMENT, STRANGER, SENDER = ("0x" + digit * 40 for digit in "5678")
+AS_STRANGER = {"sender": STRANGER}
+TRANSFER = event("ERC20Template", "Transfer").topic
 TX, START = "0x" + "aa" * 32, "0x" + "bb" * 32
 QUOTED, ORDERED, VALID_UNTIL = 1_000, 1_100, 1_600
 
@@ -73,6 +75,12 @@ def started(
 
 def reused(order_tx: str = START, caller: str = CONSUMER, at: int = ORDERED) -> Log:
     return log(order_reused_log(order_tx, caller, at))
+
+
+def taken(owner: str = CONSUMER, to: str = FACTORY, amount: int = 10**18, token: str = TOKEN) -> Log:
+    """A transfer as the token itself logs it."""
+    topics = [bytes.fromhex(word.removeprefix("0x")).rjust(32, b"\0") for word in (TRANSFER, owner, to)]
+    return log((topics, amount.to_bytes(32)), address=token)
 
 
 def fee(made: Quote | None = None, **where: Any) -> Log:
@@ -136,6 +144,13 @@ def altered(**changes: Any) -> Evidence:
     return seen(started(), fee(replace(quote(), **changes)))
 
 
+def bundled(*logs: Log) -> Evidence:
+    """Somebody else sent it, who owns nothing of it."""
+    return seen(*logs, sender=SENDER)
+
+
+# Each buyer's datatoken is taken just before his order.
+TWO_BUYERS = (taken(STRANGER), started(payer=FACTORY), fee(), taken(), started(payer=FACTORY), fee())
 # what it is, what the chain says, what is asked for differently, when
 ACCEPTED: list[tuple[str, Evidence, dict[str, Any], float]] = [
     ("consumer himself", evidence(GOOD), {"sender": ENVIRONMENT}, NOW),
@@ -152,6 +167,12 @@ ACCEPTED: list[tuple[str, Evidence, dict[str, Any], float]] = [
     ("logs of others around it", seen(started(9, address=NFT), started(), fee(address=OCEAN), fee()), {}, NOW),
     ("in any token, where that does not matter", quoted(fee_token=NFT), {"fee_token": None}, NOW),
     ("bundle through the factory", seen(started(payer=FACTORY), fee()), {}, NOW),
+    ("bundle that a stranger sends", bundled(taken(), started(payer=FACTORY), fee()), {}, NOW),
+    ("his transfer before it", bundled(taken(STRANGER), taken(), started(payer=FACTORY), fee()), {}, NOW),
+    ("his transfer after it", bundled(taken(), started(payer=FACTORY), taken(STRANGER), fee()), {}, NOW),
+    ("his small change", bundled(taken(), taken(STRANGER, amount=1), started(payer=FACTORY), fee()), {}, NOW),
+    ("second of two buyers", bundled(*TWO_BUYERS), {}, NOW),
+    ("first of two buyers", bundled(*TWO_BUYERS), {"sender": STRANGER}, NOW),
     ("reuse", evidence(*reuse_chain(1)), {}, NOW),
     ("reuse of a reuse", evidence(*reuse_chain(2)), {}, NOW),
     ("longest chain", evidence(*reuse_chain(LONGEST_REUSE_CHAIN)), {}, NOW),
@@ -216,6 +237,16 @@ REFUSED: dict[str, list[tuple[str, Evidence, dict[str, Any], float]]] = {
     "sender_mismatch": [
         ("stranger", evidence(GOOD), {"sender": STRANGER}, NOW),
         ("somebody else's bundle", seen(started(payer=FACTORY), fee(), sender=STRANGER), {}, NOW),
+        ("who sends a bundle", bundled(taken(), started(payer=FACTORY), fee()), {"sender": SENDER}, NOW),
+        ("who transfers before", bundled(taken(STRANGER), taken(), started(payer=FACTORY), fee()), AS_STRANGER, NOW),
+        ("who transfers after", bundled(taken(), started(payer=FACTORY), taken(STRANGER), fee()), AS_STRANGER, NOW),
+        ("of another token", bundled(taken(token=OCEAN), taken(STRANGER), started(payer=FACTORY), fee()), {}, NOW),
+        ("too little", bundled(taken(amount=10**18 - 1), started(payer=FACTORY), fee()), {}, NOW),
+        ("too much", bundled(taken(amount=10**18 + 1), started(payer=FACTORY), fee()), {}, NOW),
+        ("for the order before", bundled(taken(), started(1, payer=FACTORY), started(payer=FACTORY), fee()), {}, NOW),
+        ("to somebody else", bundled(taken(to=OCEAN), taken(STRANGER), started(payer=FACTORY), fee()), {}, NOW),
+        ("of a false factory", bundled(taken(to=OCEAN), started(payer=OCEAN), fee()), {}, NOW),
+        ("to the factory, for an order of its own", bundled(taken(), started(payer=STRANGER), fee()), {}, NOW),
     ],
     "consumer_mismatch": [("environment cannot download", seen(started(consumer=CONSUMER), fee()), {}, NOW)],
     "reuse_of_other_order": [
