@@ -140,7 +140,9 @@ OPERATIONS: Final = (
                 10,
                 schema={"type": "integer", "minimum": 0, "maximum": 10_000},
             ),
-            "sort": Parameter('Like `{"nft.created": "desc"}`, or a list of such.', schema=_OBJECT),
+            "sort": Parameter(
+                'Like `{"nft.created": "desc"}`, or a list of such.', schema={"type": ["object", "array", "string"]}
+            ),
             "aggs": Parameter("Sums over all that fit, by name.", schema=_OBJECT),
         },
         place="body",
