@@ -63,6 +63,7 @@ class MetadataIndex:
         self._began = 0  # rounds so far
         self._round: asyncio.Task[None] | None = None
         self.health = IndexHealth()
+        self._listed: tuple[int, dict[str, Any]] | None = None  # for which block
         self._documents: OrderedDict[tuple[Any, ...], DDO | str] = OrderedDict()  # or why there is none
         self._search: asyncio.Task[None] | None = None
 
@@ -126,8 +127,12 @@ class MetadataIndex:
         return self.scanned
 
     def listing(self) -> dict[str, Any]:
-        """Every asset known so far, oldest first, with a value that changes when an event changes what is known."""
-        return self._store.listing()
+        """Every asset known so far, oldest first, with a value that changes when an event changes what is known. Made
+        anew with each block at most."""
+        scanned = self.scanned
+        if self._listed is None or self._listed[0] != scanned:
+            self._listed = scanned, self._store.listing()
+        return self._listed[1]
 
     async def resolve(self, did: str) -> DDO:
         """The asset's document with `nft`, `datatokens`, `event`, `stats`, `purgatory` added.

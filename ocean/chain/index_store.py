@@ -21,7 +21,7 @@ from ocean.chain.market_store import TABLES as MARKET_TABLES
 from ocean.chain.market_store import MarketStore
 from ocean.chain.metadata import PackedDocument
 
-VERSION = 3  # older ones may lack what a node that lagged did not show
+VERSION = 4  # older ones lack the market, or what a node that lagged did not show
 KEPT_CHECKPOINTS = 128
 TAIL = 64  # the newest blocks, whose checkpoints all stay
 _TABLES = f"""

@@ -11,9 +11,11 @@ from dataclasses import dataclass
 
 from ocean.addresses import ZERO
 from ocean.chain.market_events import MarketEvent
-from ocean.chain.market_store import MarketStore
+from ocean.chain.market_store import MarketStore, Part
 
 RATE_DECIMALS = 18
+MOST_EXCHANGES = 50  # of one datatoken: its owner may make any number
+MOST_MINTERS = 1000
 _STATES = ("ExchangeActivated", "ExchangeDeactivated")
 _DISPENSING = ("DispenserCreated", "DispenserActivated", "DispenserDeactivated")
 _MINTERS = ("AddedMinter", "RemovedMinter", "CleanedPermissions")
@@ -85,8 +87,9 @@ class Market:
         )
 
     def exchanges(self, datatoken: str) -> list[Exchange]:
-        """Oldest first."""
-        return [self._exchange(made) for made in reversed(self._store.of_subject(datatoken, ("ExchangeCreated",)))]
+        """Oldest first, the first `MOST_EXCHANGES`."""
+        first = Part(limit=MOST_EXCHANGES, oldest_first=True)
+        return [self._exchange(made) for made in self._store.of_subject(datatoken, ("ExchangeCreated",), first)]
 
     def dispensers(self, datatoken: str) -> list[Dispenser]:
         """At most one per contract, and one contract is known."""
@@ -125,7 +128,7 @@ class Market:
         )
 
     def _is_minter(self, datatoken: str, contract: str) -> bool:
-        for event in self._store.of_subject(datatoken, _MINTERS):
+        for event in self._store.of_subject(datatoken, _MINTERS, Part(limit=MOST_MINTERS)):
             if event.kind == "CleanedPermissions":
                 return False
             if event.values["user"] == contract:

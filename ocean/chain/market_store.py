@@ -52,6 +52,11 @@ class MarketStore:
             if event.emitter != event.subject or self.is_made(event.subject):
                 self._keep(event)
 
+    def has(self, block: int, log_index: int, tx: str) -> bool:
+        """Whether this log is kept: the newest blocks are read again and again, and logs are dear to decode."""
+        query = "SELECT 1 FROM market WHERE block = ? AND log_index = ? AND tx = ?"
+        return self._db.execute(query, (block, log_index, tx)).fetchone() is not None
+
     def is_made(self, address: str) -> bool:
         """Whether the factory made the contract at this address."""
         query = f"SELECT 1 FROM market WHERE subject = ? AND kind IN ({_marks(MADE)}) LIMIT 1"  # noqa: S608

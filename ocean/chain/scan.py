@@ -209,7 +209,8 @@ class ChainScan:
         blocks = {log.block_number: log.block_hash for log in found.logs if log.block_hash is not None}
         recent = [(number, said) for number, said in blocks.items() if number > found.last - TAIL]
         scanned = None if end is None else (end.number, end.hash)
-        market = [said for log in found.logs if (said := self._market.read(log)) is not None]
+        fresh = (log for log in found.logs if not self._store.market.has(log.block_number, log.index, log.tx_hash))
+        market = [said for log in fresh if (said := self._market.read(log)) is not None]
         self._store.add(nfts, events, scanned, datatokens=datatokens, orders=orders, blocks=recent, market=market)
 
 

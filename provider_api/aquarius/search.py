@@ -74,8 +74,6 @@ _Sum = Callable[[Sequence[Document]], dict[str, Any]]
 
 def _count(body: Mapping[str, Any], name: str, default: int) -> int:
     value = body.get(name, default)
-    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 10:
-        value = int(value)
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
         raise QueryUnsupported(f"`{name}` must be a whole number, not below 0.")
     return value

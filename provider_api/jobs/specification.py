@@ -10,9 +10,10 @@ import json
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 from ocean import parameters
+from ocean.ddo import DDO
 from ocean.outgoing import ANY_PUBLISHER, Allowed
 from pods import job_spec
 from provider_api.access import payment, trust_rules
@@ -155,7 +156,7 @@ def _input(item: AssetFacts) -> job_spec.InputAsset:
         did=item.ddo.id,
         service_id=item.service.id,
         files=item.sources or (),
-        ddo=item.ddo.document(),
+        ddo=_shown_to_jobs(item.ddo),
     )
 
 
@@ -177,12 +178,18 @@ def _algorithm(facts: ComputeFacts, entrypoint: str) -> job_spec.Algorithm:
     read = parameters.completed if facts.with_orders else parameters.so_far  # only a start brings them all
     return job_spec.Algorithm(
         did=item.ddo.id,
-        ddo=item.ddo.document(),
+        ddo=_shown_to_jobs(item.ddo),
         files=item.sources or (),
         sha256=item.digests or (),
         custom_data=read(metadata and metadata.consumer_parameters, request.custom_data),
         entrypoint=entrypoint,
     )
+
+
+def _shown_to_jobs(ddo: DDO) -> dict[str, Any]:
+    """The document without `stats`: they say nothing to an algorithm, and libraries that read documents want a price in
+    them, which an asset need not have."""
+    return {name: value for name, value in ddo.document().items() if name != "stats"}
 
 
 def _annotations(

@@ -72,6 +72,7 @@ ERRORS: Final[Mapping[str, Any]] = {
         text="A neighbour of the service (chain, Argo, result store) does not answer, or not as it should.",
     ),
     "OperatorAbsent": {"anyOf": [ref("NotOffered"), ref("Refusal")]},
+    "GraphErrors": _object({"errors": _list(_object({"message": _TEXT}))}),
     "StoreError": {
         "description": "Errors of the metadata store's calls.",
         "anyOf": [

@@ -63,5 +63,6 @@ TAGS: Final = {
     "Assets": "Files of assets: encrypt, look at, order, fetch.",
     "Compute": "Jobs, from the choice of an environment to the results.",
     "Metadata store": "What clients ask of Aquarius, answered here.",
+    "Subgraph": "What clients ask of Ocean's subgraph, answered from the index.",
     "Operator-Service": "For Ocean Providers that use this service as their operator.",
 }

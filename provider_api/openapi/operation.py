@@ -44,7 +44,14 @@ class Failure:
     """An error answer: its shape (a name in the components) and what it means here."""
 
     shape: Literal[
-        "ValidationError", "Refusal", "InvalidOrRefused", "NotOffered", "Unavailable", "StoreError", "OperatorAbsent"
+        "ValidationError",
+        "Refusal",
+        "InvalidOrRefused",
+        "NotOffered",
+        "Unavailable",
+        "StoreError",
+        "GraphErrors",
+        "OperatorAbsent",
     ]
     text: str
     examples: Mapping[str, Any] = field(default_factory=dict)

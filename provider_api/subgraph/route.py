@@ -105,12 +105,12 @@ def _question(body: bytes) -> tuple[str, Mapping[str, Any], str | None]:
         given = None
     if not isinstance(given, dict) or not isinstance(given.get("query"), str):
         raise ValueError('The body must be a JSON object like {"query": "…", "variables": {…}}.')  # noqa: TRY004
-    variables, operation = given.get("variables"), given.get("operationName") or None
+    variables, operation = given.get("variables"), given.get("operationName")
     if variables is None:
         variables = {}
     if not isinstance(variables, dict) or not isinstance(operation, str | None):
         raise ValueError("`variables` must be an object, `operationName` a text.")  # noqa: TRY004
-    return given["query"], variables, operation
+    return given["query"], variables, operation or None
 
 
 def _document(query: str) -> DocumentNode:

@@ -86,6 +86,77 @@ OPERATIONS: Final = (
     ),
     Operation(
         "POST",
+        _PREFIX + "/assets/query",
+        "queryAssets",
+        _TAG,
+        "Search assets",
+        {
+            200: Answer(
+                "The assets that fit, a page of them.",
+                {
+                    "type": "object",
+                    "properties": {
+                        "hits": {
+                            "type": "object",
+                            "properties": {"total": _OBJECT, "hits": {"type": "array", "items": _OBJECT}},
+                            "required": ["total", "hits"],
+                        },
+                        "aggregations": _OBJECT,
+                    },
+                    "required": ["hits"],
+                },
+                {
+                    "one": {
+                        "took": 0,
+                        "timed_out": False,
+                        "hits": {
+                            "total": {"value": 1, "relation": "eq"},
+                            "max_score": 1.0,
+                            "hits": [{"_index": "assets", "_id": samples.DID, "_score": 1.0, "_source": _DDO}],
+                        },
+                    }
+                },
+            )
+        },
+        {
+            400: Failure(
+                "StoreError",
+                "A part of the query is not understood; the text says which, and what would be.",
+                {"unknown": {"error": "`query.nested` is not supported. Supported: bool, exists, ids, match, …"}},
+            ),
+            503: CHAIN_AWAY,
+        },
+        text=(
+            "The part of Elasticsearch's query language that clients use. Queries: `bool` with `filter`, `must`,"
+            " `must_not`, `should` and `minimum_should_match`; `ids`, `term`, `terms`, `match` (whole words), `exists`,"
+            " `match_all`. Fields are paths with dots, `_id` is the DID; values are compared without regard to case."
+            " Aggregations: `sum`, and `terms` with `sum` below."
+        ),
+        parameters={
+            "query": Parameter("Which assets; all without it.", schema=_OBJECT),
+            "from": Parameter("How many are left out at the beginning.", 0, schema={"type": "integer", "minimum": 0}),
+            "size": Parameter(
+                "How many at most. `from` and `size` reach to 10,000 together.",
+                10,
+                schema={"type": "integer", "minimum": 0, "maximum": 10_000},
+            ),
+            "sort": Parameter(
+                'Like `{"nft.created": "desc"}`, or a list of such.', schema={"type": ["object", "array", "string"]}
+            ),
+            "aggs": Parameter("Sums over all that fit, by name.", schema=_OBJECT),
+        },
+        place="body",
+        examples={
+            "named": {"query": {"bool": {"filter": [{"ids": {"values": [samples.DID, samples.ALGORITHM_DID]}}]}}},
+            "algorithms": {
+                "query": {"bool": {"filter": [{"term": {"metadata.type": "algorithm"}}]}},
+                "size": 100,
+                "sort": {"stats.orders": "desc"},
+            },
+        },
+    ),
+    Operation(
+        "POST",
         _PREFIX + "/assets/ddo/validate",
         "validateDdo",
         _TAG,

@@ -322,6 +322,7 @@ async def test_schemas(store: httpx.AsyncClient) -> None:
 
 async def test_other_methods_and_paths(store: httpx.AsyncClient, open_dataset: DDO) -> None:
     assert (await store.post(f"assets/ddo/{open_dataset.id}")).status_code == 405
-    assert (await store.get("assets/query")).status_code == 404
+    assert (await store.get("assets/query")).status_code == 405
+    assert (await store.get("assets/search")).status_code == 404
     answer = await store.head(f"assets/ddo/{open_dataset.id}")
     assert (answer.status_code, answer.content) == (200, b"")

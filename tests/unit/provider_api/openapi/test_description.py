@@ -12,7 +12,7 @@ from fastapi.routing import iter_route_contexts
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate as validate_document
 
-from provider_api import aquarius, operator, routes
+from provider_api import aquarius, operator, routes, subgraph
 from provider_api.errors import InvalidRequest
 from provider_api.fields import Field, validate
 from provider_api.openapi import document, page
@@ -45,7 +45,8 @@ def test_it_is_openapi() -> None:
 def test_every_route_is_described_and_nothing_else() -> None:
     offered = {
         (method, context.path)
-        for context in iter_route_contexts([*routes.router.routes, *aquarius.router.routes, *operator.router.routes])
+        for part in (routes, aquarius, subgraph, operator)
+        for context in iter_route_contexts(part.router.routes)
         for method in (context.methods or set()) - {"HEAD"}
     }
     told = {(method.upper(), path) for path, methods in DOCUMENT["paths"].items() for method in methods}
@@ -187,7 +188,7 @@ def test_every_body_and_every_good_answer_has_an_example() -> None:
 
 def test_errors_have_one_of_the_four_shapes() -> None:
     shapes = {"ValidationError", "Refusal", "InvalidOrRefused", "NotOffered", "Unavailable", "StoreError", "Health"}
-    shapes.add("OperatorAbsent")
+    shapes |= {"OperatorAbsent", "GraphErrors"}
     for path, methods in DOCUMENT["paths"].items():
         for method, operation in methods.items():
             for status, answer in operation["responses"].items():
