@@ -7,7 +7,9 @@ the gathering (ChainUnavailable, ArgoError): then nobody can judge.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
+from collections.abc import Awaitable
 from dataclasses import replace
 
 import structlog
@@ -16,7 +18,7 @@ from ocean.addresses import ZERO, AddressInvalid, canonical
 from ocean.chain.orders import Order, OrderInvalid, OrderRequest
 from ocean.ddo import DDO, Service
 from provider_api.access import rules
-from provider_api.access.contents import Contents
+from provider_api.access.contents import Contents, Found
 from provider_api.access.facts import AssetFacts, ComputeFacts
 from provider_api.access.other_providers import OtherProvider, OtherProviders
 from provider_api.access.request import AssetRequest, ComputeRequest
@@ -26,6 +28,7 @@ from provider_api.jobs.environment import Environment
 from provider_api.jobs.environments import Environments
 from provider_api.keys import ProviderKeys
 from provider_api.settings import Settings
+from provider_api.strangers.asking import unpaid
 
 log = structlog.get_logger(__name__)
 
@@ -120,16 +123,20 @@ class FactFinder:
         if files is None:
             other = await self._other(request, service, chain, ddo.publisher)
         hashed = item.request is request.algorithm.asset
-        contents = (
-            self._contents.of_ours(item.request, ddo, service, files, hashed=hashed)
-            if other is None
-            else self._contents.of_other(other, item.request, ddo, service, hashed=hashed)
-        )
-        (sources, digests), ordered, decimals = await asyncio.gather(
-            contents,
-            self._order(request, item.request, ddo, service, environment, chain, now, other, lenient=lenient),
-            chain.fee_decimals(),
-        )
+
+        def contents() -> Awaitable[Found]:
+            if other is None:
+                return self._contents.of_ours(item.request, ddo, service, files, hashed=hashed)
+            return self._contents.of_other(other, item.request, ddo, service, hashed=hashed)
+
+        ordering = self._order(request, item.request, ddo, service, environment, chain, now, other, lenient=lenient)
+        if hashed and not lenient:
+            # Anybody has a key to sign a start with. Who has not ordered has a file hashed as a stranger.
+            ordered, decimals = await asyncio.gather(ordering, chain.fee_decimals())
+            with contextlib.nullcontext() if isinstance(ordered, Order) else unpaid():
+                sources, digests = await contents()
+        else:
+            (sources, digests), ordered, decimals = await asyncio.gather(contents(), ordering, chain.fee_decimals())
         order = ordered if isinstance(ordered, Order) else None
         problem = "" if isinstance(ordered, Order) else ordered
         return replace(
