@@ -23,6 +23,7 @@ from ocean.client import Consumer
 from provider_api.machine.file_server import FileServer
 from provider_api.settings import StrangerSettings
 from tests.support.chain import consumer as consumer_account
+from tests.support.chain import stranger as other_account
 from tests.support.downloads import Ordered, order_files
 from tests.support.large_source import LargeSource
 from tests.support.service import FREE, Buyer, Service, raw_python
@@ -51,7 +52,7 @@ async def measure(place: Path) -> list[Figure]:
             async with Consumer(service.url, consumer_account) as client, httpx.AsyncClient(timeout=60) as http:
                 buyer = Buyer(service, network, client)
                 large = await buyer.publish(source.url("/chunked"), kind="algorithm")
-                paid = await order_files(service, network, consumer_account, [files.urls["rain.bin"]])
+                paid = await order_files(service, network, other_account, [files.urls["rain.bin"]])
                 dataset = await buyer.publish(files.urls["rain.bin"], compute={"allowRawAlgorithm": True})
                 calls = {
                     "download of 4 MiB": _download(http, paid),

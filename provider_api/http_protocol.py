@@ -117,6 +117,10 @@ class BoundedProtocol(HttpToolsProtocol):
             address_bytes = len(getattr(self, "url", b""))  # there is none before a request begins
             self._refuse(NotOffered(414 if 2 * address_bytes > self._unfinished_bytes else 431))
 
+    def _should_upgrade_to_ws(self) -> bool:
+        """There are no websockets here; another protocol in this one's place would not be counted."""
+        return False
+
     # --- time limits -------------------------------------------------------------------------------------------------
 
     def _watch(self, seconds: float) -> None:

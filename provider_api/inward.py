@@ -20,10 +20,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from provider_api.http_protocol import protocol_for
 from provider_api.metrics import CONTENT_TYPE
 from provider_api.responses import json_response
 from provider_api.routes.health import readiness
 from provider_api.services import Services
+from provider_api.settings import ServerSettings
 
 
 def inward_app(services: Services) -> Starlette:
@@ -43,7 +45,15 @@ def inward_app(services: Services) -> Starlette:
 async def serving(app: ASGIApp, host: str, port: int) -> AsyncIterator[int]:
     """Serve an application beside the service; the port. Raises OSError for one that is taken."""
     listening = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
-    config = uvicorn.Config(app, access_log=False, server_header=False, log_config=None, lifespan="off")
+    config = uvicorn.Config(
+        app,
+        http=protocol_for(ServerSettings()),
+        proxy_headers=False,
+        access_log=False,
+        server_header=False,
+        log_config=None,
+        lifespan="off",
+    )
     server = _Quiet(config)
     task = asyncio.create_task(server.serve([listening]))
     try:

@@ -33,6 +33,7 @@ __all__ = ["AssetNotFound", "MetadataIndex"]
 log = structlog.get_logger(__name__)
 
 KEPT_DOCUMENTS = 512
+KEPT_BYTES = 8 * 1024 * 1024  # of JSON; in memory several times as much
 LARGEST_KEPT_BYTES = 256 * 1024  # a longer document is read again each time
 UNKNOWN_DID_SECONDS = 0.25  # at most one look at the chain in this time, however many unknown DIDs are asked for
 PATIENCE_SECONDS = 20.0  # how long a resolution waits for the index to catch up
@@ -65,6 +66,8 @@ class MetadataIndex:
         self.health = IndexHealth()
         self._listed: tuple[int, dict[str, Any]] | None = None  # for which block
         self._documents: OrderedDict[tuple[Any, ...], DDO | str] = OrderedDict()  # or why there is none
+        self._sizes: dict[tuple[Any, ...], int] = {}
+        self._kept_bytes = 0
         self._search: asyncio.Task[None] | None = None
 
     async def sync(self) -> int:
@@ -224,10 +227,10 @@ class MetadataIndex:
                 ddo, size = await self._reader.read(asset, said)
             except AssetNotFound as exc:
                 if not exc.passing:
-                    self._remember(key, exc.reason)
+                    self._remember(key, exc.reason, 0)
                 raise
             if size <= LARGEST_KEPT_BYTES:
-                self._remember(key, ddo)
+                self._remember(key, ddo, size)
             return ddo
         self._documents.move_to_end(key)
         known = self._documents[key]
@@ -235,10 +238,14 @@ class MetadataIndex:
             raise AssetNotFound(asset.did, known)
         return known
 
-    def _remember(self, key: tuple[Any, ...], outcome: DDO | str) -> None:
-        self._documents[key] = outcome
-        if len(self._documents) > KEPT_DOCUMENTS:
-            self._documents.popitem(last=False)
+    def _remember(self, key: tuple[Any, ...], outcome: DDO | str, size: int) -> None:
+        if key in self._documents:  # two have read it at the same time
+            return
+        self._documents[key], self._sizes[key] = outcome, size
+        self._kept_bytes += size
+        while len(self._documents) > KEPT_DOCUMENTS or self._kept_bytes > KEPT_BYTES:
+            oldest, _ = self._documents.popitem(last=False)
+            self._kept_bytes -= self._sizes.pop(oldest)
 
 
 def _purgatory(said: StoreAnswer | None) -> dict[str, Any]:

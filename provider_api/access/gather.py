@@ -6,7 +6,9 @@ the gathering (ChainUnavailable, ArgoError): then nobody can judge.
 
 from __future__ import annotations
 
+import contextlib
 import time
+from collections.abc import Awaitable
 from contextlib import AbstractContextManager
 from dataclasses import replace
 
@@ -17,7 +19,7 @@ from ocean.chain.orders import Order, OrderInvalid, OrderRequest
 from ocean.ddo import DDO, Service
 from ocean.together import together
 from provider_api.access import rules
-from provider_api.access.contents import Contents
+from provider_api.access.contents import Contents, Found
 from provider_api.access.facts import AssetFacts, ComputeFacts
 from provider_api.access.other_providers import OtherProvider, OtherProviders
 from provider_api.access.request import AssetRequest, ComputeRequest
@@ -28,6 +30,7 @@ from provider_api.jobs.environment import Environment
 from provider_api.jobs.environments import Environments
 from provider_api.keys import ProviderKeys
 from provider_api.settings import Settings
+from provider_api.strangers.asking import unpaid
 
 log = structlog.get_logger(__name__)
 
@@ -155,18 +158,22 @@ class FactFinder:
             other = await self._other(request, service, chain, ddo.publisher)
         hashed = item.request is request.algorithm.asset
         awaiting = lenient and self._contents.await_parameters(item.request, service, files)
-        contents = (
-            self._contents.of_ours(item.request, ddo, service, None if awaiting else files, hashed=hashed)
-            if other is None
-            else self._contents.of_other(other, item.request, ddo, service, hashed=hashed)
+
+        def contents() -> Awaitable[Found]:
+            if other is None:
+                return self._contents.of_ours(item.request, ddo, service, None if awaiting else files, hashed=hashed)
+            return self._contents.of_other(other, item.request, ddo, service, hashed=hashed)
+
+        ordering = self._order(
+            request, item.request, ddo, service, environment, chain, now, other, lenient=lenient, patient=patient
         )
-        (sources, digests), ordered, decimals = await together(
-            contents,
-            self._order(
-                request, item.request, ddo, service, environment, chain, now, other, lenient=lenient, patient=patient
-            ),
-            chain.fee_decimals(),
-        )
+        if hashed and not lenient:
+            # Anybody has a key to sign a start with. Who has not ordered has a file hashed as a stranger.
+            ordered, decimals = await together(ordering, chain.fee_decimals())
+            with contextlib.nullcontext() if isinstance(ordered, Order) else unpaid():
+                sources, digests = await contents()
+        else:
+            (sources, digests), ordered, decimals = await together(contents(), ordering, chain.fee_decimals())
         order = ordered if isinstance(ordered, Order) else None
         problem = "" if isinstance(ordered, Order) else ordered
         return replace(

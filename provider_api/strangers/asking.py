@@ -16,6 +16,7 @@ from ocean.outgoing import OutgoingClient
 from provider_api.strangers.budget import Budget
 
 _asker: ContextVar[Asker | None] = ContextVar("asker", default=None)
+_signer: ContextVar[Asker | None] = ContextVar("signer", default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,26 @@ class Asker:
 def asked_by(asker: Asker) -> Iterator[None]:
     """Everything that is done inside is for a stranger."""
     token = _asker.set(asker)
+    try:
+        yield
+    finally:
+        _asker.reset(token)
+
+
+@contextmanager
+def signed_by(asker: Asker) -> Iterator[None]:
+    """What is done inside is for somebody who has signed. Whether he has paid is not known yet, see `unpaid`."""
+    token = _signer.set(asker)
+    try:
+        yield
+    finally:
+        _signer.reset(token)
+
+
+@contextmanager
+def unpaid() -> Iterator[None]:
+    """What is done inside is for the one who has signed this request, and has not paid: as for a stranger."""
+    token = _asker.set(_asker.get() or _signer.get())
     try:
         yield
     finally:

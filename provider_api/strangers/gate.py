@@ -2,7 +2,7 @@
 
 The body is read before a place is taken, and the place given back with the head of the answer, so that a slow client
 holds none. A refusal takes a moment: whoever asks in a loop gets no faster answers by it. Calls that are signed pass;
-those that are refused are charged afterwards.
+those that are refused are charged afterwards, because anybody has a key.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from pods.publication import PUBLISHED_PATH
 from provider_api.errors import TooMuchAsked
 from provider_api.operator import paths as operator_paths
-from provider_api.strangers.asking import Asker, asked_by
+from provider_api.strangers.asking import Asker, asked_by, signed_by
 from provider_api.strangers.budget import Budget, name_of
 
 log = structlog.get_logger(__name__)
@@ -73,17 +73,26 @@ class StrangersGate:
             raise
 
     async def _signed(self, name: str, scope: Scope, receive: Receive, send: Send) -> None:
-        """Never refused here: only the signature tells a consumer from a stranger behind the same address. Those who
-        have used up their budget wait for the answer that it is not good."""
+        """A consumer's, who passes; or a stranger's, with a key that has paid for nothing. What comes from an address
+        that has used up its budget is worked on a few at a time, and a refusal takes a moment."""
+        doubtful = not self._budget.has_units(name)
 
         async def noticed(message: Message) -> None:
             if message["type"] == "http.response.start" and 400 <= message["status"] < 404:
                 self._budget.spend_units(name, _REFUSED_UNITS)
-                if not self._budget.has_units(name):
+                if doubtful:
                     await self._pause()
             await send(message)
 
-        await self._app(scope, receive, noticed)
+        with signed_by(Asker(self._budget, name)):
+            if not doubtful:
+                await self._app(scope, receive, noticed)
+                return
+            await self._budget.enter(name)
+            try:
+                await self._app(scope, receive, noticed)
+            finally:
+                self._budget.places.leave(name)
 
     async def _question(self, name: str, scope: Scope, receive: Receive, send: Send) -> None:
         self._budget.spend_units(name, _DEAR_UNITS if scope["path"] in _DEAR else 1)

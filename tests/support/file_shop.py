@@ -49,12 +49,21 @@ class Shop:
     @classmethod
     @asynccontextmanager
     async def open(
-        cls, folder: Path, handler: Handler, outgoing: Mapping[str, Any] | None = None, **settings: Any
+        cls,
+        folder: Path,
+        handler: Handler,
+        outgoing: Mapping[str, Any] | None = None,
+        *,
+        bound: Sequence[str] = ("{address}@*",),
+        **settings: Any,
     ) -> AsyncIterator[Self]:
+        """`bound`: which private addresses are open, and for whom; `{address}` is the server's own."""
         async with HttpServer(handler) as server:
             address = f"127.0.0.1:{server.port}"
             given = {name: str(value).replace("{address}", address) for name, value in (outgoing or {}).items()}
-            allowed = OutgoingSettings(**({"allow_private": (f"{address}@*",)} | given))  # type: ignore[arg-type]
+            allowed = OutgoingSettings(
+                **({"allow_private": tuple(text.replace("{address}", address) for text in bound)} | given)
+            )  # type: ignore[arg-type]
             guarding = {"resolve": _resolve, "dial": _Dialer()}
             async with World(folder, outgoing=allowed, guarding=guarding, **settings).running() as world:
                 yield cls(world, server)

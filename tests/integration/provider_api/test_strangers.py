@@ -11,11 +11,15 @@ from typing import Any
 import httpx
 import pytest
 
+from ocean.ddo import DDO
+from ocean.file_lists import encode_files
+from ocean.files import UrlFile
+from ocean.keys import public_bytes
 from provider_api.settings import OutgoingSettings, StrangerSettings
 from tests.support import provider_facts as facts
 from tests.support.file_shop import Shop
 from tests.support.http_server import HttpServer, Reply, Request
-from tests.support.provider_neighbours import FREE, World
+from tests.support.provider_neighbours import FREE, PROVIDER_KEY, World
 
 pytestmark = pytest.mark.integration
 
@@ -99,6 +103,28 @@ async def test_a_start_fetches_it_after_everything_else_is_good(tmp_path: Path) 
         assert (large.status_code, large.json()) == (400, {"error": {"algorithm": "file_unavailable"}})
         private = await start(9, f"http://127.0.0.1:{shop.server.port}/raw.py")
         assert (private.status_code, private.json()) == (400, {"error": {"algorithm": "file_unavailable"}})
+
+
+async def test_a_signature_alone_pays_for_nothing(tmp_path: Path) -> None:
+    """A published algorithm is hashed at a start; for those who have not ordered it, within the budget of strangers."""
+    async with shop_with(tmp_path, {"checksum_seconds": 0}, bytes_per_minute=1024 * 1024) as shop:
+        world: World = shop.world
+        world.publish()
+        source = facts.document(facts.ALGORITHM_DID, "algorithm")
+        listed = [UrlFile(f"{shop.url}/large")]
+        source["services"][0]["files"] = encode_files(listed, facts.TOKEN, facts.NFT, public_bytes(PROVIDER_KEY))
+        world.chain.assets[source["id"]] = DDO.parse(source)
+
+        async def start(nonce: int, order: str) -> httpx.Response:
+            algorithm = {"documentId": source["id"], "serviceId": "svc", "transferTxId": order}
+            return await world.start(world.start_body(nonce, algorithm=algorithm))
+
+        refused = [(await start(nonce, "0x" + "9" * 64)).status_code for nonce in range(5, 8)]
+        assert refused == [400, 429, 429]
+        asked = len(shop.server.requests)
+        for nonce in range(8, 10):
+            assert (await start(nonce, world.order())).status_code == 200
+        assert len(shop.server.requests) == asked + 2, "who has ordered is not counted"
 
 
 # --- the budget ------------------------------------------------------------------------------------------------------

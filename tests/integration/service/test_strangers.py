@@ -15,7 +15,7 @@ from ocean.client import Consumer
 from ocean.ddo import DDO
 from provider_api.machine.file_server import FileServer
 from provider_api.settings import StrangerSettings
-from tests.support.chain import consumer
+from tests.support.chain import consumer, stranger
 from tests.support.downloads import Ordered, order_files
 from tests.support.large_source import LargeSource
 from tests.support.memory import peak_bytes, reset_peak
@@ -67,7 +67,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
             try:
                 async with Consumer(service.url, consumer) as client:
                     large = await Buyer(service, network, client).publish(source.url("/chunked"), kind="algorithm")
-                return large, await order_files(service, network, consumer, [files.urls["rain.csv"]])
+                return large, await order_files(service, network, stranger, [files.urls["rain.csv"]])
             finally:
                 await network.close()
 

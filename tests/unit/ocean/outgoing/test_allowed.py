@@ -131,6 +131,9 @@ class _Stream(httpcore.AsyncNetworkStream):
     async def aclose(self) -> None:
         self.closed = True
 
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109
+        raise httpcore.ReadError
+
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109
         raise httpcore.WriteError
 

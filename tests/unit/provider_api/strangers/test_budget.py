@@ -105,14 +105,14 @@ def budget(**given: Any) -> Budget:
 def test_bytes_of_one_and_of_all() -> None:
     spent = budget(bytes_per_minute=1000)
     spent.require_bytes("a")
-    spent.spend_bytes("a", 2000)
+    spent.spend_bytes("a", 2500)
     with pytest.raises(TooMuchAsked) as caught:
         spent.require_bytes("a")
     assert caught.value.status == 429
     assert int(caught.value.headers()["Retry-After"]) >= 1
     for name in "bcd":
         spent.require_bytes(name)
-        spent.spend_bytes(name, 2000)
+        spent.spend_bytes(name, 2500)
     with pytest.raises(TooMuchAsked):
         spent.require_bytes("e")  # who has asked for nothing yet
 
