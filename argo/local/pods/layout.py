@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import sys
 from collections.abc import Mapping
@@ -10,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from argo.local.pods.images import Image
+from argo.local.pods.interpreter import interpreter
 from argo.local.runtime import Container
 
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-STEP_PACKAGES = ("ocean", "pods", "workflow_templates")  # what our own steps import of this project
 _MERGED = ("bin", "sbin", "lib", "lib64", "lib32", "libx32")  # beside /usr: links where it is merged, else folders
 _ETC = ("alternatives", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime", "mime.types")
 _ETC_NETWORK = ("resolv.conf", "hosts", "nsswitch.conf", "gai.conf", "services", "protocols", "ca-certificates", "pki")
@@ -54,31 +53,10 @@ def layout(image: Image, container: Container, *, network: bool) -> dict[str, An
     else:
         _machine(binds, links, network=network)
         if image.kind == "step" or image.python:
-            binds += [[path, path, True] for path in interpreter(packages=image.kind == "step")]
+            needs = interpreter(packages=image.kind == "step")
+            binds += [[path, path, True] for path in (*needs.folders, *needs.files)]
+            links += [[text, path] for path, text in needs.links.items()]
     return {"binds": binds, "links": links, "files": files, "mounts": mounts}
-
-
-def interpreter(*, packages: bool) -> list[str]:
-    """The folders that this project's Python needs (and the project's packages), without those below /usr.
-
-    Only the packages themselves, never the folder around them: data folders and keys may lie beside them.
-    """
-    wanted = [sys.base_prefix, sys.prefix]
-    if packages:
-        wanted += [package_folder(name) for name in STEP_PACKAGES]
-    found: list[str] = []
-    for path in wanted:
-        if not any(path == known or path.startswith(known + "/") for known in ("/usr", *found)):
-            found.append(path)
-    return found
-
-
-def package_folder(name: str) -> str:
-    """Where a package of this project lies."""
-    spec = importlib.util.find_spec(name)
-    if spec is None or not spec.submodule_search_locations:
-        raise ModuleNotFoundError(name)
-    return os.path.abspath(spec.submodule_search_locations[0])
 
 
 def translate(text: str, targets: Mapping[str, str]) -> str:

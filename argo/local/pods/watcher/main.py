@@ -131,7 +131,21 @@ class Watcher:
             self._group.remove()
         end: dict[str, Any] = {"why": why, "code": code if self._main_at is not None else None, "message": message}
         end |= {"started_at": self._main_at, "finished_at": time.time()}
-        files.put(".", files.END, end, durable=True)
+        self._write_end(end)
+
+    @staticmethod
+    def _write_end(end: dict[str, Any]) -> None:
+        """Until it is written. On a full disk the pod counts as running, which is better than as lost."""
+        while True:
+            try:
+                files.put(".", files.END, end, durable=True)
+            except FileNotFoundError:
+                raise  # the pod was removed meanwhile
+            except OSError as exc:
+                print(f"the end of the pod cannot be written yet: {exc}", file=sys.stderr)
+                time.sleep(1)
+            else:
+                return
 
     def _prepare(self, containers: list[dict[str, Any]]) -> Any:
         self._group = memory.Group.make(self._plan["marker"], self._plan["limits"]["memory_bytes"])
