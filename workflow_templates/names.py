@@ -39,6 +39,7 @@ MAX_JOB_DURATION: Final = PREFIX + "max-job-duration"  # seconds
 MAX_JOBS: Final = PREFIX + "max-jobs"  # that run at once
 MAX_QUEUED_JOBS: Final = PREFIX + "max-queued-jobs"  # that may wait
 ALLOWED_CHAINS: Final = PREFIX + "allowed-chains"  # JSON array of chain ids; empty: every chain
+IMAGES: Final = PREFIX + "images"  # JSON list of the images that the server can run; only where none are pulled
 DESCRIPTION: Final = PREFIX + "description"
 FILTERED: Final = PREFIX + "filtered"  # "true": a filter sees results first. Also on a workflow, as STORAGE_EXPIRY is
 STORAGE_EXPIRY: Final = PREFIX + "storage-expiry"  # seconds that results are kept; 0: for ever

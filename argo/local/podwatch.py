@@ -102,6 +102,8 @@ class PodWatch:
             self._runtime.start(plan.folder, plan.spec)
         except ImageUnavailable as exc:
             text = f'ErrImagePull: failed to pull image "{exc.image}": {exc.reason}'
+            if not self._places.settings.wait_for_images:
+                return Observation(impossible=text)
             return Observation(
                 pending=text if not tries else f'ImagePullBackOff: Back-off pulling image "{exc.image}": {text}'
             )

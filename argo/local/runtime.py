@@ -84,6 +84,9 @@ class PodRuntime(Protocol):
     def require_image(self, image: str) -> None:
         """Raises ImageUnavailable."""
 
+    def image_names(self) -> tuple[str, ...]:
+        """All images that can be run at this moment: repositories, or exact references."""
+
     def start(self, folder: Path, spec: PodSpec) -> None:
         """Start the pod once; a folder that was started already is left alone. Raises ImageUnavailable, OSError."""
 
@@ -107,3 +110,6 @@ class PodRuntime(Protocol):
 
     def prepare_volume(self, path: Path, *, shared: bool = False) -> None:
         """Make the folder of a volume and let pods write to it. `shared`: a volume that pods of several jobs mount."""
+
+    def take_over(self, shared: Path, volume: Path) -> None:
+        """The pods of `volume` have ended: what they have put into a shared volume is the server's from now on."""

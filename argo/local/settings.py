@@ -27,6 +27,7 @@ class LocalArgoSettings(BaseModel):
     machine_images: tuple[str, ...] = ()  # further names for this machine's programs
     unsandboxed_images: tuple[str, ...] = ()  # may run as plain processes, with isolation "process"
     isolation: Literal["sandbox", "process"] = "sandbox"
+    wait_for_images: bool = False  # as a cluster does, in case it is there later; else such a pod fails at once
     allow_network: bool = False  # may an algorithm with network "public" reach the network (and this machine)?
 
     @property

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from argo.local.private import UMASK
 from provider_api.cli.troubles import TROUBLES, explain
 from provider_api.machine.machine import Machine
 
@@ -16,6 +17,7 @@ from provider_api.machine.machine import Machine
 def serve_until_stopped(folder: Path, port: int | None) -> int:
     """Exit code: 0 after Ctrl-C or SIGTERM, 1 when a part could not be started."""
     console = Console()
+    os.umask(UMASK)
     try:
         asyncio.run(_serve(folder, port, console))
     except TROUBLES as trouble:

@@ -50,6 +50,7 @@ class Needs:
 def way(path: str) -> tuple[dict[str, str], str]:
     """The links on the way to a path, in all of its parts, and the real path at its end. Raises OSError."""
     links: dict[str, str] = {}
+    followed = 0
     here, rest = "/", [part for part in os.path.abspath(path).split("/") if part]
     while rest:
         part = rest.pop(0)
@@ -61,7 +62,8 @@ def way(path: str) -> tuple[dict[str, str], str]:
             os.lstat(below)
             here = below
             continue
-        if len(links) >= _MOST_LINKS:
+        followed += 1
+        if followed > _MOST_LINKS:
             raise OSError(f"too many links on the way to {path}")
         links[below] = text = os.readlink(below)
         if text.startswith("/"):

@@ -22,7 +22,7 @@ from argo.local.controller import Controller
 from argo.local.engine.node import Node
 from argo.local.errors import ApiError
 from argo.local.rows import Row
-from argo.local.runtime import PodEnd, PodStatus
+from argo.local.runtime import ImageUnavailable, PodEnd, PodStatus
 from argo.local.store import Store
 from argo.local.tasks import Tasks
 from tests.support.argo_controller import controlled, end, start, until
@@ -208,6 +208,17 @@ async def test_a_fault_of_ours_ends_one_workflow(tmp_path: Path, monkeypatch: py
         assert odd.status["message"] == "internal error: KeyError"
         assert {node["phase"] for node in odd.status.get("nodes", {}).values()} <= {"Error", "Succeeded", "Failed"}
         assert (await end(controller, "good")).status["phase"] == "Succeeded"
+
+
+async def test_a_pod_whose_image_is_not_there_fails_at_once_with_its_name(tmp_path: Path) -> None:
+    pods = FakePods()
+    pods.trouble = {"require_image": ImageUnavailable("example.org/a/b", "images are not pulled here")}
+    async with controlled(tmp_path, pods) as controller:
+        await start(controller, "a")
+        ended = await end(controller, "a")
+        nodes = [node for node in ended.status["nodes"].values() if node["type"] == "Pod"]
+        assert 'ErrImagePull: failed to pull image "example.org/a/b"' in nodes[0]["message"]
+        assert not any("exitCode" in node.get("outputs", {}) for node in nodes)
 
 
 # -- clean-up
