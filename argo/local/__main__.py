@@ -38,6 +38,7 @@ def settings_from(arguments: list[str] | None = None) -> LocalArgoSettings:
     parser.add_argument("--isolation", choices=("sandbox", "process"), default="sandbox")
     parser.add_argument("--allow-network", action="store_true", help="algorithms may ask for the network")
     parser.add_argument("--wait-for-images", action="store_true", help="a pod whose image is not there waits for it")
+    parser.add_argument("--reserve-mib", type=int, default=1024, help="no pod starts with less free disk than that")
     given = parser.parse_args(arguments)
     return LocalArgoSettings(
         data=given.data.resolve(),
@@ -54,6 +55,7 @@ def settings_from(arguments: list[str] | None = None) -> LocalArgoSettings:
         unsandboxed_images=tuple(given.unsandboxed_image),
         isolation=given.isolation,
         allow_network=given.allow_network,
+        reserve_bytes=given.reserve_mib << 20,
         wait_for_images=given.wait_for_images,
     )
 

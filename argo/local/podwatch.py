@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -94,6 +95,8 @@ class PodWatch:
         if self._runtime.status(folder).state != "absent" or (begun and not folder.exists()):
             return Observation()  # it was started before; what became of it, its folder says
         try:
+            if problem := self._no_room():
+                return Observation(pending=problem, no_room=True)
             plan = self._places.plan(run, node)
             for container in (plan.spec.main, *plan.spec.init):
                 self._runtime.require_image(container.image)
@@ -114,10 +117,21 @@ class PodWatch:
         except OSError as exc:
             if may_pass(exc):
                 self._troubles.met("pod_start_waits", exc, pod=run.pod(node))
-                return Observation(pending=f"the machine has no room for it at the moment: {exc.strerror}")
+                text = f"Unschedulable: the machine has no room for it at the moment: {exc.strerror}"
+                return Observation(pending=text, no_room=True)
             report("pod_not_started", exc, pod=run.pod(node))
             return Observation(impossible=f"the pod could not be started: {exc.strerror or type(exc).__name__}")
         return Observation()
+
+    def _no_room(self) -> str:
+        """Why no pod may start for want of disk; "" where there is enough."""
+        reserve, there = self._places.settings.reserve_bytes, os.statvfs(self._places.settings.data)
+        free = there.f_bavail * there.f_frsize
+        if free < reserve:
+            return f"Unschedulable: {free >> 20} MiB of the disk are free, and {reserve >> 20} MiB are kept in reserve"
+        if reserve and there.f_files and not there.f_favail:
+            return "Unschedulable: the disk has no room for another file"
+        return ""
 
     async def _until_end(self, active: Active, node: Node, known: PodStatus) -> None:
         folder = self._places.pods / active.run.pod(node)

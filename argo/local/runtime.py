@@ -40,12 +40,23 @@ class Container:
 
 
 @dataclass(frozen=True, slots=True)
+class VolumeLimit:
+    """How much a folder that the pod writes to may take of the disk; `limit` is the text of the manifest."""
+
+    path: Path
+    bytes: int
+    name: str
+    limit: str
+
+
+@dataclass(frozen=True, slots=True)
 class PodSpec:
     name: str
     main: Container
     init: tuple[Container, ...] = ()  # run one after the other before main; a failure ends the pod
     network: bool = False  # False: a network namespace of its own with nothing but loopback
     limits: Limits = Limits()
+    volumes: tuple[VolumeLimit, ...] = ()  # watched while it runs; a pod that takes more is ended as "out_of_disk"
     deadline_seconds: float | None = None  # from the start of the pod; enforced although the server may be away
     grace_seconds: float = 30.0  # between SIGTERM and SIGKILL
 
@@ -54,9 +65,9 @@ class PodSpec:
 class PodEnd:
     """How a pod ended. `code`: exit code of main (128+n for a signal), None when it never ran or could not be seen."""
 
-    why: Literal["exited", "stopped", "deadline", "out_of_memory", "init_failed", "setup_failed", "lost"]
+    why: Literal["exited", "stopped", "deadline", "out_of_memory", "out_of_disk", "init_failed", "setup_failed", "lost"]
     code: int | None
-    message: str  # for init_failed and setup_failed: what went wrong, one line
+    message: str  # for out_of_disk, init_failed and setup_failed: what went wrong, one line
     started_at: float | None  # Unix seconds; None: main never started
     finished_at: float
 

@@ -43,6 +43,10 @@ def make_plan(
         "deadline_seconds": spec.deadline_seconds,
         "grace_seconds": spec.grace_seconds,
         "limits": {name: getattr(spec.limits, name) for name in spec.limits.__slots__},
+        "volumes": [
+            {"path": str(each.path), "bytes": each.bytes, "name": each.name, "limit": each.limit}
+            for each in spec.volumes
+        ],
         "containers": [
             _sandboxed(spec, *pair) if isolation == "sandbox" else _plain(folder, *pair) for pair in containers
         ],

@@ -12,6 +12,10 @@ import contextlib
 import os
 import time
 
+TYPE_CHECKING = False  # `typing` costs more time than all the rest of the watcher
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 LOOK_SECONDS = 0.1
 _V1, _V2 = "/sys/fs/cgroup/memory", "/sys/fs/cgroup"
 _PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -87,15 +91,23 @@ def remove_group(name: str) -> None:
 
 def resident_bytes(root: int, *, exactly: bool = False) -> int:
     """What a process and all below it have resident. Shared pages count for each, unless `exactly` (slower)."""
-    total, waiting = 0, [root]
-    while waiting:
-        pid = waiting.pop()
+    total = 0
+    for pid in processes(root):
         with contextlib.suppress(OSError, ValueError):  # it ended in this moment
             total += (_proportional(pid) if exactly else None) or _resident(pid)
+    return total
+
+
+def processes(root: int) -> Iterator[int]:
+    """A process and all below it."""
+    waiting = [root]
+    while waiting:
+        pid = waiting.pop()
+        yield pid
+        with contextlib.suppress(OSError, ValueError):  # it ended in this moment
             for thread in os.listdir(f"/proc/{pid}/task"):
                 with open(f"/proc/{pid}/task/{thread}/children") as file:
                     waiting += [int(child) for child in file.read().split()]
-    return total
 
 
 def _resident(pid: int) -> int:

@@ -367,3 +367,28 @@ async def test_a_disk_that_is_full_for_a_while(small_disk: Path) -> None:
         (small_disk / "filler").unlink()
         for name in ("a", "b"):
             assert (await end(controller, name)).status["phase"] == "Succeeded"
+
+
+async def test_no_pod_starts_below_the_reserve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The job waits, says why, and is not failed for it; it starts when there is room again."""
+    real = os.statvfs(tmp_path)
+    free = [0]
+
+    def statvfs(path: Any) -> Any:
+        fields = [*real]
+        fields[4] = free[0] // real.f_frsize  # f_bavail
+        return os.statvfs_result(fields)
+
+    monkeypatch.setattr("argo.local.podwatch.os.statvfs", statvfs)
+    pods = FakePods()
+    async with controlled(tmp_path, pods) as controller:
+        await start(controller, "a")
+
+        def said() -> str:
+            nodes = controller.current("a").status.get("nodes", {}).values()
+            return " ".join(node.get("message", "") for node in nodes if node["type"] == "Pod")
+
+        await until(lambda: "1024 MiB are kept in reserve" in said(), "it says what it waits for")
+        assert not pods.specs
+        free[0] = 2 << 30
+        assert (await end(controller, "a")).status["phase"] == "Succeeded"
