@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import sys
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _MERGED = ("bin", "sbin", "lib", "lib64", "lib32", "libx32")  # beside /usr: links where it is merged, else folders
 _ETC = ("alternatives", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime", "mime.types")
 _ETC_NETWORK = ("resolv.conf", "hosts", "nsswitch.conf", "gai.conf", "services", "protocols", "ca-certificates", "pki")
+_ETC_RUNTIMES = ("java*", "fonts", "R")  # where distributions keep parts of what lies below /usr
 _OWN_ETC = {
     "/etc/passwd": "root:x:0:0::/:/bin/false\npod:x:1000:1000::/tmp:/bin/sh\n",
     "/etc/group": "root:x:0:\npod:x:1000:\n",
@@ -84,6 +86,7 @@ def _machine(binds: list[list[Any]], links: list[list[str]], *, network: bool) -
             binds.append([path, path, True])
     links.append(["/tmp", "/var/tmp"])  # noqa: S108
     names = [*_ETC, "ssl/certs", "ssl/openssl.cnf", *(_ETC_NETWORK if network else ())]
+    names += [os.path.basename(path) for pattern in _ETC_RUNTIMES for path in sorted(glob.glob(f"/etc/{pattern}"))]
     binds += [[f"/etc/{name}", f"/etc/{name}", True] for name in names if os.path.exists(f"/etc/{name}")]
 
 

@@ -82,6 +82,16 @@ class Group:
                 return
 
 
+def advice(limit: int) -> dict[str, str]:
+    """Variables by which language runtimes learn of a limit that they cannot see from inside (there is no /sys): a JVM
+    would take a quarter of the whole machine as its heap, Node its own guess, and Go no limit at all."""
+    return {
+        "JAVA_TOOL_OPTIONS": f"-XX:MaxRAM={limit}",
+        "NODE_OPTIONS": f"--max-old-space-size={max(16, limit * 3 // 4 >> 20)}",
+        "GOMEMLIMIT": str(limit * 9 // 10),
+    }
+
+
 def remove_group(name: str) -> None:
     """Remove the group of a pod whose watcher died."""
     for parent, version in ((_V1, 1), (_V2, 2)):
