@@ -241,6 +241,8 @@ class SandboxRuntime:
         plan = files.get(str(folder), files.PLAN)
         if plan is not None and not files.exists(str(folder), files.END):
             leftovers.sweep(plan)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(plans.alias_of(folder))
         trees.remove_tree(folder)
 
     # -- volumes
