@@ -368,6 +368,9 @@ class Settings(BaseSettings):
 
     data_folder: Path = Path("data")
     """Everything that must survive a restart and has no place of its own."""
+    disk_reserve_gib: float = Field(default=1.0, ge=0, le=1 << 20)
+    """GiB of free disk under the data folder that `c2d serve` keeps for results and databases: with less, jobs wait and
+    their status says so. 0 keeps none. One, because that is little, and a full disk loses what others have paid for."""
     server: ServerSettings = ServerSettings()
     provider: ProviderSettings = ProviderSettings()
     chains: tuple[ChainSettings, ...] = Field(default=(), examples=['[{"url": "https://node.example.org"}]'])

@@ -50,6 +50,7 @@ MAX_QUEUED_JOBS: Final = PREFIX + "max-queued-jobs"  # that may wait
 MAX_JOBS_PER_ACCOUNT: Final = PREFIX + "max-jobs-per-account"  # unfinished ones of one account; absent: no limit
 POSITION: Final = PREFIX + "position"  # among the environments: smaller ones are announced first
 ALLOWED_CHAINS: Final = PREFIX + "allowed-chains"  # JSON array of chain ids; empty: every chain
+IMAGES: Final = PREFIX + "images"  # JSON list of the images that the server can run; only where none are pulled
 DESCRIPTION: Final = PREFIX + "description"
 FILTERED: Final = PREFIX + "filtered"  # "true": a filter sees results first. Also on a workflow, as STORAGE_EXPIRY is
 PENDING_TIMEOUT: Final = PREFIX + "pending-timeout"  # seconds that a pod may take to start

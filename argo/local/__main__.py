@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 
 import uvicorn
 
 from argo.local.app import create_app
+from argo.local.private import UMASK
 from argo.local.settings import LocalArgoSettings
 
 
@@ -36,6 +38,8 @@ def settings_from(arguments: list[str] | None = None) -> LocalArgoSettings:
     parser.add_argument("--step-image", help="name of our own steps' image in the manifests")
     parser.add_argument("--isolation", choices=("sandbox", "process"), default="sandbox")
     parser.add_argument("--allow-network", action="store_true", help="algorithms may ask for the network")
+    parser.add_argument("--wait-for-images", action="store_true", help="a pod whose image is not there waits for it")
+    parser.add_argument("--reserve-mib", type=int, default=1024, help="no pod starts with less free disk than that")
     given = parser.parse_args(arguments)
     return LocalArgoSettings(
         data=given.data.resolve(),
@@ -53,10 +57,13 @@ def settings_from(arguments: list[str] | None = None) -> LocalArgoSettings:
         unsandboxed_images=tuple(given.unsandboxed_image),
         isolation=given.isolation,
         allow_network=given.allow_network,
+        reserve_bytes=given.reserve_mib << 20,
+        wait_for_images=given.wait_for_images,
     )
 
 
 def main() -> None:
+    os.umask(UMASK)
     settings = settings_from()
     uvicorn.run(create_app(settings), host=settings.host, port=settings.port, log_level="warning", access_log=False)
 

@@ -22,6 +22,7 @@ from argo.local.errors import ApiError
 from argo.local.library import TemplateLibrary
 from argo.local.pods.images import Images
 from argo.local.pods.runtime import SandboxRuntime
+from argo.local.private import private_folder
 from argo.local.rest import logs, templates, watch, workflows
 from argo.local.rest.answers import Server, refusal
 from argo.local.runtime import PodRuntime
@@ -71,7 +72,7 @@ def create_app(settings: LocalArgoSettings, runtime: PodRuntime | None = None) -
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private_folder(settings.data)
         with Store(settings.data) as store:
             pods = runtime or sandbox_runtime(settings)
             for folder in settings.claims.values():

@@ -95,6 +95,9 @@ class Cleanup:
                     await self._runtime.wait(folder)
             hostfiles.forget_inputs(self._places.files / pod)
         for claim in run.spec.volume_claim_templates:
+            volume = self._places.volumes / f"{run.name}-{claim.metadata['name']}"
+            for shared in self._places.settings.claims.values():
+                await active.in_thread(self._runtime.take_over, shared, volume)
             if claim.metadata["name"] not in run.claims:
                 await self._remove_volume(f"{run.name}-{claim.metadata['name']}")
         gc = run.spec.pod_gc

@@ -36,7 +36,7 @@ from argo.local.spec.check import read_spec
 from argo.local.spec.submission import Submission, merged_arguments, read_submission, require_name
 from argo.local.store import NameTaken, Store
 from argo.local.tasks import Tasks
-from argo.local.troubles import AGAIN_SECONDS, STORAGE, Troubles
+from argo.local.troubles import AGAIN_SECONDS, STORAGE, Troubles, report
 
 log = structlog.get_logger(__name__)
 
@@ -87,8 +87,8 @@ class Controller:
         for active in self._active.values():
             try:
                 self.pods.adopt(active)
-            except Exception as exc:
-                log.exception("pods_not_adopted", workflow=active.run.name)
+            except Exception as exc:  # noqa: BLE001  (told)
+                report("pods_not_adopted", exc, workflow=active.run.name)
                 active.fault = f"its pods cannot be taken up: {type(exc).__name__}"
             self._drive(active)
         self._tasks.spawn(self._rounds(), "rounds")
@@ -307,8 +307,8 @@ class Controller:
             except STORAGE as exc:  # nothing was done that is not stored: the same again, until it works
                 self._troubles.met("save_failed", exc, workflow=name)
                 active.wake_in(AGAIN_SECONDS)
-            except Exception as exc:  # (a fault of ours may end this workflow, not the others)
-                log.exception("workflow_failed", workflow=name)
+            except Exception as exc:  # noqa: BLE001  (a fault of ours may end this workflow, not the others)
+                report("workflow_failed", exc, workflow=name)
                 active.fault = f"internal error: {type(exc).__name__}"
                 active.wake.set()
             else:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from argo.local.engine.stored import Part, Unreadable
@@ -10,6 +11,7 @@ from argo.local.engine.times import stamp
 from argo.local.fields import Fields
 from argo.local.library import StoredTemplate
 from argo.local.rows import Row
+from workflow_templates import names
 
 Content = Callable[[Row], tuple[dict[str, Any], dict[str, Any]]]
 
@@ -53,5 +55,10 @@ def _merged(template: Mapping[str, Any], arguments: Mapping[str, Any], spec: Map
     return {**template, "arguments": {"parameters": merged} if merged else {}, **{k: v for k, v in spec.items()}}
 
 
-def template(stored: StoredTemplate) -> dict[str, Any]:
-    return {"metadata": dict(stored.document["metadata"]), "spec": dict(stored.document["spec"])}
+def template(stored: StoredTemplate, images: Iterable[str]) -> dict[str, Any]:
+    """`images`: what can be run here, which an environment of ours announces: nothing is pulled."""
+    metadata = dict(stored.document["metadata"])
+    annotations = metadata.get("annotations", {})
+    if names.BOX_PUBLIC_KEY in annotations:
+        metadata["annotations"] = {**annotations, names.IMAGES: json.dumps(sorted(images))}
+    return {"metadata": metadata, "spec": dict(stored.document["spec"])}

@@ -24,6 +24,7 @@ import yaml
 from argo.local.errors import invalid, template_not_found
 from argo.local.spec.check import TemplateInvalid, read_spec
 from argo.local.spec.model import Spec
+from argo.local.troubles import report
 
 log = structlog.get_logger(__name__)
 
@@ -151,8 +152,8 @@ class TemplateLibrary:
             else:
                 found.refused[name] = str(exc) if isinstance(exc, TemplateInvalid) else f"template {name}: {exc}"
             log.error("manifest_refused", path=str(path), kind=kind, name=name, problem=str(exc))  # noqa: TRY400
-        except Exception as exc:
-            log.exception("manifest_refused", path=str(path), kind=kind, name=name)
+        except Exception as exc:  # noqa: BLE001  (told)
+            report("manifest_refused", exc, path=str(path), kind=kind, name=name)
             found.refused[name] = f"{kind} {name} in {path.name} cannot be read: {type(exc).__name__}"
 
     def _keep_limits(self, found: _Contents) -> None:

@@ -13,7 +13,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Final
@@ -21,7 +21,7 @@ from typing import Final
 from argo.local.engine.node import Node
 from argo.local.engine.pods import deadline
 from argo.local.engine.state import Run
-from argo.local.runtime import Container, Limits, Mount, PodSpec
+from argo.local.runtime import Container, Limits, Mount, PodSpec, VolumeLimit
 from argo.local.settings import LocalArgoSettings
 from argo.local.spec import model, quantities
 from argo.local.spec.check import pod_patch
@@ -124,12 +124,29 @@ class _Planner:
             main=self._container(container, mounts),
             init=init,
             network=self._network(),
+            volumes=tuple(self._volume_limits()),
             limits=limits,
             deadline_seconds=deadline(template, self.scope),
             grace_seconds=float(patch.termination_grace_period_seconds),
         )
         self.made.outputs = outputs
         return self.made
+
+    def _volume_limits(self) -> Iterator[VolumeLimit]:
+        """Of the workflow's own volumes, and of the pod's folders, as far as the manifest names a size."""
+        for claim in self.run.spec.volume_claim_templates:
+            resources = claim.spec.get("resources")
+            requests = resources.get("requests") if isinstance(resources, dict) else None
+            size = requests.get("storage") if isinstance(requests, dict) else None
+            if size is not None:
+                name = claim.metadata["name"]
+                path = self.places.volumes / f"{self.run.name}-{name}"
+                yield VolumeLimit(path, int(quantities.quantity(size)), name, str(size))
+        for volume in self.volumes.values():
+            folder = self.own / "empty" / volume.name
+            size = volume.empty_dir.size_limit if volume.empty_dir is not None else None
+            if size is not None and folder in self.made.folders:
+                yield VolumeLimit(folder, int(quantities.quantity(size)), volume.name, str(size))
 
     def _container(self, container: model.Container, mounts: list[Mount]) -> Container:
         def text(value: str) -> str:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, Final, TypeVar
-
-import structlog
 
 from argo.local import hostfiles
 from argo.local.active import Active
@@ -17,8 +16,8 @@ from argo.local.engine.pods import INITIALIZING, Observation
 from argo.local.engine.state import Run
 from argo.local.podplan import Places, PodImpossible, PodPending, PodPlan
 from argo.local.runtime import ImageUnavailable, PodRuntime, PodStatus
+from argo.local.troubles import AGAIN_SECONDS, Troubles, may_pass, report
 
-log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 _FIRST_LOOK_SECONDS: Final = 0.2  # a change between two questions to the runtime is noticed by then
@@ -30,6 +29,7 @@ class PodWatch:
 
     def __init__(self, places: Places, runtime: PodRuntime, cleanup: Cleanup, wake: Callable[[str], None]) -> None:
         self._places, self._runtime, self._cleanup, self._wake = places, runtime, cleanup, wake
+        self._troubles = Troubles()
 
     # -- pods of an unfinished workflow
 
@@ -55,14 +55,23 @@ class PodWatch:
             active.spawn(self._stop(active, node))
 
     async def _stop(self, active: Active, node: Node) -> None:
-        await active.in_thread(self._runtime.stop, self._places.pods / active.run.pod(node))
+        folder = self._places.pods / active.run.pod(node)
+        while True:
+            try:
+                await active.in_thread(self._runtime.stop, folder)
+            except OSError as exc:  # no space for the wish, say: the pod must end all the same
+                self._troubles.met("pod_not_stopped", exc, pod=folder.name)
+                await asyncio.sleep(AGAIN_SECONDS)
+            else:
+                self._troubles.over("pod_not_stopped")
+                return
 
     async def _guarded(self, active: Active, node: Node, work: Coroutine[Any, Any, None]) -> None:
         """A fault of ours must not leave a workflow waiting for ever."""
         try:
             await work
-        except Exception as exc:
-            log.exception("pod_watch_failed", pod=active.run.pod(node))
+        except Exception as exc:  # noqa: BLE001  (told)
+            report("pod_watch_failed", exc, pod=active.run.pod(node))
             self._tell(active, node, Observation(impossible=f"internal error: {type(exc).__name__}"))
 
     async def _follow(self, active: Active, node: Node) -> None:
@@ -86,6 +95,8 @@ class PodWatch:
         if self._runtime.status(folder).state != "absent" or (begun and not folder.exists()):
             return Observation()  # it was started before; what became of it, its folder says
         try:
+            if problem := self._no_room():
+                return Observation(pending=problem, no_room=True)
             plan = self._places.plan(run, node)
             for container in (plan.spec.main, *plan.spec.init):
                 self._runtime.require_image(container.image)
@@ -94,6 +105,8 @@ class PodWatch:
             self._runtime.start(plan.folder, plan.spec)
         except ImageUnavailable as exc:
             text = f'ErrImagePull: failed to pull image "{exc.image}": {exc.reason}'
+            if not self._places.settings.wait_for_images:
+                return Observation(impossible=text)
             return Observation(
                 pending=text if not tries else f'ImagePullBackOff: Back-off pulling image "{exc.image}": {text}'
             )
@@ -102,18 +115,39 @@ class PodWatch:
         except PodImpossible as exc:
             return Observation(impossible=str(exc))
         except OSError as exc:
-            log.exception("pod_not_started", pod=run.pod(node))
+            if may_pass(exc):
+                self._troubles.met("pod_start_waits", exc, pod=run.pod(node))
+                text = f"Unschedulable: the machine has no room for it at the moment: {exc.strerror}"
+                return Observation(pending=text, no_room=True)
+            report("pod_not_started", exc, pod=run.pod(node))
             return Observation(impossible=f"the pod could not be started: {exc.strerror or type(exc).__name__}")
         return Observation()
 
+    def _no_room(self) -> str:
+        """Why no pod may start for want of disk; "" where there is enough."""
+        reserve, there = self._places.settings.reserve_bytes, os.statvfs(self._places.settings.data)
+        free = there.f_bavail * there.f_frsize
+        if free < reserve:
+            return f"Unschedulable: {free >> 20} MiB of the disk are free, and {reserve >> 20} MiB are kept in reserve"
+        if reserve and there.f_files and not there.f_favail:
+            return "Unschedulable: the disk has no room for another file"
+        return ""
+
     async def _until_end(self, active: Active, node: Node, known: PodStatus) -> None:
         folder = self._places.pods / active.run.pod(node)
-        status = self._runtime.status(folder)
+        status = await self._status(folder)
         while status.state in ("starting", "running"):
             if status.state != known.state:
                 self._tell(active, node, Observation(status))
                 known = status
-            status = await self._change(folder, status)
+            try:
+                status = await self._change(folder, status)
+            except OSError as exc:
+                if not may_pass(exc):
+                    raise
+                self._troubles.met("pod_not_seen", exc, pod=folder.name)
+                await asyncio.sleep(AGAIN_SECONDS)
+                status = await self._status(folder)
         if status.state == "absent" and folder.exists() and not node.final and node.phase == "Pending":
             await asyncio.sleep(_TRY_AGAIN_SECONDS[0])
             active.watched.discard(node.id)  # its watcher died before anything ran: start it again
@@ -125,6 +159,20 @@ class PodWatch:
         seen = await active.in_thread(self._collect, active.run, node, status)
         self._tell(active, node, seen)
         self._cleanup.pod_ended(active.run, node, status)
+
+    async def _status(self, folder: Path) -> PodStatus:
+        """What became of the pod. While the machine has no room to say so, it is asked again."""
+        while True:
+            try:
+                status = self._runtime.status(folder)
+            except OSError as exc:
+                if not may_pass(exc):
+                    raise
+                self._troubles.met("pod_not_seen", exc, pod=folder.name)
+                await asyncio.sleep(AGAIN_SECONDS)
+            else:
+                self._troubles.over("pod_not_seen")
+                return status
 
     async def _change(self, folder: Path, known: PodStatus) -> PodStatus:
         """The next status that differs. A change that came between two questions is found by a second look."""
@@ -138,6 +186,7 @@ class PodWatch:
             return await waiting
         finally:
             waiting.cancel()
+            await asyncio.gather(waiting, return_exceptions=True)
 
     def _collect(self, run: Run, node: Node, status: PodStatus) -> Observation:
         """Read the outputs of an ended pod."""

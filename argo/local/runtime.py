@@ -41,12 +41,23 @@ class Container:
 
 
 @dataclass(frozen=True, slots=True)
+class VolumeLimit:
+    """How much a folder that the pod writes to may take of the disk; `limit` is the text of the manifest."""
+
+    path: Path
+    bytes: int
+    name: str
+    limit: str
+
+
+@dataclass(frozen=True, slots=True)
 class PodSpec:
     name: str
     main: Container
     init: tuple[Container, ...] = ()  # run one after the other before main; a failure ends the pod
     network: bool = False  # False: a network namespace of its own with nothing but loopback
     limits: Limits = Limits()
+    volumes: tuple[VolumeLimit, ...] = ()  # watched while it runs; a pod that takes more is ended as "out_of_disk"
     deadline_seconds: float | None = None  # from the start of the pod; enforced although the server may be away
     grace_seconds: float = 30.0  # between SIGTERM and SIGKILL
 
@@ -55,9 +66,9 @@ class PodSpec:
 class PodEnd:
     """How a pod ended. `code`: exit code of main (128+n for a signal), None when it never ran or could not be seen."""
 
-    why: Literal["exited", "stopped", "deadline", "out_of_memory", "init_failed", "setup_failed", "lost"]
+    why: Literal["exited", "stopped", "deadline", "out_of_memory", "out_of_disk", "init_failed", "setup_failed", "lost"]
     code: int | None
-    message: str  # for init_failed and setup_failed: what went wrong, one line
+    message: str  # for out_of_disk, init_failed and setup_failed: what went wrong, one line
     started_at: float | None  # Unix seconds; None: main never started
     finished_at: float
 
@@ -85,6 +96,9 @@ class PodRuntime(Protocol):
     def require_image(self, image: str) -> None:
         """Raises ImageUnavailable."""
 
+    def image_names(self) -> tuple[str, ...]:
+        """All images that can be run at this moment: repositories, or exact references."""
+
     def start(self, folder: Path, spec: PodSpec) -> None:
         """Start the pod once; a folder that was started already is left alone. Raises ImageUnavailable, OSError."""
 
@@ -108,3 +122,6 @@ class PodRuntime(Protocol):
 
     def prepare_volume(self, path: Path, *, shared: bool = False) -> None:
         """Make the folder of a volume and let pods write to it. `shared`: a volume that pods of several jobs mount."""
+
+    def take_over(self, shared: Path, volume: Path) -> None:
+        """The pods of `volume` have ended: what they have put into a shared volume is the server's from now on."""

@@ -28,6 +28,8 @@ class LocalArgoSettings(BaseModel):
     machine_images: tuple[str, ...] = ()  # further names for this machine's programs
     unsandboxed_images: tuple[str, ...] = ()  # may run as plain processes, with isolation "process"
     isolation: Literal["sandbox", "process"] = "sandbox"
+    wait_for_images: bool = False  # as a cluster does, in case it is there later; else such a pod fails at once
+    reserve_bytes: int = Field(default=1 << 30, ge=0)  # free disk, for us and for results, under which no pod starts
     allow_network: bool = False  # may an algorithm with network "public" reach the network (and this machine)?
 
     @property

@@ -6,9 +6,7 @@ import asyncio
 from collections.abc import Coroutine, Iterator
 from typing import Any
 
-import structlog
-
-log = structlog.get_logger(__name__)
+from argo.local.troubles import report
 
 
 class Tasks:
@@ -26,7 +24,7 @@ class Tasks:
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (exc := task.exception()) is not None:
-            log.error("background_task_failed", task=task.get_name(), exc_info=exc)
+            report("background_task_failed", exc, task=task.get_name())
 
     def __iter__(self) -> Iterator[asyncio.Task[None]]:
         return iter(tuple(self._tasks))

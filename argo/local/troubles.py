@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import os
 import sqlite3
 import time
+import traceback
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -15,9 +17,18 @@ log = structlog.get_logger(__name__)
 AGAIN_SECONDS: Final = 1.0  # between two tries of what failed for a reason that may pass
 REMINDER_SECONDS: Final = 600.0  # a trouble that lasts is told again then, with how often it came
 STORAGE: Final = (sqlite3.Error, OSError)  # what a disk or a database may raise at any time
+_FRAMES: Final = 5
+_LONGEST_TEXT: Final = 500
 _PASSING: Final = frozenset(
     {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errno.EFBIG}
 )
+
+
+def report(event: str, exc: BaseException, **about: Any) -> None:
+    """Log an error with the way to it, but without the values on that way: arguments of jobs are among them."""
+    frames = traceback.extract_tb(exc.__traceback__)[-_FRAMES:]
+    where = " < ".join(f"{os.path.basename(frame.filename)}:{frame.lineno}" for frame in reversed(frames))
+    log.error(event, kind=type(exc).__name__, error=str(exc)[:_LONGEST_TEXT], where=where, **about)
 
 
 def may_pass(exc: OSError) -> bool:
@@ -39,7 +50,7 @@ class Troubles:
             self._told[kind] = (told, silent + 1)
             return
         self._told[kind] = (now, 0)
-        log.error(event, error=str(exc), times_since=silent, exc_info=exc, **about)
+        report(event, exc, times_since=silent, **about)
 
     def over(self, event: str) -> None:
         """What failed works again."""

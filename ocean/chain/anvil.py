@@ -86,6 +86,7 @@ class AnvilProcess:
             process = subprocess.Popen(
                 command,
                 env=inherited_environment(),
+                umask=0o077,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

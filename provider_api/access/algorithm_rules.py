@@ -169,7 +169,16 @@ def container_is_usable(facts: ComputeFacts) -> Refusal | None:
     container = container_of(facts)
     code = "missing_entrypoint_image_checksum" if container is None else problem(container)
     if code is None:
-        return None
+        assert container is not None  # noqa: S101  (else there is a code)
+        return _image_there(facts, container.reference())
     found = [container.entrypoint, container.image, container.checksum] if container is not None else None
     who: Who | None = "algorithm_publisher" if facts.algorithm is not None else None
     return Refusal("algorithm.container", code, _CONTAINER[code], found, who)
+
+
+def _image_there(facts: ComputeFacts, reference: str) -> Refusal | None:
+    """Ours: where nothing is pulled, an image that is not there is refused before anybody pays for the wait."""
+    images = facts.environment.images if facts.environment is not None else None
+    if images is None or reference in images:
+        return None
+    return Refusal("algorithm.container", "image_unavailable", f"one of {', '.join(images.names)}", reference)

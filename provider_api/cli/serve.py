@@ -10,6 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from argo.local.private import UMASK
 from provider_api.cli.troubles import TROUBLES, explain
 from provider_api.machine.machine import Machine
 from provider_api.settings import PREFIX
@@ -18,6 +19,7 @@ from provider_api.settings import PREFIX
 def serve_until_stopped(folder: Path, port: int | None, environments: Path | None, images: Path | None) -> int:
     """Exit code: 0 after Ctrl-C or SIGTERM, 1 when a part could not be started."""
     console = Console()
+    os.umask(UMASK)
     given = {"SERVER__PORT": port, "MACHINE__ENVIRONMENTS": environments, "MACHINE__IMAGES": images}
     chosen = {f"{PREFIX}{name}": str(value) for name, value in given.items() if value is not None}
     try:

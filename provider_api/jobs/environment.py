@@ -12,6 +12,7 @@ from typing import Any
 from nacl.public import PublicKey
 
 from argo.client.records import FIRST_SERVER, Template
+from argo.local.pods.images import ImageNames
 from ocean.addresses import AddressInvalid, checksum
 from pods.keys import decode_public_key
 from workflow_templates import names
@@ -51,6 +52,7 @@ class Environment:
     pending_timeout: int = 0  # seconds that a pod may take to start
     filtered: bool = False
     publication_chain: int | None = None  # where results may become assets; None: nowhere
+    images: ImageNames | None = None  # all that can be run there; None: images are pulled
     description: str = ""
     server: str = FIRST_SERVER  # which Argo Server has it
 
@@ -91,6 +93,7 @@ class Environment:
             pending_timeout=int(reader.number(names.PENDING_TIMEOUT, 0)),
             filtered=reader.text(names.FILTERED) == "true",
             publication_chain=int(reader.number(names.PUBLICATION_CHAIN, 0)) or None,
+            images=reader.images(),
             description=reader.text(names.DESCRIPTION),
         )
 
@@ -143,6 +146,14 @@ class _Annotations:
         if not value.is_finite() or value < 0:
             raise TemplateUnusable(name)
         return value
+
+    def images(self) -> ImageNames | None:
+        if not (text := self.text(names.IMAGES)):
+            return None
+        try:
+            return ImageNames(json.loads(text))
+        except (ValueError, TypeError):
+            raise TemplateUnusable(names.IMAGES) from None
 
     def integers(self, name: str) -> tuple[int, ...]:
         text = self._values.get(name, "")

@@ -13,6 +13,7 @@ from typing import Final
 
 import structlog
 
+from argo.local.private import UMASK
 from ocean.environment import inherited_environment
 
 __all__ = ["Child", "ChildFailed", "inherited_environment"]
@@ -74,6 +75,7 @@ class Child:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
+                umask=UMASK,
                 start_new_session=True,  # Ctrl-C reaches the supervisor only, which ends the parts in order
                 preexec_fn=_die_with_parent,
             )

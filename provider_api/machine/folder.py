@@ -18,6 +18,7 @@ from typing import Any
 import yaml
 from nacl.public import PublicKey
 
+from argo.local.private import private_folder
 from ocean.keys import address_of
 from pods.keys import ETHEREUM_KEY_FILE, encode_key, generate_keys
 from pods.publishing.facts import FACTS_FILE, KEY_FILE
@@ -61,12 +62,13 @@ class DataFolder:
         return self.root / "provider.key"
 
     def make(self) -> None:
-        """The folders, closed to other people of this machine. Pods get at theirs through mounts made for them."""
-        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for path in (self.chain, self.templates, self.logs):
-            path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.secrets.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.results.mkdir(mode=0o700, parents=True, exist_ok=True)
+        """The folders, closed to other people of this machine. Pods get at theirs through mounts made for them.
+
+        Raises FolderNotOurs, OSError.
+        """
+        for path in (self.root, self.chain, self.argo, self.templates, self.secrets, self.logs):
+            private_folder(path)
+        self.results.mkdir(mode=0o700, parents=True, exist_ok=True)  # its mode is a matter of who writes there
 
     def provider_keys(self) -> ProviderKeys:
         """The provider's keys, made at the first call. Raises KeyMissing for a spoiled file."""

@@ -231,6 +231,7 @@ class Machine:
             words += ["--images", str(self.settings.machine.images.absolute())]
         if not self.sandboxed:
             words += ["--isolation", "process", "--unsandboxed-image", "python"]
+        words += ["--reserve-mib", str(int(self.settings.disk_reserve_gib * 1024))]
         if self.settings.policy.allow_network:
             words.append("--allow-network")
         await self._start_child("argo", tuple(words), {}, f"{self.argo_url}/api/v1/version", (200, 401))

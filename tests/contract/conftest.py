@@ -33,7 +33,7 @@ def _target(folder: Path, limit: int) -> Iterator[Target]:
     for path in (RECORDINGS / "templates").glob("*.yaml"):
         text = path.read_text().replace("small: '1'", f"small: '{limit}'")
         (templates / path.name).write_text(text)
-    arguments = ("--templates", str(templates), "--machine-image", "registry.local/busybox")
+    arguments = ("--templates", str(templates), "--machine-image", "registry.local/busybox", "--wait-for-images")
     with running(folder / "data", *arguments) as server:
         yield Target(server.url, server.token, limit, embedded=True)
 

@@ -41,7 +41,7 @@ async def start(controller: Controller, name: str) -> Row:
     return await controller.create(read_submission(sent, "jobs"))
 
 
-async def until(condition: Callable[[], bool], what: str, seconds: float = 30) -> None:
+async def until(condition: Callable[[], bool], what: str, seconds: float = 60) -> None:
     limit = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < limit, what

@@ -26,6 +26,9 @@ class FakePods:
     def require_image(self, image: str) -> None:
         self._try("require_image")
 
+    def image_names(self) -> tuple[str, ...]:
+        return ("python",)
+
     def start(self, folder: Path, spec: PodSpec) -> None:
         self._try("start")
         if folder not in self.specs:
@@ -80,3 +83,6 @@ class FakePods:
 
     def prepare_volume(self, path: Path, *, shared: bool = False) -> None:
         path.mkdir(parents=True, exist_ok=True)
+
+    def take_over(self, shared: Path, volume: Path) -> None:
+        self._try("take_over")

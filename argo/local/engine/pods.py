@@ -31,6 +31,7 @@ class Observation:
     missing: str = ""  # path of an output parameter that has no file and no default
     pending: str = ""
     impossible: str = ""
+    no_room: bool = False  # pending for want of room on this machine: that is waited for as long as the job may last
 
 
 def observe(step: Advance, node: Node) -> None:
@@ -75,7 +76,8 @@ def deadline(template: Template, scope: Mapping[str, str]) -> float | None:
 
 def _watch_the_clock(step: Advance, node: Node, template: Template) -> None:
     """A pod that does not start: the runtime's own clock does not run yet."""
-    if template.pending_timeout is not None:
+    seen = step.observations.get(node.id)
+    if template.pending_timeout is not None and not (seen and seen.no_room):
         due = node.started_at + quantities.seconds(template.pending_timeout)
         if step.now >= due:
             step.end(node, "Failed", TIMEOUT)
@@ -97,7 +99,7 @@ def _watch_the_clock(step: Advance, node: Node, template: Template) -> None:
 def _ended(node: Node, template: Template, seen: Observation, end: PodEnd) -> None:
     node.finished_at, node.message = end.finished_at, ""
     node.resources = _resources(template, end)
-    if end.why in ("exited", "stopped", "deadline", "out_of_memory"):
+    if end.why in ("exited", "stopped", "deadline", "out_of_memory", "out_of_disk"):
         node.exit_code = end.code
         node.outputs = _outputs(template, seen)
     if end.why == "lost":
@@ -109,6 +111,8 @@ def _ended(node: Node, template: Template, seen: Observation, end: PodEnd) -> No
     elif end.why == "out_of_memory":
         node.exit_code = _KILLED
         node.phase, node.message = "Failed", f"main: OOMKilled (exit code {_KILLED})"
+    elif end.why == "out_of_disk":
+        node.phase, node.message = "Failed", end.message
     elif end.code != 0:
         node.phase, node.message = "Failed", f"main: Error (exit code {end.code})"
     elif seen.missing:

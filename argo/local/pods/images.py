@@ -108,12 +108,9 @@ class Images:
 
     def find(self, reference: str) -> Image:
         """The image for a reference as it stands in a manifest. Raises ImageUnavailable."""
-        match = _REFERENCE.fullmatch(reference)
-        if not match:
+        keys = _keys(reference)
+        if not keys:
             raise ImageUnavailable(reference, "invalid reference format")
-        repository, tag, digest = _plain(match["repository"]), match["tag"], match["digest"]
-        keys = [f"{repository}@{digest}"] if digest else []
-        keys += [f"{repository}:{tag or 'latest'}", repository]
         images = self._all()
         for key in keys:
             if (image := images.get(key)) is not None:
@@ -128,6 +125,32 @@ class Images:
 
     def _all(self) -> Mapping[str, Image]:
         return self._images if self._register is None else {**self._images, **self._register.images()}
+
+
+class ImageNames:
+    """The names of all images that a server can run, told to others. Raises ValueError, TypeError for no such list."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self.names = tuple(names)
+        self._known = frozenset(_key(name) for name in self.names)
+
+    def __contains__(self, reference: object) -> bool:
+        return isinstance(reference, str) and any(key in self._known for key in _keys(reference))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ImageNames) and self._known == other._known
+
+    def __hash__(self) -> int:
+        return hash(self._known)
+
+
+def _keys(reference: str) -> list[str]:
+    """What an image may be registered as so that it stands for this reference, the most exact first."""
+    match = _REFERENCE.fullmatch(reference)
+    if not match:
+        return []
+    repository, tag, digest = _plain(match["repository"]), match["tag"], match["digest"]
+    return [*([f"{repository}@{digest}"] if digest else []), f"{repository}:{tag or 'latest'}", repository]
 
 
 def _plain(repository: str) -> str:

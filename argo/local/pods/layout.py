@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
+import glob
 import os
 import sys
 from collections.abc import Mapping
@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from argo.local.pods.images import Image
+from argo.local.pods.interpreter import interpreter
 from argo.local.runtime import Container
 
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-STEP_PACKAGES = ("ocean", "pods", "workflow_templates")  # what our own steps import of this project
 _MERGED = ("bin", "sbin", "lib", "lib64", "lib32", "libx32")  # beside /usr: links where it is merged, else folders
 _ETC = ("alternatives", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime", "mime.types")
 _ETC_NETWORK = ("resolv.conf", "hosts", "nsswitch.conf", "gai.conf", "services", "protocols", "ca-certificates", "pki")
+_ETC_RUNTIMES = ("java*", "fonts", "R")  # where distributions keep parts of what lies below /usr
 _OWN_ETC = {
     "/etc/passwd": "root:x:0:0::/:/bin/false\npod:x:1000:1000::/tmp:/bin/sh\n",
     "/etc/group": "root:x:0:\npod:x:1000:\n",
@@ -54,31 +55,10 @@ def layout(image: Image, container: Container, *, network: bool) -> dict[str, An
     else:
         _machine(binds, links, network=network)
         if image.kind == "step" or image.python:
-            binds += [[path, path, True] for path in interpreter(packages=image.kind == "step")]
+            needs = interpreter(packages=image.kind == "step")
+            binds += [[path, path, True] for path in (*needs.folders, *needs.files)]
+            links += [[text, path] for path, text in needs.links.items()]
     return {"binds": binds, "links": links, "files": files, "mounts": mounts}
-
-
-def interpreter(*, packages: bool) -> list[str]:
-    """The folders that this project's Python needs (and the project's packages), without those below /usr.
-
-    Only the packages themselves, never the folder around them: data folders and keys may lie beside them.
-    """
-    wanted = [sys.base_prefix, sys.prefix]
-    if packages:
-        wanted += [package_folder(name) for name in STEP_PACKAGES]
-    found: list[str] = []
-    for path in wanted:
-        if not any(path == known or path.startswith(known + "/") for known in ("/usr", *found)):
-            found.append(path)
-    return found
-
-
-def package_folder(name: str) -> str:
-    """Where a package of this project lies."""
-    spec = importlib.util.find_spec(name)
-    if spec is None or not spec.submodule_search_locations:
-        raise ModuleNotFoundError(name)
-    return os.path.abspath(spec.submodule_search_locations[0])
 
 
 def translate(text: str, targets: Mapping[str, str]) -> str:
@@ -106,6 +86,7 @@ def _machine(binds: list[list[Any]], links: list[list[str]], *, network: bool) -
             binds.append([path, path, True])
     links.append(["/tmp", "/var/tmp"])  # noqa: S108
     names = [*_ETC, "ssl/certs", "ssl/openssl.cnf", *(_ETC_NETWORK if network else ())]
+    names += [os.path.basename(path) for pattern in _ETC_RUNTIMES for path in sorted(glob.glob(f"/etc/{pattern}"))]
     binds += [[f"/etc/{name}", f"/etc/{name}", True] for name in names if os.path.exists(f"/etc/{name}")]
 
 

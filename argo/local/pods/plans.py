@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import os
+import re
 import secrets
+import tempfile
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,6 +15,8 @@ from argo.local.pods import layout
 from argo.local.pods.images import Image
 from argo.local.pods.watcher import files, stage
 from argo.local.runtime import Container, Mount, PodSpec
+
+_ONE_WORD = re.compile(r"[A-Za-z0-9_./+@%:,=-]*")
 
 
 def make_plan(
@@ -43,6 +49,10 @@ def make_plan(
         "deadline_seconds": spec.deadline_seconds,
         "grace_seconds": spec.grace_seconds,
         "limits": {name: getattr(spec.limits, name) for name in spec.limits.__slots__},
+        "volumes": [
+            {"path": str(each.path), "bytes": each.bytes, "name": each.name, "limit": each.limit}
+            for each in spec.volumes
+        ],
         "containers": [
             _sandboxed(spec, *pair) if isolation == "sandbox" else _plain(folder, *pair) for pair in containers
         ],
@@ -60,13 +70,40 @@ def _sandboxed(spec: PodSpec, image: Image, container: Container) -> dict[str, A
     return {"argv": list(container.command), "env": env, "cwd": container.working_dir, "inside": inside}
 
 
+class Aliases:
+    """Paths that a shell takes for one word. An algorithm may write `cat $INPUTS`: in a cluster no path has a blank.
+
+    They lead through one link in the system's folder for temporary files, which goes with the pod.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._root, self._link = str(folder.parent.parent), alias_of(folder)
+
+    def of(self, path: str) -> str:
+        """Raises OSError where the link cannot be made, or another one is in its place."""
+        if _ONE_WORD.fullmatch(path) or not path.startswith(self._root + "/"):
+            return path
+        with contextlib.suppress(FileExistsError):
+            os.symlink(self._root, self._link)
+        if os.lstat(self._link).st_uid != os.geteuid() or os.readlink(self._link) != self._root:
+            raise FileExistsError(f"{self._link} is in the way")
+        return self._link + path[len(self._root) :]
+
+
+def alias_of(folder: Path) -> str:
+    """The link that stands for the data folder in paths of the pod of `folder`, where one is needed."""
+    name = hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]
+    return os.path.join(tempfile.gettempdir(), f"c2d-{os.geteuid()}-{name}")
+
+
 def _plain(folder: Path, image: Image, container: Container) -> dict[str, Any]:
     """Without a mount namespace: paths of mounts in words and variables become the paths of their sources."""
-    targets = {os.path.normpath(m.target): str(m.source) for m in container.mounts}
-    tmp = folder / "tmp"
-    tmp.mkdir(mode=0o700, exist_ok=True)
+    aliases = Aliases(folder)
+    targets = {os.path.normpath(m.target): aliases.of(str(m.source)) for m in container.mounts}
+    (folder / "tmp").mkdir(mode=0o700, exist_ok=True)
+    tmp = aliases.of(str(folder / "tmp"))
     usual = layout.environment(image, container)
-    env = {"HOME": str(tmp), "TMPDIR": str(tmp), "PATH": usual["PATH"], "LANG": usual["LANG"]}
+    env = {"HOME": tmp, "TMPDIR": tmp, "PATH": usual["PATH"], "LANG": usual["LANG"]}
     env |= {name: layout.translate(value, targets) for name, value in container.env.items()}
     argv = [layout.translate(word, targets) for word in container.command]
     return {"argv": argv, "env": env, "cwd": layout.translate(container.working_dir, targets)}

@@ -92,6 +92,15 @@ class SandboxRuntime:
         """Raises ImageUnavailable: unknown here, or not to be run without a sandbox."""
         self._find(image)
 
+    def image_names(self) -> tuple[str, ...]:
+        """All images that can be run here at this moment."""
+        found = []
+        for image in self.images.known():
+            with contextlib.suppress(ImageUnavailable):
+                self._find(image.name)
+                found.append(image.name)
+        return tuple(found)
+
     def _find(self, reference: str) -> Image:
         image = self.images.find(reference)
         if self.isolation == "process":
@@ -191,7 +200,17 @@ class SandboxRuntime:
 
     def kill(self, folder: Path) -> None:
         """End everything of the pod now. Its watcher writes the end a moment later."""
-        self._wish(folder, files.KILL)
+        try:
+            self._wish(folder, files.KILL)
+        except OSError:
+            gate = files.get(str(folder), files.GATE)  # no room for the wish: end what runs, its watcher sees that
+            process = files.open_process(gate["pid"], gate["start"]) if gate is not None else None
+            if process is None:
+                raise
+            try:
+                signal.pidfd_send_signal(process, signal.SIGKILL)
+            finally:
+                os.close(process)
 
     def _wish(self, folder: Path, name: str) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -222,6 +241,8 @@ class SandboxRuntime:
         plan = files.get(str(folder), files.PLAN)
         if plan is not None and not files.exists(str(folder), files.END):
             leftovers.sweep(plan)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(plans.alias_of(folder))
         trees.remove_tree(folder)
 
     # -- volumes
@@ -230,17 +251,33 @@ class SandboxRuntime:
         """Make the folder of a volume and let pods write to it. Safe to repeat.
 
         Pods that mount a part of it run as its owner. `shared`: for pods of several volumes (results), which each
-        write as another user; nobody else gets there when its parent is closed to others.
+        make folders of their own there as another user, and can neither list nor touch those of others; nobody else
+        gets there when its parent is closed to others. `take_over` ends that.
         """
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not self._root:
             return
         if shared:
-            path.chmod(0o1777)
+            path.chmod(0o1733)
         elif path.stat().st_uid not in self._ids:
             half = self._ids[: len(self._ids) // 2]
             owner = users.pick(half, users.owners(path.parent))
             os.chown(path, owner, owner)
+
+    def take_over(self, shared: Path, volume: Path) -> None:
+        """What the pods of a volume have put into a shared one is ours from now on, and closed to everybody else.
+
+        User ids are used again, so that a later job might else own the results of an earlier one.
+        """
+        if not self._root or not volume.exists():
+            return
+        owner = os.stat(volume, follow_symlinks=False).st_uid
+        if owner not in self._ids or not shared.is_dir():
+            return
+        with os.scandir(shared) as entries:
+            found = [e.name for e in entries if e.stat(follow_symlinks=False).st_uid == owner and not e.is_symlink()]
+        for name in found:
+            trees.close_to_others(shared, name)
 
 
 def _ended(end: dict[str, Any]) -> PodStatus:

@@ -49,6 +49,19 @@ def subfolder(volume: Path, sub_path: str) -> Path:
     return volume.joinpath(*names)
 
 
+def close_to_others(parent: Path, name: str) -> None:
+    """Make an entry of a folder ours, and closed to everybody else. Links and what is gone are left alone."""
+    handle = os.open(parent / name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        if stat.S_ISLNK(os.fstat(handle).st_mode):
+            return
+        place = f"/proc/self/fd/{handle}"
+        os.chown(place, os.geteuid(), os.getegid())
+        os.chmod(place, 0o700 if stat.S_ISDIR(os.fstat(handle).st_mode) else 0o600)
+    finally:
+        os.close(handle)
+
+
 def read_file(folder: Path, name: str, *, max_bytes: int) -> bytes | None:
     """The content of a regular file that a pod may have written below `folder`, or None where there is nothing.
 

@@ -21,8 +21,9 @@ async def list_templates(request: Request) -> Response:
     query = Query(request, known)
     server.library.refresh()
     labels, pattern = query.labels(), query.text("namePattern")
+    images = server.controller.runtime.image_names()
     found = [
-        documents.template(stored)
+        documents.template(stored, images)
         for stored in server.library.templates()
         if pattern in stored.name
         and all(item.matches(stored.document["metadata"].get("labels", {})) for item in labels)
@@ -41,7 +42,7 @@ async def get_template(request: Request) -> Response:
     server = server_of(request)
     query = Query(request, ("fields", "getOptions.resourceVersion"))
     server.library.refresh()
-    found = documents.template(server.library.get(request.path_params["name"]))
+    found = documents.template(server.library.get(request.path_params["name"]), server.controller.runtime.image_names())
     return answer(restore_template(query.fields().apply(found)))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +16,7 @@ from rich.panel import Panel
 from ocean.chain.development import CONSUMER, PUBLISHER, account
 from ocean.chain.network import Network
 from ocean.chain.publishing import Encryption, mint, publish_asset
-from ocean.client import Consumer
+from ocean.client import Consumer, ConsumerError
 from ocean.purchase import Wish, order_all
 from provider_api.cli.demo import assets
 from provider_api.cli.demo.story import Story
@@ -26,6 +27,7 @@ ENVIRONMENT: Final = "ocean-compute-paid"
 PAID_MINUTES: Final = 10
 LONGEST_JOB_SECONDS: Final = 120
 POLL_SECONDS: Final = 0.05
+_SHOWN_LINES: Final = 15  # of each log of a job that failed
 
 
 class DemoFailed(RuntimeError):
@@ -130,8 +132,27 @@ async def _watch(story: Story, consumer: Consumer, request: dict[str, Any], sand
                 await asyncio.sleep(POLL_SECONDS)
     story.console.print(f"    [dim]{view.seconds:.2f} s from accepted start to final status[/dim]", highlight=False)
     if job["status"] != 70:
-        raise DemoFailed(f"the job ended with status {job['status']} {job['statusText']} ({job.get('reason')})")
+        said = await _last_lines(consumer, job)
+        raise DemoFailed(f"the job ended with status {job['status']} {job['statusText']} ({job.get('reason')}){said}")
     return job
+
+
+async def _last_lines(consumer: Consumer, job: dict[str, Any]) -> str:
+    """What the job itself says of its failure: the end of each of its logs that can be had."""
+    said = f"\n  {job['detail']}" if job.get("detail") else ""
+    with tempfile.TemporaryDirectory(prefix="c2d-demo-") as place:
+        for index, result in enumerate(job.get("results") or []):
+            if "log" not in str(result.get("type", "")).lower():
+                continue
+            file = Path(place) / str(index)
+            try:
+                await consumer.result(job["jobId"], index, file)
+            except (ConsumerError, OSError) as trouble:
+                said += f"\n  {result['filename']} cannot be fetched: {trouble}"
+                continue
+            lines = file.read_text(errors="replace").strip().splitlines()[-_SHOWN_LINES:]
+            said += f"\n  {result['filename']}:" + "".join(f"\n    {line[:300]}" for line in lines) if lines else ""
+    return said
 
 
 async def _fetch(story: Story, consumer: Consumer, job: dict[str, Any], folder: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from argo.local.pods.images import ImageNames
 from ocean.ddo import DDO
 from provider_api.access.asset_rules import CONSUMABLE
 from provider_api.access.facts import AssetFacts, ComputeFacts
@@ -366,6 +367,9 @@ REFUSED: dict[str, tuple[ComputeFacts, str, str]] = {
         facts((raw_allowed(),),
               raw_algorithm=raw(container={"entrypoint": "x", "image": "a{{=1+1}}", "checksum": CHECKSUM})),
         "algorithm.container", "invalid_image"),
+    "ours published image is not there, where none is pulled": (
+        facts(environment=environment(images=ImageNames(["nobody-has-this"]))),
+        "algorithm.container", "image_unavailable"),
     "ours algorithm parameter": (
         facts(published=spoiled_algorithm(lambda d: d["metadata"]["algorithm"].update(
             consumerParameters=[{"name": "epochs", "type": "number", "required": True}]))),

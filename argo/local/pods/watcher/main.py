@@ -13,7 +13,7 @@ import signal
 import sys
 import time
 
-from . import files, memory
+from . import disk, files, memory
 from .plain import Plain
 from .sandbox import Sandbox
 from .spawning import read
@@ -104,12 +104,14 @@ class Watcher:
         self._kill_at: float | None = None
         self._main_at: float | None = None
         self._group: memory.Group | None = None
+        self._disk = disk.Disk([])
 
     def run(self) -> None:
         containers = self._plan["containers"]
         message = ""
         code = None
         try:
+            self._disk = disk.Disk(self._plan.get("volumes", []))  # (a plan of an older version has none)
             stage = self._prepare(containers)
             for number, container in enumerate(containers):
                 is_main = number == len(containers) - 1
@@ -131,7 +133,21 @@ class Watcher:
             self._group.remove()
         end: dict[str, Any] = {"why": why, "code": code if self._main_at is not None else None, "message": message}
         end |= {"started_at": self._main_at, "finished_at": time.time()}
-        files.put(".", files.END, end, durable=True)
+        self._write_end(end)
+
+    @staticmethod
+    def _write_end(end: dict[str, Any]) -> None:
+        """Until it is written. On a full disk the pod counts as running, which is better than as lost."""
+        while True:
+            try:
+                files.put(".", files.END, end, durable=True)
+            except FileNotFoundError:
+                raise  # the pod was removed meanwhile
+            except OSError as exc:
+                print(f"the end of the pod cannot be written yet: {exc}", file=sys.stderr)
+                time.sleep(1)
+            else:
+                return
 
     def _prepare(self, containers: list[dict[str, Any]]) -> Any:
         self._group = memory.Group.make(self._plan["marker"], self._plan["limits"]["memory_bytes"])
@@ -165,6 +181,13 @@ class Watcher:
                     program.feed(fd)
             if opened and not self._group and not self._why and self._too_large(program):
                 self._end(program, "out_of_memory", at_once=True)
+            if opened and not self._why and (exceeded := self._disk.exceeded(self._root(program))):
+                self._problem = exceeded
+                self._end(program, "out_of_disk", at_once=True)
+        if opened and not self._why:
+            self._disk.look_now()  # it may have been quicker than the looks
+            if exceeded := self._disk.exceeded(self._root(program)):
+                self._why, self._problem = "out_of_disk", exceeded
         code = program.finish()
         log.close()
         return self._verdict(code, log, opened=opened)
@@ -208,9 +231,16 @@ class Watcher:
     def _timeout(self, setup_until: float | None) -> float:
         moments = [time.monotonic() + (_LONGEST_WAIT if self._group else memory.LOOK_SECONDS)]
         moments += [m for m in (self._kill_at, setup_until) if m is not None]
+        if self._disk.next_look is not None and not self._why:
+            moments.append(self._disk.next_look)
         if self._deadline is not None and not self._why:
             moments.append(self._deadline)
         return max(0.0, min(moments) - time.monotonic())
+
+    def _root(self, program: Program) -> int:
+        """All of the pod's processes are below this one; orphans of a plain process become ours."""
+        assert program.identity is not None  # noqa: S101  (it was ready)
+        return program.identity[0] if self._plan["isolation"] == "sandbox" else os.getpid()
 
     def _too_large(self, program: Program) -> bool:
         limit: int = self._plan["limits"]["memory_bytes"]

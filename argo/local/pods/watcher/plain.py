@@ -41,7 +41,7 @@ class Plain:
                 os._exit(125)
             os.chdir(container["cwd"])
 
-        env = container["env"] | {MARKER: plan["marker"]}
+        env = memory.advice(plan["limits"]["memory_bytes"]) | container["env"] | {MARKER: plan["marker"]}
         self._pid = spawning.spawn(container["argv"], env, streams=(null, log, log), keep=[], prepare=prepare)
         for fd in (log, hold, null):
             os.close(fd)

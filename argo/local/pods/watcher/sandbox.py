@@ -39,9 +39,10 @@ class Sandbox:
         self._gate, inner = socketpair()
         self.output, log = os.pipe()
         self._status, status = os.pipe()
+        advice = memory.advice(plan["limits"]["memory_bytes"])
         words = options.options(
             plan,
-            container,
+            container | {"env": advice | container["env"]},
             source=stage.source if stage else str,
             data=lambda text: self._memory_file("data", text.encode()),
             seccomp=self._memory_file("seccomp", seccomp.program()),

@@ -207,7 +207,7 @@ JSON = st.recursive(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=120)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40)
 @given(data=st.data(), column=st.sampled_from(["status", "template", "spec", "arguments", "labels"]))
 async def test_whatever_becomes_of_one_document(
     tmp_path_factory: pytest.TempPathFactory, data: Any, column: str

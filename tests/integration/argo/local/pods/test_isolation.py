@@ -282,3 +282,22 @@ async def test_memory_file_systems_are_bounded(pods: Pods) -> None:
     assert int(sizes["/tmp/big"]) <= 8 << 20
     assert int(sizes["/dev/shm/big"]) <= 64 << 20
     assert set(sizes) == {"/tmp/big", "/dev/shm/big"}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="an ordinary user's pods are all of that user")
+async def test_what_a_job_put_into_a_shared_volume_is_the_servers_after_it(pods: Pods) -> None:
+    """Others can neither list, read nor touch it, not even a later job with the same user id."""
+    shared = pods.base / "results"
+    pods.runtime.prepare_volume(shared, shared=True)
+    one = pods.volume("one")
+    mounts = (writable(one, "/data"), writable(shared, "/results"))
+    await pods.run("sh", "-c", "mkdir /results/one && echo x > /results/one/file; ln -s / /results/link", mounts=mounts)
+    pods.runtime.take_over(shared, one)
+    assert ((shared / "one").stat().st_uid, (shared / "one").stat().st_mode & 0o7777) == (0, 0o700)
+    assert Path("/").stat().st_mode & 0o777 != 0o700
+    script = "ls /results; cat /results/one/file; echo y > /results/one/file; rm -rf /results/one"
+    ran = await pods.run("sh", "-c", script, mounts=mounts)  # the very same volume, so the same user
+    assert "x\n" not in ran.log
+    assert "file" not in ran.log.replace("/results/one/file", "")
+    assert (shared / "one/file").read_text() == "x\n"
+    assert not shared.stat().st_mode & 0o044

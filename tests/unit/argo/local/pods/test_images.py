@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from argo.local.pods.images import MACHINE_NOTE, Image, Images
+from argo.local.pods.images import MACHINE_NOTE, Image, ImageNames, Images
 from argo.local.runtime import ImageUnavailable
 
 pytestmark = pytest.mark.unit
@@ -50,3 +50,19 @@ def test_notes_and_trust() -> None:
     assert images.find("mine").note == images.find("debian").note == MACHINE_NOTE
     assert images.find("c2d-pods:0.1.0").note == ""
     assert {image.name for image in images.known() if image.without_sandbox} == {"c2d-pods:0.1.0", "busybox"}
+
+
+@pytest.mark.parametrize(
+    "reference",
+    ["python", "python:3", f"docker.io/library/python@{DIGEST}", f"example.org/exact@{DIGEST}", "debian:12", "mine/x:2",
+     f"other@{DIGEST}", "mine/x:3", "mine/x", "example.org/exact", "", "Python"],
+)  # fmt: skip
+def test_the_told_names_say_what_can_be_run(tmp_path: Path, reference: str) -> None:
+    images = Images.default(folders={f"example.org/exact@{DIGEST}": tmp_path, "mine/x:2": tmp_path})
+    told = ImageNames(image.name for image in images.known())
+    try:
+        images.find(reference)
+    except ImageUnavailable:
+        assert reference not in told
+    else:
+        assert reference in told

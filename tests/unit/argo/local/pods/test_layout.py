@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from argo.local.pods import layout
+from argo.local.pods import interpreter, layout
 from argo.local.pods.images import Image
 from argo.local.runtime import Container, Mount
 
@@ -51,7 +51,7 @@ def test_impossible_targets(target: str) -> None:
 
 def test_steps_get_packages_not_the_project() -> None:
     sources = [bind[0] for bind in layout.layout(Image("s", "step"), _container(), network=False)["binds"]]
-    project = str(Path(layout.package_folder("pods")).parent)
+    project = str(Path(interpreter.package_folder("pods")).parent)
     assert project not in sources
     assert f"{project}/pods" in sources or sys.prefix in sources
 
@@ -73,3 +73,32 @@ def test_image_folders_are_opened_where_mounts_need_places(tmp_path: Path) -> No
     made = layout.layout(Image("f", "folder", folder=tmp_path), _container("/data/outputs"), network=False)
     assert {bind[1] for bind in made["binds"]} == {"/usr", "/data/inputs", "/etc/ssl", "/etc/motd"}
     assert made["links"] == [["usr/bin", "/bin"]]
+
+
+def test_the_way_to_a_path_is_its_links_and_its_end(tmp_path: Path) -> None:
+    (tmp_path / "real" / "bin").mkdir(parents=True)
+    (tmp_path / "real" / "bin" / "python3.11").touch()
+    (tmp_path / "real" / "bin" / "python3").symlink_to("python3.11")
+    (tmp_path / "current").symlink_to("real")
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "python").symlink_to("../current/./bin/python3")
+    links, real = interpreter.way(str(tmp_path / "bin" / "python"))
+    assert real == str(tmp_path / "real" / "bin" / "python3.11")
+    assert links == {
+        str(tmp_path / "bin" / "python"): "../current/./bin/python3",
+        str(tmp_path / "current"): "real",
+        str(tmp_path / "real" / "bin" / "python3"): "python3.11",
+    }
+    needs = interpreter.Needs()
+    needs.add(str(tmp_path / "bin" / "python"))
+    needs.add(str(tmp_path / "real"))
+    assert (needs.finished().folders, needs.files) == ([str(tmp_path / "real")], [])
+    assert set(needs.links) == {str(tmp_path / "bin" / "python"), str(tmp_path / "current")}
+
+
+def test_a_way_without_an_end(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "dangling").symlink_to("nowhere")
+    for name in ("loop", "dangling", "missing"):
+        with pytest.raises(OSError, match=r"links|No such file"):
+            interpreter.way(str(tmp_path / name))
