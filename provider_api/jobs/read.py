@@ -82,10 +82,16 @@ class JobReader:
     def status(self, workflow: Workflow) -> JobStatus:
         return status_of(workflow, failures_as_finished=self._settings.policy.failures_as_finished)
 
-    async def started(self, workflow: Workflow) -> list[dict[str, Any]]:
-        """The answer to a start. Without a place in the queue, for which all jobs that wait would have to be read: of
-        many starts each would pay for all those before it."""
-        return [await self._object(workflow, alone=False)]
+    async def started(self, workflow: Workflow, places: int) -> list[dict[str, Any]]:
+        """The answer to a start. Its place in the queue is counted: to read all jobs that wait would make each of many
+        starts pay for all those before it. `places`: how many jobs run at once in its environment."""
+        status = self.status(workflow)
+        place: int | None = None
+        if status.waiting:
+            labels = {names.ENVIRONMENT: workflow.labels.get(names.ENVIRONMENT, "")}
+            place = max(1, await self._argo.count(labels, unfinished_only=True) - places)
+        results = await self._results.entries(workflow)
+        return [job_object(workflow, status, results, place, results_did_of(workflow))]
 
     async def objects(self, workflows: Sequence[Workflow]) -> list[dict[str, Any]]:
         """Job objects. One that waits is given its place in the queue when it is asked for alone."""
