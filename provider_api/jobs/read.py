@@ -8,14 +8,20 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+import structlog
+
+from argo.client.errors import ArgoError
 from argo.client.records import Workflow
 from ocean.together import together
+from provider_api.jobs.environments import Environments
 from provider_api.jobs.job_object import job_object
 from provider_api.jobs.records import Argo, find_asked
 from provider_api.jobs.results import ResultStore, results_did_of
 from provider_api.jobs.status import JobStatus, status_of
 from provider_api.settings import Settings
 from workflow_templates import names
+
+log = structlog.get_logger(__name__)
 
 QUEUE_SECONDS = 1.0
 _Key = tuple[datetime, str]
@@ -82,14 +88,17 @@ class JobReader:
     def status(self, workflow: Workflow) -> JobStatus:
         return status_of(workflow, failures_as_finished=self._settings.policy.failures_as_finished)
 
-    async def started(self, workflow: Workflow, places: int) -> list[dict[str, Any]]:
+    async def started(self, workflow: Workflow, environments: Environments) -> list[dict[str, Any]]:
         """The answer to a start. Its place in the queue is counted: to read all jobs that wait would make each of many
-        starts pay for all those before it. `places`: how many jobs run at once in its environment."""
+        starts pay for all those before it. It has started, so nothing that fails here makes another answer of it."""
         status = self.status(workflow)
         place: int | None = None
         if status.waiting:
-            labels = {names.ENVIRONMENT: workflow.labels.get(names.ENVIRONMENT, "")}
-            place = max(1, await self._argo.count(labels, unfinished_only=True) - places)
+            try:
+                waiting = await environments.unfinished_jobs(workflow.labels.get(names.ENVIRONMENT, ""))
+                place = max(1, waiting - await environments.places_of(workflow))
+            except ArgoError as exc:
+                log.info("place_not_counted", job_id=workflow.name, reason=type(exc).__name__)
         results = await self._results.entries(workflow)
         return [job_object(workflow, status, results, place, results_did_of(workflow))]
 
