@@ -142,11 +142,11 @@ async def test_pages_of_all_environments(both: ArgoServers, first: Client, secon
         away.fails = AWAY
         assert [one.name async for page in both.pages(ours, partly=True) for one in page] == left
         with pytest.raises(ArgoUnavailable):
-            assert [page async for page in both.pages(ours)] is None
+            [page async for page in both.pages(ours)]
         away.fails = None
     first.fails = second.fails = AWAY
     with pytest.raises(ArgoUnavailable):
-        assert [page async for page in both.pages(ours, partly=True)] is None
+        [page async for page in both.pages(ours, partly=True)]
     assert (both.serves("00x"), both.serves("01x"), both.serves("02x")) == (True, True, False)
 
 
