@@ -132,8 +132,11 @@ def configuration(environment: Environment) -> Container:
         image_pull_policy="IfNotPresent",
         command=["python", "-m", "pods.configuration"],
         inputs=[RawArtifact(name=names.ARG_JOB_SPEC, path=JOB_SPEC, data=_argument(names.ARG_JOB_SPEC))],
-        outputs=[  # a step that refused or failed leaves the defaults, which nobody uses
-            Parameter(name=names.OUT_SECONDS, value_from=m.ValueFrom(path=SECONDS, default="1")),
+        outputs=[  # of a step that refused or failed, and of an older one that does not write them, the defaults
+            Parameter(
+                name=names.OUT_SECONDS,
+                value_from=m.ValueFrom(path=SECONDS, default=_argument(names.ARG_SECONDS)),
+            ),
             Parameter(name=names.OUT_LIMITS, value_from=m.ValueFrom(path=LIMITS, default="{}")),
         ],
         env=_environment_variables(

@@ -246,5 +246,7 @@ class _Planner:
                 mounts += holding
             mount = max(holding, key=lambda each: len(each.target))
             relative = str(PurePosixPath(path).relative_to(mount.target))
-            found.append(Output(item.name, mount.source, relative, path, item.value_from.default))
+            default = item.value_from.default
+            default = None if default is None else substitute(default, self.scope)
+            found.append(Output(item.name, mount.source, relative, path, default))
         return found

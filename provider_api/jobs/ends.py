@@ -34,16 +34,19 @@ _EVICTED: Final = re.compile(r"The node was low on resource: [A-Za-z0-9./-]*[A-Z
 _USUAL: Final = ("", "PodInitializing", "ContainerCreating")  # while a pod is on its way
 
 
+def told_results(workflow: Workflow) -> str:
+    """The output of the publishing step as it is; "" until there is one."""
+    nodes = (workflow.node(PUBLISHING), workflow.last_attempt(PUBLISHING))
+    texts = (node.outputs.get(names.OUT_RESULTS, "") for node in nodes if node is not None)
+    return next((text for text in texts if text), "")
+
+
 def summary_of(workflow: Workflow) -> Summary | None:
-    """What publishing has told, if it can be read."""
-    for node in (workflow.node(PUBLISHING), workflow.last_attempt(PUBLISHING)):
-        text = node.outputs.get(names.OUT_RESULTS, "") if node is not None else ""
-        if text:
-            try:
-                return parse_summary(text)
-            except ManifestInvalid:
-                return None
-    return None
+    """What publishing has told; None where that is nothing, or cannot be read."""
+    try:
+        return parse_summary(told_results(workflow))
+    except ManifestInvalid:
+        return None
 
 
 def noted(workflow: Workflow) -> str | None:

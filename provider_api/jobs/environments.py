@@ -15,7 +15,7 @@ from typing import Protocol
 import structlog
 
 from argo.client.errors import ArgoError, ArgoUnavailable
-from argo.client.records import FIRST_SERVER, Template
+from argo.client.records import FIRST_SERVER, Template, Workflow
 from ocean.addresses import canonical
 from ocean.together import together
 from provider_api.jobs.environment import Environment, TemplateUnusable
@@ -85,6 +85,11 @@ class Environments:
         """Where jobs of that environment go; the first server for one that is not there. Raises ArgoError."""
         found = await self.find(environment)
         return FIRST_SERVER if found is None else found.server
+
+    async def places_of(self, workflow: Workflow) -> int:
+        """How many jobs run at once where this one runs; 0 where that is no longer known. Raises ArgoError."""
+        found = (await self.current()).environments.get(workflow.labels.get(names.ENVIRONMENT, ""))
+        return 0 if found is None else found.max_jobs
 
     async def is_consumer_address(self, address: str) -> bool:
         """Whether this is the address of an environment of ours, in any letter case. Raises ArgoError."""

@@ -8,14 +8,20 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+import structlog
+
+from argo.client.errors import ArgoError
 from argo.client.records import Workflow
 from ocean.together import together
+from provider_api.jobs.environments import Environments
 from provider_api.jobs.job_object import job_object
 from provider_api.jobs.records import Argo, find_asked
 from provider_api.jobs.results import MOST_LISTED, ResultStore, results_did_of
 from provider_api.jobs.status import JobStatus, status_of
 from provider_api.settings import Settings
 from workflow_templates import names
+
+log = structlog.get_logger(__name__)
 
 QUEUE_SECONDS = 1.0
 MOST_LISTED_EACH = 50  # outputs of one job in an answer about several
@@ -83,17 +89,26 @@ class JobReader:
     def status(self, workflow: Workflow) -> JobStatus:
         return status_of(workflow, failures_as_finished=self._settings.policy.failures_as_finished)
 
-    async def started(self, workflow: Workflow) -> list[dict[str, Any]]:
-        """The answer to a start. Without a place in the queue, for which all jobs that wait would have to be read: of
-        many starts each would pay for all those before it."""
-        return [await self._object(workflow, alone=False, results_from=0)]
+    async def started(self, workflow: Workflow, environments: Environments) -> list[dict[str, Any]]:
+        """The answer to a start. Its place in the queue is counted: to read all jobs that wait would make each of many
+        starts pay for all those before it. It has started, so nothing that fails here makes another answer of it."""
+        place: int | None = None
+        if self.status(workflow).waiting:
+            try:
+                waiting = await environments.unfinished_jobs(workflow.labels.get(names.ENVIRONMENT, ""))
+                place = max(1, waiting - await environments.places_of(workflow))
+            except ArgoError as exc:
+                log.info("place_not_counted", job_id=workflow.name, reason=type(exc).__name__)
+        return [await self._object(workflow, place, MOST_LISTED, 0)]
 
     async def objects(self, workflows: Sequence[Workflow], results_from: int = 0) -> list[dict[str, Any]]:
         """Job objects. One that waits is given its place in the queue when it is asked for alone. A list of results is
         cut, earlier where there are several jobs, and says so; `results_from`: the first output to be listed."""
-        alone = len(workflows) == 1
-        objects = (self._object(workflow, alone=alone, results_from=results_from) for workflow in workflows)
-        return list(await together(*objects))
+        if len(workflows) == 1:
+            (workflow,) = workflows
+            place = await self._place(workflow) if self.status(workflow).waiting else None
+            return [await self._object(workflow, place, MOST_LISTED, results_from)]
+        return list(await together(*(self._object(one, None, MOST_LISTED_EACH, results_from) for one in workflows)))
 
     def removed(self, workflows: Sequence[Workflow]) -> list[dict[str, Any]]:
         """Job objects of deleted jobs: as they were, without results. An asset made of these stays."""
@@ -101,11 +116,10 @@ class JobReader:
             job_object(one, replace(self.status(one), removed=1), [], None, results_did_of(one)) for one in workflows
         ]
 
-    async def _object(self, workflow: Workflow, *, alone: bool, results_from: int) -> dict[str, Any]:
-        status = self.status(workflow)
-        place = await self._place(workflow) if alone and status.waiting else None
-        listed = await self._results.listed(workflow, results_from, MOST_LISTED if alone else MOST_LISTED_EACH)
-        found = job_object(workflow, status, listed.entries, place, results_did_of(workflow))
+    async def _object(self, workflow: Workflow, place: int | None, most: int, results_from: int) -> dict[str, Any]:
+        """`place` in the queue, None: not told. `most`: outputs in the list of results."""
+        listed = await self._results.listed(workflow, results_from, most)
+        found = job_object(workflow, self.status(workflow), listed.entries, place, results_did_of(workflow))
         if listed.next_start is not None:
             found |= {"resultsCount": listed.count, "resultsNext": listed.next_start}
         return found

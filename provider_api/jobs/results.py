@@ -18,8 +18,9 @@ import structlog
 
 from argo.client.records import Workflow
 from pods import store as pod_store
-from pods.manifest import FileSummary, Manifest, ManifestInvalid, ResultFile, Summary, parse_summary
+from pods.manifest import FileSummary, Manifest, ManifestInvalid, ResultFile, Summary
 from provider_api.errors import NeighbourAway, NeighbourFailed, Refused
+from provider_api.jobs import ends
 from provider_api.jobs.expiry import is_expired
 from workflow_templates import names
 
@@ -223,16 +224,10 @@ async def _continued(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[
 
 def summary_of(workflow: Workflow) -> Summary | None:
     """What the publishing step said it published."""
-    node = workflow.node(names.PUBLISHING)
-    candidates = [node, workflow.last_attempt(names.PUBLISHING)]
-    for candidate in candidates:
-        text = candidate.outputs.get(names.OUT_RESULTS, "") if candidate is not None else ""
-        if text:
-            try:
-                return parse_summary(text)
-            except ManifestInvalid:
-                log.warning("results_unreadable", job_id=workflow.name)
-    return None
+    summary = ends.summary_of(workflow)
+    if summary is None and ends.told_results(workflow):
+        log.warning("results_unreadable", job_id=workflow.name)
+    return summary
 
 
 def results_did_of(workflow: Workflow) -> str | None:

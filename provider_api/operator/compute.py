@@ -46,7 +46,7 @@ async def start(request: Request) -> Response:
     identity = identify(owner, given.text("nonce"), given.values, server, counted=False)
     structlog.contextvars.bind_contextvars(job_id=identity.job_id)
     workflow = await services.starter.start(StartRequest(identity, content, owner_text))
-    return json_response(await services.reader.started(workflow), sort_keys=False)
+    return json_response(await services.reader.started(workflow, services.environments), sort_keys=False)
 
 
 @router.get("/compute")

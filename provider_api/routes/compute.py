@@ -70,7 +70,7 @@ async def start(request: Request) -> Response:
     structlog.contextvars.bind_contextvars(job_id=identity.job_id)
     await services.control.require_start(content)
     workflow = await services.starter.start(StartRequest(identity, content, owner))
-    return json_response(await services.reader.started(workflow), sort_keys=False)
+    return json_response(await services.reader.started(workflow, services.environments), sort_keys=False)
 
 
 @router.api_route("/api/services/compute", methods=["GET", "HEAD"])

@@ -398,7 +398,7 @@ def test_jobs_in_the_store_are_listed_with_the_time_of_their_last_word(store: St
     assert job.run("publishing").returncode == 0
     opened = as_service(store)
     for name in ("asset-" + "0" * 64, f"asset-{JOB_ID}/{'0' * 64}", "00" + "b2" * 15, "notes"):
-        put_object(opened, f"{name}/manifest.json", [b"{}"], most=2)
+        put_object(store.open(), f"{name}/manifest.json", [b"{}"], most=2)
 
     async def listed() -> list[Stored]:
         return [found async for found in stored_jobs(opened)]

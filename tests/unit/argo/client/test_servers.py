@@ -133,6 +133,23 @@ async def test_a_list_without_those_who_are_away(both: ArgoServers, first: Clien
         await both.list(OWNER, partly=True)
 
 
+async def test_pages_of_all_environments(both: ArgoServers, first: Client, second: Client) -> None:
+    """Whatever environments there are today, and, for background work, whoever is away."""
+    ours = {names.ENVIRONMENT: names.ANY}
+    await both.templates()
+    assert [one.name async for page in both.pages(ours) for one in page] == ["00a", "00b", "01a"]
+    for away, left in ((first, ["01a"]), (second, ["00a", "00b"])):
+        away.fails = AWAY
+        assert [one.name async for page in both.pages(ours, partly=True) for one in page] == left
+        with pytest.raises(ArgoUnavailable):
+            [page async for page in both.pages(ours)]
+        away.fails = None
+    first.fails = second.fails = AWAY
+    with pytest.raises(ArgoUnavailable):
+        [page async for page in both.pages(ours, partly=True)]
+    assert (both.serves("00x"), both.serves("01x"), both.serves("02x")) == (True, True, False)
+
+
 async def test_who_is_away(both: ArgoServers, first: Client, second: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     second.fails = AWAY
     assert {template.name for template in await both.templates()} == {"cpu", "both"}
