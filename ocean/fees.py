@@ -1,8 +1,8 @@
 """The provider's fee: what an environment costs, the signed quote, and when it stops covering a job.
 
 Amounts are integers in base units of the fee token, prices are decimals in whole tokens per minute, times are Unix
-seconds. Nothing is computed in floating point, and every second of the duration is paid for (the peer forgets whole
-days).
+seconds. Nothing is computed in floating point, and every second of the duration is paid for (Ocean Provider
+forgets whole days).
 """
 
 from __future__ import annotations
@@ -188,7 +188,7 @@ def expired(*, valid_until: int, now: float, quoted_at: Decimal | float | None, 
     """Whether a fee no longer covers anything at `now`. `valid_until` 0 never expires.
 
     The buyer lost the time from quote to block, so that much (0 to 600 s) and 90 s are added. An unknown time of the
-    quote (None or 0) adds only the 90 s; the peer would accept such a fee for ever.
+    quote (None or 0) adds only the 90 s; Ocean Provider would accept such a fee for ever.
     """
     if valid_until == 0 or now < valid_until:
         return False

@@ -67,7 +67,7 @@ def to_fetch(file: HttpFile, gateways: Gateways, userdata: Any = None) -> Fetch:
 def arguments(file: ContractFile, userdata: Any = None) -> list[Any]:
     """The arguments of a contract's function, in order; addresses in checksum spelling.
 
-    False, 0 and "" are values (the peer takes them for missing). Raises UserdataInvalid.
+    False, 0 and "" are values (Ocean Provider takes them for missing). Raises UserdataInvalid.
     """
     if not file.inputs:
         return []

@@ -6,7 +6,7 @@ graphql         the answer of a GraphQL query
 smartcontract   the answer of a contract's view function
 
 A publisher's URL is the secret that the whole service protects, and so is the name of paid content in a public
-network: neither appears in a repr, an error or a log. Texts of errors are the ones that clients of the peer know.
+network: neither appears in a repr, an error or a log. Texts of errors are the ones that clients of Ocean Provider know.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class UrlFile:
 
 @dataclass(frozen=True, slots=True)
 class IpfsFile:
-    """A file of IPFS by its content identifier, which is a secret: who knows it has the file."""
+    """A file of IPFS by its content identifier, which is a secret: whoever knows it has the file."""
 
     hash: str = field(repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False, hash=False)

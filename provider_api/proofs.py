@@ -4,7 +4,7 @@
 
 `providerData` is compact JSON {"documentId","serviceId","fileIndex","downloadedBytes"}, signed by the provider;
 `consumerData` is the text that the consumer signed for the download (DID and nonce). With a token there is no signature
-of the consumer's: it is "". The peer always says 0 bytes; we say how many were sent.
+of the consumer's: it is "". Ocean Provider always says 0 bytes; we say how many were sent.
 
 A download never waits for this and never fails by it: proofs queue up in memory, one is sent at a time, each is tried
 once. What does not get through is logged and gone, also when the queue is full or the service ends.

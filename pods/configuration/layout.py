@@ -1,7 +1,7 @@
 """The volume as an algorithm finds it: folders, modes, and the small files in them.
 
 Modes are set, not left to the umask, because the algorithm may run as any user: inputs, DDOs and transformations are
-readable by all, outputs and logs writable by all. (The peer meant 0777 and got 01411 by a slip, so images with an
+readable by all, outputs and logs writable by all. (Ocean Provider meant 0777 and got 01411 by a slip, so images with an
 ordinary user could not write their outputs.)
 """
 

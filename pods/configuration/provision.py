@@ -1,4 +1,4 @@
-"""Downloads everything a job needs at once, and judges: inputs first, then the algorithm, as the peer does."""
+"""Downloads everything a job needs at once, and judges: inputs first, then the algorithm, as Ocean Provider does."""
 
 from __future__ import annotations
 

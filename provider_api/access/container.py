@@ -26,7 +26,7 @@ class AlgorithmContainer:
     tag: str = ""
 
     def reference(self) -> str:
-        """`image@sha256:…`: the tag is dropped, as in the peer. For a container that `problem` finds nothing in."""
+        """`image@sha256:…`: the tag is dropped, as in Ocean Provider. For a container without a `problem`."""
         return f"{self.image}@{self.checksum.lower()}"
 
 

@@ -6,9 +6,9 @@
      "dids": [{"did", "serviceId"}], and for compute "algos" and "additionalDids" likewise}
 
 `access` is a download; `compute` a start, stop or delete. Lists with nothing in them are left out: a raw algorithm has
-no `algos`, a stop or delete names no assets. (The peer crashes on both, answers 503 for a no, and never asks before it
-encrypts.) The signature is the provider's, over the event type and Python's JSON of the credentials, for compute also
-of the three lists.
+no `algos`, a stop or delete names no assets. (Ocean Provider crashes on both, answers 503 for a no, and never asks
+before it encrypts.) The signature is the provider's, over the event type and Python's JSON of the credentials, for
+compute also of the three lists.
 
 The answer is JSON: `true` allows, anything empty refuses. Whatever else comes back, or nothing, is a neighbour's fault:
 nothing is allowed without a yes.

@@ -6,7 +6,6 @@ import asyncio
 
 import typer
 from pydantic import ValidationError
-from sqlalchemy.exc import ArgumentError
 
 from provider_api.cli.troubles import explain
 from provider_api.logs import configure_logging
@@ -22,9 +21,6 @@ def migrate_database(wait_seconds: float) -> int:
         settings = load_settings()
         configure_logging(settings.log)
         upgrade = asyncio.run(_migrate(settings, wait_seconds))
-    except ArgumentError:
-        typer.echo("C2D_STORAGE__URL is no address of a database", err=True)  # its text may hold the password
-        return 1
     except (StorageUnavailable, SettingUnreadable, UnknownSetting, ValidationError, OSError) as trouble:
         typer.echo(explain(trouble), err=True)
         return 1

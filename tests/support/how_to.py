@@ -33,6 +33,6 @@ def program(page: str, language: str, put_in: Mapping[str, str]) -> str:
 def run(command: Sequence[str], code: str, folder: Path, name: str) -> str:
     """What the program printed."""
     (folder / name).write_text(code)
-    done = subprocess.run([*command, name], cwd=folder, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([*command, name], cwd=folder, capture_output=True, text=True, timeout=200, check=False)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-3000:]
     return done.stdout

@@ -150,7 +150,8 @@ class FakeCluster:
         if path.startswith("/apis/batch/v1/") or path.endswith("/pods"):
             return self._job(request.command, path, query, body)
         if "/workflows" in path and request.command in ("POST", "PATCH"):
-            return self._dry_run(user, path, query, body)
+            old = self.answers.get(path) if request.command == "PATCH" else None
+            return self._dry_run(user, path, query, body, old)
         found = self.answers.get(path)
         if found is None:
             return _status(404, "NotFound", f"{path} not found")
@@ -175,14 +176,15 @@ class FakeCluster:
             for rule in roles[binding["roleRef"]["name"]]["rules"]
         )
 
-    def _dry_run(self, user: str, path: str, query: Mapping[str, list[str]], body: Json) -> tuple[int, Json]:
+    def _dry_run(
+        self, user: str, path: str, query: Mapping[str, list[str]], body: Json, old: Json | None
+    ) -> tuple[int, Json]:
         """What our admission policy says, where one is bound with Deny; nothing else looks at workflows."""
         if query.get("dryRun") != ["All"]:
             raise AssertionError(f"{path}: a workflow would have been made or changed")
         bindings = self._items(f"{_ADMISSION}/validatingadmissionpolicybindings")
         policies = self._items(f"{_ADMISSION}/validatingadmissionpolicies")
         denied = policies and any("Deny" in each["spec"]["validationActions"] for each in bindings)
-        old = self.answers.get(path)  # of a PATCH
         new = body if old is None else merged(old, body)
         messages = refusals(new, old, by=user) if denied else []
         if messages:

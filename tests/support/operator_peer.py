@@ -64,7 +64,7 @@ class OperatorPeer:
     async def call(
         self, method: str, query: Mapping[str, Any], path: str = "compute", **headers: str
     ) -> httpx.Response:
-        """As the peer does: everything in the query, a JSON type, no body."""
+        """As Ocean Provider does: everything in the query, a JSON type, no body."""
         sent = {"content-type": "application/json", **headers}
         return await self.http.request(method, path, params=dict(query), headers=sent)
 
@@ -93,7 +93,7 @@ def workflow(
 
 
 def published(asset: DDO, order: str, container: Mapping[str, Any], **more: Any) -> dict[str, Any]:
-    """An algorithm with a DID, in the peer's spelling."""
+    """An algorithm with a DID, in Ocean Provider's spelling."""
     return {
         "id": asset.id,
         "rawcode": "",

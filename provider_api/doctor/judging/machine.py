@@ -99,9 +99,10 @@ def judge_interpreter(version: tuple[int, int], path: str, *, real: bool) -> Lin
 def judge_ports(ports: list[Port], *, running: bool) -> Line:
     """`running`: a c2d of this data folder runs, and has them."""
     taken = [port for port in ports if not port.free]
-    if running or not taken:
-        state = "used by the c2d that runs here" if running else "free"
-        return PORTS.ok(f"{', '.join(str(port.number) for port in ports)}: {state}")
+    if running:
+        return PORTS.ok("a c2d runs on this data folder, and has its ports")
+    if not taken:
+        return PORTS.ok(f"{', '.join(str(port.number) for port in ports)}: free")
     text = "taken by another program: " + ", ".join(f"{port.number} ({port.name})" for port in taken)
     return PORTS.failure(text) if any(port.needed for port in taken) else PORTS.warning(text)
 

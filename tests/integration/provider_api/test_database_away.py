@@ -88,7 +88,7 @@ async def test_postgresql_lets_nobody_in(tmp_path: Path, mortal: Postgres) -> No
 
 
 async def test_a_statement_that_fails(tmp_path: Path, storage_url: str) -> None:
-    """The peer made a status of an error's code, which was no number."""
+    """Ocean Provider made a status of an error's code, which was no number."""
     async with world_on(tmp_path, storage_url).running() as world:
         other = Database(storage_url)
         async with other.begin() as connection:

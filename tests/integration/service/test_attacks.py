@@ -206,7 +206,7 @@ async def test_another_spelling_of_the_address_has_the_same_nonces(caller: Calle
 
 
 async def test_days_of_a_fee_are_not_free(caller: Caller, open_dataset: DDO) -> None:
-    """The peer's own arithmetic forgets whole days, so it would have sold this order."""
+    """Ocean Provider's own arithmetic forgets whole days, so it would have sold this order."""
     seconds = 3 * 86_400 + 60
     details: dict[str, Any] = {"environment": PAID, "valid_until": int(time.time()) + seconds}
     cheap = await caller.buy(open_dataset, caller.quote(open_dataset, amount=fee_amount(PRICE, 60, 18), **details))

@@ -171,7 +171,7 @@ async def test_the_newest_document_of_the_nft_in_its_transaction(
 
 @pytest.mark.parametrize("spelling", ["lower", "shouted", "bare transaction"])
 async def test_any_spelling(store: Store, buyer: Buyer, asset: DDO, spelling: str) -> None:
-    """The peer answers 503 for a lower-case NFT."""
+    """Ocean Provider answers 503 for a lower-case NFT."""
     nft, tx = asset.nft_address, await transaction(buyer, asset)
     if spelling == "lower":
         nft = nft.lower()
@@ -228,7 +228,7 @@ NOT_ITS_DOCUMENT = "The document does not belong to the data NFT."
 
 
 async def test_transaction_of_another_nft(store: Store, buyer: Buyer, revoked: DDO, attackers_nft: str) -> None:
-    """The peer judges the state of the NFT that is named, and takes the document of whatever the transaction says."""
+    """Ocean Provider judges the state of the NFT that is named, and takes the document of any transaction."""
     tx = await transaction(buyer, revoked)
     require_refused(await store.ask(attackers_nft, transactionId=tx), "Failed to process transaction id.")
 

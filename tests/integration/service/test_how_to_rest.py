@@ -38,6 +38,7 @@ def test_consume(service: Service, sources: FileSources, tmp_path: Path) -> None
     assert "{'ordersJudged': False, 'reasons': []}" in printed
 
 
+@pytest.mark.timeout(300)
 def test_publish_results(service: Service, sources: FileSources, tmp_path: Path) -> None:
     """Its program goes on from the one of `consume.md`."""
     owners = [JAVASCRIPT_CONSUMER.address]

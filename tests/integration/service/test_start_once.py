@@ -25,7 +25,7 @@ def fixed(job: dict[str, Any]) -> tuple[Any, ...]:
 
 
 def stale(stored: int | str, given: int | str) -> dict[str, str]:
-    """What the peer says, to the letter."""
+    """What Ocean Provider says, to the letter."""
     return {"signature": f"Invalid signature expected nonce ({stored}) > current nonce ({given})."}
 
 

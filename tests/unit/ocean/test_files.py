@@ -139,7 +139,7 @@ def test_files_round_trip(version: str) -> None:
 
 
 def test_the_peers_blob_opens() -> None:
-    """Made by the peer's encoder: compact JSON, checksum addresses, this order of keys."""
+    """Made by Ocean Provider's encoder: compact JSON, checksum addresses, this order of keys."""
     blob = (
         "0x04ba5734d8f7091719471e7f7ed6b9df170dc70cc661ca05e688601ad984f068b0d67351e5f06073092499336ab0839ef8a521afd334e53807205fa2f08eec74f4"
         "000102030405060708090a0b0c0d0e0fe1cc06050a82f5bf324c96d86ace231e"

@@ -1,4 +1,4 @@
-"""Vectors made with eth_account from public development keys, and accepted by the peer."""
+"""Vectors made with eth_account from public development keys, and accepted by Ocean Provider."""
 
 from dataclasses import dataclass
 
@@ -171,7 +171,7 @@ GOOD = VECTORS["start"].signature
     [
         ("", "length"),
         ("0x", "length"),
-        (GOOD + "00", "length"),  # the peer cuts such a signature off and accepts it
+        (GOOD + "00", "length"),  # Ocean Provider cuts such a signature off and accepts it
         (GOOD[:-2], "length"),
         (GOOD[:-1], "not_hex"),
         ("0x" + "zz" * 65, "not_hex"),

@@ -1,4 +1,4 @@
-"""Orders on the real contracts: the ways to buy that count, and attacks that the peer lets pass."""
+"""Orders on the real contracts: the ways to buy that count, and attacks that Ocean Provider lets pass."""
 
 from __future__ import annotations
 

@@ -14,6 +14,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 from sqlalchemy import text
 
+from argo.local.pods import Images, SandboxRuntime
 from argo.local.settings import LocalArgoSettings
 from ocean.chain.anvil import AnvilProcess
 from ocean.chain.development import DevelopmentChain
@@ -23,7 +24,7 @@ from provider_api.doctor.checks import service as service_checks
 from provider_api.storage import migrations
 from provider_api.storage.database import Database
 from tests.support.chain import free_port
-from tests.support.doctor import BASE, Report, Secrets, run_doctor
+from tests.support.doctor import BASE, PROVIDER_KEY, Report, Secrets, run_doctor
 from tests.support.kubo import running_kubo
 from tests.support.local_argo import served
 from tests.support.markers import marker
@@ -211,13 +212,19 @@ async def test_folders_and_ipfs_as_a_result_store(around: Neighbours, tmp_path: 
 
 
 async def test_a_machine_that_runs_c2d_serve(tmp_path: Path) -> None:
-    """Its data folder alone is enough to look at its database and its results."""
+    """Its data folder alone is enough to look at its key, its database and its results, and what the machine has."""
     data = tmp_path / "serve"
     (data / "results").mkdir(parents=True)
+    data.chmod(0o750)
+    (data / "provider.key").write_text(PROVIDER_KEY + "\n")
     database = Database(f"sqlite+aiosqlite:///{data / 'service.sqlite'}")
     await database.open()
     await database.close()
     report = await asyncio.to_thread(lambda: run_doctor(tmp_path, "--data", str(data), cluster=None))
     fine = {line["name"] for line in report.lines if line["level"] == "ok"}
-    assert fine == {"database", "migrations", "result-store"}
-    assert report.code == 0
+    assert fine >= {"provider-key", "database", "migrations", "result-store", "interpreter", "development-chain"}
+    (folder,) = report.of("data-folder")
+    assert (folder["level"], "0750" in folder["found"], "chmod" in folder["mend"]) == ("warning", True, True)
+    (sandboxes,) = report.of("sandboxes")
+    assert sandboxes["level"] == ("ok" if not SandboxRuntime(Images.default()).probe() else "failure")
+    assert report.levels("user-namespaces") != ["not checked"]

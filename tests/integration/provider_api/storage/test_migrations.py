@@ -118,9 +118,19 @@ def test_the_command_says_what_it_did(storage_url: str) -> None:
 @pytest.mark.parametrize(
     ("url", "said"),
     [
-        ("postgresql+asyncpg://name:covert@127.0.0.1:1/x", "the database does not answer: ConnectionRefusedError"),
-        ("postgresq://name:covert@127.0.0.1/x", "C2D_STORAGE__URL is no address of a database"),
-        ("sqlite+aiosqlite:////nowhere/at/all.sqlite", "the database does not answer: OperationalError"),
+        (
+            "postgresql+asyncpg://name:covert@127.0.0.1:1/x",
+            "the database at 127.0.0.1:1/x does not answer: ConnectionRefusedError",
+        ),
+        (
+            "postgresq://name:covert@127.0.0.1/x",
+            "settings: C2D_STORAGE__URL: postgresq:// is no database of this service; expected sqlite+aiosqlite:// or"
+            " postgresql+asyncpg://…",
+        ),
+        (
+            "sqlite+aiosqlite:////nowhere/at/all.sqlite",
+            "the database at /nowhere/at/all.sqlite does not answer: OperationalError",
+        ),
     ],
 )
 def test_the_command_fails_in_one_line_without_secrets(url: str, said: str) -> None:
