@@ -80,6 +80,7 @@ def bodies(chance: random.Random) -> list[dict[str, Any]]:
     return made
 
 
+@pytest.mark.timeout(420)  # processes start slowly on a busy machine
 async def test_two_hundred_starts(addresses: list[str], folder: Path) -> None:
     chance = random.Random(20)  # noqa: S311  (a test's)
     requests = bodies(chance)
