@@ -235,7 +235,7 @@ class JobStarter:
                 annotations=submission.annotations,
             )
         except argo_errors.WorkflowExists:
-            workflow = await self._argo.get(job_id)
+            workflow = await self._after_doubt(job_id)  # another process may be withdrawing it just now
         except argo_errors.SubmissionRefused as exc:
             await self._claims.mark(job_id, "open", "released")
             self._metrics.start("failed", "submission_refused")
