@@ -74,7 +74,7 @@ class JobStarter:
         self._argo = argo
         self._nonces, self._claims, self._metrics = nonces, claims, metrics
         self._running: dict[str, asyncio.Task[Workflow]] = {}
-        self._watching: set[asyncio.Task[None]] = set()
+        self._watching: dict[str, asyncio.Task[None]] = {}
 
     async def start(self, request: StartRequest) -> Workflow:
         """The job's workflow. Identical requests that arrive together share one run, and so one answer; it goes on
@@ -90,9 +90,10 @@ class JobStarter:
     async def close(self) -> None:
         """Let starts that are under way end."""
         await asyncio.gather(*self._running.values(), return_exceptions=True)
-        for task in self._watching:
+        watching = list(self._watching.values())
+        for task in watching:
             task.cancel()
-        await asyncio.gather(*self._watching, return_exceptions=True)
+        await asyncio.gather(*watching, return_exceptions=True)
 
     async def _start(self, request: StartRequest) -> Workflow:
         with self._facts.starting(request.content):
@@ -238,7 +239,7 @@ class JobStarter:
                 annotations=submission.annotations,
             )
         except argo_errors.WorkflowExists:
-            workflow = await self._argo.get(job_id)
+            workflow = await self._after_doubt(job_id)  # another process may be withdrawing it just now
         except argo_errors.SubmissionRefused as exc:
             await self._claims.mark(job_id, "open", "released")
             self._metrics.start("failed", "submission_refused")
@@ -277,11 +278,15 @@ class JobStarter:
 
     async def _withdrawn(self, job_id: str) -> NeighbourAway:
         """End a workflow whose claim is lost: nothing of it is published, and nothing stays that a repetition would
-        take for the job. Raises ArgoError; who repeats the request ends it then."""
-        with suppress(argo_errors.WorkflowFinished, argo_errors.WorkflowNotFound):
-            await self._argo.terminate(job_id)
-        with suppress(argo_errors.WorkflowNotFound):
-            await self._argo.delete(job_id)
+        take for the job. Raises ArgoError; then it is tried again for a while."""
+        try:
+            with suppress(argo_errors.WorkflowFinished, argo_errors.WorkflowNotFound):
+                await self._argo.terminate(job_id)
+            with suppress(argo_errors.WorkflowNotFound):
+                await self._argo.delete(job_id)
+        except argo_errors.ArgoError:
+            self._watch(job_id)
+            raise
         self._metrics.start("failed", "claim_lost")
         log.warning("submission_withdrawn", job_id=job_id)
         text = "The start took so long that its order was given up, and the job was withdrawn. Repeat the same request."
@@ -289,9 +294,10 @@ class JobStarter:
 
     def _watch(self, job_id: str) -> None:
         """Look for a while whether the workflow of a claim that was given up comes after all."""
-        task = asyncio.create_task(self._withdraw_late(job_id))
-        self._watching.add(task)
-        task.add_done_callback(self._watching.discard)
+        if job_id not in self._watching:
+            task = asyncio.create_task(self._withdraw_late(job_id))
+            self._watching[job_id] = task
+            task.add_done_callback(lambda _: self._watching.pop(job_id, None))
 
     async def _withdraw_late(self, job_id: str) -> None:
         end = time.monotonic() + 2 * self._settings.limits.claim_lease_seconds

@@ -77,7 +77,10 @@ class SharedArgo(MemoryArgo):
     async def list(
         self, labels: Mapping[str, str], *, limit: int | None = 100, unfinished_only: bool = False, partly: bool = False
     ) -> list[Workflow]:
-        found = [self._read(path) for path in self._folder.glob("[0-9a-f]*")]
+        found = []
+        for path in self._folder.glob("[0-9a-f]*"):
+            with suppress(FileNotFoundError):
+                found.append(self._read(path))
         return [one for one in found if all(one.labels.get(key) == value for key, value in labels.items())][:limit]
 
     async def terminate(self, name: str) -> None:
@@ -91,7 +94,7 @@ class SharedArgo(MemoryArgo):
             (self._folder / name).unlink()
         except FileNotFoundError:
             raise WorkflowNotFound(name) from None
-        with (self._folder / "deleted").open("a") as record:
+        with (self._folder / "withdrawn").open("a") as record:
             record.write(name + "\n")
 
     def _read(self, path: Path) -> Workflow:
@@ -158,7 +161,7 @@ def finish(folder: Path, name: str, phase: str = "Succeeded") -> None:
 
 
 def recorded(folder: Path, what: str) -> list[str]:
-    """Names of all workflows that were `submitted` or `deleted`, as often as they were."""
+    """Names of all workflows that were `submitted` or `withdrawn`, as often as they were."""
     path = folder / "argo" / what
     return path.read_text().split() if path.exists() else []
 

@@ -6,12 +6,12 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import insert, inspect, select, text
+from sqlalchemy import insert, inspect, select, text, update
 
 from provider_api.storage import migrations
 from provider_api.storage.claims import AlreadyClaimed, Claim, Claims, OrderTaken
 from provider_api.storage.database import MIGRATION_LOCK, Database
-from provider_api.storage.nonces import Nonces, NonceStale
+from provider_api.storage.nonces import Nonces, NonceStale, SignedText, TextUsed
 from provider_api.storage.revocations import AlreadyRevoked, Revocations
 from provider_api.storage.tables import metadata, revoked_tokens
 from tests.support.postgres import Postgres
@@ -291,3 +291,115 @@ async def test_two_processes_share_one_database(storage_url: str) -> None:
     finally:
         await first.close()
         await second.close()
+
+
+# --- all orders of a job ----------------------------------------------------------------------------------------------
+
+ORDERS = [(8996, "0x" + digit * 64) for digit in "123456"]
+
+
+async def test_all_orders_or_none(database: Database) -> None:
+    claims = Claims(database)
+    await claims.claim(CLAIM, ORDERS[:3], "5")
+    other = replace(CLAIM, job_id="00" + "2" * 30, nonce="6", agreement_id=ORDERS[5][1])
+    with pytest.raises(OrderTaken) as taken:
+        await claims.claim(other, ORDERS[1:5], "6")
+    assert [order for order, _ in taken.value.holders] == ORDERS[1:3]
+    await claims.claim(other, ORDERS[3:5], "6")
+    assert {order for order, _ in await claims.holders(ORDERS, but=CLAIM.job_id)} == set(ORDERS[3:])
+
+
+async def test_rivals_with_overlapping_orders(database: Database) -> None:
+    """Each takes three of six, in any order: whoever wins has all of them, and the database is never in trouble."""
+    claims = Claims(database)
+    rivals = [
+        replace(CLAIM, job_id=f"00{n:030x}", nonce=str(n), consumer=f"0x{n:040x}", agreement_id=ORDERS[n % 6][1])
+        for n in range(1, 25)
+    ]
+    wanted = {rival.job_id: [ORDERS[(n * 7 + k * (1 + n % 5)) % 6] for k in range(3)] for n, rival in enumerate(rivals)}
+    results = await asyncio.gather(
+        *(claims.claim(rival, wanted[rival.job_id], rival.nonce) for rival in rivals), return_exceptions=True
+    )
+    assert {type(result) for result in results} <= {type(None), OrderTaken, AlreadyClaimed}, results
+    won = [rival for rival, result in zip(rivals, results, strict=True) if result is None]
+    assert won
+    held = [order for rival in won for order in {*wanted[rival.job_id], rival.agreement}]
+    assert len(held) == len(set(held))
+
+
+async def test_reopening_takes_the_orders_again(database: Database) -> None:
+    claims = Claims(database)
+    await claims.claim(CLAIM, ORDERS[:2], "5")
+    assert await claims.mark(CLAIM.job_id, "open", "released")
+    assert await claims.holders(ORDERS) == []
+    released = await claims.find(CLAIM.job_id)
+    assert released is not None
+    assert await claims.reopen(released, ORDERS[:2], "5")
+    assert {order for order, _ in await claims.holders(ORDERS)} == set(ORDERS[:2])
+
+
+async def test_claims_of_the_release_before_are_taken_over(storage_url: str) -> None:
+    database = Database(storage_url)
+    try:
+        async with database.engine.begin() as connection:
+            await connection.run_sync(lambda c: migrations.upgrade(c, "0003"))
+            rows = [
+                _row(replace(CLAIM, job_id=f"00{n:030x}", nonce=str(n), agreement_id=ORDERS[n][1]), state)
+                for n, state in enumerate(("open", "submitted", "released", "closed"))
+            ]
+            await connection.execute(insert(metadata.tables["claims"]), rows)
+        await database.open()
+        assert [order for order, _ in await Claims(database).holders(ORDERS)] == ORDERS[:2]
+        with pytest.raises(OrderTaken):
+            await Claims(database).claim(replace(CLAIM, nonce="50"), ORDERS[1:2], "50")
+        await Claims(database).claim(replace(CLAIM, nonce="50"), ORDERS[2:4], "50")
+    finally:
+        await database.close()
+
+
+async def test_beside_a_process_of_the_release_before(database: Database) -> None:
+    """It writes and changes claims only: what it holds is held, what it has closed is free."""
+    table = metadata.tables["claims"]
+    theirs = replace(CLAIM, job_id="00" + "7" * 30, consumer="0x" + "7" * 40, agreement_id=ORDERS[0][1])
+    async with database.begin() as connection:
+        await connection.execute(insert(table), [_row(theirs, "submitted")])
+    claims = Claims(database)
+    with pytest.raises(OrderTaken) as taken:
+        await claims.claim(CLAIM, ORDERS[:2], "5")
+    assert taken.value.holders[0][1].job_id == theirs.job_id
+    assert await claims.mark(theirs.job_id, "submitted", "closed")
+    await claims.claim(CLAIM, ORDERS[:2], "5")
+    async with database.begin() as connection:
+        await connection.execute(update(table).where(table.c.job_id == CLAIM.job_id).values(state="closed"))
+    await claims.claim(replace(CLAIM, job_id="00" + "8" * 30, nonce="6"), ORDERS[1:3], "6")
+
+
+def _row(claim: Claim, state: str) -> dict[str, object]:
+    return {**{name: getattr(claim, name) for name in Claim.__dataclass_fields__}, "state": state}
+
+
+# --- texts ------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_text_is_taken_once_and_forgotten_when_every_reading_is_stale(database: Database) -> None:
+    nonces = Nonces(database)
+    text = SignedText("a" * 64, 3)
+    await nonces.consume(CONSUMER, "7", text)
+    with pytest.raises(TextUsed):
+        await nonces.consume(CONSUMER, "107", text)
+    assert await nonces.find(CONSUMER) == "7", "the nonce has not grown"
+    await nonces.consume("0x" + "b" * 40, "107", text)  # another account's is another
+    await nonces.consume(CONSUMER, "8", SignedText("b" * 64, 0))
+    await nonces.consume(CONSUMER, "1000", SignedText("c" * 64, 5))
+    table = metadata.tables["accepted_texts"]
+    async with database.read() as connection:
+        kept = (await connection.execute(select(table.c.digest).where(table.c.consumer == CONSUMER))).scalars().all()
+    assert kept == ["c" * 64]
+
+
+async def test_a_nonce_of_255_digits_is_stored(database: Database) -> None:
+    nonces = Nonces(database)
+    longest = "0" * 15 + "1" + "0" * 239
+    await nonces.consume(CONSUMER, longest)
+    assert await nonces.find(CONSUMER) == longest
+    await Claims(database).claim(replace(CLAIM, nonce="1" + "0" * 238 + "1"), (), "1" + "0" * 238 + "1")
