@@ -127,7 +127,7 @@ class Rpc(AsyncJSONBaseProvider):
     async def _batch(self, calls: Sequence[Call], end: float) -> dict[int, RPCResponse]:
         """At least one answer, not necessarily all."""
         try:
-            reply = await self._post(json.dumps(calls).encode(), end)
+            reply = await self._post(json.dumps(calls).encode(), end=end)
         except _Disconnected:  # the way in which some nodes refuse a batch
             reply = _Reply(0, "", _UNREADABLE)
         self.requests += len(calls)
@@ -173,7 +173,7 @@ class Rpc(AsyncJSONBaseProvider):
 
     async def _single(self, call: Call, end: float) -> RPCResponse:
         self.requests += 1
-        reply = await self._post(json.dumps(call).encode(), end, repeatable=call["method"] != _SEND)
+        reply = await self._post(json.dumps(call).encode(), end=end, repeatable=call["method"] != _SEND)
         answer = _usable(reply.body)
         if answer is None:
             raise ChainUnavailable(self.chain_id, "not a JSON-RPC answer")
@@ -181,7 +181,7 @@ class Rpc(AsyncJSONBaseProvider):
 
     # --- HTTP --------------------------------------------------------------------------------------------------------
 
-    async def _post(self, body: bytes, end: float, *, repeatable: bool = True) -> _Reply:
+    async def _post(self, body: bytes, *, end: float, repeatable: bool = True) -> _Reply:
         """The node's answer to one request, asked again while it says that it was asked too often."""
         while True:
             if (wait := self._pause.wait()) > 0:
