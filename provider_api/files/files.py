@@ -124,8 +124,8 @@ class Files:
     async def info(
         self, file: File, index: int, *, checksum: bool = False, userdata: Any = None, published: bool = False
     ) -> dict[str, Any]:
-        """One entry of fileinfo's answer; `valid` is false for whatever cannot be had. `published`: the file belongs to
-        an asset, so less of its name is shown.
+        """One entry of fileinfo's answer; `valid` is false for whatever cannot be had, and `reason` says why then.
+        `published`: the file belongs to an asset, so less of its name is shown.
 
         Raises UserdataInvalid, ChainUnavailable.
         """
@@ -136,8 +136,9 @@ class Files:
                     return entry | await self._contract_info(file, checksum, userdata)
                 return entry | await self._http_info(file, checksum, userdata, published)
         except (FileUnavailable, OutgoingError, TimeoutError) as exc:
-            log.info("file_unavailable", type=file.type, reason=str(exc) or type(exc).__name__)
-            return entry
+            reason = str(exc) or "its server did not answer in time"
+            log.info("file_unavailable", type=file.type, reason=reason)
+            return entry | {"reason": reason}
 
     async def _contract_info(self, file: ContractFile, checksum: bool, userdata: Any) -> dict[str, Any]:
         content = await self.inline(file, userdata)

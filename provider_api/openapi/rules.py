@@ -21,6 +21,7 @@ _DID: Final = "^(did:op[^\\u0000]*)?$"
 _QUERY: Final[Mapping[Rule, Schema]] = {
     fields.text_value: {"type": "string", "pattern": _NO_NULL},
     fields.integer: {"type": "string", "pattern": _DIGITS},
+    fields.position: {"type": "string", "pattern": _DIGITS},
     fields.nonce_number: {"type": "string", "pattern": _NONCE},
     fields.address: {"type": "string", "pattern": ADDRESS},
     fields.did: {"type": "string", "pattern": _DID},
@@ -28,6 +29,7 @@ _QUERY: Final[Mapping[Rule, Schema]] = {
 _BODY: Final[Mapping[Rule, Schema]] = {
     fields.text_value: {"type": ["string", "number"], "pattern": _NO_NULL},
     fields.integer: {"type": ["integer", "string"], "minimum": 0, "pattern": _DIGITS},
+    fields.position: {"type": ["integer", "string"], "minimum": 0, "pattern": _DIGITS},
     fields.nonce_number: {"type": ["string", "number"], "minimum": 0, "pattern": _NONCE},
     fields.address: {"type": "string", "pattern": ADDRESS},
     fields.did: {"type": "string", "pattern": _DID},

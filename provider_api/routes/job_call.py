@@ -9,10 +9,10 @@ from starlette.requests import Request
 from ocean import signing
 from provider_api.access.signature import Caller, signature_or_token
 from provider_api.fields import Field, nonce_number, required_without, text_value
-from provider_api.routes.request import CONSUMER, NONCE, parameters_of, services_of
+from provider_api.routes.request import CONSUMER, NONCE, SIGNED, parameters_of, services_of
 
 _REST = (
-    Field("signature", (signature_or_token, text_value)),
+    Field("signature", (signature_or_token, text_value), wanted=SIGNED),
     Field("jobId", (text_value,)),
     Field("documentId", (text_value,)),
 )

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from ocean import signing
 from provider_api.errors import Refused
-from provider_api.fields import Field, integer, required, text_value
+from provider_api.fields import Field, position, required, text_value
 from provider_api.jobs.records import find_asked
 from provider_api.routes.request import CONSUMER, NONCE, SIGNATURE, parameters_of, services_of
 from provider_api.routes.result_file import answer_with
@@ -18,7 +18,7 @@ router = APIRouter()
 
 FIELDS = (
     Field("jobId", (required, text_value), bail=True),
-    Field("index", (required, integer), bail=True),
+    Field("index", (required, position), bail=True),
     CONSUMER,
     NONCE,
     SIGNATURE,

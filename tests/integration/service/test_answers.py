@@ -204,7 +204,8 @@ async def test_results(caller: Caller, other: Caller, open_dataset: DDO) -> None
 
     answer = await caller.result(job_id, 9)
     assert (answer.status_code, answer.json()) == (404, {"error": "No such index 9 in this compute job"})
-    for index in ("-1", "1.0", "x"):
+    assert refusal(await caller.result(job_id, "-1")) == {"index": ["The index must be at least 0."]}
+    for index in ("1.0", "x"):
         assert refusal(await caller.result(job_id, index)) == {"index": ["The index must be an integer."]}
     unknown = "00" * 16
     answer = await caller.result(unknown, 0)
