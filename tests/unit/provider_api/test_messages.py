@@ -146,6 +146,13 @@ TABLE: dict[str, Wrong] = {
     "nonce by HEAD": Wrong(f"HEAD {API}/nonce", (), status=405),
     "status by HEAD": Wrong(f"HEAD {API}/compute", (), query={"consumerAddress": ME}, status=405),
     "status of half an address": get("compute", "consumerAddress", ADDRESS_TEXT, consumerAddress="0x12"),
+    "token, in milliseconds": get(
+        "createAuthToken", "Invalid timestamp provided.", "Unix seconds, later than now and at most",
+        address=ME, expiration="1800000000000", nonce="5"),
+    "token, of yesterday": get(
+        "createAuthToken", "expiration", "Unix seconds, later than now", address=ME, expiration="5", nonce="5"),
+    "token, of half an address": get(
+        "createAuthToken", "address", ADDRESS_TEXT, address="0x12", expiration="5", nonce="5"),
     # --- numbers
     "result, index -1": get("computeResult", "The index must be at least 0.", **{**RESULT, "index": "-1"}),
     "result, index 1.5": get("computeResult", "index", "a whole number", **{**RESULT, "index": "1.5"}),

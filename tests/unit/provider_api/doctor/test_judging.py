@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -20,6 +20,7 @@ from provider_api.doctor.judging import (
     versions,
 )
 from provider_api.doctor.lines import Level, Line, exit_code, listed
+from provider_api.settings import PolicySettings
 from workflow_templates import names
 
 pytestmark = pytest.mark.unit
@@ -454,3 +455,13 @@ def test_the_exit_code() -> None:
 def test_long_lists_are_cut() -> None:
     assert listed("edcba", most=3) == "a, b, c and 2 more"
     assert listed({"b", "a"}) == "a, b"
+
+
+@pytest.mark.parametrize(
+    ("policy", "who"), [("allow", "every published algorithm"), ("deny", "no published algorithm")]
+)
+def test_what_empty_lists_of_trust_mean_is_told(policy: Literal["allow", "deny"], who: str) -> None:
+    line = service.tell_trust(PolicySettings(trusted_lists_empty=policy))
+    assert (line.level, line.found) == (
+        Level.OK, f"{who} may run on such a dataset (C2D_POLICY__TRUSTED_LISTS_EMPTY={policy})",
+    )  # fmt: skip
