@@ -128,7 +128,7 @@ def _parse_url(obj: Mapping[str, Any]) -> UrlFile:
     if method.upper() not in ("GET", "POST"):
         raise FileObjectInvalid(f"Unsafe method {method[:64].lower()}.")
     if not url.lower().startswith(("http://", "https://")) and "/" in url:
-        raise FileObjectInvalid("Invalid file name format. It was not possible to get the file name.")
+        raise FileObjectInvalid(f"{_NO_NAME} The url must be one of http or https.")
     return UrlFile(url, cast(Literal["GET", "POST"], method.upper()), headers)
 
 
@@ -176,6 +176,8 @@ def _abi(abi: Any) -> dict[str, Any]:
         raise FileObjectInvalid("missing name")
     return dict(abi)
 
+
+_NO_NAME = "Invalid file name format. It was not possible to get the file name."
 
 _PARSERS: dict[str, Callable[[Mapping[str, Any]], File]] = {
     "url": _parse_url,

@@ -2,7 +2,9 @@
 
 Ocean's clients tell four shapes apart by their keys, so each has its class here:
 
-(a) `InvalidRequest`   400 `{"errors": {field: [text…] or text}, "message": "Validation error", "success": false}`
+(a) `InvalidRequest`   400 `{"errors": {field: [text…] or text}, "message": "Validation error", "success": false}`, and
+                       where the peer's texts do not say it `"wanted": {field: what is allowed, what was sent}`. By its
+                       name it comes last: ocean.js shows the first two members.
 (b) `Refused`          4xx `{"error": "text"}` or `{"error": {"place": "code"}}`
 (c) `NotOffered`       404, 405, 413 … `{"context": null, "error": "404 Not Found: …"}`
 (d) everything else    503 with Retry-After for a neighbour's fault, 500 for ours: `{"context": null, "error": "…"}`
@@ -61,13 +63,14 @@ class InvalidRequest(ApiError):
 
     status = 400
 
-    def __init__(self, errors: FieldErrors) -> None:
+    def __init__(self, errors: FieldErrors, wanted: Mapping[str, str] | None = None) -> None:
         super().__init__("Validation error")
-        self.errors = errors
+        self.errors, self.wanted = errors, dict(wanted or {})
 
     def body(self) -> Any:
         errors = {name: text if isinstance(text, str) else list(text) for name, text in self.errors.items()}
-        return {"errors": errors, "message": "Validation error", "success": False}
+        body = {"errors": errors, "message": "Validation error", "success": False}
+        return body | ({"wanted": self.wanted} if self.wanted else {})
 
 
 class Refused(ApiError):

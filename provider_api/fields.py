@@ -12,31 +12,55 @@ from dataclasses import dataclass
 from typing import Any
 
 from provider_api.errors import InvalidRequest
-from provider_api.parameters import Input, as_text, is_present
+from provider_api.parameters import Input, NumberText, as_text, is_present
 
 Rule = Callable[[str, Any, Input], str | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
+    """`wanted`: what is allowed, where the rules do not say it themselves."""
+
     name: str
     rules: tuple[Rule, ...]
     bail: bool = False
+    wanted: str = ""
 
 
 def validate(fields: Sequence[Field], given: Input) -> None:
     """Raises InvalidRequest with every text, in the order of the fields."""
     errors: dict[str, list[str]] = {}
+    wanted: dict[str, str] = {}
     for field in fields:
         value = given.get(field.name)
         for rule in field.rules:
             text = rule(field.name, value, given)
             if text is not None:
                 errors.setdefault(field.name, []).append(text)
+                if allowed := field.wanted or _allowed(rule):
+                    wanted[field.name] = f"{allowed}; {kind_of(value)} was sent"
                 if field.bail:
-                    raise InvalidRequest(errors)
+                    raise InvalidRequest(errors, wanted)
     if errors:
-        raise InvalidRequest(errors)
+        raise InvalidRequest(errors, wanted)
+
+
+def kind_of(value: Any) -> str:
+    """What was sent, without itself: it may be a key, a signature, or long."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool | dict | list):
+        return {bool: "a boolean", dict: "an object", list: "a list"}[type(value)]
+    if isinstance(value, NumberText) or not isinstance(value, str):
+        return "a number"
+    return f"text of {len(value)} characters" if value else "an empty text"
+
+
+def _allowed(rule: Rule) -> str:
+    """What a rule lets pass, where its text does not say it."""
+    if isinstance(rule, OneOf):
+        return f"one of {', '.join(rule.choices)}"
+    return _ALLOWED.get(rule, "")
 
 
 def _words(name: str) -> str:
@@ -156,6 +180,12 @@ def integer(name: str, value: Any, given: Input) -> str | None:
     return None if ok else f"The {_words(name)} must be an integer."
 
 
+def position(name: str, value: Any, given: Input) -> str | None:
+    """The place of something in a list: an integer, of which one below 0 is told apart."""
+    negative = isinstance(value, int | str) and re.fullmatch(r"-[0-9]{1,30}", str(value))
+    return f"The {_words(name)} must be at least 0." if negative else integer(name, value, given)
+
+
 def text_value(name: str, value: Any, given: Input) -> str | None:
     """Text, or a plain number that stands for its text. No null bytes: a database may not be able to hold them."""
     if value is None or (isinstance(value, str | int) and not isinstance(value, bool) and "\0" not in str(value)):
@@ -183,3 +213,14 @@ def non_empty_list_of_objects(name: str, value: Any, given: Input) -> str | None
     if value is None or (isinstance(value, list) and all(isinstance(item, dict) for item in value)):
         return None
     return f"The {_words(name)} format is invalid."
+
+
+_ALLOWED: dict[Rule, str] = {
+    nonce_number: "a decimal number, greater than the last one that GET nonce tells",
+    integer: "a whole number, 0 or greater, at most 30 decimal digits",
+    position: "a whole number, 0 or greater, at most 30 decimal digits",
+    text_value: "text, without null characters",
+    address: "an address, 0x and 40 hexadecimal digits",
+    did: "a DID, which begins with did:op:",
+    non_empty_list_of_objects: "a list of objects, one for each dataset",
+}

@@ -119,12 +119,14 @@ def read_input(query: str, content_type: str, body: bytes, *, token_sent: bool =
     return Input(read_json_object(content_type, body), token_sent)
 
 
+def _is_json(content_type: str) -> bool:
+    kind = content_type.partition(";")[0].strip().lower()
+    return kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
+
+
 def read_json_object(content_type: str, body: bytes) -> dict[str, Any]:
     """The JSON body alone; {} if absent or broken. Raises Refused (400) if it is JSON but no object."""
-    kind = content_type.partition(";")[0].strip().lower()
-    if not (kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))):
-        return {}
-    if not body:
+    if not _is_json(content_type) or not body:
         return {}
     value = parse_json(body)
     if value is None:
@@ -132,6 +134,25 @@ def read_json_object(content_type: str, body: bytes) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise Refused("The JSON document must be an object.")
     return value
+
+
+def unread(query: str, content_type: str, body: bytes) -> str:
+    """Why a body is not read, "" if it is, or if there is none."""
+    if not body.strip():
+        return ""
+    if parse_qsl(query, keep_blank_values=True):
+        return "not read, because the address has parameters: send all of them in the body, or all in the address"
+    if not _is_json(content_type):
+        kind = content_type.partition(";")[0].strip()[:100] or "none"
+        return f"JSON with the header Content-Type: application/json; its type was {kind}"
+    try:
+        json.loads(body)
+    except RecursionError:
+        return ""
+    except ValueError as exc:
+        place = f" (line {exc.lineno}, column {exc.colno})" if isinstance(exc, json.JSONDecodeError) else ""
+        return f"a JSON object; what was sent is no JSON{place}"
+    return ""
 
 
 def plain(value: Any) -> Any:

@@ -46,7 +46,7 @@ def require_period(valid_until: int, facts: ComputeFacts) -> None:
     """Raises Refused for an end in the past, or later than the environment's longest job."""
     refusal = end_is_possible(facts, valid_until)
     if refusal is not None:
-        raise Refused(refusal.code)
+        raise Refused(f"{refusal.code} It must lie {refusal.expected}, and is {str(valid_until)[:40]}.")
 
 
 def require_quotable(facts: ComputeFacts) -> None:

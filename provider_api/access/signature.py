@@ -156,8 +156,9 @@ class Callers:
         address = canonical(given.text(field))
         try:
             await self._tokens.require(token_of(request), address)
-        except TokenRefused:
-            raise InvalidRequest({"signature": [_ABSENT]}) from None
+        except TokenRefused as exc:
+            wanted = f"a signature, or a token in the header AuthToken that is good for {address}; {exc}"
+            raise InvalidRequest({"signature": [_ABSENT]}, {"signature": wanted}) from None
         return Caller(address, given.text("nonce"))
 
     async def _signer(

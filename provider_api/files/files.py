@@ -145,8 +145,8 @@ class Files:
     async def info(
         self, file: File, index: int, *, publisher: str | None, checksum: bool = False, userdata: Any = None
     ) -> dict[str, Any]:
-        """One entry of fileinfo's answer; `valid` is false for whatever cannot be had. With a publisher the file
-        belongs to an asset: less of its name is shown, and only then is there a checksum.
+        """One entry of fileinfo's answer; `valid` is false for whatever cannot be had, and `reason` says why then.
+        With a publisher the file belongs to an asset: less of its name is shown, and only then is there a checksum.
 
         Raises UserdataInvalid, ChainUnavailable, SourcesBusy, TooMuchAsked.
         """
@@ -164,8 +164,9 @@ class Files:
         except (FileUnavailable, OutgoingError, TimeoutError) as exc:
             if isinstance(exc, OutgoingFailed) and exc.reason == "busy":
                 raise SourcesBusy from None
-            log.info("file_unavailable", type=file.type, reason=str(exc) or type(exc).__name__)
-            return entry
+            reason = str(exc) or "its server did not answer in time"
+            log.info("file_unavailable", type=file.type, reason=reason)
+            return entry | {"reason": reason}
 
     async def _contract_info(self, file: ContractFile, checksum: bool, userdata: Any) -> dict[str, Any]:
         content = await self.inline(file, userdata)

@@ -138,7 +138,9 @@ class Environments:
                     log.warning("environment_not_announced", template=template.name, annotation=str(exc))
                 continue
             usable[environment.id] = environment
-        usable = dict(sorted(usable.items(), key=lambda item: (item[1].position, item[0])))
+        usable = dict(
+            sorted(usable.items(), key=lambda item: (item[1].position, item[1].price_per_minute > 0, item[0]))
+        )
         counts = await together(*(self.unfinished_jobs(name) for name in usable))
         self._snapshot = Snapshot(usable, dict(zip(usable, counts, strict=True)), complete, taken_at, clock)
         return self._snapshot

@@ -155,7 +155,7 @@ class JobStarter:
         facts = await self._facts.for_start(request.content)  # counts jobs, hence within `starting`
         refusal = rules.judge(facts)
         if refusal is not None:
-            self._metrics.start("refused", refusal.code)
+            self._metrics.start("refused", refusal.code.partition(":")[0])  # behind it stand names without number
             log.info("start_refused", place=refusal.place, code=refusal.code, job_id=request.identity.job_id)
             raise refusal.error()
         return prepare(facts, request.identity.job_id, request.owner_text, self._settings, self._keys)

@@ -56,6 +56,13 @@ ERRORS: Final[Mapping[str, Any]] = {
             "message": {"const": "Validation error"},
             "success": {"const": False},
         },
+        {
+            "wanted": {
+                "type": "object",
+                "additionalProperties": _TEXT,
+                "description": "By field, or `body`: what is allowed, and what kind of value was sent.",
+            }
+        },
         text="Parameters, signature or nonce are not good.",
     ),
     "Refusal": _object(
@@ -141,7 +148,7 @@ ANSWERS: Final[Mapping[str, Any]] = {
             "filename": {"type": "string", "description": "Empty where the name would give the file away."},
             "checksum": {"type": "string", "pattern": "^[0-9a-f]{64}$", "description": "Of published files only."},
             "checksumType": {"const": "sha256"},
-            "reason": {"type": "string", "description": "Why a file was not looked at."},
+            "reason": {"type": "string", "description": "Why the file cannot be had. Shows no address."},
         },
     ),
     "AccessQuote": {

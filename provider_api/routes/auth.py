@@ -46,7 +46,8 @@ class NearFuture:
 
 def create_fields(limit_seconds: int) -> tuple[Field, ...]:
     """`limit_seconds`: longest lifetime of a token."""
-    expiration = Field("expiration", (required, integer, NearFuture(limit_seconds)), bail=True)
+    wanted = f"Unix seconds, later than now and at most {limit_seconds} s ahead"
+    expiration = Field("expiration", (required, integer, NearFuture(limit_seconds)), bail=True, wanted=wanted)
     return (ADDRESS, expiration, NONCE, SIGNATURE)
 
 

@@ -22,7 +22,7 @@ from ocean.outgoing import OutgoingError
 from provider_api.access.assets import Asset
 from provider_api.access.signature import About
 from provider_api.errors import Refused
-from provider_api.fields import Field, integer, required, text_value
+from provider_api.fields import Field, position, required, text_value
 from provider_api.files.files import FileUnavailable, OpenFile
 from provider_api.files.names import disposition
 from provider_api.proofs import Delivery
@@ -37,7 +37,7 @@ FIELDS = (
     Field("serviceId", (required, text_value)),
     CONSUMER,
     Field("transferTxId", (required, text_value), bail=True),
-    Field("fileIndex", (required, integer)),
+    Field("fileIndex", (required, position)),
     NONCE,
     SIGNATURE,
 )

@@ -82,7 +82,10 @@ async def _infos(
 def _parameters(service: Service, given: Any) -> Any:
     """With the publisher's defaults, as far as that makes sense: nothing is demanded for a look."""
     wanted = None if service.type == "compute" else given
-    complete = parameters.so_far(service.consumer_parameters, wanted)
+    try:
+        complete = parameters.completed(service.consumer_parameters, wanted)
+    except parameters.ParameterRefused:
+        return wanted
     return wanted if complete is None else complete
 
 

@@ -15,7 +15,7 @@ from ocean.ddo import Service
 from ocean.file_requests import UserdataInvalid
 from provider_api.access.assets import Asset
 from provider_api.errors import Refused
-from provider_api.fields import Field, address, integer, required, text_value
+from provider_api.fields import Field, address, position, required, text_value
 from provider_api.parameters import Input, is_present, plain
 from provider_api.responses import json_response
 from provider_api.routes.request import consumer_of, parameters_of, services_of
@@ -27,7 +27,7 @@ FIELDS = (
     Field("documentId", (required, text_value)),
     Field("serviceId", (required, text_value)),
     Field("consumerAddress", (required, address)),
-    Field("fileIndex", (integer,)),
+    Field("fileIndex", (position,)),
     Field("transferTxId", (text_value,)),
 )
 

@@ -52,7 +52,10 @@ async def initialize_compute(request: Request) -> Response:
     valid_until = int(given.text("compute.validUntil"))
     facts = await services.facts.for_quotes(read_quote(given, consumer_of(given)))
     if valid_until <= facts.now:
-        raise Refused("The validUntil value is not correct.")
+        now = int(facts.now)
+        raise Refused(
+            f"The validUntil value is not correct. It must lie after {now} (Unix time), and is {valid_until}."
+        )
     require_quotable(facts)
     require_period(valid_until, facts)
     require_room_in_workflow(facts, services.settings, services.keys)

@@ -10,7 +10,7 @@ from ocean import signing
 from provider_api.access.signature import Caller, signature_or_token
 from provider_api.fields import Field, job_id, nonce_number, required_without, text_value, whole_did
 from provider_api.parameters import Input, is_present
-from provider_api.routes.request import CONSUMER, NONCE, parameters_of, services_of
+from provider_api.routes.request import CONSUMER, NONCE, SIGNED, parameters_of, services_of
 
 
 def only_with_job(name: str, value: object, given: Input) -> str | None:
@@ -21,7 +21,7 @@ def only_with_job(name: str, value: object, given: Input) -> str | None:
 
 
 _REST = (
-    Field("signature", (signature_or_token, text_value)),
+    Field("signature", (signature_or_token, text_value), wanted=SIGNED),
     Field("jobId", (job_id,)),
     Field("documentId", (whole_did, only_with_job)),
 )

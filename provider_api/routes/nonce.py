@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from provider_api.fields import Field, address, required
 from provider_api.responses import json_response
-from provider_api.routes.request import consumer_of, parameters_of, services_of
+from provider_api.routes.request import consumer_of, parameters_of, require_not_head, services_of
 from provider_api.storage.nonces import number_of
 
 router = APIRouter()
@@ -24,6 +24,7 @@ _EXACT = 2**53  # from here on JavaScript's numbers are further than 1 from each
 
 @router.api_route("/api/services/nonce", methods=["GET", "HEAD"])
 async def nonce(request: Request) -> Response:
+    require_not_head(request)
     given = await parameters_of(request, FIELDS)
     stored = await services_of(request).nonces.find(consumer_of(given, "userAddress"))
     return json_response({"nonce": shown(stored)})

@@ -8,14 +8,15 @@ from starlette.requests import Request
 
 from ocean.addresses import canonical
 from provider_api.access.signature import signature_or_token, token_of
-from provider_api.errors import NotOffered
+from provider_api.errors import InvalidRequest, NotOffered
 from provider_api.fields import Field, address, nonce_number, required, text_value, validate
-from provider_api.parameters import Input, read_input
+from provider_api.parameters import Input, read_input, unread
 from provider_api.services import Services
 
 CONSUMER = Field("consumerAddress", (required, address), bail=True)
 NONCE = Field("nonce", (required, nonce_number), bail=True)
-SIGNATURE = Field("signature", (signature_or_token, text_value), bail=True)
+SIGNED = "the signature of this request, 0x and 130 hexadecimal digits, or a token in the header AuthToken instead"
+SIGNATURE = Field("signature", (signature_or_token, text_value), bail=True, wanted=SIGNED)
 
 
 def services_of(request: Request) -> Services:
@@ -24,14 +25,20 @@ def services_of(request: Request) -> Services:
 
 
 async def parameters_of(request: Request, fields: Sequence[Field]) -> Input:
-    """Validated parameters. A GET route answers HEAD with 405, but only after the validation, as the peer does.
+    """Validated parameters. A GET route answers HEAD with 405, but only after the validation, as the peer does. Where
+    parameters are missing because a body could not be read, the answer says why.
 
     Raises InvalidRequest, Refused, NotOffered.
     """
     query = request.scope["query_string"].decode("utf-8", "replace")
     content_type, token_sent = request.headers.get("content-type", ""), bool(token_of(request))
-    given = read_input(query, content_type, await request.body(), token_sent=token_sent)
-    validate(fields, given)
+    body = await request.body()
+    given = read_input(query, content_type, body, token_sent=token_sent)
+    try:
+        validate(fields, given)
+    except InvalidRequest as exc:
+        reason = unread(query, content_type, body)
+        raise InvalidRequest(exc.errors, exc.wanted | ({"body": reason} if reason else {})) from None
     require_not_head(request)
     return given
 

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from ocean import signing
 from provider_api.errors import Refused
-from provider_api.fields import Field, canonical_number, integer, required, text_value
+from provider_api.fields import Field, canonical_number, position, required, text_value
 from provider_api.jobs.records import find_asked
 from provider_api.routes.request import CONSUMER, NONCE, SIGNATURE, parameters_of, services_of
 from provider_api.routes.result_file import answer_with
@@ -18,7 +18,7 @@ router = APIRouter()
 
 FIELDS = (
     Field("jobId", (required, text_value), bail=True),
-    Field("index", (required, integer, canonical_number), bail=True),
+    Field("index", (required, position, canonical_number), bail=True),
     CONSUMER,
     NONCE,
     SIGNATURE,

@@ -196,9 +196,16 @@ async def _clean(store: Store, folder: str) -> str:
     return ""
 
 
+async def _trust(around: Surroundings) -> Sequence[Line]:
+    if not around.settings.chains:
+        raise NotCheckable("the settings name no chain, so they are not those of the service")
+    return [service.tell_trust(around.settings.policy)]
+
+
 CHECKS = (
     Check((service.KEY,), _key),
     Check((service.ARGO_SERVER, versions.ARGO), _argo),
     Check((service.DATABASE, service.MIGRATIONS), _database),
     Check((service.STORE,), _store),
+    Check((service.TRUST,), _trust),
 )

@@ -7,6 +7,7 @@ from typing import Final
 
 from argo.client.errors import ArgoError, ArgoRefused
 from provider_api.doctor.lines import Item, Line
+from provider_api.settings import PolicySettings
 
 KEY: Final = Item(
     "provider-key",
@@ -32,6 +33,12 @@ STORE: Final = Item(
     "a small object written, read again, deleted",
     "correct C2D_RESULTS__URL and C2D_RESULTS__OPTIONS; the account needs to list, read, write and delete",
 )
+TRUST: Final = Item(
+    "trusted-lists",
+    "what two empty lists of trusted algorithms mean",
+    "what the operator has decided",
+    "set C2D_POLICY__TRUSTED_LISTS_EMPTY to allow or deny",
+)
 ARGO_SERVER: Final = Item(
     "argo-server",
     "Argo Server with the service's token",
@@ -51,6 +58,13 @@ def judge_migrations(current: str | None, head: str, known: Collection[str]) -> 
         mend = "a later release has been here; this one may work on its tables, but update it"
         return MIGRATIONS.warning(f"revision {current}, unknown to this release", expected=expected, mend=mend)
     return MIGRATIONS.failure(f"revision {current}", expected=expected)
+
+
+def tell_trust(policy: PolicySettings) -> Line:
+    """Nothing to be wrong about, but to be known: publishers take an empty list for a closed door."""
+    who = "every" if policy.trusted_lists_empty == "allow" else "no"
+    setting = f"C2D_POLICY__TRUSTED_LISTS_EMPTY={policy.trusted_lists_empty}"
+    return TRUST.ok(f"{who} published algorithm may run on such a dataset ({setting})")
 
 
 def judge_argo_error(subject: str, problem: ArgoError) -> Line:

@@ -90,7 +90,7 @@ FIELDS: list[tuple[dict[str, str | None], dict[str, Any]]] = [
         {"serviceId": [REQUIRED], "consumerAddress": [REQUIRED]},
     ),
     ({"transferTxId": None, "fileIndex": None}, {"transferTxId": [REQUIRED]}),
-    ({"fileIndex": "-1"}, {"fileIndex": ["The fileIndex must be an integer."]}),
+    ({"fileIndex": "-1"}, {"fileIndex": ["The fileIndex must be at least 0."]}),
     ({"fileIndex": "x"}, {"fileIndex": ["The fileIndex must be an integer."]}),
     ({"nonce": None}, {"nonce": [REQUIRED]}),
     ({"signature": None}, {"signature": ["Invalid signature provided. Please check the nonce or documentId."]}),

@@ -42,7 +42,7 @@ FIELDS: list[tuple[dict[str, str], dict[str, list[str]]]] = [
     ),
     ({"consumerAddress": "0x1"}, {"consumerAddress": ["The consumerAddress format is invalid."]}),
     ({"fileIndex": "x"}, {"fileIndex": ["The fileIndex must be an integer."]}),
-    ({"fileIndex": "-1"}, {"fileIndex": ["The fileIndex must be an integer."]}),
+    ({"fileIndex": "-1"}, {"fileIndex": ["The fileIndex must be at least 0."]}),
     ({"fileIndex": "1.0"}, {"fileIndex": ["The fileIndex must be an integer."]}),
 ]
 

@@ -61,7 +61,9 @@ async def test_validation_errors(caller: Caller, open_dataset: DDO) -> None:
     }
     for name, (change, errors) in cases.items():
         answer = await caller.send(good | change)
-        expected = {"errors": errors, "message": "Validation error", "success": False}
+        explained = {name: text for name, text in answer.json().items() if name == "wanted"}
+        assert explained.get("wanted", {}).keys() <= errors.keys(), name
+        expected = {"errors": errors, "message": "Validation error", "success": False} | explained
         assert (answer.status_code, answer.headers["content-type"]) == (400, "application/json"), name
         assert answer.text == json.dumps(expected, sort_keys=True, separators=(",", ":")) + "\n", name
 
@@ -204,7 +206,8 @@ async def test_results(caller: Caller, other: Caller, open_dataset: DDO) -> None
 
     answer = await caller.result(job_id, 9)
     assert (answer.status_code, answer.json()) == (404, {"error": "No such index 9 in this compute job"})
-    for index in ("-1", "1.0", "x"):
+    assert refusal(await caller.result(job_id, "-1")) == {"index": ["The index must be at least 0."]}
+    for index in ("1.0", "x"):
         assert refusal(await caller.result(job_id, index)) == {"index": ["The index must be an integer."]}
     unknown = "00" * 16
     answer = await caller.result(unknown, 0)

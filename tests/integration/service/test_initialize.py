@@ -220,8 +220,8 @@ async def test_where_there_is_no_room_nothing_is_sold(caller: Caller, open_datas
 async def test_refusals(caller: Caller, open_dataset: DDO, algorithm: DDO) -> None:
     dataset, now = reference(open_dataset), time.time()
     period = "The validUntil value is not correct."
-    assert refusal(await caller.initialize([dataset], raw(), valid_until=now - 5)) == period
-    assert refusal(await caller.initialize([dataset], raw(), valid_until=now + 30 * 86_400)) == period
+    for end in (now - 5, now + 30 * 86_400):
+        assert refusal(await caller.initialize([dataset], raw(), valid_until=end)).startswith(period)
     nowhere = "Compute environment does not exist"
     assert refusal(await caller.initialize([dataset], raw(), environment="nowhere")) == nowhere
     no_algorithm = "DID is not a valid algorithm"

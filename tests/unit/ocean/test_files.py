@@ -61,9 +61,12 @@ def test_a_file_does_not_show_its_url() -> None:
         ({"type": "url", "url": URL, "method": "DELETE"}, "Unsafe method delete."),
         (
             {"type": "url", "url": "file:///etc/passwd"},
-            "Invalid file name format. It was not possible to get the file name.",
+            "Invalid file name format. It was not possible to get the file name. The url must be one of http or https.",
         ),
-        ({"type": "url", "url": "../x"}, "Invalid file name format. It was not possible to get the file name."),
+        (
+            {"type": "url", "url": "../x"},
+            "Invalid file name format. It was not possible to get the file name. The url must be one of http or https.",
+        ),
         ({"type": "ftp", "url": URL}, "Unsupported type ftp"),
     ],
 )

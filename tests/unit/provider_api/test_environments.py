@@ -105,10 +105,10 @@ async def test_environments_without_a_limit(world: World) -> None:
 @pytest.mark.parametrize(
     ("positions", "order"),
     [
-        ({}, [PAID, FREE]),
+        ({}, [FREE, PAID]),
         ({FREE: 10, PAID: 20}, [FREE, PAID]),
         ({FREE: 20, PAID: 10}, [PAID, FREE]),
-        ({FREE: 10, PAID: 10}, [PAID, FREE]),
+        ({FREE: 10, PAID: 10}, [FREE, PAID]),
         ({FREE: 9_000}, [FREE, PAID]),
     ],
 )

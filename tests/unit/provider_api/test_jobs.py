@@ -270,7 +270,7 @@ async def test_encrypt(world: World) -> None:
             "Invalid request content type: should be application/octet-stream",
         ),
         ("", "application/octet-stream", "Missing chainId query parameter."),
-        ("?chainId=7", "application/octet-stream", "Failed to encrypt."),
+        ("?chainId=7", "application/octet-stream", "Failed to encrypt. The chainId must be one of 8996, not 7."),
     ],
 )
 async def test_encrypt_refuses(world: World, query: str, content_type: str, text: str) -> None:

@@ -145,8 +145,6 @@ async def test_a_start_that_follows_the_answers_is_accepted(world: World, had: s
 @pytest.mark.parametrize(
     ("changes", "error"),
     [
-        ({"seconds": -5}, "The validUntil value is not correct."),
-        ({"seconds": 4000}, "The validUntil value is not correct."),
         ({"env": "x"}, "Compute environment does not exist"),
         ({"algorithm": {"documentId": "did:op:x", "serviceId": "s"}}, {"algorithm.documentId": "did_not_found"}),
         ({"algorithm": {"meta": {"rawcode": "x"}}}, {"algorithm.container": "missing_entrypoint_image_checksum"}),
@@ -157,6 +155,16 @@ async def test_a_start_that_follows_the_answers_is_accepted(world: World, had: s
 async def test_refused(world: World, changes: dict[str, Any], error: Any) -> None:
     answer = await world.http.post(URL, json=body(world, item(world), **changes))
     assert (answer.status_code, answer.json()) == (400, {"error": error})
+
+
+@pytest.mark.parametrize(("seconds", "limit"), [(-5, "after "), (4000, "at most ")])
+async def test_an_end_that_cannot_be_is_refused_with_the_limit(world: World, seconds: int, limit: str) -> None:
+    sent = body(world, item(world), seconds=seconds)
+    answer = await world.http.post(URL, json=sent)
+    text = answer.json()["error"]
+    assert (answer.status_code, text.startswith("The validUntil value is not correct. It must lie ")) == (400, True)
+    assert limit in text
+    assert text.endswith(f"and is {sent['compute']['validUntil']}.")
 
 
 async def test_a_dataset_is_no_algorithm(world: World) -> None:

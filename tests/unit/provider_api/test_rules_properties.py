@@ -172,6 +172,7 @@ OF_REQUEST: dict[str, tuple[Callable[[ComputeFacts], ComputeFacts], str]] = {
         "",
     ),
     "queue": (lambda f: replace(f, unfinished_jobs=1000), ""),
+    "account": (lambda f: in_environment(replace(f, own_unfinished_jobs=5), max_jobs_per_account=5), ""),
     "meta broken": (lambda f: in_request(f, algorithm=replace(f.request.algorithm, meta_broken=True)), ""),
     "trust nobody": (lambda f: in_policy(f, trusted_lists_empty="deny"), "empty lists"),
     "checksums demanded": (lambda f: in_policy(f, require_checksums=True), "bare entry"),
@@ -223,6 +224,7 @@ CAUSES = {
     "output_is_json": {"output"},
     "asset_can_be_made": {"metadata"},
     "room_is_left": {"queue"},
+    "account_has_room": {"account"},
 }
 
 

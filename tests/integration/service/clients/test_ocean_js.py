@@ -108,7 +108,8 @@ def test_it_takes_us_for_a_provider(js: OceanJs) -> None:
 def test_encrypt(js: OceanJs) -> None:
     assert js("encrypt", {"files": []}, 8996, js.url).startswith("0x04")
     # It looks at no status: an error is what it takes for the ciphertext.
-    assert js("encrypt", {"files": []}, 1, js.url).strip() == '{"error":"Failed to encrypt."}'
+    said = '{"error":"Failed to encrypt. The chainId must be one of 8996, not 1."}'
+    assert js("encrypt", {"files": []}, 1, js.url).strip() == said
 
 
 def test_files_of_an_asset(js: OceanJs, assets: Assets) -> None:

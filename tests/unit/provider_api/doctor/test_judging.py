@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -22,6 +22,7 @@ from provider_api.doctor.judging import (
     versions,
 )
 from provider_api.doctor.lines import Level, Line, exit_code, listed
+from provider_api.settings import PolicySettings
 from tests.support.admission import REFERENCE, job, refusals
 from tests.support.kube_api import merged
 from workflow_templates import names
@@ -542,3 +543,13 @@ def test_the_exit_code() -> None:
 def test_long_lists_are_cut() -> None:
     assert listed("edcba", most=3) == "a, b, c and 2 more"
     assert listed({"b", "a"}) == "a, b"
+
+
+@pytest.mark.parametrize(
+    ("policy", "who"), [("allow", "every published algorithm"), ("deny", "no published algorithm")]
+)
+def test_what_empty_lists_of_trust_mean_is_told(policy: Literal["allow", "deny"], who: str) -> None:
+    line = service.tell_trust(PolicySettings(trusted_lists_empty=policy))
+    assert (line.level, line.found) == (
+        Level.OK, f"{who} may run on such a dataset (C2D_POLICY__TRUSTED_LISTS_EMPTY={policy})",
+    )  # fmt: skip
