@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import structlog
 from fastapi import APIRouter
-from graphql import DocumentNode, GraphQLError, GraphQLSyntaxError, execute, parse, validate
+from graphql import DocumentNode, ExecutionResult, GraphQLError, GraphQLSyntaxError, execute, parse, validate
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -65,7 +65,7 @@ async def _answered(request: Request, chain_id: str | None) -> Response:
             variable_values=dict(variables),
             operation_name=operation,
         )
-        result = outcome if not hasattr(outcome, "__await__") else await outcome
+        result = outcome if isinstance(outcome, ExecutionResult) else await outcome
     except _Refused as exc:
         return _refused(exc.texts, 200)
     except ChainUnavailable as exc:

@@ -7,6 +7,7 @@ value of the same kind. More fields are allowed.
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -45,18 +46,18 @@ class ClientReplay:
     def recorded(self, number: int) -> Any:
         """The values that were sent, with ours in their places."""
         request = self.exchanges[number]["request"]
-        text = json.dumps(request.get("json", request.get("query")))
-        for old, ours in self.others.items():
-            text = text.replace(old, ours)
-        return json.loads(text)
+        return json.loads(self._ours(json.dumps(request.get("json", request.get("query")))))
+
+    def _ours(self, text: str) -> str:
+        """All at once: a fresh chain makes the addresses of the recording again, for other things."""
+        longest_first = sorted(self.others, key=len, reverse=True)
+        return re.sub("|".join(map(re.escape, longest_first)), lambda match: self.others[match[0]], text)
 
     async def send(self, number: int, **changes: Any) -> Any:
         """The answer, which must be as it was; `changes` replace values of the request."""
         exchange = self.exchanges[number]
         request, expected = exchange["request"], exchange["answer"]
-        path = request["path"]
-        for old, ours in self.others.items():
-            path = path.replace(old, ours)
+        path = self._ours(request["path"])
         values = self.recorded(number)
         if isinstance(values, dict):
             values |= changes
@@ -72,7 +73,7 @@ class ClientReplay:
         else:
             answer = await self.http.request(request["method"], path, params=values)
         assert answer.status_code == expected["status"], (number, answer.text)
-        if "json" not in expected:
+        if "json" not in expected or path.endswith("/computeResult"):  # what a result holds is the algorithm's matter
             return answer.text
         require_shape(expected["json"], answer.json(), f"{number} {path}")
         return answer.json()
@@ -99,7 +100,7 @@ def require_shape(recorded: Any, ours: Any, place: str) -> None:
     if isinstance(recorded, dict):
         assert isinstance(ours, dict), place
         for name, value in recorded.items():
-            assert name in ours or name.isdigit() or name.endswith(".json"), f"{place}.{name} is missing"
+            assert name in ours or name.isdigit() or name == "queuePosition", f"{place}.{name} is missing"
             require_shape(value, ours.get(name), f"{place}.{name}")
     elif isinstance(recorded, list):
         assert isinstance(ours, list), place
