@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import uvicorn
@@ -63,17 +64,23 @@ async def served(app: Echo, **given: Any) -> AsyncIterator[int]:
     try:
         yield port
     finally:
+        while Client.opened:
+            await Client.opened.pop().closed()
         server.should_exit = True
         await task
 
 
 class Client:
+    opened: ClassVar[list[Client]] = []  # closed with the server
+
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader, self._writer = reader, writer
 
     @classmethod
     async def to(cls, port: int) -> Client:
-        return cls(*await asyncio.open_connection("127.0.0.1", port))
+        client = cls(*await asyncio.open_connection("127.0.0.1", port))
+        cls.opened.append(client)
+        return client
 
     def send(self, data: bytes) -> None:
         self._writer.write(data)
@@ -92,6 +99,11 @@ class Client:
 
     def close(self) -> None:
         self._writer.close()
+
+    async def closed(self) -> None:
+        self._writer.transport.abort()
+        with contextlib.suppress(OSError):
+            await self._writer.wait_closed()
 
 
 @pytest.mark.parametrize("begun", [b"", b"G", b"GET /x HTTP/1.1\r\n", GOOD[:-2]])
