@@ -77,7 +77,8 @@ def interpreter(*, packages: bool) -> Needs:
     needs = Needs()
     folders = (sys.base_prefix, sys.base_exec_prefix, sys.prefix, sys.exec_prefix)
     libraries = (sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib"))
-    wanted: list[str] = [*folders, *libraries]
+    packaged = (path for path in sys.path if os.path.basename(path) in ("site-packages", "dist-packages"))
+    wanted: list[str] = [*folders, *libraries, *packaged]
     if packages:
         wanted += [package_folder(name) for name in STEP_PACKAGES]
     for path in wanted:

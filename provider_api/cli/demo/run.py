@@ -62,7 +62,7 @@ async def _act(story: Story, machine: Machine, network: Network, urls: dict[str,
     async with Consumer(machine.url, account(CONSUMER)) as consumer:
         wishes = await _publish(story, machine, network, consumer, urls, files)
         request = await _order(story, network, consumer, wishes)
-        job = await _watch(story, consumer, request, machine.sandboxed)
+        job = await _watch(story, consumer, request, machine)
         await _fetch(story, consumer, job, machine.folder.root / "downloads" / job["jobId"])
     _look_next(story)
 
@@ -116,12 +116,12 @@ async def _order(story: Story, network: Network, consumer: Consumer, wishes: Seq
     return await consumer.start_request(ENVIRONMENT, orders[:-1], orders[-1])
 
 
-async def _watch(story: Story, consumer: Consumer, request: dict[str, Any], sandboxed: bool) -> dict[str, Any]:
+async def _watch(story: Story, consumer: Consumer, request: dict[str, Any], machine: Machine) -> dict[str, Any]:
     with story.doing("signs and sends the start of a compute job") as outcome:
         job = await consumer.start(request)
         outcome.append(job["jobId"])
     story.title("The job")
-    with story.job(sandboxed=sandboxed) as view:
+    with story.job(sandboxed=machine.sandboxed) as view:
         async with asyncio.timeout(LONGEST_JOB_SECONDS):
             while True:
                 (job,) = await consumer.status(job["jobId"])
@@ -132,7 +132,7 @@ async def _watch(story: Story, consumer: Consumer, request: dict[str, Any], sand
                 await asyncio.sleep(POLL_SECONDS)
     story.console.print(f"    [dim]{view.seconds:.2f} s from accepted start to final status[/dim]", highlight=False)
     if job["status"] != 70:
-        said = await _last_lines(consumer, job)
+        said = await _last_lines(consumer, job) or _pods_last_lines(machine.folder.argo / "pods", job["jobId"])
         raise DemoFailed(f"the job ended with status {job['status']} {job['statusText']} ({job.get('reason')}){said}")
     return job
 
@@ -150,9 +150,22 @@ async def _last_lines(consumer: Consumer, job: dict[str, Any]) -> str:
             except (ConsumerError, OSError) as trouble:
                 said += f"\n  {result['filename']} cannot be fetched: {trouble}"
                 continue
-            lines = file.read_text(errors="replace").strip().splitlines()[-_SHOWN_LINES:]
-            said += f"\n  {result['filename']}:" + "".join(f"\n    {line[:300]}" for line in lines) if lines else ""
+            said += _end_of(file, str(result["filename"]))
     return said
+
+
+def _pods_last_lines(folder: Path, job_id: str) -> str:
+    """The same of a job that published nothing, from the folders of its pods, which stay for a moment."""
+    files = sorted(file for name in ("log", "watcher.err") for file in folder.glob(f"*{job_id}*/{name}"))
+    return "".join(_end_of(file, file.parent.name) for file in files)
+
+
+def _end_of(file: Path, name: str) -> str:
+    try:
+        lines = file.read_text(errors="replace").strip().splitlines()[-_SHOWN_LINES:]
+    except OSError:
+        return ""  # it was removed in this moment
+    return f"\n  {name}:" + "".join(f"\n    {line[:300]}" for line in lines) if lines else ""
 
 
 async def _fetch(story: Story, consumer: Consumer, job: dict[str, Any], folder: Path) -> None:

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from argo.local.pods import Images, SandboxRuntime
+from argo.local.pods.plans import alias_of
 from argo.local.runtime import ImageUnavailable, Limits
 from tests.support.pods import Pods, living, read_only, writable
 
@@ -90,3 +92,20 @@ async def test_a_killed_watcher_leaves_nothing(plain: Pods) -> None:
 async def test_nothing_to_probe(plain: Pods) -> None:
     assert plain.runtime.probe() == ""
     assert Path(plain.volume()).stat().st_uid == os.geteuid()
+
+
+@pytest.mark.parametrize("name", ["my data", "it's $HOME; (here)", "a\tb", "ü ö"])
+async def test_blanks_in_the_path_are_no_matter(tmp_path: Path, name: str) -> None:
+    """An algorithm writes its paths without quotes, because in a cluster none has a blank."""
+    pods = Pods(SandboxRuntime(Images.default(without_sandbox=["busybox"]), isolation="process"), tmp_path / name)
+    volume = pods.volume()
+    (volume / "input").write_text("content\n")
+    script = "cat $INPUT; cp $INPUT $DATA/output; touch $HOME/x; cd $DATA && pwd -P"
+    env = {"INPUT": "/data/input", "DATA": "/data"}
+    ran = await pods.run("sh", "-c", script, image=STEP, env=env, mounts=(writable(volume, "/data"),))
+    assert ran.log.splitlines() == ["content", str(volume)]
+    assert (volume / "output").read_text() == "content\n"
+    link = Path(alias_of(ran.folder))
+    assert link.is_symlink()
+    pods.runtime.remove(ran.folder)
+    assert not link.is_symlink()
