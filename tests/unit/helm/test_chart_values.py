@@ -122,7 +122,7 @@ def test_the_schema_and_the_environments_are_what_the_programs_say() -> None:
 
 def test_write_mends_what_was_edited(tmp_path: Any) -> None:
     (tmp_path / "ci").mkdir()
-    everything = ["values.schema.json", "environments.yaml", "ci/environments-values.yaml"]
+    everything = ["values.schema.json", "environments.yaml", "public-addresses.yaml", "ci/environments-values.yaml"]
     (tmp_path / everything[0]).write_text('{"properties": {"settings": {}}}')
     assert write(tmp_path) == everything
     assert check(tmp_path) == []
