@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from argo.local.controller import Controller
 from argo.local.library import TemplateLibrary
@@ -19,14 +20,16 @@ from tests.support.fake_pods import FakePods
 
 
 @asynccontextmanager
-async def controlled(folder: Path, pods: FakePods, store: Store | None = None) -> AsyncIterator[Controller]:
+async def controlled(
+    folder: Path, pods: FakePods, store: Store | None = None, **changes: Any
+) -> AsyncIterator[Controller]:
     """An open controller with the template rec-plain."""
     templates = folder / "templates"
     templates.mkdir(parents=True, exist_ok=True)
     for name in ("rec-plain", "limits"):
         text = (RECORDINGS / "templates" / f"{name}.yaml").read_text().replace("small: '1'", "small: '3'")
         (templates / f"{name}.yaml").write_text(text)
-    settings = LocalArgoSettings(data=folder, templates=(templates,))
+    settings = LocalArgoSettings(data=folder, templates=(templates,), **changes)
     with store or Store(folder) as opened:
         controller = Controller(settings, opened, TemplateLibrary(settings.templates, settings.namespace), pods)
         await controller.open()

@@ -350,7 +350,7 @@ async def _start_many(controller: Controller) -> None:
 
 async def test_a_disk_that_is_full_for_a_while(small_disk: Path) -> None:
     pods = FakePods(hold=True)
-    async with controlled(small_disk, pods) as controller:
+    async with controlled(small_disk, pods, reserve_bytes=0) as controller:
         for name in ("a", "b"):
             await start(controller, name)
         await until(lambda: len(pods.specs) == 2, "their pods run")
