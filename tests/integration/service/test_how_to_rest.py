@@ -31,7 +31,7 @@ def test_consume(service: Service, sources: FileSources, tmp_path: Path) -> None
     printed = run([sys.executable], program("consume.md", "python", put_in), tmp_path, "program.py")
     for text in ("70 Job finished completed 0", "day,mm", "algorithm.py", "Token has been deactivated."):
         assert text in printed
-    assert "{'ordersJudged': False, 'reasons': []}" in printed
+    assert "'ordersJudged': False, 'reasons': []}" in printed
 
 
 def test_publish_results(service: Service, sources: FileSources, tmp_path: Path) -> None:
@@ -60,7 +60,7 @@ def test_publish(service: Service, sources: FileSources, tmp_path: Path) -> None
     }
     printed = run([sys.executable], program("publish.md", "python", put_in), tmp_path, "program.py")
     assert f"'contentLength': '{len(RAIN)}'" in printed
-    assert "{'ordersJudged': False, 'reasons': []}" in printed
+    assert "'ordersJudged': False, 'reasons': []}" in printed
 
 
 @pytest.mark.parametrize("page", ["consume.md", "publish.md"])
