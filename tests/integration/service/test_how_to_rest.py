@@ -35,7 +35,7 @@ def test_consume(service: Service, sources: FileSources, tmp_path: Path) -> None
     printed = run([sys.executable], program("consume.md", "python", put_in), tmp_path, "program.py")
     for text in ("70 Job finished completed 0", "day,mm", "algorithm.py", "Token has been deactivated."):
         assert text in printed
-    assert "{'ordersJudged': False, 'reasons': []}" in printed
+    assert "'ordersJudged': False, 'reasons': []}" in printed
 
 
 @pytest.mark.timeout(300)
@@ -82,7 +82,7 @@ def test_the_pages_one_after_the_other(example_files: str, tmp_path: Path) -> No
         files = {ADDRESSES: str(service.machine.address_file), "127.0.0.1:9000": example_files}
         printed = run([sys.executable], program("publish.md", "python", addresses | files), tmp_path, "publish.py")
         assert f"'contentLength': '{(ROOT / 'examples/rain/rain.csv').stat().st_size}'" in printed
-        assert "{'ordersJudged': False, 'reasons': []}" in printed
+        assert "'ordersJudged': False, 'reasons': []}" in printed
         handed_on = dict(line.split() for line in printed.splitlines() if line.startswith(("dataset ", "algorithm ")))
         dids = {"did:op:DATASET": handed_on["dataset"], "did:op:ALGORITHM": handed_on["algorithm"]}
         for _ in range(2):  # a reader may run a page again
