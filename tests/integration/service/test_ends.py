@@ -34,7 +34,7 @@ def service(tmp_path_factory: pytest.TempPathFactory, files: FileServer) -> Iter
     changes: dict[str, dict[str, Any]] = {
         PAID: {"max_jobs": 1, "price_per_minute": "0"},
     }
-    described = [environment.model_copy(update=changes[environment.id]) for environment in read_environments()]
+    described = [environment.model_copy(update=changes.get(environment.id, {})) for environment in read_environments()]
     write(folder / "gitops", described)
     with Service(
         folder / "service",
