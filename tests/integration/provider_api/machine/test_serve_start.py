@@ -14,7 +14,7 @@ import pytest
 
 from provider_api.cli.troubles import explain
 from provider_api.machine import waiting
-from provider_api.machine.children import free_port, port_is_free
+from provider_api.machine.addresses import free_port, port_is_free
 from provider_api.machine.lock import FolderInUse, FolderLock
 from provider_api.machine.machine import CHAIN_PORT, Machine
 from provider_api.settings import load_settings
