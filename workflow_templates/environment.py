@@ -162,6 +162,7 @@ class Environment(_Value):
     def most_results_gb(self) -> int:
         return self.disk_gb if self.max_results_gb is None else self.max_results_gb
 
+    @property
     def jobs_per_account(self) -> int:
         """How many unfinished jobs one account may have."""
         if self.max_jobs_per_account is not None:
