@@ -52,12 +52,12 @@ class ServerSettings(_Group):
     """Largest request body. Raw algorithms are sent in the body; the sealed job spec is limited much earlier."""
     shutdown_seconds: int = Field(default=10, ge=1, le=3600)
     """How long requests under way, downloads among them, may go on after SIGTERM. New ones are refused meanwhile."""
-    trusted_proxies: tuple[str, ...] = ()
+    trusted_proxies: tuple[str, ...] = Field(default=(), examples=["10.0.0.0/8"])
     """Addresses or networks of proxies in front whose `X-Forwarded-For` is believed: JSON list. Empty: a client is
     whoever connects. Behind a proxy that is not named here all clients together have what one client may have."""
-    head_seconds: float = Field(default=20.0, gt=0)
+    head_seconds: float = Field(default=20.0, gt=0, le=3600)
     """How long a client may take for address and headers of one request."""
-    silence_seconds: float = Field(default=30.0, gt=0)
+    silence_seconds: float = Field(default=30.0, gt=0, le=3600)
     """How long a client may pause while it sends a body."""
     max_connections: int = Field(default=1024, ge=1)
     """Most connections of clients at once; further ones are refused with 503."""
@@ -192,7 +192,9 @@ class AccessSettings(_Group):
 
 
 class OutgoingSettings(_Group):
-    allow_private: tuple[str, ...] = Field(default=(), examples=["10.0.0.5:9000/public@0x7e5f…5bdf"])
+    allow_private: tuple[str, ...] = Field(
+        default=(), examples=["10.0.0.5:9000/public@0x14dC79964da2C08b23698B3D3cc7Ca32193d9955"]
+    )
     """Private addresses that files may be fetched from, each for one publisher: JSON list of
     `host:port/prefix@0xOWNER` or `network/bits:port/prefix@0xOWNER`. OWNER is the account that owns the asset's data
     NFT and has written its document, `*` every publisher (only for a server where anybody may have everything). The
@@ -253,7 +255,7 @@ class StrangerSettings(_Group):
     """Most of them for one client address (IPv6: one /64)."""
     waiting_each: int = Field(default=32, ge=0)
     """How many more of one client may wait for that, up to `waiting_seconds`."""
-    waiting_seconds: float = Field(default=10.0, gt=0)
+    waiting_seconds: float = Field(default=10.0, gt=0, le=3600)
     """How long a request may wait until it is refused."""
     units_per_minute: int = Field(default=3000, ge=1)
     """Requests of one client address: most count 1, those that ask chains or files 10, a refused signature 5, and each

@@ -51,7 +51,7 @@ _WORDS: dict[Meaning, tuple[str, ...]] = {
         r"server (?:is )?busy",
     ),
     Meaning.RESULTS: (
-        r"(?:more than [\d,]+k?|too many|max(?:imum)?) (?:results|logs|events|records)",
+        r"(?:more than [0-9,]+k?|too many|max(?:imum)?) (?:results|logs|events|records)",
         r"(?:response|result)s? (?:size|set|is too|too|limit|exceed)",
         r"(?:results|logs|events) (?:limit|exceed)",
         r"log response",
@@ -70,8 +70,8 @@ _WORDS: dict[Meaning, tuple[str, ...]] = {
 }
 _TABLE = {found: re.compile("|".join(words)) for found, words in _WORDS.items()}
 _HEX = re.compile(r"0x[0-9a-f]+")
-_NUMBER = re.compile(r"(?<![\w.-])(\d{1,3}(?:,\d{3})+|\d+)(k?)(?![\w.]*\d)")
-_WAIT = re.compile(r"(?:retry|again|wait|reset)\D{0,24}?(\d+(?:\.\d+)?)\s*(ms|milli|s|sec|m\b|min)?")
+_NUMBER = re.compile(r"(?<![\w.-])([0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(k?)(?![\w.]*[0-9])")
+_WAIT = re.compile(r"(?:retry|again|wait|reset)[^0-9]{0,24}?([0-9]+(?:\.[0-9]+)?)\s*(ms|milli|s|sec|m\b|min)?")
 _SECONDS = {"ms": 0.001, "milli": 0.001, "s": 1.0, "sec": 1.0, "m": 60.0, "min": 60.0}
 
 

@@ -27,6 +27,7 @@ from web3.types import RPCEndpoint, RPCResponse
 from ocean.chain.errors import ChainUnavailable, NodeBusy, refusal
 from ocean.chain.pacing import BatchLimit, Pause
 from ocean.chain.refusals import Meaning, limit_named, meaning, text_of, wait_named
+from ocean.digits import is_digits
 from ocean.together import together
 
 MAX_BATCH = 50
@@ -258,7 +259,7 @@ def _of_the_batch(error: Any) -> bool:
 def _seconds(header: str) -> float | None:
     """Of a Retry-After, which is a number or a date."""
     text = header.strip()
-    if text.isdigit():
+    if is_digits(text):
         return float(text[:9])
     try:
         return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())

@@ -22,7 +22,7 @@ from ocean.outgoing.public import IPAddress, unwrapped
 ANY_PUBLISHER = "*"
 _OWNER = re.compile(r"0x[0-9a-f]{40}|\*")
 _PARTS = re.compile(
-    r"(?P<target>\[[^]]*\](?:/\d{1,3})?|[^:/@]+(?:/\d{1,3})?|[^@]+/\d{1,3}):(?P<port>\d{1,5})(?P<prefix>/[^@]*)?"
+    r"(?P<target>\[[^]]*\](?:/[0-9]{1,3})?|[^:/@]+(?:/[0-9]{1,3})?|[^@]+/[0-9]{1,3}):(?P<port>[0-9]{1,5})(?P<prefix>/[^@]*)?"
 )
 _NAME = re.compile(r"(?=.{1,253}\.?$)[a-z0-9_](?:[a-z0-9_-]{0,62})(?:\.[a-z0-9_][a-z0-9_-]{0,62})*\.?")
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")

@@ -6,12 +6,14 @@ import fcntl
 import os
 from pathlib import Path
 
+from ocean.digits import is_digits
+
 
 class FolderInUse(RuntimeError):
     """Another process of this kind works on the folder."""
 
     def __init__(self, folder: Path, pid: str) -> None:
-        process = f" (process {pid})" if pid.isdecimal() else ""
+        process = f" (process {pid})" if is_digits(pid) else ""
         super().__init__(f"{folder} is in use by another c2d{process}: end that one, or name another folder (--data)")
 
 

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from sqlalchemy.engine import make_url
 
+from ocean.together import together
 from provider_api.settings import Settings
 
 FIRST_SECONDS: Final = 2.0
@@ -24,7 +25,7 @@ _PORTS: Final = {"http": 80, "https": 443}
 
 async def absent(settings: Settings) -> list[str]:
     """Those that cannot be reached now, as people would name them."""
-    found = await asyncio.gather(*(_answers(host, port) for _, host, port in _neighbours(settings)))
+    found = await together(*(_answers(host, port) for _, host, port in _neighbours(settings)))
     named = zip(_neighbours(settings), found, strict=True)
     return [f"{what} at {host}:{port}" for (what, host, port), there in named if not there]
 

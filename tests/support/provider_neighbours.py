@@ -40,11 +40,13 @@ from provider_api.chains import Chains
 from provider_api.jobs.results import ResultStore
 from provider_api.keys import ProviderKeys, keys_of
 from provider_api.services import Neighbours, Services, outgoing_pools
-from provider_api.settings import ProviderSettings, Settings
+from provider_api.settings import ProviderSettings, Settings, StrangerSettings
 from tests.support import provider_facts as facts
 from workflow_templates import names
 
 # Public development keys: accounts 3, 2 and 1 of the mnemonic that every test chain uses.
+# Tests send many odd requests from one address; those of the budget for strangers set one.
+NO_BUDGET = StrangerSettings(units_per_minute=100_000_000, at_once=256, at_once_each=256)
 PROVIDER_KEY = "0x7c852118294e51e653712a81e05800f419141751be58f605c371e15141b007a6"
 CONSUMER_KEY = "0x5de4111afa1a4b94908f83103eb1f1706367c2e68ca870fc3fb9a804cdab365a"
 STRANGER_KEY = "0x59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d"
@@ -296,6 +298,7 @@ class World:
         """`guarding`: what its guard of outgoing calls is built on, see OutgoingGuard."""
         self.guarding = dict(guarding or {})
         self.argo, self.chain = MemoryArgo(), MemoryChain()
+        settings.setdefault("strangers", NO_BUDGET)
         self.settings = Settings(data_folder=folder, provider=ProviderSettings(key=PROVIDER_KEY), **settings)  # type: ignore[arg-type]
         self.keys = keys_of(PROVIDER_KEY)
         self.consumer: LocalAccount = Account.from_key(CONSUMER_KEY)
