@@ -50,6 +50,7 @@ def require_clean(answers: list[httpx.Response]) -> None:
             assert answer.json()["errors"]["signature"].startswith("Invalid signature expected nonce (")
 
 
+@pytest.mark.timeout(600)
 async def test_each_nonce_is_accepted_once(processes: list[httpx.AsyncClient]) -> None:
     """2,250 requests: ten accounts at once, each sends every nonce three times to each process."""
 
@@ -66,6 +67,7 @@ async def test_each_nonce_is_accepted_once(processes: list[httpx.AsyncClient]) -
         assert accepted == dict.fromkeys(range(1, ROUNDS + 1), 1)
 
 
+@pytest.mark.timeout(600)
 async def test_nonces_in_any_order(processes: list[httpx.AsyncClient]) -> None:
     """300 nonces of one account, shuffled and twice, over all processes: none twice, and the highest wins."""
     key, nonces = SHUFFLER, [*range(1, 301), *range(1, 301)]

@@ -36,7 +36,7 @@ def path_without(program: str, folder: Path) -> str:
     folder.mkdir()
     for directory in os.environ["PATH"].split(os.pathsep):
         for entry in Path(directory).glob("*") if Path(directory).is_dir() else ():
-            if entry.name != program and not (folder / entry.name).exists():
+            if entry.name != program and not os.path.lexists(folder / entry.name):  # links may lead nowhere
                 (folder / entry.name).symlink_to(entry)
     return str(folder)
 

@@ -98,8 +98,8 @@ def test_an_invalid_document_is_refused_before_it_is_published(oceanpy: Client, 
 def test_file_info(oceanpy: Client, published: Published, sources: FileSources) -> None:
     entries = oceanpy("file_info", did=published.dataset, checksum=True)
     assert [(entry["valid"], entry["checksum"]) for entry in entries] == [(True, sha256(RAIN)), (True, sha256(WIND))]
-    assert oceanpy("check_file", file={"type": "url", "url": f"{sources.url}/files/rain.csv"}) is True
-    assert oceanpy("check_file", file={"type": "url", "url": f"{sources.url}/files/none"}) is False
+    # A private address is open to what is published there, never to whoever asks.
+    assert oceanpy("check_file", file={"type": "url", "url": f"{sources.url}/files/rain.csv"}) is False
     assert oceanpy("check_file", file={"url": "no type"}) is False
 
 
