@@ -24,7 +24,7 @@ from workflow_templates import names
 log = structlog.get_logger(__name__)
 
 QUEUE_SECONDS = 1.0
-MOST_LISTED_EACH = 50  # outputs of one job in an answer about several
+MOST_LISTED_EACH = 200  # results of one job in an answer about several
 _Key = tuple[datetime, str]
 
 

@@ -28,7 +28,7 @@ log = structlog.get_logger(__name__)
 
 _REMEMBERED_BYTES = 32 * 1024 * 1024  # of manifests, about; a larger one is read each time
 _ENTRY_BYTES = 600  # of memory for one file, beside its names
-_MOST_NAMES_BYTES = 64 * 1024  # of the names of outputs in one list
+_NAME_BYTES = 100  # of a result's name in a list, on average, at most: publishing allows a MiB of names
 _LOG_TYPES = {
     names.CONFIGURATION: "configrationLog",  # so spelled
     names.ALGORITHM: "algorithmLog",
@@ -38,13 +38,14 @@ _LOG_TYPES = {
 _RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 
 
-MOST_LISTED = 1000  # outputs in one answer
+MOST_LISTED = 10_000  # results of one job in an answer: all that publishing lets a job have
 _Key = tuple[str, str | None]  # folder, digest of its manifest
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A part of a job's results. `next_start`: from where the outputs go on that are not in it, None at the end."""
+    """A part of a job's results, in their order and without gaps, since clients take a result's place for its index.
+    `next_start`: the index of the first one that is not in it, None at the end."""
 
     entries: list[dict[str, Any]]
     count: int  # of all results
@@ -75,21 +76,19 @@ class ResultStore:
         self._large = asyncio.Semaphore(1)  # reading a large manifest costs processor time: one after the other
 
     async def listed(self, workflow: Workflow, start: int = 0, most: int = MOST_LISTED) -> Listed:
-        """Entries of a job object's `results`: outputs from the index `start` on, as many as one answer holds, then
-        everything that is no output. None until something is published."""
+        """Entries of a job object's `results` from the index `start` on, as many as one answer holds. None until
+        something is published."""
         files = await self._files(workflow)
         entries: list[dict[str, Any]] = []
-        left, next_start = _MOST_NAMES_BYTES, None
+        left = most * _NAME_BYTES
         for file in files:
-            if file.type == "output":
-                if file.index < start or next_start is not None:
-                    continue
-                left -= len(file.filename)
-                if len(entries) >= most or left < 0:
-                    next_start = file.index
-                    continue
+            if file.index < start:
+                continue
+            left -= len(file.filename)
+            if len(entries) >= most or left < 0:
+                return Listed(entries, len(files), file.index)
             entries.append(entry(file))
-        return Listed(entries, len(files), next_start)
+        return Listed(entries, len(files), None)
 
     async def _files(self, workflow: Workflow) -> Sequence[ResultFile | FileSummary]:
         summary = summary_of(workflow)

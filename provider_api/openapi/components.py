@@ -265,7 +265,7 @@ ANSWERS: Final[Mapping[str, Any]] = {
                 **_INTEGER,
                 "description": "Of all results, where `results` has only a part of the outputs.",
             },
-            "resultsNext": {**_INTEGER, "description": "Index of the first output that is not in it: `resultsFrom`."},
+            "resultsNext": {**_INTEGER, "description": "Index of the first result that is not in it: `resultsFrom`."},
         },
     ),
     "Jobs": _list(ref("Job")),

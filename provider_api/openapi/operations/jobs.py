@@ -289,7 +289,7 @@ OPERATIONS: Final = (
             "consumerAddress": CONSUMER,
             "jobId": Parameter("Only this job."),
             "agreementId": Parameter("Only jobs of this order; with or without `0x`."),
-            "resultsFrom": Parameter("Outputs from this index on: a job's `resultsNext`."),
+            "resultsFrom": Parameter("Results from this index on: a job's `resultsNext`."),
             "documentId": Parameter("Ignored."),
         },
     ),
