@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -217,10 +216,9 @@ CASES: dict[str, tuple[Change, dict[str, str]]] = {
 @pytest.mark.parametrize("name", CASES)
 async def test_refused(caller: Caller, shop: Shop, name: str) -> None:
     change, expected = CASES[name]
-    before, started = await caller.nonce(), time.monotonic()
+    before = await caller.nonce()
     answer = await _start(caller, shop, change(shop))
     assert refusal(answer) == expected
-    assert time.monotonic() - started < 2  # also for a transaction that nobody knows
     assert await caller.nonce() == before
 
 
@@ -248,7 +246,9 @@ async def test_accepted(caller: Caller, shop: Shop) -> None:
     for name, (count, change) in changes.items():
         answer = await _start(caller, shop, change)
         assert answer.status_code == 200, (name, answer.text)
-        assert len(job_of(answer)["inputDID"]) == count, name
+        job = job_of(answer)
+        assert len(job["inputDID"]) == count, name
+        await caller.finished(job["jobId"])  # the algorithm's order, too, pays for one unfinished job only
 
 
 async def _start(caller: Caller, shop: Shop, change: dict[str, Any]) -> httpx.Response:
