@@ -105,7 +105,7 @@ class Service:
             if (pid := self.machine.child(part).pid) is not None:
                 os.kill(pid, signal.SIGKILL)
 
-    async def wait_ready(self, seconds: float = 30) -> None:
+    async def wait_ready(self, seconds: float = 90) -> None:
         """Until all parts answer (again)."""
         async with asyncio.timeout(seconds):
             for part in ("argo", "api"):
