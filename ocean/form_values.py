@@ -14,7 +14,7 @@ from typing import Any, Final
 
 _INTEGER: Final = re.compile(r"[+-]?[0-9]{1,400}", re.ASCII)
 _DECIMAL: Final = re.compile(r"[+-]?([0-9]{1,400}\.?[0-9]{0,400}|\.[0-9]{1,400})([eE][+-]?[0-9]{1,4})?", re.ASCII)
-_YES: Final = frozenset({"true", "1", "yes", "y", "on", "t"})
+YES: Final = frozenset({"true", "1", "yes", "y", "on", "t"})
 _NO: Final = frozenset({"false", "0", "no", "n", "off", "f"})
 _UNTOUCHED: Final = frozenset({"", "null", "undefined"})
 _WRAPPING: Final = frozenset({"value", "label"})
@@ -84,8 +84,8 @@ def _boolean(value: Any) -> bool | None:
     text = value.strip().lower() if isinstance(value, str) else "no boolean"
     if text in _UNTOUCHED:
         return None
-    if text in _YES or text in _NO:
-        return text in _YES
+    if text in YES or text in _NO:
+        return text in YES
     raise ValueUnreadable("no boolean")
 
 

@@ -13,11 +13,10 @@ import json
 from collections.abc import Iterator
 from typing import Any, Literal
 
-from ocean.form_values import ValueUnreadable, read_value
+from ocean.form_values import YES, ValueUnreadable, read_value
 
 Problem = Literal["missing", "invalid"]
 
-_YES = {"true", "1", "yes", "y", "on", "t"}
 _SHOWN_OPTIONS = 10
 
 
@@ -138,4 +137,4 @@ def _option_keys(options: Any) -> list[str]:
 
 
 def _truth(value: Any) -> bool:
-    return value.strip().lower() in _YES if isinstance(value, str) else bool(value)
+    return value.strip().lower() in YES if isinstance(value, str) else bool(value)

@@ -87,10 +87,7 @@ def logs_between(first: int, last: int, topics: Sequence[str]) -> Question:
         if not isinstance(found, Sequence) or isinstance(found, str | bytes):
             raise AnswerMalformed("a list of logs")
         entries = [mapping(entry, "a log") for entry in found]
-        mined = [
-            entry for entry in entries if entry.get("removed") is not True and not absent(entry.get("blockNumber"))
-        ]
-        logs = [Log.of(entry) for entry in mined]
+        logs = [Log.of(entry) for entry in entries if _mined(entry)]
         return [log for log in logs if log.topics and log.topics[0] in wanted and first <= log.block_number <= last]
 
     query = {"fromBlock": hex(first), "toBlock": hex(last), "topics": [list(topics)]}

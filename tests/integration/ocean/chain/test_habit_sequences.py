@@ -28,11 +28,12 @@ from ocean.chain.network import Network
 from ocean.chain.order_wait import OrderDesk
 from ocean.chain.orders import OrderInvalid
 from ocean.chain.publishing import nft_for, set_metadata
-from ocean.chain.resumable import Resumable, Signed
+from ocean.chain.resumable import Resumable
 from ocean.chain.transactions import TransactionUnconfirmed
 from tests.support.chain import PROVIDER_URL, Asset, Chain, consumer, provider, publisher
 from tests.support.habits import ABSENT, NEEDLESS, Node, node_with_habits
 from tests.support.node_texts import BATCHES, RANGES, RATES, RESULTS
+from tests.support.signed_notes import Memory
 
 pytestmark = pytest.mark.integration
 
@@ -89,19 +90,6 @@ CHAPTER = st.tuples(st.lists(HABITS, min_size=1, max_size=2), HAPPENS, OURS)
 SEQUENCE = st.lists(CHAPTER, min_size=2, max_size=4).map(
     lambda chapters: [step for habits, happens, ours in chapters for step in (*habits, happens, ours, ANSWERS)]
 )
-
-
-class Memory:
-    """Notes of what was signed."""
-
-    def __init__(self) -> None:
-        self.steps: dict[str, tuple[Signed, ...]] = {}
-
-    def find(self, step: str) -> tuple[Signed, ...]:
-        return self.steps.get(step, ())
-
-    def write(self, step: str, transactions: tuple[Signed, ...]) -> None:
-        self.steps[step] = transactions
 
 
 class Story:

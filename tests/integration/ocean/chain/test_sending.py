@@ -8,25 +8,13 @@ import pytest
 
 from ocean.chain.network import Network
 from ocean.chain.publishing import mint, nft_for
-from ocean.chain.resumable import Resumable, Signed
+from ocean.chain.resumable import Resumable
 from ocean.chain.transactions import fees_of
 from tests.support.chain import ONE, Chain, consumer, publisher
 from tests.support.habits import Node, node_with_habits
+from tests.support.signed_notes import Memory
 
 pytestmark = pytest.mark.integration
-
-
-class Memory:
-    """Notes that last as long as the test."""
-
-    def __init__(self) -> None:
-        self.steps: dict[str, tuple[Signed, ...]] = {}
-
-    def find(self, step: str) -> tuple[Signed, ...]:
-        return self.steps.get(step, ())
-
-    def write(self, step: str, transactions: tuple[Signed, ...]) -> None:
-        self.steps[step] = transactions
 
 
 def legacy(node: Node) -> None:
