@@ -1,7 +1,9 @@
 # `make` alone lists what there is. Everything is installed inside the checkout by tools/setup.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test e2e lint format render images bench soak lock clean clean-data
+.PHONY: help setup demo serve unit test e2e lint format render images bench soak lock clean clean-data
 C2D := .venv/bin/c2d
+# Tests that run at once: most of them wait for others, so there may be more than cores.
+WORKERS ?= 4
 # For `make images`. Another base image: make images BASE=registry.example/python@sha256:…
 DOCKER ?= docker
 BASE ?=
@@ -20,9 +22,12 @@ demo: setup ## publish two datasets and an algorithm, order them, run a job, sho
 serve: setup ## the whole service on this machine, with a development chain
 	@$(C2D) serve
 
-test: setup ## all tests
+unit: setup ## tests without sockets and processes
+	@.venv/bin/python -m pytest -n $(WORKERS) --dist worksteal tests/unit
+
+test: setup ## all tests, side by side (WORKERS=4); of what takes hours a part
 	@./tools/setup-clients
-	@.venv/bin/python -m pytest
+	@.venv/bin/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 e2e: setup ## end-to-end tests of a deployment that the environment names (docs/how-to/deploy-helm.md)
 	@./tools/setup-clients
@@ -57,8 +62,9 @@ images: ## build c2d-pods and c2d-provider-api (DOCKER=podman, BASE=… as you l
 bench: setup ## measure, each figure beside what it is compared with
 	@.venv/bin/python -m benchmarks
 
-soak: setup ## two hundred generated sequences of what chain nodes do, about half an hour
-	@C2D_SOAK=1 .venv/bin/python -m pytest tests/integration/ocean/chain/test_habit_sequences.py
+soak: setup ## all of what takes hours: hundreds of kills, jobs, sequences of what chain nodes do
+	@./tools/setup-clients
+	@C2D_SOAK=1 .venv/bin/python -m pytest -m soak
 
 lock: setup ## resolve the dependencies anew
 	@$(COMPILE) --all-extras --upgrade pyproject.toml -o requirements.lock

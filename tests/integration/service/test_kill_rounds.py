@@ -1,6 +1,7 @@
-"""One hundred kills, each of one process at a random moment, under a stream of jobs: every job ends once, as it should.
+"""Kills, each of one process at a random moment, under a stream of jobs: every job ends once, as it should.
 
-Some kills meet a part that is starting again. The consumer repeats each start until there is an answer.
+One hundred in `make soak`, twenty otherwise. Some meet a part that is starting again; the consumer repeats each start
+until there is an answer.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import pytest
 
 from ocean.ddo import DDO
 from tests.support.data_owner import DataOwner
+from tests.support.lanes import size
 from tests.support.processes import pods_by_job
 from tests.support.service import Buyer, Service
 from tests.support.stages import (
@@ -33,7 +35,7 @@ from workflow_templates.render import write
 
 pytestmark = pytest.mark.integration
 
-ROUNDS, MANY = 100, 1000
+ROUNDS, MANY = size(test=20, soak=100), 1000
 PAUSE_SECONDS = 0.7  # on average, between two kills, or between all parts' being back and the next kill
 PATIENCE_SECONDS = 120  # that a consumer has
 ALGORITHM = COUNT + "import random; time.sleep(random.random())\n"
@@ -60,7 +62,7 @@ def service(tmp_path_factory: pytest.TempPathFactory, owner: DataOwner) -> Itera
 
 
 class Killer:
-    """Kills one process a round, until `ROUNDS` were met alive."""
+    """Kills one process a round, until `ROUNDS` were met alive, and a tenth of that of each kind."""
 
     def __init__(self, service: Service) -> None:
         seed = random.randrange(10**6)  # noqa: S311
@@ -75,7 +77,7 @@ class Killer:
         return sum(self.hits.values())
 
     async def run(self) -> None:
-        while self.rounds < ROUNDS:
+        while self.rounds < ROUNDS or min(self.hits.values()) < ROUNDS // 10:
             if self._dice.random() < 0.8:
                 await self._service.wait_ready()
             await asyncio.sleep(self._dice.expovariate(1 / PAUSE_SECONDS))
@@ -108,8 +110,9 @@ async def jobs_until(buyer: Buyer, dataset: DDO, over: asyncio.Event) -> list[st
     return started
 
 
-@pytest.mark.timeout(900)
-async def test_one_hundred_rounds(service: Service, buyer: Buyer, owner: DataOwner, tmp_path: Path) -> None:
+@pytest.mark.soak
+@pytest.mark.timeout(1800)
+async def test_rounds_of_kills(service: Service, buyer: Buyer, owner: DataOwner, tmp_path: Path) -> None:
     dataset = await publish(buyer, owner.serve("5,6\n").url)
     killer, over = Killer(service), asyncio.Event()
     starting = asyncio.create_task(jobs_until(buyer, dataset, over))
@@ -120,7 +123,6 @@ async def test_one_hundred_rounds(service: Service, buyer: Buyer, owner: DataOwn
     print(len(jobs), "jobs;", killer.hits, "of which pods of", len(killer.jobs_hit), "jobs")
 
     assert len(set(jobs)) == len(jobs) >= ROUNDS // 4
-    assert min(killer.hits.values()) >= ROUNDS // 10
     ended = {job_id: await buyer.finished(job_id) for job_id in jobs}
     ends = {job_id: (job["status"], job["reason"], job["exitCode"]) for job_id, job in ended.items()}
     assert {job_id: end for job_id, end in ends.items() if end != DONE and end not in KILLED} == {}

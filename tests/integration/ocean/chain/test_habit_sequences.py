@@ -7,7 +7,6 @@ Twenty sequences in each run; `make soak` goes through two hundred. Hypothesis s
 from __future__ import annotations
 
 import asyncio
-import os
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
@@ -32,12 +31,13 @@ from ocean.chain.resumable import Resumable
 from ocean.chain.transactions import TransactionUnconfirmed
 from tests.support.chain import PROVIDER_URL, Asset, Chain, consumer, provider, publisher
 from tests.support.habits import ABSENT, NEEDLESS, Node, node_with_habits
+from tests.support.lanes import SOAK, size
 from tests.support.node_texts import BATCHES, RANGES, RATES, RESULTS
 from tests.support.signed_notes import Memory
 
 pytestmark = pytest.mark.integration
 
-SEQUENCES = 200 if os.environ.get("C2D_SOAK") else 20
+SEQUENCES = size(test=20, soak=200)
 RECOVERY_SECONDS = 40.0  # a limit for slow machines: it takes as long as a node last asked to wait
 PAYER = account(7)
 NOT_SHOWN = {"order_not_found", "not_confirmed", "not_of_factory", "not_deployed"}
@@ -278,11 +278,12 @@ async def tell(development: DevelopmentChain, sequence: list[Habit | str]) -> No
         await network.close()
 
 
-@pytest.mark.timeout(300 if SEQUENCES == 20 else 7200)  # for machines under load; half a minute otherwise
+@pytest.mark.soak
+@pytest.mark.timeout(size(test=900, soak=7200))
 @settings(
     max_examples=SEQUENCES,
     deadline=None,
-    derandomize=not os.environ.get("C2D_SOAK"),
+    derandomize=not SOAK,
     database=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
