@@ -19,7 +19,7 @@ from typing import Final
 from benchmarks.figures import Figure, sample
 from benchmarks.sendfile_server import serving
 from benchmarks.steps import DID, Steps
-from pods.job_spec import Algorithm
+from contract.job_spec import Algorithm
 
 MIB: Final = 1 << 20
 LARGE_BYTES, RUNS = 512 * MIB, 3

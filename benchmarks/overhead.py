@@ -10,10 +10,10 @@ from typing import Any
 
 from benchmarks.figures import Figure, sample
 from benchmarks.steps import Steps
+from contract.job_spec import Algorithm
 from ocean.client import Consumer
 from ocean.ddo import DDO
-from pods.job_spec import Algorithm
-from provider_api.machine.file_server import FileServer
+from provider_api.deploy.file_server import FileServer
 from tests.support.chain import consumer as consumer_account
 from tests.support.service import FREE, Buyer, Service
 

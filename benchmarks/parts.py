@@ -14,9 +14,9 @@ from ocean import signing
 from ocean.addresses import canonical
 from provider_api.access import rules
 from provider_api.access.request import read_start
+from provider_api.calls.parameters import Input
 from provider_api.jobs.identity import identify
 from provider_api.jobs.specification import prepare
-from provider_api.parameters import Input
 from provider_api.services import Services, open_services
 from provider_api.settings import load_settings
 from provider_api.storage.claims import Claim

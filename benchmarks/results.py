@@ -14,7 +14,7 @@ from benchmarks.curl import MIB, mib_per_second
 from benchmarks.figures import Figure, sample
 from benchmarks.sendfile_server import serving
 from ocean.client import Consumer
-from provider_api.machine.file_server import FileServer
+from provider_api.deploy.file_server import FileServer
 from tests.support.chain import consumer as consumer_account
 from tests.support.memory import peak_bytes, reset_peak
 from tests.support.service import FREE, Buyer, Service, raw_python

@@ -11,9 +11,9 @@ import yaml
 from aiohttp import ClientSession
 
 from benchmarks.load import fetch
-from provider_api.machine.machine import Machine
+from contract import names
+from provider_api.deploy.machine import Machine
 from tests.support.service import Service
-from workflow_templates import names
 from workflow_templates.render import GITOPS
 
 PLACES = 100_000  # that wait

@@ -25,7 +25,7 @@ from benchmarks.service import forget_jobs, waiting_service
 from ocean.chain.network import Network
 from ocean.client import Consumer
 from ocean.ddo import DDO
-from provider_api.machine.file_server import FileServer
+from provider_api.deploy.file_server import FileServer
 from tests.support.chain import consumer as consumer_account
 from tests.support.service import PAID, Buyer, Service
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.figures import Figure, sample
-from provider_api.machine.machine import Machine
+from provider_api.deploy.machine import Machine
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 RUNS = 3

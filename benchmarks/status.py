@@ -18,11 +18,11 @@ from aiohttp import ClientSession
 from benchmarks.figures import Figure, Sample, sample
 from benchmarks.load import LANES, Call, fetch, http, per_second
 from benchmarks.service import argo_headers, workflows_url
+from contract import names
 from ocean.client import Consumer
-from provider_api.machine.file_server import FileServer
+from provider_api.deploy.file_server import FileServer
 from tests.support.chain import consumer as consumer_account
 from tests.support.service import FREE, Buyer, Service, raw_python
-from workflow_templates import names
 
 MANY: Final = (100, 10_000)  # jobs known, after one alone
 OWN, RUNS, QUERIES = 100, 5, 40  # jobs of an owner, at most; runs; queries of each lane in a run

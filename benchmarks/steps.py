@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from nacl.public import PrivateKey
 
-from pods.job_spec import Algorithm, Binding, InputAsset, JobSpec, seal
-from pods.keys import generate_keys, read_private_keys
+from contract.job_spec import Algorithm, Binding, InputAsset, JobSpec, seal
+from contract.keys import generate_keys, read_private_keys
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 DID: Final = "did:op:" + "01" * 32

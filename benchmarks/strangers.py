@@ -20,7 +20,7 @@ import httpx
 
 from benchmarks.figures import Figure, sample
 from ocean.client import Consumer
-from provider_api.machine.file_server import FileServer
+from provider_api.deploy.file_server import FileServer
 from provider_api.settings import OutgoingSettings, StrangerSettings
 from tests.support.chain import consumer as consumer_account
 from tests.support.chain import stranger as other_account

@@ -16,7 +16,7 @@ from typing import Annotated, Any, NoReturn
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError
 from pydantic.alias_generators import to_camel
 
-from ocean.json_bounds import JsonUnbounded, require_bounded
+from ocean.kit.bounded_json import JsonUnbounded, require_bounded
 
 UNBOUND_VERSION = "4.0.0"  # what a document without `version` is
 

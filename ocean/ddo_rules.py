@@ -20,7 +20,7 @@ from jsonschema.validators import extend
 from ocean.addresses import AddressInvalid
 from ocean.ddo_schema import VERSIONS, schema_of
 from ocean.did import did_of
-from ocean.json_bounds import JsonUnbounded, require_bounded
+from ocean.kit.bounded_json import JsonUnbounded, require_bounded
 
 MAX_ERRORS = 100
 MAX_VALUES = 20_000  # of a document to be published; checking them takes some tenths of a second

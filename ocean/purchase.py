@@ -12,7 +12,7 @@ from ocean.chain.network import Network
 from ocean.chain.ordering import reuse_order, start_order
 from ocean.ddo import DDO
 from ocean.fees import Quote
-from ocean.together import each_to_its_end
+from ocean.kit.together import each_to_its_end
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import sys
 import traceback
 from collections.abc import Callable
 
-from pods.exit_codes import ExitCode
+from contract.exit_codes import ExitCode
 
 _FALLBACK = {
     "configuration": ExitCode.INPUTS_NOT_PROVISIONED,

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from pods.job_spec import AssetMetadata, JobSpec
+from contract.job_spec import AssetMetadata, JobSpec
 from pods.settings import Volume
 
 WISH_FILE: Final = "wish.json"

@@ -105,7 +105,7 @@ class PublishingSettings:
     job_id: str  # C2D_JOB_ID
     environment: str  # C2D_ENVIRONMENT
     volume: Volume  # C2D_DATA
-    store: Path  # C2D_STORE, folder with store.json (`pods.store`)
+    store: Path  # C2D_STORE, folder with store.json (`results.store`)
     results: Path  # C2D_RESULTS, output parameter: where the summary is written
     release: str | None = None  # C2D_RELEASE, how filtering ended; None: this environment has no filter
     max_files: int = 10_000  # C2D_MAX_OUTPUT_FILES; further files are named as left out

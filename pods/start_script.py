@@ -27,7 +27,7 @@ from dataclasses import dataclass
 from string import Template
 from typing import Final, Literal, get_args
 
-from pods.exit_codes import ExitCode
+from contract.exit_codes import ExitCode
 
 _SCRIPT = Template(r"""# Runs the algorithm. Written by the configuration step.
 case $${BASH_VERSION-} in ?*) set -o posix ;; esac

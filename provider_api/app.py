@@ -14,18 +14,21 @@ from starlette.responses import Response
 from starlette.routing import Match
 from starlette.types import ASGIApp
 
-from provider_api import aquarius, openapi, operator, routes, subgraph
-from provider_api.errors import ApiError, NotOffered, render
-from provider_api.inward import inward_app, serving
-from provider_api.metrics import Metrics
-from provider_api.responses import json_bytes
+from provider_api import endpoints as routes
+from provider_api import openapi
+from provider_api.endpoints import metadata_store as aquarius
+from provider_api.endpoints import operator, subgraph
+from provider_api.http.errors import ApiError, NotOffered, render
+from provider_api.http.last_resort import ErrorNet
+from provider_api.http.responses import json_bytes
+from provider_api.http.transport import Transport
+from provider_api.internal_app import inward_app, serving
 from provider_api.services import OpenNeighbours, open_neighbours, open_services
 from provider_api.settings import Settings
 from provider_api.strangers.budget import Budget
 from provider_api.strangers.gate import StrangersGate
-from provider_api.tracing import open_tracer
-from provider_api.transport import Transport
-from provider_api.unforeseen import ErrorNet
+from provider_api.telemetry.metrics import Metrics
+from provider_api.telemetry.tracing import open_tracer
 
 log = structlog.get_logger(__name__)
 

@@ -13,19 +13,21 @@ from typing import Any
 from argo.client import ArgoClient, ArgoServers
 from argo.client.records import FIRST_SERVER
 from ocean.chain.store import MetadataStore
+from ocean.kit.together import together
 from ocean.outgoing import OutgoingGuard
-from ocean.together import together
-from pods.store import open_store
 from provider_api.access.assets import Assets
 from provider_api.access.control import AccessControl
 from provider_api.access.gather import FactFinder
 from provider_api.access.other_providers import OtherProviders
-from provider_api.access.signature import Callers
-from provider_api.access.wallets import Wallets
-from provider_api.catalogue import Catalogues
-from provider_api.chains import Chains, OceanChain, open_chain
+from provider_api.calls.signature import Callers
+from provider_api.calls.tokens import Tokens
+from provider_api.calls.wallets import Wallets
+from provider_api.chains.assets import Catalogues
+from provider_api.chains.chains import Chains, OceanChain, open_chain
+from provider_api.chains.readiness import Readiness, chain_question
+from provider_api.environments.catalogue import Environments
 from provider_api.files.files import Files
-from provider_api.jobs.environments import Environments
+from provider_api.files.proofs import Proofs
 from provider_api.jobs.expiry import Sweeper
 from provider_api.jobs.orphans import Orphans
 from provider_api.jobs.read import JobReader
@@ -33,17 +35,15 @@ from provider_api.jobs.records import Argo
 from provider_api.jobs.results import ResultStore
 from provider_api.jobs.start import JobStarter
 from provider_api.keys import ProviderKeys, load_keys
-from provider_api.metrics import Metrics
-from provider_api.proofs import Proofs
-from provider_api.readiness import Readiness, chain_question
 from provider_api.settings import ArgoSettings, MetadataSettings, Settings
 from provider_api.storage.claims import Claims
 from provider_api.storage.database import Database
 from provider_api.storage.nonces import Nonces
 from provider_api.storage.provider_calls import ProviderCalls
 from provider_api.strangers.asking import OutgoingPools
-from provider_api.tokens import Tokens
-from provider_api.tracing import Tracer, open_tracer
+from provider_api.telemetry.metrics import Metrics
+from provider_api.telemetry.tracing import Tracer, open_tracer
+from results.store import open_store
 
 DATABASE_SECONDS = 30.0  # how long a database may take to come up when the service starts
 
@@ -96,7 +96,7 @@ class NoChain(ValueError):
 async def open_neighbours(settings: Settings, keys: ProviderKeys) -> AsyncIterator[Neighbours]:
     """The real ones: chains side by side, Argo, the store, a guarded client for algorithm files.
 
-    Raises NoChain, ocean's ChainUnavailable and NetworkMisconfigured, pods.store.StoreInvalid.
+    Raises NoChain, ocean's ChainUnavailable and NetworkMisconfigured, results.store.StoreInvalid.
     """
     if not settings.chains:
         raise NoChain("no chain is configured: set C2D_CHAINS, or let `c2d serve` start a development chain")

@@ -15,10 +15,10 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from contract.names import STEP_IMAGE
 from provider_api.cli.demo import run as demo
 from provider_api.cli.demo import show_demo
-from provider_api.machine import machine
-from workflow_templates.names import STEP_IMAGE
+from provider_api.deploy import machine
 
 _EVERY_MODULE = """
 import importlib, pkgutil, sys

@@ -14,7 +14,7 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from workflow_templates import names
+from contract import names
 
 FOLDER: Final = Path(__file__).parent / "environments"
 

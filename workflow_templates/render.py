@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import yaml
 
-from workflow_templates import names
+from contract import names
 from workflow_templates.environment import FOLDER, Environment, read_environments
 from workflow_templates.quota import quota
 

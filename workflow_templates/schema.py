@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from workflow_templates import names
+from contract import names
 
 
 def workflow_template_schema() -> dict[str, Any]:

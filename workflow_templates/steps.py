@@ -22,7 +22,7 @@ from hera.workflows import (
 )
 from hera.workflows import models as m
 
-from workflow_templates import names
+from contract import names
 from workflow_templates.environment import Environment, Filter, StepPods
 
 DATA: Final = "/data"  # the job's volume, as the algorithm knows it

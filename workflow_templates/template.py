@@ -17,7 +17,8 @@ from typing import Any, Final
 from hera.workflows import DAG, Parameter, Task, WorkflowTemplate
 from hera.workflows import models as m
 
-from workflow_templates import names, steps
+from contract import names
+from workflow_templates import steps
 from workflow_templates.environment import Environment
 from workflow_templates.publication import add_publication
 

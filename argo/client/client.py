@@ -23,7 +23,7 @@ from argo.client.logs import LogStream
 from argo.client.parsing import Json, nodes_left_out, parse_template, parse_workflow
 from argo.client.records import Template, Workflow
 from argo.naming import pod_name
-from workflow_templates import names
+from contract import names
 
 if TYPE_CHECKING:
     from argo.client.queries import Queries

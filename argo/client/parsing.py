@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from argo.client.records import Node, Template, Workflow
-from ocean.digits import int64
+from ocean.kit.digits import int64
 
 Json = Mapping[str, Any]
 

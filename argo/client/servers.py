@@ -17,8 +17,8 @@ import structlog
 from argo.client.client import ArgoClient
 from argo.client.errors import ArgoError, ArgoUnavailable, WorkflowNotFound
 from argo.client.records import FIRST_SERVER, Template, Workflow
-from ocean.together import together
-from workflow_templates import names
+from contract import names
+from ocean.kit.together import together
 
 log = structlog.get_logger(__name__)
 

@@ -17,18 +17,18 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from argo.local.controller import Controller
 from argo.local.errors import ApiError
-from argo.local.library import TemplateLibrary
 from argo.local.pods.images import Images
-from argo.local.pods.runtime import SandboxRuntime
+from argo.local.pods.runtime import PodRuntime
+from argo.local.pods.sandboxed import SandboxRuntime
 from argo.local.private import private_folder
 from argo.local.rest import logs, templates, watch, workflows
 from argo.local.rest.answers import Server, refusal
-from argo.local.runtime import PodRuntime
 from argo.local.settings import LocalArgoSettings
-from argo.local.store import Store
-from workflow_templates.names import STEP_IMAGE
+from argo.local.spec.library import TemplateLibrary
+from argo.local.workflows.controller import Controller
+from argo.local.workflows.store import Store
+from contract.names import STEP_IMAGE
 
 log = structlog.get_logger(__name__)
 _API = "/api/v1"

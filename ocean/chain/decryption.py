@@ -21,7 +21,7 @@ from ocean.chain.network import Network
 from ocean.chain.order_values import OrderInvalid, normal_hash
 from ocean.did import did_of
 from ocean.keys import Key
-from ocean.together import together
+from ocean.kit.together import together
 
 _EVENTS = (event("ERC721Template", "MetadataCreated"), event("ERC721Template", "MetadataUpdated"))
 

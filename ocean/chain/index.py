@@ -26,7 +26,7 @@ from ocean.chain.store import MetadataStore, StoreAnswer
 from ocean.ddo import DDO
 from ocean.did import is_did
 from ocean.keys import Key
-from ocean.together import together
+from ocean.kit.together import together
 
 __all__ = ["AssetNotFound", "MetadataIndex"]
 

@@ -27,8 +27,8 @@ from web3.types import RPCEndpoint, RPCResponse
 from ocean.chain.errors import ChainUnavailable, NodeBusy, refusal
 from ocean.chain.pacing import BatchLimit, Pause
 from ocean.chain.refusals import Meaning, limit_named, meaning, text_of, wait_named
-from ocean.digits import is_digits
-from ocean.together import together
+from ocean.kit.digits import is_digits
+from ocean.kit.together import together
 
 MAX_BATCH = 50
 MAX_SINGLES = 8  # calls at a time, of a batch that is asked call by call

@@ -18,7 +18,7 @@ from typing import Any
 import httpx
 import structlog
 
-from ocean.json_bounds import JsonUnbounded, require_bounded
+from ocean.kit.bounded_json import JsonUnbounded, require_bounded
 
 log = structlog.get_logger(__name__)
 

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from contract.job_spec import TextSource
 from ocean.outgoing import OutgoingFailed, OutgoingRefused
-from pods.configuration.plan import Download
+from pods.configuration.downloads import Download
 from pods.configuration.sources import Sources
-from pods.job_spec import TextSource
 
 FIRST_PAUSE_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 10.0

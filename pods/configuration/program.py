@@ -14,10 +14,12 @@ from pathlib import PurePosixPath
 
 from pydantic import ValidationError
 
+from contract.exit_codes import ExitCode
+from contract.job_spec import MAX_SEALED_BYTES, Binding, JobSpec, JobSpecRefused, open_sealed, require_binding
+from contract.keys import KeyFileInvalid, read_ethereum_key, read_key_ring
 from ocean.outgoing import OutgoingGuard
 from pods.configuration.download import ByteBudget
-from pods.configuration.layout import PROGRAM_FILE, READABLE_FILE, compact_json, make_folder, prepare_volume, write_file
-from pods.configuration.plan import (
+from pods.configuration.downloads import (
     ALGORITHM_FILE,
     PlanImpossible,
     PlannedInput,
@@ -26,10 +28,8 @@ from pods.configuration.plan import (
     plan_algorithm,
     plan_inputs,
 )
+from pods.configuration.layout import PROGRAM_FILE, READABLE_FILE, compact_json, make_folder, prepare_volume, write_file
 from pods.configuration.provision import Provisioner, ProvisioningFailed
-from pods.exit_codes import ExitCode
-from pods.job_spec import MAX_SEALED_BYTES, Binding, JobSpec, JobSpecRefused, open_sealed, require_binding
-from pods.keys import KeyFileInvalid, read_ethereum_key, read_key_ring
 from pods.publication import write_wish
 from pods.settings import ConfigurationSettings, SettingsInvalid, Volume, read_configuration_settings
 from pods.start_script import INPUTS_INDEX, Start, start_script

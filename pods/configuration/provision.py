@@ -8,11 +8,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from contract.exit_codes import ExitCode
 from ocean.outgoing import OutgoingGuard
 from pods.configuration.download import ByteBudget, Downloaded, DownloadFailed, download
-from pods.configuration.plan import Download
+from pods.configuration.downloads import Download
 from pods.configuration.sources import Sources
-from pods.exit_codes import ExitCode
 from pods.step_log import StepLog, size_text
 
 IDLE_SECONDS = 60.0  # a server that says nothing for so long is asked again

@@ -19,11 +19,11 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from contract.job_spec import ProviderSource, UrlSource
 from ocean.files import UrlFile
 from ocean.keys import address_of
 from ocean.outgoing import Download, OutgoingClient, OutgoingError, OutgoingFailed
 from ocean.signing import download_message, sign
-from pods.job_spec import ProviderSource, UrlSource
 
 NONCE_BYTES = 4096  # of an answer that tells a nonce
 _LARGEST_NONCE = Decimal(10) ** 30

@@ -13,7 +13,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from pods.exit_codes import ExitCode
+from contract.exit_codes import ExitCode
 from pods.publishing.sources import FILTER_LOG, Source, find_results
 from pods.publishing.tree import NotReadable, open_found
 from pods.settings import FilteringSettings, SettingsInvalid, read_filtering_settings

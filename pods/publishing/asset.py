@@ -16,6 +16,7 @@ from dataclasses import replace
 from eth_account.signers.local import LocalAccount
 from obstore.exceptions import BaseError
 
+from contract.manifest import MANIFEST_NAME, Manifest
 from ocean.addresses import AddressInvalid, checksum
 from ocean.chain.errors import ChainUnavailable
 from ocean.chain.metadata import COMPRESSED, ENCRYPTED, pack
@@ -37,7 +38,6 @@ from ocean.did import did_of
 from ocean.ecies import encrypt
 from ocean.file_lists import encode_files
 from ocean.files import UrlFile
-from pods.manifest import MANIFEST_NAME, Manifest
 from pods.publication import MAX_FILES, Outcome, Problem, Wish, published_url
 from pods.publishing.facts import Facts, FactsInvalid, read_facts
 from pods.publishing.journal import Journal, opened
@@ -45,7 +45,7 @@ from pods.publishing.names import shown
 from pods.publishing.upload import Failed, Uploaded, Uploader, result_files
 from pods.settings import PublicationSettings, PublishingSettings
 from pods.step_log import StepLog
-from pods.store import Store, asset_folder, cause_of, put_object
+from results.store import Store, asset_folder, cause_of, put_object
 
 SYMBOL = "C2D"
 _NFT_NAME = 100  # characters of the asset's name that the NFT is given; its document has all of them

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from obstore.exceptions import BaseError
 
-from pods.exit_codes import ExitCode
-from pods.manifest import MANIFEST_NAME, LeftOut, Manifest, summary_of
+from contract.exit_codes import ExitCode
+from contract.manifest import MANIFEST_NAME, LeftOut, Manifest, summary_of
 from pods.program import described
 from pods.publication import Outcome, read_wish
 from pods.publishing.names import shown
@@ -22,7 +22,7 @@ from pods.publishing.sources import PUBLISH_LOG, RELEASED, collect_sources, read
 from pods.publishing.upload import Failed, Uploaded, Uploader, result_files
 from pods.settings import PublishingSettings, SettingsInvalid, read_publishing_settings
 from pods.step_log import StepLog, size_text
-from pods.store import Store, StoreInvalid, cause_of, is_passing, put_object, read_store_config
+from results.store import Store, StoreInvalid, cause_of, is_passing, put_object, read_store_config
 
 SPARE_SECONDS = 60  # of the pod's time that an asset leaves for its start, and for manifest and log
 COMPUTED = "Succeeded"  # how configuration and algorithm ended, in Argo's words, for an asset to be made

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from obstore.store import LocalStore
 
-from pods.store import Store
+from results.store import Store
 
 
 class Room:

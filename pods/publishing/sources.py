@@ -9,7 +9,7 @@ import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pods.manifest import LeftOut, ResultType, RunNote
+from contract.manifest import LeftOut, ResultType, RunNote
 from pods.publishing.names import shown
 from pods.publishing.tree import Found, NotReadable, Skipped, find_files, open_found
 from pods.settings import PublishingSettings, Volume

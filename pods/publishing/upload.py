@@ -16,13 +16,13 @@ from dataclasses import dataclass
 
 from obstore.exceptions import BaseError
 
-from pods.manifest import LeftOut, ResultFile
+from contract.manifest import LeftOut, ResultFile
 from pods.publishing.names import shown
 from pods.publishing.room import Room
 from pods.publishing.sources import Source
 from pods.publishing.tree import NotReadable, open_found
 from pods.scrub import scrub_stream
-from pods.store import Store, cause_of, is_passing, key_for, put_object
+from results.store import Store, cause_of, is_passing, key_for, put_object
 
 READ_BYTES = 1 << 20
 ATTEMPTS = 2  # of a whole file; the store's client has tried each request several times by then

@@ -14,8 +14,8 @@ from provider_api.access.asset_rules import (
     looked_up,
     wanted_order,
 )
-from provider_api.access.container import container_of, hashable, problem
 from provider_api.access.facts import AssetFacts, ComputeFacts
+from provider_api.access.image import container_of, hashable, problem
 from provider_api.access.refusal import Refusal, Who
 from provider_api.access.rule import rule
 

@@ -22,8 +22,8 @@ from ocean.files import File
 from provider_api.access.asset_rules import CONSUMABLE
 from provider_api.access.facts import AssetFacts, ComputeFacts
 from provider_api.access.request import AlgorithmRequest, AssetRequest, ComputeRequest
-from provider_api.chains import Chain, Chains
-from provider_api.errors import Refused
+from provider_api.chains.chains import Chain, Chains
+from provider_api.http.errors import Refused
 from provider_api.keys import ProviderKeys
 from provider_api.settings import Settings
 

@@ -10,14 +10,14 @@ from typing import Any
 
 import structlog
 
+from contract.job_spec import ProviderSource, Source
 from ocean import parameters
 from ocean.chain.orders import OrderInvalid, normal_hash
 from ocean.ddo import DDO, Service
 from ocean.file_lists import FilesUnreadable, files_of
 from ocean.file_requests import UserdataInvalid, arguments
 from ocean.files import ContractFile, File, FileObjectInvalid, parse_file
-from ocean.together import together
-from pods.job_spec import ProviderSource, Source
+from ocean.kit.together import together
 from provider_api.access.other_providers import OtherProvider, OtherProviders
 from provider_api.access.request import AssetRequest, ComputeRequest
 from provider_api.files.files import Files

@@ -28,7 +28,7 @@ import structlog
 from ocean.addresses import checksum
 from ocean.signing import sign
 from provider_api.access.request import ComputeRequest
-from provider_api.errors import InvalidRequest, NeighbourAway
+from provider_api.http.errors import InvalidRequest, NeighbourAway
 from provider_api.keys import ProviderKeys
 from provider_api.settings import AccessSettings
 

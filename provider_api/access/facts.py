@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from contract.job_spec import Source
 from ocean.chain.orders import Order
 from ocean.ddo import DDO, Service
 from ocean.files import File
-from pods.job_spec import Source
 from provider_api.access.other_providers import OtherProvider
 from provider_api.access.request import AssetRequest, ComputeRequest
-from provider_api.jobs.environment import Environment
+from provider_api.environments.environment import Environment
 from provider_api.settings import PolicySettings
 
 

@@ -17,17 +17,17 @@ import structlog
 from ocean.addresses import ZERO, AddressInvalid, canonical
 from ocean.chain.orders import Order, OrderInvalid, OrderRequest
 from ocean.ddo import DDO, Service
-from ocean.together import together
+from ocean.kit.together import together
 from provider_api.access import rules
 from provider_api.access.contents import Contents, Found
 from provider_api.access.facts import AssetFacts, ComputeFacts
 from provider_api.access.other_providers import OtherProvider, OtherProviders
 from provider_api.access.request import AssetRequest, ComputeRequest
 from provider_api.access.starts import StartsUnderWay
-from provider_api.chains import Chain, Chains
+from provider_api.chains.chains import Chain, Chains
+from provider_api.environments.catalogue import Environments
+from provider_api.environments.environment import Environment
 from provider_api.files.files import Files
-from provider_api.jobs.environment import Environment
-from provider_api.jobs.environments import Environments
 from provider_api.keys import ProviderKeys
 from provider_api.settings import Settings
 from provider_api.strangers.asking import unpaid

@@ -26,7 +26,7 @@ from ocean.fees import Quote, QuoteMalformed, quote_signer, read_provider_data
 from ocean.files import UrlFile
 from ocean.outgoing import OutgoingError, OutgoingFailed
 from ocean.signing import SignatureInvalid
-from provider_api.errors import SourcesBusy
+from provider_api.http.errors import SourcesBusy
 from provider_api.keys import ProviderKeys
 from provider_api.settings import Settings
 from provider_api.strangers.asking import OutgoingPools, asker, count_bytes

@@ -14,8 +14,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from pods.job_spec import AssetMetadata
-from provider_api.jobs.environment import Environment
+from contract.job_spec import AssetMetadata
+from provider_api.environments.environment import Environment
 
 _EXPECTED = {
     "extra_forbidden": "one of name, description, author, license, tags, categories, service",

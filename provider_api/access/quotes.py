@@ -26,13 +26,13 @@ from typing import Any
 
 from ocean import fees
 from ocean.fees import Quote
-from ocean.together import together
+from ocean.kit.together import together
 from provider_api.access import payment, rules
 from provider_api.access.facts import AssetFacts, ComputeFacts
 from provider_api.access.other_providers import OtherProviders
 from provider_api.access.request_rules import end_is_possible
-from provider_api.chains import Chains
-from provider_api.errors import Refused
+from provider_api.chains.chains import Chains
+from provider_api.http.errors import Refused
 from provider_api.keys import ProviderKeys
 
 _PRELIMINARY = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from provider_api.errors import Refused
+from provider_api.http.errors import Refused
 
 # Who can change what a rule refuses.
 Who = Literal["consumer", "publisher", "algorithm_publisher", "operator"]

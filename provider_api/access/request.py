@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from provider_api.parameters import Input, as_text, is_present, plain
+from provider_api.calls.parameters import Input, as_text, is_present, plain
 
 
 @dataclass(frozen=True, slots=True)

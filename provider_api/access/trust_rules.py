@@ -8,8 +8,8 @@ from typing import Any
 
 from ocean.trust import container_checksum, files_checksum
 from provider_api.access.asset_rules import compute_known, is_compute
-from provider_api.access.container import hashable, published_container
 from provider_api.access.facts import AssetFacts, ComputeFacts
+from provider_api.access.image import hashable, published_container
 from provider_api.access.refusal import Refusal
 from provider_api.access.rule import rule
 from provider_api.access.trusted_lists import TrustedLists, is_anything

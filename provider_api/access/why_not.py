@@ -11,7 +11,7 @@ from provider_api.access import rules
 from provider_api.access.facts import ComputeFacts
 from provider_api.access.refusal import Refusal
 from provider_api.access.request_rules import end_is_possible
-from provider_api.errors import Refused
+from provider_api.http.errors import Refused
 from provider_api.jobs.specification import require_room_in_workflow
 from provider_api.keys import ProviderKeys
 from provider_api.settings import Settings

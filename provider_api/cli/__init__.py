@@ -199,7 +199,7 @@ def render_chart(
     check: Annotated[bool, typer.Option("--check", help="Only compare; exit code 1 when files differ.")] = False,
 ) -> None:
     """Write the settings that values may hold, and the environments as values, into helm/."""
-    from provider_api.cli import chart_files as files
+    from provider_api.deploy import chart_files as files
 
     if not check:
         for name in files.write():
@@ -214,7 +214,7 @@ def chart_environments(
     folder: Annotated[Path, typer.Argument(help="Descriptions, one TOML file each.", exists=True, file_okay=False)],
 ) -> None:
     """Print values of the chart that bring the environments described in a folder."""
-    from provider_api.cli.chart_files import environment_values
+    from provider_api.deploy.chart_files import environment_values
     from workflow_templates.environment import EnvironmentInvalid, read_environments
 
     try:

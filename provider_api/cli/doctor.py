@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from provider_api.cli import SERVE_FOLDER
-from provider_api.cli.troubles import explain
+from provider_api.cli.startup_errors import explain
 from provider_api.doctor.checks import CHECKS
 from provider_api.doctor.checks.threads import waiting
 from provider_api.doctor.cluster import Cluster, NoCluster, open_cluster

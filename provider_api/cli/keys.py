@@ -16,8 +16,8 @@ from typing import Any, Final
 import typer
 import yaml
 
-from provider_api.machine.folder import environment_keys, provider_keys
-from workflow_templates import names
+from contract import names
+from provider_api.deploy.folder import environment_keys, provider_keys
 from workflow_templates.environment import FOLDER, read_environments
 
 SERVICE_NAMESPACE: Final = "c2d"

@@ -7,12 +7,12 @@ import asyncio
 import typer
 from pydantic import ValidationError
 
-from provider_api.cli.troubles import explain
-from provider_api.logs import configure_logging
+from provider_api.cli.startup_errors import explain
 from provider_api.settings import Settings, UnknownSetting, load_settings
 from provider_api.settings_text import SettingUnreadable
 from provider_api.storage.database import Database, StorageUnavailable
 from provider_api.storage.migrations import Upgrade
+from provider_api.telemetry.logs import configure_logging
 
 
 def migrate_database(wait_seconds: float) -> int:

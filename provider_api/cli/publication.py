@@ -7,9 +7,9 @@ import json
 import typer
 
 from ocean.chain.network import NetworkMisconfigured
-from provider_api.cli.troubles import explain
+from provider_api.cli.startup_errors import explain
+from provider_api.deploy.pods_publication import PublicationUnset, chain_of, pods_publication, provider_url_of
 from provider_api.keys import KeyMissing, load_keys
-from provider_api.pods_publication import PublicationUnset, chain_of, pods_publication, provider_url_of
 from provider_api.settings import UnknownSetting, load_settings
 
 

@@ -6,11 +6,11 @@ import json
 
 import typer
 
-from pods.store import StoreInvalid, open_store
-from provider_api.cli.troubles import explain
+from provider_api.cli.startup_errors import explain
+from provider_api.deploy.pods_store import pods_store
 from provider_api.keys import KeyMissing, load_keys
-from provider_api.pods_store import pods_store
 from provider_api.settings import UnknownSetting, load_settings
+from results.store import StoreInvalid, open_store
 
 
 def print_store() -> int:

@@ -11,8 +11,8 @@ from pathlib import Path
 from rich.console import Console
 
 from argo.local.private import UMASK
-from provider_api.cli.troubles import TROUBLES, explain
-from provider_api.machine.machine import Machine
+from provider_api.cli.startup_errors import TROUBLES, explain
+from provider_api.deploy.machine import Machine
 from provider_api.settings import PREFIX
 
 

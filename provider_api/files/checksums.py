@@ -18,7 +18,7 @@ import structlog
 
 from ocean.file_requests import Fetch
 from ocean.outgoing import FileDigest, OutgoingClient, OutgoingError, OutgoingFailed
-from provider_api.errors import SourcesBusy
+from provider_api.http.errors import SourcesBusy
 from provider_api.settings import OutgoingSettings
 from provider_api.strangers.asking import OutgoingPools, asker, count_bytes
 

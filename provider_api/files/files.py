@@ -16,16 +16,16 @@ from typing import Any
 
 import structlog
 
+from contract.job_spec import Source, TextSource, UrlSource
 from ocean.chain.views import ViewFailed, json_text
 from ocean.file_requests import Fetch, GatewayMissing, Gateways, UserdataInvalid, arguments, to_fetch
 from ocean.files import ContractFile, File, UrlFile
+from ocean.kit.together import together
 from ocean.outgoing import Download, OutgoingError, OutgoingFailed
-from ocean.together import together
-from pods.job_spec import Source, TextSource, UrlSource
-from provider_api.chains import Chains
-from provider_api.errors import SourcesBusy
+from provider_api.chains.chains import Chains
 from provider_api.files.checksums import Asked, FileChecksums
 from provider_api.files.names import download_name, shown_name
+from provider_api.http.errors import SourcesBusy
 from provider_api.settings import OutgoingSettings
 from provider_api.strangers.asking import OutgoingPools, count_bytes
 

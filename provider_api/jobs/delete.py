@@ -19,12 +19,12 @@ import structlog
 
 from argo.client.errors import WorkflowFinished, WorkflowNotFound
 from argo.client.records import Workflow
-from ocean.together import each_to_its_end
-from provider_api.errors import ApiError
+from contract import names
+from ocean.kit.together import each_to_its_end
+from provider_api.http.errors import ApiError
 from provider_api.jobs.records import Argo, find_workflow
 from provider_api.jobs.results import ResultStore
 from provider_api.storage.claims import Claims
-from workflow_templates import names
 
 log = structlog.get_logger(__name__)
 

@@ -14,9 +14,9 @@ from datetime import datetime
 from typing import Final
 
 from argo.client.records import Node, Workflow
-from pods.manifest import ManifestInvalid, Summary, parse_summary
-from workflow_templates import names
-from workflow_templates.names import ALGORITHM, CONFIGURATION, PUBLISHING
+from contract import names
+from contract.manifest import ManifestInvalid, Summary, parse_summary
+from contract.names import ALGORITHM, CONFIGURATION, PUBLISHING
 
 DEADLINE: Final = "longer than the specified deadline"  # Argo's constant text
 CLOCK_SECONDS: Final = 2.0  # Argo's times are whole seconds

@@ -17,10 +17,10 @@ import structlog
 
 from argo.client.errors import ArgoError
 from argo.client.records import Workflow
-from provider_api.errors import ApiError, NeighbourAway
+from contract import names
+from provider_api.http.errors import ApiError, NeighbourAway
 from provider_api.jobs.orphans import Orphans
 from provider_api.jobs.records import Argo
-from workflow_templates import names
 
 log = structlog.get_logger(__name__)
 

@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from argo.client.records import Workflow
+from contract import names
 from provider_api.jobs.status import JobStatus
-from workflow_templates import names
 
 ResultEntries = Sequence[dict[str, Any]]
 

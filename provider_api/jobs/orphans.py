@@ -19,10 +19,10 @@ from typing import Protocol
 import structlog
 
 from argo.client.errors import ArgoError
-from pods.store import Stored
-from provider_api.errors import ApiError
+from provider_api.http.errors import ApiError
 from provider_api.jobs.records import JOB_ID, Argo, find_workflow
 from provider_api.storage.claims import Claim
+from results.store import Stored
 
 log = structlog.get_logger(__name__)
 

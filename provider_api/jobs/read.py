@@ -12,14 +12,14 @@ import structlog
 
 from argo.client.errors import ArgoError
 from argo.client.records import Workflow
-from ocean.together import together
-from provider_api.jobs.environments import Environments
+from contract import names
+from ocean.kit.together import together
+from provider_api.environments.catalogue import Environments
 from provider_api.jobs.job_object import job_object
 from provider_api.jobs.records import Argo, find_asked
 from provider_api.jobs.results import MOST_LISTED, ResultStore, results_did_of
 from provider_api.jobs.status import JobStatus, status_of
 from provider_api.settings import Settings
-from workflow_templates import names
 
 log = structlog.get_logger(__name__)
 

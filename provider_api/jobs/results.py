@@ -17,12 +17,12 @@ from typing import Any
 import structlog
 
 from argo.client.records import Workflow
-from pods import store as pod_store
-from pods.manifest import FileSummary, Manifest, ManifestInvalid, ResultFile, Summary
-from provider_api.errors import NeighbourAway, NeighbourFailed, Refused
+from contract import names
+from contract.manifest import FileSummary, Manifest, ManifestInvalid, ResultFile, Summary
+from provider_api.http.errors import NeighbourAway, NeighbourFailed, Refused
 from provider_api.jobs import ends
 from provider_api.jobs.expiry import is_expired
-from workflow_templates import names
+from results import store as pod_store
 
 log = structlog.get_logger(__name__)
 

@@ -12,19 +12,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from contract import job_spec, names
 from ocean import parameters
 from ocean.ddo import DDO
 from ocean.outgoing import ANY_PUBLISHER, Allowed
-from pods import job_spec
 from provider_api.access import payment, trust_rules
-from provider_api.access.container import AlgorithmContainer, container_of
 from provider_api.access.facts import AssetFacts, ComputeFacts
+from provider_api.access.image import AlgorithmContainer, container_of
 from provider_api.access.output import wanted_asset
-from provider_api.errors import Refused
-from provider_api.jobs.environment import Environment
+from provider_api.environments.environment import Environment
+from provider_api.http.errors import Refused
 from provider_api.keys import ProviderKeys
 from provider_api.settings import Settings
-from workflow_templates import names
 
 _GB = 10**9
 _NO_JOB = "0" * 32  # the job whose spec is made only to be measured

@@ -30,17 +30,17 @@ from argo.client.records import Workflow
 from provider_api.access import rules
 from provider_api.access.gather import FactFinder
 from provider_api.access.request import ComputeRequest
-from provider_api.access.signature import require_fresh, stale
-from provider_api.errors import InvalidRequest, NeighbourAway, NeighbourFailed, Refused
+from provider_api.calls.signature import require_fresh, stale
+from provider_api.http.errors import InvalidRequest, NeighbourAway, NeighbourFailed, Refused
 from provider_api.jobs.identity import JobIdentity
 from provider_api.jobs.records import Argo, find_workflow
 from provider_api.jobs.specification import Submission, prepare
 from provider_api.keys import ProviderKeys
-from provider_api.metrics import Metrics
 from provider_api.settings import Settings
 from provider_api.storage.claims import AlreadyClaimed, Claim, Claims, Order, OrderTaken
 from provider_api.storage.database import StorageUnavailable
 from provider_api.storage.nonces import NonceRefused, Nonces
+from provider_api.telemetry.metrics import Metrics
 
 log = structlog.get_logger(__name__)
 

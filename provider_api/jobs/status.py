@@ -25,9 +25,9 @@ from datetime import datetime
 from typing import Final, Literal
 
 from argo.client.records import Node, Workflow
-from pods.exit_codes import ExitCode
+from contract.exit_codes import ExitCode
+from contract.names import ALGORITHM, CONFIGURATION, FILTERED, FILTERING, PUBLISHING
 from provider_api.jobs import ends
-from workflow_templates.names import ALGORITHM, CONFIGURATION, FILTERED, FILTERING, PUBLISHING
 
 TEXTS: Final = {
     1: "Warming up",

@@ -10,7 +10,7 @@ import structlog
 
 from argo.client.errors import WorkflowFinished, WorkflowNotFound
 from argo.client.records import Workflow
-from ocean.together import each_to_its_end
+from ocean.kit.together import each_to_its_end
 from provider_api.jobs.records import Argo, read_again
 
 log = structlog.get_logger(__name__)

@@ -6,10 +6,10 @@ import json
 from importlib import metadata
 from typing import Any
 
+from provider_api.endpoints.operations import OPERATIONS
 from provider_api.openapi.assemble import paths
 from provider_api.openapi.components import SCHEMAS
 from provider_api.openapi.introduction import INTRODUCTION, TAGS
-from provider_api.openapi.operations import OPERATIONS
 
 
 def document() -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from provider_api.fields import Field
+from provider_api.calls.fields import Field
 
 Schema = Mapping[str, Any]
 

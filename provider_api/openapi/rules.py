@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from provider_api import fields
-from provider_api.access.signature import signature_given, signature_or_token
-from provider_api.fields import Field, OneOf, RequiredIf, RequiredWithAll, RequiredWithout, Rule
+from provider_api.calls import fields
+from provider_api.calls.fields import Field, OneOf, RequiredIf, RequiredWithAll, RequiredWithout, Rule
+from provider_api.calls.signature import signature_given, signature_or_token
+from provider_api.endpoints.jobs.job_call import only_with_job
+from provider_api.endpoints.service.auth import NearFuture
 from provider_api.openapi.operation import Schema
-from provider_api.routes.auth import NearFuture
-from provider_api.routes.job_call import only_with_job
 
 _DIGITS: Final = "^[0-9]{1,30}$"
 _CANONICAL: Final = "^(0|[1-9][0-9]{0,29})$"

@@ -10,11 +10,11 @@ from typing import Final, Literal
 
 from prometheus_client import Counter as Counted
 
-from provider_api.errors import TooMuchAsked
-from provider_api.metrics import Metrics
+from provider_api.http.errors import TooMuchAsked
 from provider_api.settings import Settings
 from provider_api.strangers.allowance import Allowance
 from provider_api.strangers.places import NoPlace, Places
+from provider_api.telemetry.metrics import Metrics
 
 What = Literal["units", "bytes", "places", "bodies"]
 

@@ -14,8 +14,8 @@ import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pods.publication import PUBLISHED_PATH
-from provider_api.errors import TooMuchAsked
-from provider_api.operator import paths as operator_paths
+from provider_api.endpoints.operator import paths as operator_paths
+from provider_api.http.errors import TooMuchAsked
 from provider_api.strangers.asking import Asker, asked_by, signed_by
 from provider_api.strangers.budget import Budget, name_of
 

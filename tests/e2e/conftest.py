@@ -11,7 +11,7 @@ import pytest
 
 from ocean.client import Consumer
 from ocean.ddo import DDO
-from provider_api.machine.file_server import FileServer
+from provider_api.deploy.file_server import FileServer
 from tests.support.chain import consumer
 from tests.support.deployed import Deployed, from_environment
 from tests.support.service import Buyer, Service

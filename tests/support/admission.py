@@ -12,10 +12,10 @@ from celpy.adapter import json_to_cel
 from celpy.evaluation import CELEvalError
 from hera.workflows import models as m
 
-from pods.job_spec import MAX_SEALED_BYTES
+from contract import names
+from contract.job_spec import MAX_SEALED_BYTES
 from tests.support.argo_recordings import recording
 from tests.support.kustomize import build
-from workflow_templates import names
 from workflow_templates.render import GITOPS
 
 CLUSTER = build(GITOPS / "cluster")

@@ -9,12 +9,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from argo.local.controller import Controller
-from argo.local.library import TemplateLibrary
-from argo.local.rows import Row
 from argo.local.settings import LocalArgoSettings
+from argo.local.spec.library import TemplateLibrary
 from argo.local.spec.submission import read_submission
-from argo.local.store import Store
+from argo.local.workflows.controller import Controller
+from argo.local.workflows.rows import Row
+from argo.local.workflows.store import Store
 from tests.support.argo_server import RECORDINGS, submission
 from tests.support.fake_pods import FakePods
 

@@ -12,10 +12,10 @@ from argo.local.engine.advance import Advance
 from argo.local.engine.node import Node
 from argo.local.engine.pods import Observation
 from argo.local.engine.state import Run
-from argo.local.runtime import PodEnd, PodStatus
-from argo.local.semaphores import Semaphores
+from argo.local.pods.runtime import PodEnd, PodStatus
 from argo.local.spec.check import read_spec
 from argo.local.spec.submission import merged_arguments
+from argo.local.workflows.semaphores import Semaphores
 from tests.support.argo_server import RECORDINGS
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from provider_api.machine.folder import environment_keys, provider_keys
+from provider_api.deploy.folder import environment_keys, provider_keys
 from workflow_templates.environment import read_environments
 from workflow_templates.render import GITOPS
 

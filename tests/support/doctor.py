@@ -15,13 +15,13 @@ from typing import Any
 import yaml
 from nacl.public import PrivateKey
 
+from contract import names
+from contract.keys import encode_key
 from ocean.chain.development import ENVIRONMENT, PROVIDER, account
-from pods.keys import encode_key
 from provider_api.keys import keys_of
 from tests.support.admission import JOB, job
 from tests.support.kube_api import FakeCluster, merged, read_answers
 from tests.support.markers import find_markers, marker
-from workflow_templates import names
 
 ROOT = Path(__file__).parents[2]
 ANSWERS = ROOT / "tests" / "integration" / "provider_api" / "doctor" / "answers"

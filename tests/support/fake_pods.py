@@ -6,7 +6,7 @@ import asyncio
 import shutil
 from pathlib import Path
 
-from argo.local.runtime import PodEnd, PodSpec, PodStatus
+from argo.local.pods.runtime import PodEnd, PodSpec, PodStatus
 
 
 class FakePods:

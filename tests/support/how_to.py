@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from provider_api.cli import SERVE_FOLDER
-from provider_api.machine.folder import DataFolder
+from provider_api.deploy.folder import DataFolder
 from tests.support.clients import ROOT
 
 # Where `make serve` writes the addresses of the contracts, as the pages say.

@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 
-from pods.kubo import folder_name
+from results.ipfs import folder_name
 from tests.support.argo_server import free_port
 from tests.support.clients import INSTALLED, require_client
 

@@ -17,9 +17,9 @@ from typing import Any
 import httpx
 import pytest
 
-from pods import kubo
-from pods.sealed import CHUNK, HEADER, SEALED_CHUNK, Opened
-from pods.store import ResultMissing, StoreUnavailable, delete_job, open_store, put_object, stream_object
+from results import ipfs as kubo
+from results.sealed import CHUNK, HEADER, SEALED_CHUNK, Opened
+from results.store import ResultMissing, StoreUnavailable, delete_job, open_store, put_object, stream_object
 from tests.support.http_server import Request
 from tests.support.published import JOB_ID, SERVICE
 from tests.support.replay import RECORDINGS

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from argo.local.pods import SandboxRuntime
-from argo.local.runtime import Container, Mount, PodEnd, PodSpec
+from argo.local.pods.runtime import Container, Mount, PodEnd, PodSpec
 
 
 @dataclass(frozen=True)

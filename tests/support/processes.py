@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from provider_api.machine.folder import DataFolder
+from provider_api.deploy.folder import DataFolder
 
 
 @dataclass(frozen=True)

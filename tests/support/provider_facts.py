@@ -8,15 +8,15 @@ from typing import Any
 
 from nacl.public import PrivateKey
 
+from contract.job_spec import ProviderSource, UrlSource
 from ocean.chain.orders import Order
 from ocean.ddo import DDO
 from ocean.files import UrlFile
 from ocean.trust import container_checksum
-from pods.job_spec import ProviderSource, UrlSource
 from provider_api.access.facts import AssetFacts, ComputeFacts
 from provider_api.access.other_providers import OtherProvider
 from provider_api.access.request import AlgorithmRequest, AssetRequest, ComputeRequest
-from provider_api.jobs.environment import Environment
+from provider_api.environments.environment import Environment
 from provider_api.settings import PolicySettings
 
 NOW = 1_700_000_000.0

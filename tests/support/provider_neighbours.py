@@ -20,6 +20,9 @@ from nacl.public import PrivateKey
 
 from argo.client.errors import ArgoUnavailable, SubmissionRefused, WorkflowExists, WorkflowFinished, WorkflowNotFound
 from argo.client.records import FIRST_SERVER, Node, Template, Workflow
+from contract import names
+from contract.job_spec import JobSpec, open_sealed
+from contract.keys import encode_key
 from ocean.addresses import canonical, checksum
 from ocean.chain.decryption import Publication
 from ocean.chain.errors import ChainUnavailable
@@ -32,17 +35,14 @@ from ocean.files import ContractFile, UrlFile
 from ocean.keys import public_bytes
 from ocean.outgoing import OutgoingGuard
 from ocean.signing import job_message, result_message, sign, start_message
-from pods.job_spec import JobSpec, open_sealed
-from pods.keys import encode_key
-from pods.store import open_store
 from provider_api.app import create_app
-from provider_api.chains import Chains
+from provider_api.chains.chains import Chains
 from provider_api.jobs.results import ResultStore
 from provider_api.keys import ProviderKeys, keys_of
 from provider_api.services import Neighbours, Services, outgoing_pools
 from provider_api.settings import ProviderSettings, Settings, StrangerSettings
+from results.store import open_store
 from tests.support import provider_facts as facts
-from workflow_templates import names
 
 # Public development keys: accounts 3, 2 and 1 of the mnemonic that every test chain uses.
 # Tests send many odd requests from one address; those of the budget for strangers set one.

@@ -12,15 +12,15 @@ from typing import Any
 
 from nacl.public import PrivateKey
 
-from pods.keys import encode_key
-from pods.manifest import Manifest
-from pods.store import Store, StoreConfig, load_manifest, open_store, stream_object
+from contract.keys import encode_key
+from contract.manifest import Manifest
+from results.store import Store, StoreConfig, load_manifest, open_store, stream_object
 
 JOB_ID = "00" + "a1" * 15
 SERVICE = PrivateKey(bytes(32))  # a key that everybody knows
 # Before a publishing program that shall not wait for a store that is away.
 IMPATIENT = (
-    "import os, sys, pods.store as s, pods.publishing.program as p\n"
+    "import os, sys, results.store as s, pods.publishing.program as p\n"
     "p.Uploader.__init__.__kwdefaults__['backoff_seconds'] = 0.01\n"
     "s.open_store.__kwdefaults__['retry_timeout_seconds'] = 0.5\n"
 )

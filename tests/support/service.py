@@ -19,21 +19,21 @@ from typing import Any, Literal, Self, TypeVar
 
 import httpx
 
+from contract import names
+from contract.keys import ETHEREUM_KEY_FILE
 from ocean.chain.network import Network
 from ocean.chain.publishing import AssetDraft, mint, publish_asset
 from ocean.client import Consumer, ConsumerError
 from ocean.ddo import DDO
 from ocean.files import UrlFile
 from ocean.purchase import Wish, order_all
-from pods.keys import ETHEREUM_KEY_FILE
-from provider_api.machine.folder import DataFolder, write_secret
-from provider_api.machine.machine import Machine
+from provider_api.deploy.folder import DataFolder, write_secret
+from provider_api.deploy.machine import Machine
 from tests.support.chain import consumer as consumer_account
 from tests.support.chain import environment as environment_account
 from tests.support.chain import provider as provider_account
 from tests.support.chain import publisher as publisher_account
 from tests.support.sandboxes import require_sandboxes
-from workflow_templates import names
 from workflow_templates.render import GITOPS
 
 T = TypeVar("T")

@@ -13,7 +13,7 @@ import httpx
 
 from ocean.client import ConsumerError
 from ocean.ddo import DDO
-from provider_api.machine.folder import DataFolder
+from provider_api.deploy.folder import DataFolder
 from tests.support.data_owner import DataOwner, Served
 from tests.support.processes import pods_of
 from tests.support.service import FREE, Buyer, raw_python

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from argo.local.engine.stored import Part, Unreadable
 from argo.local.engine.times import stamp
-from ocean.digits import int64
+from ocean.kit.digits import int64
 
 FINAL: Final = frozenset({"Succeeded", "Failed", "Error", "Skipped", "Omitted"})
 PHASES: Final = FINAL | {"Pending", "Running"}

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from argo.local.engine.node import Node
-from argo.local.runtime import PodEnd, PodStatus
+from argo.local.pods.runtime import PodEnd, PodStatus
 from argo.local.spec import quantities
 from argo.local.spec.model import Template
 from argo.local.spec.substitution import UnknownTag, substitute

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from argo.local.runtime import ImageUnavailable
-from workflow_templates.names import STEP_IMAGE
+from argo.local.pods.runtime import ImageUnavailable
+from contract.names import STEP_IMAGE
 
 _log = logging.getLogger(__name__)
 MACHINE_NOTE = "runs with the programs of this machine; not verified by digest"

@@ -11,7 +11,7 @@ from typing import Any
 
 from argo.local.pods.images import Image
 from argo.local.pods.interpreter import interpreter
-from argo.local.runtime import Container
+from argo.local.pods.runtime import Container
 
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _MERGED = ("bin", "sbin", "lib", "lib64", "lib32", "libx32")  # beside /usr: links where it is merged, else folders

@@ -10,7 +10,7 @@ import time
 from typing import Any, Literal
 
 from argo.local.pods.watcher import files, memory
-from ocean.digits import is_digits
+from ocean.kit.digits import is_digits
 
 _SWEEP_SECONDS = 3.0
 _KERNEL_THREAD = 0x00200000

@@ -13,7 +13,7 @@ import secrets
 from collections.abc import Iterable
 from pathlib import Path
 
-from ocean.digits import is_digits
+from ocean.kit.digits import is_digits
 
 SPARE_IDS = range(70000, 80000)
 

@@ -9,11 +9,11 @@ from typing import Any, Final
 from starlette.requests import Request
 from starlette.responses import Response
 
-from argo.local.controller import Controller
 from argo.local.errors import ApiError
-from argo.local.library import TemplateLibrary
 from argo.local.settings import LocalArgoSettings
-from argo.local.store import Store
+from argo.local.spec.library import TemplateLibrary
+from argo.local.workflows.controller import Controller
+from argo.local.workflows.store import Store
 
 VERSION: Final = "v4.1.2+local"  # the release whose answers these are; "+local" tells it from a real one
 HEADERS: Final = {"Grpc-Metadata-Argo-Version": VERSION}

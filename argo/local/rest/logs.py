@@ -12,10 +12,10 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from argo.local.cleanup import pods_of
 from argo.local.errors import ApiError, invalid
 from argo.local.rest.answers import JSON, Server, refusal, server_of
 from argo.local.rest.query import Query
+from argo.local.workflows.cleanup import pods_of
 
 _OPTIONS: Final = ("container", "follow", "tailLines", "previous")
 _LINE_BYTES: Final = 1 << 20  # a longer line is cut into pieces

@@ -11,9 +11,9 @@ from collections.abc import Iterable
 from starlette.requests import Request
 
 from argo.local.errors import invalid
-from argo.local.fields import Fields
-from argo.local.selectors import MAX_WORDS, Requirement, parse_labels
-from ocean.digits import int64
+from argo.local.rest.fields import Fields
+from argo.local.rest.selectors import MAX_WORDS, Requirement, parse_labels
+from ocean.kit.digits import int64
 
 IGNORED = frozenset({"deleteOptions.propagationPolicy", "deleteOptions.gracePeriodSeconds", "force"})
 _REMAINING = "ext.showRemainingItemCount"

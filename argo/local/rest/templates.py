@@ -8,10 +8,10 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from argo.local import documents
 from argo.local.errors import ApiError
-from argo.local.fields import restore_template
+from argo.local.rest import documents
 from argo.local.rest.answers import VERSION, answer, server_of
+from argo.local.rest.fields import restore_template
 from argo.local.rest.query import Query
 
 

@@ -10,13 +10,13 @@ from typing import Any, Final
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from argo.local import documents
-from argo.local.controller import Change
 from argo.local.errors import ApiError
-from argo.local.fields import Fields
+from argo.local.rest import documents
 from argo.local.rest.answers import JSON, refusal, server_of
+from argo.local.rest.fields import Fields
 from argo.local.rest.query import Query
-from argo.local.rows import Row
+from argo.local.workflows.controller import Change
+from argo.local.workflows.rows import Row
 
 _KEEP_ALIVE_SECONDS: Final = 15.0
 _PREFIX: Final = "result.object."

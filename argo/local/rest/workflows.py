@@ -9,13 +9,13 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from argo.local import documents
 from argo.local.errors import invalid
-from argo.local.fields import Fields, restore_workflow
+from argo.local.rest import documents
 from argo.local.rest.answers import answer, server_of
+from argo.local.rest.fields import Fields, restore_workflow
 from argo.local.rest.query import IGNORED, Query
-from argo.local.rows import Row
 from argo.local.spec.submission import read_submission
+from argo.local.workflows.rows import Row
 
 _LIST = ("fields", "nameFilter", *(f"listOptions.{name}" for name in ("labelSelector", "fieldSelector", "limit")))
 _MAX_BODY_BYTES = 3 * 1024 * 1024

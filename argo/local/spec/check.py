@@ -15,7 +15,7 @@ from pydantic.alias_generators import to_camel
 from argo.local.spec import expressions, quantities
 from argo.local.spec.model import DagTask, Spec, Template
 from argo.local.spec.substitution import tags
-from ocean.digits import is_digits
+from ocean.kit.digits import is_digits
 
 RESULTS: Final = ("Succeeded", "Failed", "Errored", "Skipped", "Omitted")
 _RETRY_NAMES: Final = {"lastRetry.exitCode", "lastRetry.status", "lastRetry.message"}

@@ -10,7 +10,7 @@ from rich.console import Console
 from ocean.client import ConsumerError
 from provider_api.cli.demo.assets import ExampleMissing
 from provider_api.cli.demo.run import DemoFailed, run_demo
-from provider_api.cli.troubles import TROUBLES, explain
+from provider_api.cli.startup_errors import TROUBLES, explain
 
 
 def show_demo(folder: Path) -> int:

@@ -20,8 +20,8 @@ from ocean.client import Consumer, ConsumerError
 from ocean.purchase import Wish, order_all
 from provider_api.cli.demo import assets
 from provider_api.cli.demo.story import Story
-from provider_api.machine.file_server import FileServer
-from provider_api.machine.machine import Machine
+from provider_api.deploy.file_server import FileServer
+from provider_api.deploy.machine import Machine
 
 ENVIRONMENT: Final = "ocean-compute-paid"
 PAID_MINUTES: Final = 10

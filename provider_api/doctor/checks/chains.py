@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from ocean.chain.errors import ChainUnavailable
 from ocean.chain.network import NetworkMisconfigured, read_address_file
 from ocean.chain.rpc import Rpc
-from ocean.together import together
+from ocean.kit.together import together
 from provider_api.doctor.judging import chains
 from provider_api.doctor.lines import Line
 from provider_api.doctor.run import Check

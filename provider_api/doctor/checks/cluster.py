@@ -6,7 +6,8 @@ import time
 from collections.abc import Sequence
 from functools import partial
 
-from ocean.together import together
+from contract import names
+from ocean.kit.together import together
 from provider_api.doctor.checks.threads import in_thread
 from provider_api.doctor.cluster import Cluster, Forbidden, Right
 from provider_api.doctor.judging import admission, attempts, chains, controller, namespaces, networks, rights, versions
@@ -20,7 +21,6 @@ from provider_api.doctor.surroundings import (
     NotCheckable,
     Surroundings,
 )
-from workflow_templates import names
 
 
 async def _version(around: Surroundings) -> Sequence[Line]:

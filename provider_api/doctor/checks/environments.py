@@ -9,15 +9,15 @@ from typing import Any
 
 from nacl.public import PrivateKey
 
+from contract import names
+from contract.keys import ENVIRONMENT_KEY_FILE, ETHEREUM_KEY_FILE, SERVICE_PUBLIC_FILE, encode_key
 from ocean.keys import address_of, private_bytes
-from pods.keys import ENVIRONMENT_KEY_FILE, ETHEREUM_KEY_FILE, SERVICE_PUBLIC_FILE, encode_key
 from provider_api.doctor.checks.threads import in_thread
 from provider_api.doctor.judging import environments as judging
 from provider_api.doctor.lines import Line
 from provider_api.doctor.run import Check
 from provider_api.doctor.surroundings import NotCheckable, Surroundings
 from provider_api.keys import KeyMissing, load_keys
-from workflow_templates import names
 
 Json = Mapping[str, Any]
 

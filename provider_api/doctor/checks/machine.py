@@ -11,14 +11,14 @@ from pathlib import Path
 
 from argo.local.pods import Images, SandboxRuntime
 from ocean.chain.anvil import AnvilMissing, find_anvil
+from provider_api.deploy.addresses import port_is_free
+from provider_api.deploy.lock import FolderInUse, FolderLock
+from provider_api.deploy.machine import CHAIN_PORT, FILES_PORT
 from provider_api.doctor.checks.threads import in_thread
 from provider_api.doctor.judging import machine
 from provider_api.doctor.lines import Line
 from provider_api.doctor.run import Check
 from provider_api.doctor.surroundings import NotCheckable, Surroundings
-from provider_api.machine.addresses import port_is_free
-from provider_api.machine.lock import FolderInUse, FolderLock
-from provider_api.machine.machine import CHAIN_PORT, FILES_PORT
 
 _KERNEL = Path("/proc/sys")
 

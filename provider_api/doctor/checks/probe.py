@@ -11,6 +11,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from contract import names
 from provider_api.doctor.checks.environments import templates_of
 from provider_api.doctor.checks.threads import in_thread
 from provider_api.doctor.cluster import Cluster, Forbidden, Refused
@@ -18,7 +19,6 @@ from provider_api.doctor.judging import networks
 from provider_api.doctor.lines import Line, listed
 from provider_api.doctor.run import Check
 from provider_api.doctor.surroundings import RUNNER, NotCheckable, Options, Surroundings
-from workflow_templates import names
 
 _TRY_SECONDS: Final = 5  # for one connection
 _POLL_SECONDS: Final = 1.0

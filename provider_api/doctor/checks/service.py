@@ -21,8 +21,18 @@ from sqlalchemy.exc import ArgumentError
 from argo.client import ArgoClient
 from argo.client.errors import ArgoError
 from argo.client.records import FIRST_SERVER
-from ocean.together import together
-from pods.store import (
+from contract import names
+from ocean.kit.together import together
+from provider_api.doctor.checks.threads import in_thread
+from provider_api.doctor.judging import service, versions
+from provider_api.doctor.lines import Line
+from provider_api.doctor.run import Check
+from provider_api.doctor.surroundings import NotCheckable, Surroundings
+from provider_api.keys import KeyMissing, load_keys
+from provider_api.settings import ArgoSettings, ProviderSettings
+from provider_api.storage import migrations
+from provider_api.storage.database import Database, StorageUnavailable
+from results.store import (
     ResultMissing,
     Store,
     StoreInvalid,
@@ -34,16 +44,6 @@ from pods.store import (
     put_object,
     stream_object,
 )
-from provider_api.doctor.checks.threads import in_thread
-from provider_api.doctor.judging import service, versions
-from provider_api.doctor.lines import Line
-from provider_api.doctor.run import Check
-from provider_api.doctor.surroundings import NotCheckable, Surroundings
-from provider_api.keys import KeyMissing, load_keys
-from provider_api.settings import ArgoSettings, ProviderSettings
-from provider_api.storage import migrations
-from provider_api.storage.database import Database, StorageUnavailable
-from workflow_templates import names
 
 _CLEAN_SECONDS = 10.0
 _NOTHING_RUNS = "the settings name none, and nothing has been started in the data folder"

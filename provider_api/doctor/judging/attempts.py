@@ -11,8 +11,8 @@ import copy
 from collections.abc import Mapping
 from typing import Any, Final
 
+from contract import names
 from provider_api.doctor.lines import Item, Line, listed
-from workflow_templates import names
 
 Json = dict[str, Any]
 

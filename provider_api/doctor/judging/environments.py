@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from argo.client.parsing import parse_template
-from pods.keys import ENVIRONMENT_KEY_FILE, ETHEREUM_KEY_FILE, SERVICE_PUBLIC_FILE
+from contract import names
+from contract.keys import ENVIRONMENT_KEY_FILE, ETHEREUM_KEY_FILE, SERVICE_PUBLIC_FILE
 from pods.publishing.facts import FACTS_FILE, KEY_FILE
-from pods.store import STORE_FILE
 from provider_api.doctor.lines import Item, Line, listed
-from provider_api.jobs.environment import Environment, TemplateUnusable
-from workflow_templates import names
+from provider_api.environments.environment import Environment, TemplateUnusable
+from results.store import STORE_FILE
 
 Json = Mapping[str, Any]
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from contract import names
 from provider_api.doctor.lines import Item, Line, listed
-from workflow_templates import names
 
 Json = Mapping[str, Any]
 

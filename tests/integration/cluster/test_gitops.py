@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
+from contract import names
 from provider_api.doctor.judging.rights import forbidden, needed
 from tests.support.admission import (
     ANNOTATIONS,
@@ -29,7 +30,6 @@ from tests.support.admission import (
 from tests.support.argo_recordings import recording
 from tests.support.doctor import run_doctor
 from tests.support.kubernetes_cluster import ControlPlane
-from workflow_templates import names
 from workflow_templates.environment import read_environments
 from workflow_templates.template import EXECUTOR_ACCOUNT, RUNNER_ACCOUNT
 

@@ -14,15 +14,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from contract.job_spec import UrlSource
 from ocean.file_requests import Fetch
 from ocean.files import UrlFile
 from ocean.outgoing import OutgoingClient, OutgoingFailed, OutgoingGuard, OutgoingRefused
 from ocean.outgoing import errors as outgoing_errors
 from pods.configuration import download as pods_download
 from pods.configuration.download import ByteBudget, DownloadFailed, download
-from pods.configuration.plan import Download
+from pods.configuration.downloads import Download
 from pods.configuration.sources import Sources
-from pods.job_spec import UrlSource
 from provider_api.files.checksums import Asked, FileChecksums
 from provider_api.settings import OutgoingSettings
 from provider_api.strangers.asking import OutgoingPools

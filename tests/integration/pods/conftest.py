@@ -20,8 +20,8 @@ from typing import Any
 import pytest
 from nacl.public import PrivateKey
 
-from pods.job_spec import Algorithm, Binding, InputAsset, JobSpec, seal
-from pods.keys import generate_keys, read_private_keys
+from contract.job_spec import Algorithm, Binding, InputAsset, JobSpec, seal
+from contract.keys import generate_keys, read_private_keys
 from tests.support.kubo import Kubo, running_kubo
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from nacl.public import PrivateKey
 
-from pods.exit_codes import ExitCode
-from pods.job_spec import Algorithm, Binding
+from contract.exit_codes import ExitCode
+from contract.job_spec import Algorithm, Binding
 
 pytestmark = pytest.mark.integration
 

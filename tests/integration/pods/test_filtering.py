@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from pods.exit_codes import ExitCode
-from pods.manifest import Manifest
+from contract.exit_codes import ExitCode
+from contract.manifest import Manifest
 from workflow_templates import steps
 from workflow_templates.environment import Filter, read_environments
 

@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 from nacl.public import PrivateKey
 
-from pods.exit_codes import ExitCode
-from pods.kubo import PART_PIECES, KuboStore, folder_name
-from pods.sealed import CHUNK, HEADER, SEALED_CHUNK, seal
-from pods.store import (
+from contract.exit_codes import ExitCode
+from results.ipfs import PART_PIECES, KuboStore, folder_name
+from results.sealed import CHUNK, HEADER, SEALED_CHUNK, seal
+from results.store import (
     ResultMissing,
     Store,
     StoreConfig,
@@ -353,7 +353,7 @@ def test_memory_stays_flat_both_ways(ipfs: StoreConfig, job: Any) -> None:
     large = next(file for file in load(ipfs, job).files if file.filename == "large")
     assert large.filesize == 100 * MIB
     code = (
-        "import asyncio, nacl.public, pods.store as s\n"
+        "import asyncio, nacl.public, results.store as s\n"
         f"store = s.open_store({ipfs.url!r}, key=nacl.public.PrivateKey(bytes(32)))\n"
         "async def count():\n"
         f"    return sum([len(piece) async for piece in s.stream_object(store, {large.key!r})])\n"

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from pods.store import delete_job, load_manifest, open_store
 from provider_api.keys import keys_of
+from results.store import delete_job, load_manifest, open_store
 from tests.support.clients import INSTALLED, ROOT
 from tests.support.how_to import blocks, run
 from tests.support.kubo import Kubo

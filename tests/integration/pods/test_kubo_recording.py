@@ -11,8 +11,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from pods.kubo import folder_name
-from pods.sealed import CHUNK, HEADER, SEALED_CHUNK
+from results.ipfs import folder_name
+from results.sealed import CHUNK, HEADER, SEALED_CHUNK
 from tests.support import kubo_recording as recording
 from tests.support.http_server import HttpServer
 from tests.support.kubo import Kubo

@@ -21,11 +21,11 @@ import obstore
 import pytest
 from moto.server import ThreadedMotoServer
 
-from pods.exit_codes import ExitCode
-from pods.manifest import ManifestInvalid
+from contract.exit_codes import ExitCode
+from contract.manifest import ManifestInvalid
 from pods.publishing.sources import MAX_LOG_BYTES
 from pods.publishing.tree import Found, NotReadable, find_files, open_found
-from pods.store import (
+from results.store import (
     ResultMissing,
     StoreConfig,
     Stored,

@@ -12,14 +12,14 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from contract.job_spec import ProviderSource
 from ocean.keys import address_of
 from ocean.outgoing import OutgoingGuard
 from ocean.signing import download_message, recover
 from pods.configuration import download as downloads
 from pods.configuration.download import ByteBudget, DownloadFailed, download
-from pods.configuration.plan import Download
+from pods.configuration.downloads import Download
 from pods.configuration.sources import Sources
-from pods.job_spec import ProviderSource
 from tests.support.chain import environment
 from tests.support.http_server import HttpServer, Reply, Request
 

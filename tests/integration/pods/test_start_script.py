@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from pods.exit_codes import ExitCode
+from contract.exit_codes import ExitCode
 from pods.start_script import Start, start_script
 
 pytestmark = pytest.mark.integration

@@ -13,8 +13,8 @@ import pytest
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
-from provider_api.http_protocol import protocol_for
-from provider_api.machine.addresses import free_port
+from provider_api.deploy.addresses import free_port
+from provider_api.http.protocol import protocol_for
 from provider_api.settings import ServerSettings
 
 pytestmark = pytest.mark.integration

@@ -15,8 +15,8 @@ from eth_account import Account
 
 from ocean.chain.order_values import REASONS
 from ocean.signing import download_message, sign
+from provider_api.calls.tokens import encode
 from provider_api.files.names import disposition
-from provider_api.tokens import encode
 from tests.support import provider_facts as facts
 from tests.support.file_shop import Shop
 from tests.support.http_server import HttpServer, Reply, Request, ranged

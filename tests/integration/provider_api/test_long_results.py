@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pods.manifest import Manifest, ResultFile, summary_of
+from contract.manifest import Manifest, ResultFile, summary_of
 from provider_api.jobs import results as job_results
 from provider_api.jobs.read import MOST_LISTED_EACH
 from provider_api.jobs.results import MOST_LISTED

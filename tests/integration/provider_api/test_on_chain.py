@@ -19,14 +19,14 @@ from ocean.files import UrlFile
 from ocean.outgoing import OutgoingGuard
 from ocean.purchase import Wish, order_all
 from ocean.trust import container_checksum
-from pods.store import open_store
 from provider_api.app import create_app
-from provider_api.chains import Chains, open_chain
+from provider_api.chains.chains import Chains, open_chain
 from provider_api.jobs.results import ResultStore
 from provider_api.keys import ProviderKeys
 from provider_api.services import Neighbours
 from provider_api.settings import ChainSettings, OutgoingSettings, ProviderSettings, Settings
 from provider_api.strangers.asking import OutgoingPools
+from results.store import open_store
 from tests.support import chain as actors
 from tests.support import provider_facts
 from tests.support.chain import Asset, Chain, free_port

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pods.configuration.plan import plan_inputs
+from pods.configuration.downloads import plan_inputs
 from tests.support import provider_facts as facts
 from tests.support.file_shop import Shop
 from tests.support.http_server import Reply, Request

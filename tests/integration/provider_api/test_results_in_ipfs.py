@@ -10,17 +10,17 @@ from pathlib import Path
 
 import pytest
 
-from pods.kubo import folder_name
-from pods.manifest import ResultFile
-from pods.store import open_store, put_object
-from provider_api.errors import NeighbourAway, NeighbourFailed, Refused
-from provider_api.jobs.environments import Environments
+from contract import names
+from contract.manifest import ResultFile
+from provider_api.environments.catalogue import Environments
+from provider_api.http.errors import NeighbourAway, NeighbourFailed, Refused
 from provider_api.jobs.expiry import Sweeper
 from provider_api.jobs.results import Part, ResultStore
+from results.ipfs import folder_name
+from results.store import open_store, put_object
 from tests.support.kubo import FOLDER, Kubo, running_kubo
 from tests.support.provider_neighbours import World
 from tests.support.published import SERVICE
-from workflow_templates import names
 
 pytestmark = pytest.mark.integration
 

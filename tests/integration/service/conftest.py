@@ -11,7 +11,7 @@ import pytest
 from ocean.chain.development import account
 from ocean.client import Consumer
 from ocean.ddo import DDO
-from provider_api.machine.file_server import FileServer
+from provider_api.deploy.file_server import FileServer
 from tests.support.chain import Chain, consumer, publisher, stranger
 from tests.support.data_owner import DataOwner
 from tests.support.file_sources import SOURCES, FileSources

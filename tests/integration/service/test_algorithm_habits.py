@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from ocean.ddo import DDO
-from provider_api.machine.file_server import FileServer
+from provider_api.deploy.file_server import FileServer
 from tests.support.clients import DRIVERS, INSTALLED, require_client
 from tests.support.service import CONTAINER, FREE, Buyer, Service, raw_python
 

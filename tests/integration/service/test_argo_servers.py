@@ -11,20 +11,20 @@ from pathlib import Path
 import pytest
 
 from argo.client.servers import TEMPLATES_SECONDS
+from contract import names
+from contract.keys import ETHEREUM_KEY_FILE
 from ocean.client import ConsumerError
 from ocean.ddo import DDO
 from ocean.keys import address_of
-from pods.keys import ETHEREUM_KEY_FILE
+from provider_api.deploy.file_server import FileServer
+from provider_api.deploy.folder import DataFolder, write_secret
 from provider_api.keys import keys_of
-from provider_api.machine.file_server import FileServer
-from provider_api.machine.folder import DataFolder, write_secret
 from tests.support.argo_server import ArgoServer
 from tests.support.chain import consumer
 from tests.support.chain import environment as environment_account
 from tests.support.chain import provider as provider_account
 from tests.support.service import FREE, PAID, Buyer, Service, raw_python
 from tests.support.stages import until
-from workflow_templates import names
 from workflow_templates.environment import read_environments
 from workflow_templates.render import write
 

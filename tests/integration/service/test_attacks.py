@@ -14,7 +14,7 @@ import pytest
 from ocean.addresses import checksum
 from ocean.ddo import DDO
 from ocean.fees import fee_amount
-from provider_api.machine.file_server import FileServer
+from provider_api.deploy.file_server import FileServer
 from tests.support.chain import Asset, Chain, stranger
 from tests.support.service import PAID, Buyer, Service
 from tests.support.starts import Caller, claims, job_of, raw, reference, refusal, refused_orders

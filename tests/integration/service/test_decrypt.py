@@ -26,7 +26,7 @@ from ocean.chain.publishing import create_nft, set_packed, set_state
 from ocean.ddo import DDO
 from ocean.ecies import public_key_of
 from ocean.signing import decrypt_message, sign
-from provider_api.machine.file_server import FileServer
+from provider_api.deploy.file_server import FileServer
 from provider_api.settings import AccessSettings
 from tests.support import provider_facts as facts
 from tests.support.chain import Chain, provider, publisher, stranger

@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
+from contract import names
 from ocean.client import ConsumerError
 from ocean.ddo import DDO
-from provider_api.machine.file_server import FileServer
-from provider_api.machine.folder import write_secret
+from provider_api.deploy.file_server import FileServer
+from provider_api.deploy.folder import write_secret
 from tests.support.service import CONTAINER, FREE, PAID, Buyer, Service, raw_python
 from tests.support.stages import assert_nothing_left
-from workflow_templates import names
 from workflow_templates.environment import read_environments
 from workflow_templates.render import write
 

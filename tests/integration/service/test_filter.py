@@ -11,12 +11,12 @@ from typing import Any
 import httpx
 import pytest
 
+from contract import names
 from ocean.ddo import DDO
-from provider_api.machine.file_server import FileServer
+from provider_api.deploy.file_server import FileServer
 from tests.support.chain import stranger
 from tests.support.service import FREE, Buyer, Service, raw_python
 from tests.support.stages import status_is, until
-from workflow_templates import names
 from workflow_templates.environment import Filter, read_environments
 from workflow_templates.render import write
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ocean.ddo import DDO
-from provider_api.machine.file_server import FileServer
+from provider_api.deploy.file_server import FileServer
 from tests.support.service import FREE, PAID, Buyer, Service, raw_python
 from tests.support.stages import assert_nothing_left
 from workflow_templates.environment import read_environments

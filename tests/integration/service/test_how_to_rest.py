@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from provider_api.machine.addresses import port_is_free
+from provider_api.deploy.addresses import port_is_free
 from tests.support.chain import free_port
 from tests.support.clients import INSTALLED, JAVASCRIPT_CONSUMER, ROOT, ocean_js
 from tests.support.file_sources import FileSources

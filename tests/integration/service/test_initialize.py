@@ -15,7 +15,7 @@ from ocean.chain.publishing import mint
 from ocean.ddo import DDO
 from ocean.fees import Quote, fee_amount, quote_signer, read_provider_data
 from ocean.purchase import Wish, order_one
-from provider_api.machine.file_server import FileServer
+from provider_api.deploy.file_server import FileServer
 from tests.support.chain import environment, provider, publisher
 from tests.support.service import FREE, PAID, Buyer, Service
 from tests.support.stages import until

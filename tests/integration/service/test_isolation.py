@@ -23,17 +23,17 @@ from typing import Any
 
 import pytest
 
+from contract import names
 from ocean.chain.publishing import AssetDraft, publish_asset
 from ocean.client import ConsumerError
 from ocean.ddo import DDO
 from ocean.files import UrlFile
-from provider_api.machine.file_server import FileServer
+from provider_api.deploy.file_server import FileServer
 from tests.support import probe
 from tests.support.chain import publisher
 from tests.support.data_owner import DataOwner
 from tests.support.markers import marker, spellings
 from tests.support.service import FREE, Buyer, Service, raw_python
-from workflow_templates import names
 
 pytestmark = pytest.mark.integration
 

@@ -20,13 +20,12 @@ from nacl.public import PrivateKey
 
 from argo.client import ArgoClient
 from argo.client.records import Workflow
+from contract import job_spec, names
+from contract.exit_codes import ExitCode
+from contract.keys import decode_public_key
 from ocean.ddo import DDO
-from pods import job_spec
-from pods.exit_codes import ExitCode
-from pods.keys import decode_public_key
 from tests.support.data_owner import DataOwner, Served
 from tests.support.service import FREE, PAID, Buyer, Service, raw_python
-from workflow_templates import names
 
 pytestmark = pytest.mark.integration
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from provider_api.machine.file_server import FileServer
+from provider_api.deploy.file_server import FileServer
 from tests.support.service import FREE, PAID, Buyer, raw_python
 
 pytestmark = pytest.mark.integration

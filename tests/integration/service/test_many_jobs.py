@@ -14,7 +14,7 @@ from ocean.chain.development import account
 from ocean.chain.ordering import start_order
 from ocean.chain.publishing import mint
 from ocean.client import Consumer
-from provider_api.machine.file_server import FileServer
+from provider_api.deploy.file_server import FileServer
 from tests.support.chain import consumer, publisher
 from tests.support.chain import environment as environment_account
 from tests.support.lanes import size

@@ -19,7 +19,7 @@ from ocean.chain.transactions import TransactionFailed
 from ocean.ddo import DDO
 from ocean.did import did_of
 from ocean.metadata_proof import MetadataProof
-from provider_api.machine.file_server import FileServer
+from provider_api.deploy.file_server import FileServer
 from tests.support.chain import mined_at, provider, publisher
 from tests.support.service import Buyer, Service, raw_python
 

@@ -18,7 +18,7 @@ from ocean.chain.store import PATH
 from ocean.client import Consumer, ConsumerError
 from ocean.ddo import DDO
 from ocean.ecies import encrypt, public_key_of
-from provider_api.machine.file_server import FileServer
+from provider_api.deploy.file_server import FileServer
 from tests.support.chain import consumer, publisher, stranger
 from tests.support.service import FREE, Buyer, Service, raw_python
 

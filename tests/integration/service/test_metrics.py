@@ -11,8 +11,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from ocean.client import Consumer
-from provider_api.machine.addresses import free_port
-from provider_api.machine.file_server import FileServer
+from provider_api.deploy.addresses import free_port
+from provider_api.deploy.file_server import FileServer
 from tests.support.chain import consumer
 from tests.support.service import FREE, Buyer, Service
 from tests.support.stages import until

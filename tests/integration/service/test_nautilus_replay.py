@@ -20,7 +20,7 @@ from ocean.chain.publishing import create_nft, mint, set_packed
 from ocean.did import did_of
 from ocean.fees import Quote
 from ocean.metadata_proof import MetadataProof
-from provider_api.machine.file_server import FileServer
+from provider_api.deploy.file_server import FileServer
 from tests.support.chain import publisher
 from tests.support.client_replay import ClientReplay
 from tests.support.market import give_away

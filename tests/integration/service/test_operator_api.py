@@ -19,7 +19,7 @@ from ocean.chain.metadata import COMPRESSED
 from ocean.ddo import DDO
 from ocean.fees import make_quote
 from ocean.signing import sign
-from provider_api.machine.file_server import FileServer
+from provider_api.deploy.file_server import FileServer
 from tests.support.chain import stranger
 from tests.support.downloads import document_of
 from tests.support.operator_peer import OperatorPeer, published, workflow

@@ -17,7 +17,7 @@ from ocean.chain.metadata import COMPRESSED
 from ocean.client import Consumer
 from ocean.ddo import DDO
 from ocean.fees import Quote, make_quote, quote_signer
-from provider_api.machine.file_server import FileServer
+from provider_api.deploy.file_server import FileServer
 from tests.support.chain import consumer, environment, stranger
 from tests.support.chain import provider as our_key
 from tests.support.second_provider import SecondProvider

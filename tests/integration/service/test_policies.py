@@ -17,13 +17,13 @@ from typing import Any
 import httpx
 import pytest
 
+from contract.job_spec import Algorithm
 from ocean import ecies
 from ocean.ddo import DDO
 from ocean.file_lists import encode_files
 from ocean.files import UrlFile
 from ocean.keys import public_bytes
 from ocean.trust import files_checksum
-from pods.job_spec import Algorithm
 from provider_api.settings import OutgoingSettings, PolicySettings
 from tests.support import provider_facts as facts
 from tests.support.http_server import HttpServer, Reply, Request, ranged

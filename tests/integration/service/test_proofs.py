@@ -13,8 +13,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from ocean.signing import download_message, recover, sign
+from provider_api.files.proofs import Delivery, Proofs
 from provider_api.keys import keys_of
-from provider_api.proofs import Delivery, Proofs
 from provider_api.settings import AccessSettings
 from tests.support import provider_facts as facts
 from tests.support.http_server import HttpServer, Reply, Request

@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
+from contract import names
 from ocean.chain.contracts import event
 from ocean.chain.development import CHAIN_ID, DevelopmentChain
 from ocean.chain.logs import Log
@@ -27,14 +28,13 @@ from ocean.ddo import DDO
 from ocean.file_lists import files_of
 from ocean.files import UrlFile
 from pods.publication import PUBLISHED_PATH
-from provider_api.machine.file_server import FileServer
+from provider_api.deploy.file_server import FileServer
 from tests.support.chain import consumer, owner, provider, publisher, stranger
 from tests.support.downloads import bought_of, document_of
 from tests.support.markers import files_below, find_markers
 from tests.support.pods import living
 from tests.support.service import FREE, Buyer, Service, raw_python
 from tests.support.stages import assert_nothing_left
-from workflow_templates import names
 from workflow_templates.environment import Filter, read_environments
 from workflow_templates.render import write
 

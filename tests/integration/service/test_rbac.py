@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 from ocean.addresses import checksum
 from ocean.signing import recover
 from provider_api.access.control import DENIED, AccessControl, Use
-from provider_api.errors import InvalidRequest, NeighbourAway
+from provider_api.http.errors import InvalidRequest, NeighbourAway
 from provider_api.keys import keys_of
 from provider_api.settings import AccessSettings
 from tests.support import provider_facts as facts

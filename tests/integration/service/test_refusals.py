@@ -19,7 +19,7 @@ from ocean.chain.publishing import set_state
 from ocean.client import Consumer
 from ocean.ddo import DDO
 from ocean.trust import container_checksum, files_checksum
-from provider_api.machine.file_server import FileServer
+from provider_api.deploy.file_server import FileServer
 from tests.support.chain import consumer as buyer_account
 from tests.support.chain import publisher, stranger
 from tests.support.service import CONTAINER, Buyer, Service

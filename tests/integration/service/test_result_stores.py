@@ -14,7 +14,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from ocean.client import Consumer, ConsumerError
-from provider_api.machine.file_server import FileServer
+from provider_api.deploy.file_server import FileServer
 from tests.support.chain import consumer, stranger
 from tests.support.downloads import bought_of, document_of
 from tests.support.kubo import Kubo, running_kubo

@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from ocean.ddo import DDO
-from provider_api.machine.file_server import FileServer
+from provider_api.deploy.file_server import FileServer
+from provider_api.endpoints.operations import OPERATIONS
 from provider_api.openapi import document, samples
-from provider_api.openapi.operations import OPERATIONS
 from tests.support.service import Buyer, Service
 
 pytestmark = pytest.mark.integration

@@ -11,7 +11,7 @@ import pytest
 
 from argo.client import ArgoClient
 from ocean.ddo import DDO
-from provider_api.machine.file_server import FileServer
+from provider_api.deploy.file_server import FileServer
 from tests.support.chain import mined_at
 from tests.support.service import PAID, Buyer, Service
 from tests.support.starts import COMPUTE, Caller, claims, job_of, raw, refusal

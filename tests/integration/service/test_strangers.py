@@ -13,7 +13,7 @@ import pytest
 
 from ocean.client import Consumer
 from ocean.ddo import DDO
-from provider_api.machine.file_server import FileServer
+from provider_api.deploy.file_server import FileServer
 from provider_api.settings import StrangerSettings
 from tests.support.chain import consumer, stranger
 from tests.support.downloads import Ordered, order_files

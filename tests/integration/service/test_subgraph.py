@@ -19,7 +19,7 @@ from ocean.chain.ordering import reuse_order, start_order
 from ocean.chain.publishing import mint, set_state
 from ocean.ddo import DDO
 from ocean.fees import make_quote
-from provider_api.machine.file_server import FileServer
+from provider_api.deploy.file_server import FileServer
 from tests.support.chain import consumer, provider, publisher
 from tests.support.market import ONE, SUBGRAPH, TOKEN_PRICE, ask, give_away, sell, set_rate
 from tests.support.service import FREE, Buyer, Service

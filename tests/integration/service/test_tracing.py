@@ -93,7 +93,7 @@ def test_without_its_packages_the_start_says_so(monkeypatch: pytest.MonkeyPatch)
     import sys
 
     from provider_api.settings import TracingSettings
-    from provider_api.tracing import TracingMissing, open_tracer
+    from provider_api.telemetry.tracing import TracingMissing, open_tracer
 
     monkeypatch.setitem(sys.modules, "opentelemetry.sdk.trace", None)
     with pytest.raises(TracingMissing, match=r"compute-to-data\[tracing\]"):

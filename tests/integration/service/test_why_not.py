@@ -14,7 +14,7 @@ import pytest
 
 from ocean.chain.publishing import set_state
 from ocean.ddo import DDO
-from provider_api.machine.file_server import FileServer
+from provider_api.deploy.file_server import FileServer
 from tests.support.chain import publisher, stranger
 from tests.support.provider_neighbours import World
 from tests.support.service import FREE, PAID, Buyer, Service

@@ -14,7 +14,8 @@ from hera.workflows import models as m
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from provider_api.access import container
+from contract import names
+from provider_api.access import image as container
 from provider_api.jobs.specification import prepare
 from provider_api.keys import keys_of
 from provider_api.settings import ProviderSettings, Settings
@@ -47,7 +48,6 @@ from tests.support.argo_recordings import recording
 from tests.support.argo_server import RECORDINGS
 from tests.support.provider_facts import NOW, algorithm, dataset, environment, facts, order
 from tests.support.provider_neighbours import PROVIDER_KEY
-from workflow_templates import names
 
 pytestmark = pytest.mark.unit
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from contract import names
 from ocean.outgoing.public import is_public
 from provider_api.doctor.judging.rights import forbidden, needed
 from tests.support.kustomize import build
-from workflow_templates import names
 from workflow_templates.environment import read_environments
 from workflow_templates.quota import SIDECAR_LIMITS, SIDECAR_REQUESTS
 from workflow_templates.render import GITOPS

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 import yaml
 
+from contract import names
 from tests.support.deployment import BUILDS
 from tests.support.kubernetes_schemas import problems
 from tests.support.kustomize import build, documents
-from workflow_templates import names
 from workflow_templates.environment import read_environments
 from workflow_templates.render import GITOPS, write
 

@@ -10,10 +10,10 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
+from contract import names
 from provider_api.cli import app
 from tests.support.helm_chart import MINIMAL, Object, case, objects, rendered
 from tests.support.kubernetes_schemas import problems
-from workflow_templates import names
 from workflow_templates.environment import FOLDER, Environment, Filter
 from workflow_templates.render import GITOPS, manifests
 

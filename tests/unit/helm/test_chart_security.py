@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from ocean.outgoing.public import public_blocks
-from provider_api.cli.chart_files import settings_schema
+from provider_api.deploy.chart_files import settings_schema
 from tests.support.helm_chart import (
     CASES,
     MINIMAL,

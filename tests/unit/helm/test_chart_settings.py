@@ -84,7 +84,7 @@ def test_settings_of_every_kind_arrive_as_they_were_given() -> None:
 
 def test_every_setting_that_values_may_hold_arrives() -> None:
     """One by one, with the value that is its default: names and forms are right for all of them."""
-    from provider_api.cli.chart_files import settings_schema
+    from provider_api.deploy.chart_files import settings_schema
 
     defaults = json.loads(Settings().model_dump_json())
     tried = 0

@@ -8,7 +8,7 @@ from typing import Any
 import helm_python as helm
 import pytest
 
-from provider_api.cli.chart_files import DECIDED, check, settings_schema, write
+from provider_api.deploy.chart_files import DECIDED, check, settings_schema, write
 from provider_api.settings import known_names
 from tests.support.helm_chart import CASES, MINIMAL, Object, at, below, case, chart, merged
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ocean.digits import int64, is_digits
+from ocean.kit.digits import int64, is_digits
 from tests.support.tables import ROOT
 
 pytestmark = pytest.mark.unit
@@ -64,7 +64,7 @@ def loose_calls(tree: ast.AST) -> Iterator[int]:
 def test_no_source_asks_for_digits_loosely(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     tree = ast.parse(text)
-    assert list(loose_calls(tree)) == [], "use ocean.digits"
+    assert list(loose_calls(tree)) == [], "use ocean.kit.digits"
     lines = text.splitlines()
     classes = [
         node.lineno

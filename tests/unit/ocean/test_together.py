@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ocean.together import each_to_its_end, together
+from ocean.kit.together import each_to_its_end, together
 
 pytestmark = pytest.mark.unit
 

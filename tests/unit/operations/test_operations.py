@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
-from provider_api.jobs.environments import Environments
-from provider_api.metrics import Metrics
+from provider_api.environments.catalogue import Environments
+from provider_api.telemetry.metrics import Metrics
 from tests.support.provider_neighbours import MemoryArgo
 
 pytestmark = pytest.mark.unit

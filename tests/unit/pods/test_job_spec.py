@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from nacl.public import Box, PrivateKey
 
-from pods.job_spec import (
+from contract.job_spec import (
     MAX_PLAIN_BYTES,
     Algorithm,
     AssetMetadata,

@@ -7,9 +7,9 @@ import re
 
 import pytest
 
-from pods.kubo import KuboStore, folder_name
-from pods.kubo_rpc import KuboFailed, Patience, require_success
-from pods.store import StoreInvalid, is_passing, key_for, open_store
+from results.ipfs import KuboStore, folder_name
+from results.kubo_rpc import KuboFailed, Patience, require_success
+from results.store import StoreInvalid, is_passing, key_for, open_store
 
 pytestmark = pytest.mark.unit
 
@@ -85,7 +85,7 @@ def test_names_tell_nothing() -> None:
 
 def test_patience_ends_and_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1000.0
-    monkeypatch.setattr("pods.kubo_rpc.time.monotonic", lambda: now)
+    monkeypatch.setattr("results.kubo_rpc.time.monotonic", lambda: now)
     passing = KuboFailed("HTTP 500", passing=True)
     patience, pauses = Patience(10), list[float]()
     while now < 1010:

@@ -4,10 +4,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pods.manifest import Manifest, ManifestInvalid, ResultFile, digest_of, parse_manifest, parse_summary, summary_of
+from contract.manifest import (
+    Manifest,
+    ManifestInvalid,
+    ResultFile,
+    digest_of,
+    parse_manifest,
+    parse_summary,
+    summary_of,
+)
 from pods.publishing.names import shown
 from pods.publishing.upload import content_type_of
-from pods.store import object_key
+from results.store import object_key
 
 pytestmark = pytest.mark.unit
 

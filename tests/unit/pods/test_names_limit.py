@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pods.manifest import Manifest, ResultFile
+from contract.manifest import Manifest, ResultFile
 from pods.publishing import tree
 
 pytestmark = pytest.mark.unit

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
+from contract.job_spec import Algorithm, AssetMetadata, Binding, InputAsset, JobSpec
 from ocean.chain.resumable import Signed
-from pods.job_spec import Algorithm, AssetMetadata, Binding, InputAsset, JobSpec
 from pods.publication import TOKEN, Wish, new_token, published_url, read_wish, write_wish
 from pods.publishing.facts import FactsInvalid, read_facts
 from pods.publishing.journal import Journal
 from pods.settings import SettingsInvalid, Volume, read_publishing_settings
-from pods.store import asset_folder, delete_job, open_store
+from results.store import asset_folder, delete_job, open_store
 
 pytestmark = pytest.mark.unit
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from nacl.public import PrivateKey
 
-from pods.sealed import CHUNK, HEADER, SEALED_CHUNK, Opened, SealBroken, seal
+from results.sealed import CHUNK, HEADER, SEALED_CHUNK, Opened, SealBroken, seal
 
 pytestmark = pytest.mark.unit
 

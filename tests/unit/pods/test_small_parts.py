@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 from nacl.public import PrivateKey
 
-from pods.configuration.plan import PlanImpossible, input_index, plan_algorithm, plan_inputs
-from pods.exit_codes import ExitCode
-from pods.job_spec import Algorithm, Binding, InputAsset, JobSpec
-from pods.keys import (
+from contract.exit_codes import ExitCode
+from contract.job_spec import Algorithm, Binding, InputAsset, JobSpec
+from contract.keys import (
     KeyFileInvalid,
     decode_public_key,
     encode_key,
@@ -21,6 +20,7 @@ from pods.keys import (
     read_key_ring,
     read_private_keys,
 )
+from pods.configuration.downloads import PlanImpossible, input_index, plan_algorithm, plan_inputs
 from pods.program import main
 from pods.settings import SettingsInvalid, read_configuration_settings, read_publishing_settings
 from pods.step_log import StepLog, size_text

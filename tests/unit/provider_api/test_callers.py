@@ -14,9 +14,9 @@ from eth_account import Account
 
 from ocean import signing
 from ocean.signing import sign
-from provider_api.access.signature import following
+from provider_api.calls.signature import following
+from provider_api.calls.tokens import encode
 from provider_api.storage.nonces import normal_form, number_of
-from provider_api.tokens import encode
 from tests.support.provider_neighbours import CONSUMER_KEY, STRANGER_KEY, World
 from tests.support.tokens import expiration
 

@@ -10,7 +10,7 @@ import pytest
 
 from ocean.chain.errors import ChainUnavailable
 from ocean.ddo import DDO
-from provider_api.catalogue import KEPT_SECONDS, Catalogue
+from provider_api.chains.assets import KEPT_SECONDS, Catalogue
 from tests.support.provider_neighbours import MemoryChain
 
 pytestmark = pytest.mark.unit

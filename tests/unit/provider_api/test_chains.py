@@ -10,7 +10,7 @@ import pytest
 
 from ocean.chain.errors import ChainUnavailable
 from ocean.ddo import DDO
-from provider_api.chains import Chains
+from provider_api.chains.chains import Chains
 from tests.support.provider_neighbours import MemoryChain
 
 pytestmark = pytest.mark.unit

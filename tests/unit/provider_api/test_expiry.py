@@ -10,16 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from pods.store import open_store
-from provider_api.errors import ApiError, NeighbourAway, NeighbourFailed
+from contract import names
+from provider_api.http.errors import ApiError, NeighbourAway, NeighbourFailed
 from provider_api.jobs.expiry import AWAY_IN_A_ROW, Sweeper, expires_at, is_expired
 from provider_api.jobs.orphans import Orphans
 from provider_api.jobs.results import ResultStore
 from provider_api.storage.claims import Claims
 from provider_api.storage.database import Database
+from results.store import open_store
 from tests.support.provider_neighbours import World
 from tests.unit.provider_api.test_jobs import publish_results, started, status
-from workflow_templates import names
 
 pytestmark = pytest.mark.unit
 

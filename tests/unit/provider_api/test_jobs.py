@@ -12,19 +12,19 @@ import pytest
 
 from argo.client.errors import ArgoUnavailable, WorkflowNotFound
 from argo.client.records import Node, Workflow
+from contract import names
+from contract.manifest import Manifest, ResultFile, summary_of
 from ocean import ecies
 from ocean.signing import job_message, result_message, sign
-from pods import store
-from pods.manifest import Manifest, ResultFile, summary_of
-from provider_api.errors import clean
 from provider_api.files.names import disposition
+from provider_api.http.errors import clean
 from provider_api.jobs import delete
 from provider_api.jobs.read import QUEUE_SECONDS
 from provider_api.jobs.results import Part, RangeUnsatisfiable, requested_part
 from provider_api.jobs.specification import run_time
+from results import store
 from tests.support import provider_facts as facts
 from tests.support.provider_neighbours import CONSUMER_KEY, FREE, PAID, PROVIDER_KEY, STRANGER_KEY, World
-from workflow_templates import names
 
 pytestmark = pytest.mark.unit
 

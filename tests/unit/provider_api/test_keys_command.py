@@ -9,8 +9,8 @@ import yaml
 from click.testing import Result
 from typer.testing import CliRunner
 
+from contract.keys import ETHEREUM_KEY_FILE, encode_key, read_key_ring
 from ocean.keys import address_of
-from pods.keys import ETHEREUM_KEY_FILE, encode_key, read_key_ring
 from provider_api.cli import app
 from provider_api.keys import keys_of
 from tests.support.markers import find_markers

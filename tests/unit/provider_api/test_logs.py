@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provider_api.logs import bound
+from provider_api.telemetry.logs import bound
 
 pytestmark = pytest.mark.unit
 

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ocean.signing import job_message, sign
-from provider_api.access.signature import javascript
-from provider_api.fields import is_nonce
-from provider_api.routes.nonce import shown
+from provider_api.calls.fields import is_nonce
+from provider_api.calls.signature import javascript
+from provider_api.endpoints.service.nonce import shown
 from provider_api.storage.nonces import FREELY, STEP, NonceLeap, NonceStale, number_of, require_newer
 from tests.support.provider_neighbours import CONSUMER_KEY, World
 

@@ -12,8 +12,8 @@ from eth_account import Account
 
 from ocean.signing import recover, sign
 from provider_api.access.request import ProviderTerms
-from provider_api.errors import Refused
-from provider_api.operator.workflow import agreement_of, job_request, stage_of
+from provider_api.endpoints.operator.workflow import agreement_of, job_request, stage_of
+from provider_api.http.errors import Refused
 from tests.support.operator_peer import OperatorPeer
 from tests.support.provider_neighbours import World
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pods.job_spec import AssetMetadata
+from contract.job_spec import AssetMetadata
 from provider_api.access.output import OutputInvalid, wanted_asset
 from provider_api.access.rules import judge
 from tests.support.provider_facts import environment, facts

@@ -7,17 +7,17 @@ from decimal import Decimal
 
 import pytest
 
+from contract import names
 from ocean.ddo import DDO
 from provider_api.access.facts import AssetFacts
 from provider_api.access.payment import carrier_of, find_carrier, last_valid_until, own_orders, pays
 from provider_api.access.quotes import make_quotes
-from provider_api.chains import Chains
+from provider_api.chains.chains import Chains
 from provider_api.jobs.specification import prepare
 from provider_api.keys import keys_of
 from provider_api.settings import ProviderSettings, Settings
 from tests.support.provider_facts import NOW, TOKEN, algorithm, dataset, environment, facts, of_another, order
 from tests.support.provider_neighbours import PROVIDER_KEY, MemoryChain
-from workflow_templates import names
 
 pytestmark = pytest.mark.unit
 

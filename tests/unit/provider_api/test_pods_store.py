@@ -9,11 +9,11 @@ import pytest
 from pydantic import SecretStr
 from typer.testing import CliRunner
 
-from pods.store import read_store_config
 from provider_api.cli import app
+from provider_api.deploy.pods_store import pods_store
 from provider_api.keys import keys_of
-from provider_api.pods_store import pods_store
 from provider_api.settings import ResultSettings
+from results.store import read_store_config
 
 pytestmark = pytest.mark.unit
 

@@ -8,9 +8,9 @@ import pytest
 
 from ocean.chain.errors import ChainUnavailable, NodeRefused
 from ocean.chain.index_health import FAR_BEHIND, PATIENT_ROUNDS, IndexHealth
-from provider_api.chains import Chains
-from provider_api.metrics import Metrics
-from provider_api.readiness import Readiness, chain_question
+from provider_api.chains.chains import Chains
+from provider_api.chains.readiness import Readiness, chain_question
+from provider_api.telemetry.metrics import Metrics
 from tests.support.provider_neighbours import MemoryChain
 
 pytestmark = pytest.mark.unit

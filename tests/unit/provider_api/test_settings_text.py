@@ -8,7 +8,7 @@ from typing import Any, get_origin
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from provider_api.cli.troubles import explain
+from provider_api.cli.startup_errors import explain
 from provider_api.settings import PREFIX, Settings, load_settings
 from provider_api.settings_text import SettingUnreadable
 

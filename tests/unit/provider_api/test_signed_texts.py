@@ -9,8 +9,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ocean.signing import job_message, result_message, sign, start_message
-from provider_api.access.signed_text import remembered
-from provider_api.fields import is_nonce
+from provider_api.calls.fields import is_nonce
+from provider_api.calls.signed_text import remembered
 from provider_api.storage.nonces import digits_of, number_of
 from tests.support.provider_neighbours import CONSUMER_KEY, World
 from tests.unit.provider_api.test_jobs import publish_results, started

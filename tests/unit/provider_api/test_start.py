@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 from eth_account import Account
 
+from contract import names
 from provider_api.settings import ArgoSettings, LimitSettings, PolicySettings
 from provider_api.storage.claims import Claims
 from provider_api.storage.database import Database
 from tests.support import provider_facts as facts
 from tests.support.provider_neighbours import FREE, PAID, STRANGER_KEY, World
-from workflow_templates import names
 
 pytestmark = pytest.mark.unit
 

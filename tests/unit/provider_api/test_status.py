@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from argo.client.parsing import parse_workflow
 from argo.client.records import Node, Workflow
-from pods.exit_codes import ExitCode
+from contract.exit_codes import ExitCode
+from contract.names import FILTERED, IMAGE, IN_SECONDS, OUT_LIMITS, VALID_UNTIL
 from pods.start_script import ENDINGS
 from provider_api.jobs.job_object import job_object
 from provider_api.jobs.status import TEXTS, JobStatus, status_of
-from workflow_templates.names import FILTERED, IMAGE, IN_SECONDS, OUT_LIMITS, VALID_UNTIL
 
 pytestmark = pytest.mark.unit
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from graphql import parse, validate
 
-from provider_api.subgraph.limits import DEEPEST, MOST_FIELDS, too_much
-from provider_api.subgraph.schema import schema
+from provider_api.endpoints.subgraph.limits import DEEPEST, MOST_FIELDS, too_much
+from provider_api.endpoints.subgraph.schema import schema
 from tests.support.market import SUBGRAPH, TOKEN_PRICE
 from tests.support.provider_neighbours import World
 

@@ -14,9 +14,9 @@ import jwt
 import pytest
 from eth_account import Account
 
+from provider_api.calls.tokens import TokenRefused, decode, encode
 from provider_api.keys import keys_of
 from provider_api.settings import LimitSettings
-from provider_api.tokens import TokenRefused, decode, encode
 from tests.support import tokens
 from tests.support.provider_neighbours import CONSUMER_KEY, PROVIDER_KEY, STRANGER_KEY, World
 from tests.support.tokens import create, delete, expiration, signed

@@ -10,9 +10,9 @@ import pytest
 
 from ocean.chain.errors import NodeRefused
 from ocean.chain.index_health import PATIENT_ROUNDS
-from provider_api import readiness
-from provider_api.fields import nonce_number
-from provider_api.parameters import Input, read_input
+from provider_api.calls.fields import nonce_number
+from provider_api.calls.parameters import Input, read_input
+from provider_api.chains import readiness
 from provider_api.settings import ServerSettings
 from tests.support.provider_neighbours import World
 

@@ -13,8 +13,8 @@ from eth_account.messages import _hash_eip191_message, encode_typed_data
 from ocean.ddo import DDO
 from ocean.signing import digest, job_message, sign_bytes, start_message, token_message
 from ocean.typed_calls import typed_call, typed_digest
-from provider_api.access.wallets import Wallets
-from provider_api.chains import Chains
+from provider_api.calls.wallets import Wallets
+from provider_api.chains.chains import Chains
 from provider_api.settings import PolicySettings, TypedSignatures
 from tests.support import provider_facts as facts
 from tests.support.provider_neighbours import CONSUMER_KEY, PROVIDER_KEY, MemoryChain, World

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from workflow_templates import names
+from contract import names
 from workflow_templates.environment import (
     KEEP_SECONDS,
     Environment,

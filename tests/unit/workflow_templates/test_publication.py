@@ -11,9 +11,9 @@ from jsonschema import Draft202012Validator
 
 from argo.client.records import Template
 from argo.local.spec.check import read_spec
+from contract import names
 from provider_api.doctor.judging.environments import wanted_secrets
-from provider_api.jobs.environment import Environment as Announced
-from workflow_templates import names
+from provider_api.environments.environment import Environment as Announced
 from workflow_templates.environment import Environment, Filter, Publication, read_environments
 from workflow_templates.publication import add_publication
 from workflow_templates.schema import workflow_template_schema

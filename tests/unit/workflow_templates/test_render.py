@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from workflow_templates import names
+from contract import names
 from workflow_templates.environment import read_environments
 from workflow_templates.render import check, render, write
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from workflow_templates import names
+from contract import names
 from workflow_templates.environment import Environment, Filter, Publication, read_environments
 from workflow_templates.render import render
 

@@ -19,8 +19,8 @@ from argo.client import (
     WorkflowNotFound,
 )
 from argo.local.settings import LocalArgoSettings
+from contract import names
 from tests.support.local_argo import served
-from workflow_templates import names
 from workflow_templates.environment import read_environments
 from workflow_templates.render import GITOPS
 

@@ -12,11 +12,11 @@ import pytest
 from argo.client import ArgoClient
 from argo.client.client import PAGE
 from argo.client.records import Workflow
-from argo.local.rows import Row
 from argo.local.settings import LocalArgoSettings
-from argo.local.store import Store
+from argo.local.workflows.rows import Row
+from argo.local.workflows.store import Store
+from contract import names
 from tests.support.local_argo import served
-from workflow_templates import names
 
 pytestmark = pytest.mark.integration
 

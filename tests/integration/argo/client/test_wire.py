@@ -33,8 +33,8 @@ from argo.client import (
 )
 from argo.client.connection import Connection
 from argo.client.logs import LogStream
+from contract import names
 from tests.support.replay import Answer, Replay, Request, recorded_answer, recorded_job, recorded_rest, replay_server
-from workflow_templates import names
 
 pytestmark = pytest.mark.integration
 

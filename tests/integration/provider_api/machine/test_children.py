@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from provider_api.machine.children import Child, ChildFailed, inherited_environment
+from provider_api.deploy.children import Child, ChildFailed, inherited_environment
 
 pytestmark = pytest.mark.integration
 
 SERVER = "import pathlib, sys, time; pathlib.Path(sys.argv[1]).write_text('up'); time.sleep(60)"
 SUPERVISOR = """
 import asyncio, pathlib, sys
-from provider_api.machine.children import Child, inherited_environment
+from provider_api.deploy.children import Child, inherited_environment
 async def main():
     folder = pathlib.Path(sys.argv[1])
     async def ready(): return (folder / 'up').exists()

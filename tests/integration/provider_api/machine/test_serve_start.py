@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from provider_api.cli.troubles import explain
-from provider_api.machine import waiting
-from provider_api.machine.addresses import free_port, port_is_free
-from provider_api.machine.lock import FolderInUse, FolderLock
-from provider_api.machine.machine import CHAIN_PORT, Machine
+from provider_api.cli.startup_errors import explain
+from provider_api.deploy import waiting
+from provider_api.deploy.addresses import free_port, port_is_free
+from provider_api.deploy.lock import FolderInUse, FolderLock
+from provider_api.deploy.machine import CHAIN_PORT, Machine
 from provider_api.settings import load_settings
 from provider_api.storage.database import Database, StorageUnavailable
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.integration
 PASSWORD = "a-password-of-a-test"
 HOLDER = """
 import sys, time, pathlib
-from provider_api.machine.lock import FolderLock
+from provider_api.deploy.lock import FolderLock
 FolderLock(pathlib.Path(sys.argv[1])).take()
 print("taken", flush=True)
 time.sleep(60)

@@ -10,8 +10,8 @@ from argo.client import ArgoClient, ArgoUnavailable, ArgumentsMismatch, Workflow
 from argo.client.client import selector_of
 from argo.client.connection import Connection
 from argo.client.logs import Stripper
+from contract import names
 from tests.support.replay import recorded_rest
-from workflow_templates import names
 
 pytestmark = pytest.mark.unit
 

@@ -13,7 +13,7 @@ from argo.client import servers
 from argo.client.errors import ArgoRefused, ArgoUnavailable, WorkflowNotFound
 from argo.client.records import Template, Workflow
 from argo.client.servers import ArgoServers
-from workflow_templates import names
+from contract import names
 
 pytestmark = pytest.mark.unit
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from argo.local.fields import Fields, restore_workflow
+from argo.local.rest.fields import Fields, restore_workflow
 
 pytestmark = pytest.mark.unit
 

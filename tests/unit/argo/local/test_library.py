@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from argo.local.errors import ApiError
-from argo.local.library import TemplateLibrary
+from argo.local.spec.library import TemplateLibrary
 from tests.support.argo_server import RECORDINGS, ROOT
 
 pytestmark = pytest.mark.unit

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from argo.local.errors import ApiError
-from argo.local.library import TemplateLibrary
+from argo.local.spec.library import TemplateLibrary
 from tests.support.argo_server import RECORDINGS
 
 pytestmark = pytest.mark.unit

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from argo.local.podplan import Places, PodImpossible, PodPending, PodPlan
+from argo.local.pods.spec import Places, PodImpossible, PodPending, PodPlan
 from argo.local.settings import LocalArgoSettings
 from tests.support.argo_engine import Story
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from argo.local.private import FolderNotOurs, private_folder
-from provider_api.machine.folder import DataFolder
+from provider_api.deploy.folder import DataFolder
 
 pytestmark = pytest.mark.unit
 

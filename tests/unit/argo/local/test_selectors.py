@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from argo.local.errors import ApiError
-from argo.local.rows import Row, _where
-from argo.local.selectors import parse_labels
-from argo.local.store import Store
-from ocean.digits import int64
+from argo.local.rest.selectors import parse_labels
+from argo.local.workflows.rows import Row, _where
+from argo.local.workflows.store import Store
+from ocean.kit.digits import int64
 
 pytestmark = pytest.mark.unit
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from argo.local.rows import Row
-from argo.local.selectors import Requirement, parse_labels
-from argo.local.store import DataFolderInUse, NameTaken, Store
+from argo.local.rest.selectors import Requirement, parse_labels
+from argo.local.workflows.rows import Row
+from argo.local.workflows.store import DataFolderInUse, NameTaken, Store
 
 pytestmark = pytest.mark.unit
 

@@ -16,15 +16,15 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from argo.local import controller as controller_module
-from argo.local import troubles
-from argo.local.controller import Controller
 from argo.local.engine.node import Node
 from argo.local.errors import ApiError
-from argo.local.rows import Row
-from argo.local.runtime import ImageUnavailable, PodEnd, PodStatus
-from argo.local.store import Store
-from argo.local.tasks import Tasks
+from argo.local.pods.runtime import ImageUnavailable, PodEnd, PodStatus
+from argo.local.workflows import controller as controller_module
+from argo.local.workflows import troubles
+from argo.local.workflows.controller import Controller
+from argo.local.workflows.rows import Row
+from argo.local.workflows.store import Store
+from argo.local.workflows.tasks import Tasks
 from tests.support.argo_controller import controlled, end, start, until
 from tests.support.fake_pods import FakePods
 
@@ -379,7 +379,7 @@ async def test_no_pod_starts_below_the_reserve(tmp_path: Path, monkeypatch: pyte
         fields[4] = free[0] // real.f_frsize  # f_bavail
         return os.statvfs_result(fields)
 
-    monkeypatch.setattr("argo.local.podwatch.os.statvfs", statvfs)
+    monkeypatch.setattr("argo.local.workflows.podwatch.os.statvfs", statvfs)
     pods = FakePods()
     async with controlled(tmp_path, pods) as controller:
         await start(controller, "a")

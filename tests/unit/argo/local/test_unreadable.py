@@ -11,10 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from argo.local import documents
-from argo.local.cleanup import pods_of
-from argo.local.controller import Controller
-from argo.local.fields import Fields
+from argo.local.rest import documents
+from argo.local.rest.fields import Fields
+from argo.local.workflows.cleanup import pods_of
+from argo.local.workflows.controller import Controller
 from tests.support.argo_controller import controlled, end, start, until
 from tests.support.fake_pods import FakePods
 

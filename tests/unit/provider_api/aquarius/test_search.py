@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provider_api.aquarius.matching import CLAUSES, QueryUnsupported
-from provider_api.aquarius.search import Search
+from provider_api.endpoints.metadata_store.matching import CLAUSES, QueryUnsupported
+from provider_api.endpoints.metadata_store.search import Search
 
 pytestmark = pytest.mark.unit
 

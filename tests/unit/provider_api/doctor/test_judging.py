@@ -7,6 +7,7 @@ from typing import Any, Literal
 import pytest
 
 from argo.client.errors import ArgoRefused, ArgoUnavailable
+from contract import names
 from provider_api.doctor.cluster import Right
 from provider_api.doctor.judging import (
     admission,
@@ -25,7 +26,6 @@ from provider_api.doctor.lines import Level, Line, exit_code, listed
 from provider_api.settings import PolicySettings
 from tests.support.admission import REFERENCE, job, refusals
 from tests.support.kube_api import merged
-from workflow_templates import names
 
 pytestmark = pytest.mark.unit
 

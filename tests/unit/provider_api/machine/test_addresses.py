@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from ocean.outgoing.guard import OutgoingGuard
-from provider_api.machine.addresses import AddressUnusable, authority, free_port, plain_host, port_is_free, reached_at
+from provider_api.deploy.addresses import AddressUnusable, authority, free_port, plain_host, port_is_free, reached_at
 
 pytestmark = pytest.mark.unit
 

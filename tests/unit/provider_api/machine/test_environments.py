@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from argo.local.pods import Images
-from argo.local.runtime import ImageUnavailable
-from provider_api.machine.environments import DescribedEnvironments
+from argo.local.pods.runtime import ImageUnavailable
+from provider_api.deploy.described_environments import DescribedEnvironments
 from workflow_templates.environment import FOLDER, EnvironmentInvalid
 
 pytestmark = pytest.mark.unit

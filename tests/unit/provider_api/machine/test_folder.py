@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 import yaml
 
+from contract import names
+from contract.keys import decode_public_key, read_key_ring
 from ocean.keys import address_of
-from pods.keys import decode_public_key, read_key_ring
+from provider_api.deploy.folder import DataFolder
 from provider_api.keys import KeyMissing
-from provider_api.machine.folder import DataFolder
-from workflow_templates import names
 from workflow_templates.render import GITOPS
 
 pytestmark = pytest.mark.unit

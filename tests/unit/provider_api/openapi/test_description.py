@@ -12,14 +12,16 @@ from fastapi.routing import iter_route_contexts
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate as validate_document
 
-from provider_api import aquarius, operator, routes, subgraph
-from provider_api.errors import InvalidRequest
-from provider_api.fields import Field, validate
+from provider_api import endpoints as routes
+from provider_api.calls.fields import Field, validate
+from provider_api.calls.parameters import Input, NumberText
+from provider_api.endpoints import metadata_store as aquarius
+from provider_api.endpoints import operator, subgraph
+from provider_api.endpoints.operations import OPERATIONS
+from provider_api.http.errors import InvalidRequest
 from provider_api.openapi import document, page
 from provider_api.openapi.operation import Operation
-from provider_api.openapi.operations import OPERATIONS
 from provider_api.openapi.rules import RuleUndescribed, alternatives, is_required, schema_of
-from provider_api.parameters import Input, NumberText
 from tests.support.provider_neighbours import World
 
 pytestmark = pytest.mark.unit

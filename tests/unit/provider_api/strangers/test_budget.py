@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provider_api.errors import TooMuchAsked
-from provider_api.metrics import Metrics
+from provider_api.http.errors import TooMuchAsked
 from provider_api.settings import Settings, StrangerSettings
 from provider_api.strangers.allowance import MOST_NAMES, Allowance
 from provider_api.strangers.budget import Budget, name_of
 from provider_api.strangers.places import NoPlace, Places
+from provider_api.telemetry.metrics import Metrics
 
 pytestmark = pytest.mark.unit
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from argo.local.pods.runtime import Mount, VolumeLimit
 from argo.local.pods.watcher.disk import DEEPEST, ENTRY_BYTES, removed_files, used_bytes
-from argo.local.runtime import Mount, VolumeLimit
 from tests.support.pods import Pods, Ran
 
 pytestmark = pytest.mark.integration

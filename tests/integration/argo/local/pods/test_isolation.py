@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from argo.local.runtime import Limits
+from argo.local.pods.runtime import Limits
 from tests.support.pods import Pods, read_only, writable
 
 pytestmark = pytest.mark.integration

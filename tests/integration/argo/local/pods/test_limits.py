@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from argo.local.runtime import Container, Limits
+from argo.local.pods.runtime import Container, Limits
 from tests.support.pods import Pods, living, writable
 
 pytestmark = pytest.mark.integration

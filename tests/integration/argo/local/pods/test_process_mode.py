@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from argo.local.pods import Images, SandboxRuntime
-from argo.local.pods.plans import alias_of
-from argo.local.runtime import ImageUnavailable, Limits
+from argo.local.pods.mounts import alias_of
+from argo.local.pods.runtime import ImageUnavailable, Limits
 from tests.support.pods import Pods, living, read_only, writable
 
 pytestmark = pytest.mark.integration
@@ -36,7 +36,7 @@ async def test_paths_of_mounts_are_translated(plain: Pods, monkeypatch: pytest.M
 
 
 async def test_steps_run_with_this_interpreter(plain: Pods) -> None:
-    ran = await plain.run("python", "-c", "import sys, pods.job_spec; print(sys.prefix)", image=STEP)
+    ran = await plain.run("python", "-c", "import sys, contract.job_spec; print(sys.prefix)", image=STEP)
     assert ran.log.strip() == sys.prefix
 
 

@@ -25,7 +25,7 @@ SERVER = """
 import sys, time
 from pathlib import Path
 from argo.local.pods import Images, SandboxRuntime
-from argo.local.runtime import Container, Mount, PodSpec
+from argo.local.pods.runtime import Container, Mount, PodSpec
 runtime, base, volume = SandboxRuntime(Images.default()), Path(sys.argv[1]), Path(sys.argv[2])
 print("up", flush=True)
 script = 'echo "$0" >> /data/runs; for n in 1 2 3 4 5 6; do echo line $n; sleep 0.03; done; exit 7'

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from argo.local.pods import Image, Images, SandboxRuntime
-from argo.local.runtime import Container, ImageUnavailable, Limits, Mount, PodSpec
+from argo.local.pods.runtime import Container, ImageUnavailable, Limits, Mount, PodSpec
 from tests.support.pods import Pods, read_only, writable
 
 pytestmark = pytest.mark.integration
@@ -95,7 +95,7 @@ async def test_a_closed_file_of_the_server_is_handed_over_read_only(pods: Pods) 
 
 
 async def test_steps_run_with_this_interpreter_and_project(pods: Pods) -> None:
-    script = "import sys, pods.job_spec, ocean; print(sys.prefix); print(pods.__file__)"
+    script = "import sys, contract.job_spec, ocean; print(sys.prefix); print(pods.__file__)"
     ran = await pods.run("python", "-c", script, image="c2d-pods:0.1.0")
     assert ran.end.code == 0, ran.log
     assert ran.log.splitlines()[0] == sys.prefix

@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 
-from argo.local.runtime import Limits
+from argo.local.pods.runtime import Limits
 from tests.support.pods import Pods
 
 pytestmark = pytest.mark.integration

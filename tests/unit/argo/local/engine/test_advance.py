@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from argo.local.engine.state import Run
-from argo.local.semaphores import Semaphores
+from argo.local.workflows.semaphores import Semaphores
 from tests.support.argo_engine import Story
 
 pytestmark = pytest.mark.unit
@@ -179,7 +179,7 @@ def test_a_filter_that_refuses_is_told_to_publishing() -> None:
 
 def test_a_missing_output_is_an_error_of_the_step() -> None:
     from argo.local.engine.pods import Observation
-    from argo.local.runtime import PodEnd, PodStatus
+    from argo.local.pods.runtime import PodEnd, PodStatus
 
     story = to_algorithm().end("algorithm")
     end = PodEnd("exited", 0, "", 1.0, 2.0)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from argo.local.pods.images import MACHINE_NOTE, Image, ImageNames, Images
-from argo.local.runtime import ImageUnavailable
+from argo.local.pods.runtime import ImageUnavailable
 
 pytestmark = pytest.mark.unit
 DIGEST = "sha256:" + "a" * 64

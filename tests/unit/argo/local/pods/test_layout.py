@@ -7,7 +7,7 @@ import pytest
 
 from argo.local.pods import interpreter, layout
 from argo.local.pods.images import Image
-from argo.local.runtime import Container, Mount
+from argo.local.pods.runtime import Container, Mount
 
 pytestmark = pytest.mark.unit
 

@@ -1,0 +1,1 @@
+"""Workflows: stored, driven to their end, stopped, removed."""

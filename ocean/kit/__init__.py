@@ -1,0 +1,1 @@
+"""Small mechanisms that every part needs and no library has just so."""

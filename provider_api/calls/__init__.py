@@ -1,0 +1,1 @@
+"""Who asks, and with what: parameters and the rules of their fields, signatures, wallets, tokens."""

@@ -1,0 +1,1 @@
+"""Endpoints of datasets' files: encrypt, decrypt, describe, order, download."""

@@ -1,0 +1,102 @@
+"""POST fileinfo: what is known of files, of an asset or of a file object that somebody is about to publish.
+
+It is not signed, so it must not become a way to question data that nobody may see: the source of a compute service is
+asked with the publisher's own defaults, never with a stranger's parameters, whose answers would differ in length and
+checksum. Nor a way to make the service call others: of a file object that nobody has published the URL alone is used,
+for a GET whose body is not read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ocean import parameters
+from ocean.ddo import Service
+from ocean.file_requests import UserdataInvalid
+from ocean.files import File, FileObjectInvalid, parse_file
+from provider_api.calls.fields import Field, did, one_of, required_if, required_without, text_value
+from provider_api.calls.parameters import Input, as_text, is_present, plain
+from provider_api.endpoints.request import parameters_of, services_of
+from provider_api.http.errors import Refused
+from provider_api.http.responses import json_response
+from provider_api.services import Services
+
+router = APIRouter()
+
+FIELDS = (
+    Field("type", (required_without("did"), one_of("ipfs", "url", "arweave", "graphql", "smartcontract"))),
+    Field("did", (required_without("type"), did)),
+    Field("hash", (required_if("type", "ipfs"),)),
+    Field("url", (required_if("type", "url"),)),
+    Field("transactionId", (required_if("type", "arweave"),)),
+    Field("serviceId", (required_without("type"), text_value)),
+)
+AT_ONCE = 3  # files of one request that are looked at side by side
+
+
+@router.post("/api/services/fileinfo")
+async def fileinfo(request: Request) -> Response:
+    given = await parameters_of(request, FIELDS)
+    services = services_of(request)
+    checksum = _is_wanted(given.get("checksum"))
+    userdata = plain(given.get("userdata"))
+    if given.text("did"):
+        asset = await services.assets.find(given.text("did"))
+        service = asset.service(given.text("serviceId"))
+        files, publisher = services.assets.files(asset, service), asset.publisher
+        userdata = _parameters(service, userdata)
+    else:
+        files, publisher = (_file_of(given),), None
+    try:
+        found = await _infos(services, files, checksum=checksum, userdata=userdata, publisher=publisher)
+    except UserdataInvalid as exc:
+        raise Refused(str(exc)) from None
+    return json_response(found)
+
+
+async def _infos(
+    services: Services, files: Sequence[File], *, checksum: bool, userdata: Any, publisher: str | None
+) -> list[dict[str, Any]]:
+    """In the order of the files. Raises UserdataInvalid, ChainUnavailable."""
+    places = asyncio.Semaphore(AT_ONCE)
+
+    async def info(index: int, file: File) -> dict[str, Any]:
+        async with places:
+            return await services.files.info(file, index, checksum=checksum, userdata=userdata, publisher=publisher)
+
+    found = await asyncio.gather(*(info(index, file) for index, file in enumerate(files)), return_exceptions=True)
+    entries = []
+    for one in found:
+        if isinstance(one, BaseException):
+            raise one
+        entries.append(one)
+    return entries
+
+
+def _parameters(service: Service, given: Any) -> Any:
+    """With the publisher's defaults, as far as that makes sense: nothing is demanded for a look."""
+    wanted = None if service.type == "compute" else given
+    try:
+        complete = parameters.completed(service.consumer_parameters, wanted)
+    except parameters.ParameterRefused:
+        return wanted
+    return wanted if complete is None else complete
+
+
+def _file_of(given: Input) -> File:
+    """Raises Refused."""
+    try:
+        return parse_file(plain(dict(given.values)))
+    except FileObjectInvalid as exc:
+        raise Refused(str(exc)) from None
+
+
+def _is_wanted(value: Any) -> bool:
+    """Any truthy value; the text "false" is a no here, though a yes to the peer."""
+    return is_present(value) and as_text(value).strip().lower() not in ("false", "0")

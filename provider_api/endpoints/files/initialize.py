@@ -1,0 +1,88 @@
+"""GET initialize: what a consumer must still order before a download, with a fee quote. Not signed."""
+
+from __future__ import annotations
+
+import json
+import time
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ocean import fees, parameters
+from ocean.chain.orders import OrderInvalid
+from ocean.ddo import Service
+from ocean.file_requests import UserdataInvalid
+from provider_api.access.assets import Asset
+from provider_api.calls.fields import Field, address, position, required, text_value
+from provider_api.calls.parameters import Input, is_present, plain
+from provider_api.endpoints.request import consumer_of, parameters_of, services_of
+from provider_api.http.errors import Refused
+from provider_api.http.responses import json_response
+from provider_api.services import Services
+
+router = APIRouter()
+
+FIELDS = (
+    Field("documentId", (required, text_value)),
+    Field("serviceId", (required, text_value)),
+    Field("consumerAddress", (required, address)),
+    Field("fileIndex", (position,)),
+    Field("transferTxId", (text_value,)),
+)
+
+
+@router.api_route("/api/services/initialize", methods=["GET", "HEAD"])
+async def initialize(request: Request) -> Response:
+    given = await parameters_of(request, FIELDS)
+    services, consumer = services_of(request), consumer_of(given)
+    did, service_id, tx_hash = (given.text(name) for name in ("documentId", "serviceId", "transferTxId"))
+    await services.control.require("initialize", consumer, [(did, service_id)])
+    asset = await services.assets.find(did)
+    services.assets.require_consumable(asset, consumer)
+    service = asset.service(service_id)
+    if service.type == "compute":
+        raise asset.refused("Use the initializeCompute endpoint to initialize compute jobs.")
+    if tx_hash:
+        try:
+            order = await services.assets.order(asset, service, tx_hash, consumer)
+        except OrderInvalid:
+            pass  # then a new one is needed
+        else:
+            return json_response({"validOrder": order.tx_hash})
+    await _check_file(services, asset, service, given)
+    quote = fees.make_quote(
+        services.keys.private_key,
+        environment=None,
+        datatoken=service.datatoken_address,
+        service_id=service.id,
+        fee_token=asset.chain.fee_token,
+        amount=0,
+        valid_until=0,
+        now=time.time(),
+    )
+    nonce = await services.nonces.find(consumer)
+    return json_response({"datatoken": service.datatoken_address, "nonce": nonce, "providerFee": quote.to_json()})
+
+
+async def _check_file(services: Services, asset: Asset, service: Service, given: Input) -> None:
+    """If a file is named: nobody should pay for one that cannot be had. One that needs parameters, which portals send
+    with the download only, is not looked at without them. Raises Refused."""
+    userdata = plain(given.get("userdata"))
+    if not is_present(given.get("fileIndex")):
+        return
+    index, files = int(given.text("fileIndex")), services.assets.files(asset, service)
+    if index >= len(files):
+        raise asset.refused(f"No such fileIndex {index}")
+    if any(problem.problem == "missing" for problem in parameters.problems(service.consumer_parameters, userdata)):
+        return
+    values = asset.userdata(service, userdata)
+    try:
+        found = await services.files.info(files[index], index, userdata=values, publisher=asset.publisher)
+    except UserdataInvalid as exc:
+        if not is_present(userdata):
+            return
+        raise Refused(str(exc)) from None
+    if not found["valid"]:
+        payload = json.dumps({"documentId": asset.ddo.id, "fileIndex": index, "serviceId": service.id})
+        raise asset.refused(f"Asset URL not found, not available or invalid. Payload was: {payload}")

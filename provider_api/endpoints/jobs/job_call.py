@@ -1,0 +1,60 @@
+"""What stop and delete have in common: who asks, for which job."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from starlette.requests import Request
+
+from ocean import signing
+from provider_api.calls.fields import Field, job_id, nonce_number, required_without, text_value, whole_did
+from provider_api.calls.parameters import Input, is_present
+from provider_api.calls.signature import Caller, signature_or_token
+from provider_api.endpoints.request import CONSUMER, NONCE, SIGNED, parameters_of, services_of
+
+
+def only_with_job(name: str, value: object, given: Input) -> str | None:
+    """A DID without a job would be signed as a start is: whoever has seen the start could stop or delete all jobs."""
+    if not is_present(value) or is_present(given.get("jobId")):
+        return None
+    return f"The {name} field needs a jobId beside it; without both, all jobs are meant."
+
+
+_REST = (
+    Field("signature", (signature_or_token, text_value), wanted=SIGNED),
+    Field("jobId", (job_id,)),
+    Field("documentId", (whole_did, only_with_job)),
+)
+FIELDS = (CONSUMER, NONCE, *_REST)
+TOLERANT = (CONSUMER, Field("nonce", (required_without("jobId"), nonce_number), bail=True), *_REST)
+
+
+@dataclass(frozen=True, slots=True)
+class JobCall:
+    caller: Caller
+    job_id: str  # "": all jobs of the caller
+
+
+async def read_job_call(request: Request, *, may_sign_no_nonce: bool) -> JobCall:
+    """A proven request that access control allows. The caller's nonce is not used up yet. Raises InvalidRequest,
+    NeighbourAway.
+
+    `may_sign_no_nonce`: what such a request does may be repeated by whoever has seen it (a stop, but no deletion).
+    Counts only for one named job, and only with the setting for it.
+    """
+    services = services_of(request)
+    tolerant = services.settings.policy.tolerate_missing_nonce
+    given = await parameters_of(request, TOLERANT if tolerant else FIELDS)
+    owner, job, document = given.text("consumerAddress"), given.text("jobId"), given.text("documentId")
+
+    def message(nonce: str) -> str:
+        return signing.job_message(owner, job, document, nonce)
+
+    if tolerant and job:
+        caller = await services.callers.require_with_lost_nonce(
+            request, given, message, may_sign_none=may_sign_no_nonce
+        )
+    else:
+        caller = await services.callers.require(request, given, message)
+    await services.control.require("compute", caller.address)
+    return JobCall(caller, job)

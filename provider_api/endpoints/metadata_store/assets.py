@@ -1,0 +1,75 @@
+"""GET assets/ddo/DID, GET assets/metadata/DID, POST assets/names: documents, with the fields that a store adds.
+
+Clients that have just published poll the first until it answers, or until `event.tx` is their transaction: an answer
+takes every block into account that the chain has at that moment. ocean.py knows an asset that is not there by the
+words of the 404.
+"""
+
+from __future__ import annotations
+
+import json
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ocean.ddo import DDO
+from ocean.did import is_did
+from ocean.kit.together import together
+from provider_api.endpoints.metadata_store.answers import answer, refusal
+from provider_api.endpoints.request import services_of
+from provider_api.services import Services
+
+router = APIRouter(prefix="/assets")
+
+GET = ["GET", "HEAD"]
+
+
+@router.api_route("/ddo/{did}", methods=GET)
+async def document(request: Request, did: str) -> Response:
+    ddo = await _find(services_of(request), did)
+    return _not_found(did) if ddo is None else answer(ddo.document())
+
+
+@router.api_route("/metadata/{did}", methods=GET)
+async def metadata(request: Request, did: str) -> Response:
+    """Of a deprecated or revoked asset nothing is left to show."""
+    ddo = await _find(services_of(request), did)
+    return _not_found(did) if ddo is None or ddo.metadata is None else answer(ddo.document()["metadata"])
+
+
+@router.post("/names")
+async def names(request: Request) -> Response:
+    """Body `{"didList": [did, …]}`; answers `{did: name}`, "" for what is not found. At most `limits.list_limit`."""
+    services = services_of(request)
+    try:
+        given = json.loads(await request.body())
+    except (ValueError, RecursionError):
+        given = None
+    if not isinstance(given, dict):
+        return refusal("Invalid payload. The request could not be converted into a dict.")
+    listed = given.get("didList")
+    if not isinstance(listed, list) or not listed:
+        return refusal("`didList` is required in the request payload, a list that is not empty.")
+    if len(listed) > services.settings.limits.list_limit:
+        return refusal(f"`didList` may have at most {services.settings.limits.list_limit} entries.")
+    if not all(is_did(did) for did in listed):
+        return refusal("`didList` must hold DIDs only.")
+    found = await together(*(_find(services, did) for did in listed))
+    return answer({did: _name(ddo) for did, ddo in zip(listed, found, strict=True)})
+
+
+async def _find(services: Services, did: str) -> DDO | None:
+    """Raises ChainUnavailable."""
+    if not is_did(did):
+        return None  # whatever it is, it does not reach the log
+    found = await services.chains.resolve(did)
+    return None if found is None else found[1]
+
+
+def _name(ddo: DDO | None) -> str:
+    return ddo.metadata.name if ddo is not None and ddo.metadata is not None else ""
+
+
+def _not_found(did: str) -> Response:
+    return refusal(f"Asset DID {did} not found in Elasticsearch.", 404)

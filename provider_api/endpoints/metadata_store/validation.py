@@ -1,0 +1,79 @@
+"""POST assets/ddo/validate and GET validation/schema: may this document be published?
+
+The body is the document's exact bytes, those that the publisher will hash. A good document is answered with a proof,
+the provider's signature of that hash, which `setMetaData` takes; a bad one with every field that is wrong.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any, NoReturn
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ocean.ddo_rules import VersionMissing, errors_of
+from ocean.ddo_schema import VERSIONS, schema_of
+from ocean.metadata_proof import prove
+from provider_api.endpoints.metadata_store.answers import answer, refusal
+from provider_api.endpoints.metadata_store.assets import GET
+from provider_api.endpoints.request import services_of
+
+router = APIRouter()
+
+_CONTENT = "application/octet-stream"
+
+
+@router.post("/assets/ddo/validate")
+async def validate(request: Request) -> Response:
+    """200 with a proof. 400: `{"error"}` for another content type or no JSON, `[{"message"}]` without a version,
+    `{"errors": {field: text}}` for a document that breaks a rule."""
+    if request.headers.get("content-type") != _CONTENT:
+        return refusal(f"Invalid request content type: should be {_CONTENT}")
+    services, body = services_of(request), await request.body()
+    if len(body) > services.settings.metadata.max_document_bytes:
+        return refusal(f"The document is larger than {services.settings.metadata.max_document_bytes} bytes.", 413)
+    try:
+        errors = await asyncio.to_thread(_errors_of, body)
+    except _NotJson:
+        return refusal("Invalid request body: should be a JSON document in UTF-8")
+    except VersionMissing:
+        return answer([{"message": "no version provided for DDO."}], 400)
+    if errors:
+        return answer({"errors": errors}, 400)
+    proof = await asyncio.to_thread(prove, body, services.keys.private_key)
+    return answer(
+        {
+            "hash": "0x" + proof.digest.hex(),
+            "publicKey": proof.validator,
+            "v": proof.v,
+            "r": ["0x" + proof.r.hex()],
+            "s": ["0x" + proof.s.hex()],
+        }
+    )
+
+
+@router.api_route("/validation/schema", methods=GET)
+async def schema(request: Request) -> Response:
+    """The JSON schema of `version`, by default the newest. What no schema can say is checked by validate alone."""
+    version = request.query_params.get("version", VERSIONS[-1])
+    return answer(schema_of(version)) if version in VERSIONS else refusal("Schema version not found.", 404)
+
+
+class _NotJson(ValueError):
+    """The body is no JSON text in UTF-8."""
+
+
+def _errors_of(body: bytes) -> dict[str, str]:
+    """Raises _NotJson, VersionMissing."""
+    try:
+        document: Any = json.loads(body.decode("utf-8"), parse_constant=_no_constant)
+    except (ValueError, RecursionError) as exc:
+        raise _NotJson from exc
+    return errors_of(document)
+
+
+def _no_constant(_: str) -> NoReturn:
+    raise ValueError("NaN and Infinity are not JSON")

@@ -1,0 +1,121 @@
+"""The jobs of a provider's consumers: POST starts one, GET reads, PUT stops, DELETE removes. Arrays of job objects."""
+
+from __future__ import annotations
+
+import structlog
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from argo.client.records import Workflow
+from provider_api.access.request import ProviderTerms
+from provider_api.calls.parameters import Input
+from provider_api.endpoints.operator.calls import (
+    Provider,
+    address_of,
+    filter_of,
+    read_call,
+    require,
+    require_provider,
+    text_of,
+)
+from provider_api.endpoints.operator.workflow import agreement_of, job_request, stage_of
+from provider_api.http.errors import Refused
+from provider_api.http.responses import json_response
+from provider_api.jobs.delete import delete_jobs
+from provider_api.jobs.identity import identify
+from provider_api.jobs.start import StartRequest
+from provider_api.jobs.stop import stop_jobs
+from provider_api.services import Services
+
+router = APIRouter()
+
+_START = ("workflow", "agreementId", "owner", "providerSignature", "environment", "nonce")
+
+
+@router.post("/compute")
+async def start(request: Request) -> Response:
+    """The identical request again is answered with its job."""
+    services, given = await read_call(request)
+    if not given.values:
+        raise Refused("The body must be a JSON object.")
+    require(given, _START)
+    if not given.get("workflow"):
+        raise Refused("workflow is empty.")
+    owner_text, environment = text_of(given, "owner"), text_of(given, "environment")
+    owner, agreement_id = address_of(owner_text), agreement_of(text_of(given, "agreementId"))
+    if not owner:
+        raise Refused("owner is missing.")
+    await _require_environment(services, given, environment)
+    provider = await require_provider(request, services, given, "")
+    terms = ProviderTerms(provider.address, provider.addresses, agreement_id, _seconds(given))
+    content = job_request(stage_of(given.get("workflow")), owner, environment, terms)
+    server = await services.environments.server_of(environment)
+    identity = identify(owner, given.text("nonce"), given.values, server, counted=False)
+    structlog.contextvars.bind_contextvars(job_id=identity.job_id)
+    workflow = await services.starter.start(StartRequest(identity, content, owner_text))
+    return json_response(await services.reader.started(workflow, services.environments), sort_keys=False)
+
+
+@router.get("/compute")
+async def status(request: Request) -> Response:
+    services, given = await read_call(request)
+    if not any(filter_of(given, name) for name in ("owner", "jobId", "agreementId")):
+        raise Refused("owner, jobId or agreementId is missing.")
+    provider = await require_provider(request, services, given, text_of(given, "jobId"))
+    found = await _selected(services, given, provider)
+    return json_response(await services.reader.objects(found), sort_keys=False)
+
+
+@router.put("/compute")
+async def stop(request: Request) -> Response:
+    """Without a job id all of the owner's that have not ended. What has ended stays as it is."""
+    services, given = await read_call(request)
+    require(given, ("owner", "providerSignature", "nonce"))
+    provider = await require_provider(request, services, given, text_of(given, "jobId"))
+    found = await _selected(services, given, provider, unfinished_only=not filter_of(given, "jobId"))
+    stopped = await stop_jobs(services.argo, found)
+    return json_response(await services.reader.objects(stopped), sort_keys=False)
+
+
+@router.delete("/compute")
+async def delete(request: Request) -> Response:
+    """The jobs that are gone; an empty text if there were none, for ocean.py takes the first of a list."""
+    services, given = await read_call(request)
+    require(given, ("owner", "providerSignature", "nonce"))
+    provider = await require_provider(request, services, given, text_of(given, "jobId"))
+    found = await _selected(services, given, provider)
+    deleted = await delete_jobs(services.argo, services.results, services.claims, found)
+    return json_response(services.reader.removed(deleted) if deleted else "", sort_keys=False)
+
+
+async def _selected(
+    services: Services, given: Input, provider: Provider, *, unfinished_only: bool = False
+) -> list[Workflow]:
+    """The provider's jobs that match every filter, newest first."""
+    return await services.reader.of_provider(
+        provider.addresses,
+        owner=address_of(filter_of(given, "owner")),
+        job_id=filter_of(given, "jobId"),
+        agreement_id=filter_of(given, "agreementId"),
+        chain_id=text_of(given, "chainId"),
+        unfinished_only=unfinished_only,
+    )
+
+
+async def _require_environment(services: Services, given: Input, environment: str) -> None:
+    """Raises Refused, ArgoError."""
+    found = await services.environments.find(environment)
+    chain_id = text_of(given, "chainId")
+    if chain_id and not (chain_id.isascii() and chain_id.isdigit() and len(chain_id) <= 30):
+        raise Refused("chainId must be an integer.")
+    if found is None or (chain_id and not found.serves(int(chain_id))):
+        raise Refused("The environment does not exist, or does not serve this chain.")
+
+
+def _seconds(given: Input) -> int:
+    """`validUntil`, 0 if absent. Raises Refused."""
+    text = text_of(given, "validUntil")
+    if text and not (text.isascii() and text.isdigit() and len(text) <= 18):
+        raise Refused("validUntil must be Unix seconds.")
+    return int(text or "0")

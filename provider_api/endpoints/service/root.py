@@ -1,0 +1,54 @@
+"""GET /: which endpoints there are. Clients ask for it before nearly every call, so it is made once, as bytes."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from provider_api.http.responses import json_bytes
+from provider_api.services import Services
+
+router = APIRouter()
+
+PREFIX = "/api/services/"
+VERSION = "2.1.6"  # of Ocean's Provider, whose interface this is
+
+# Exactly these: a client's test counts them. Names and methods are fixed; two of the names are snake_case.
+ENDPOINTS = {
+    "computeDelete": ["DELETE", PREFIX + "compute"],
+    "computeEnvironments": ["GET", PREFIX + "computeEnvironments"],
+    "computeResult": ["GET", PREFIX + "computeResult"],
+    "computeStart": ["POST", PREFIX + "compute"],
+    "computeStatus": ["GET", PREFIX + "compute"],
+    "computeStop": ["PUT", PREFIX + "compute"],
+    "create_auth_token": ["GET", PREFIX + "createAuthToken"],
+    "decrypt": ["POST", PREFIX + "decrypt"],
+    "delete_auth_token": ["DELETE", PREFIX + "deleteAuthToken"],
+    "download": ["GET", PREFIX + "download"],
+    "encrypt": ["POST", PREFIX + "encrypt"],
+    "fileinfo": ["POST", PREFIX + "fileinfo"],
+    "initialize": ["GET", PREFIX + "initialize"],
+    "initializeCompute": ["POST", PREFIX + "initializeCompute"],
+    "nonce": ["GET", PREFIX + "nonce"],
+    "validateContainer": ["POST", PREFIX + "validateContainer"],
+}
+
+
+def document(services: Services) -> bytes:
+    """The root document of this service."""
+    ids = services.chains.ids()
+    return json_bytes(
+        {
+            "chainIds": ids,
+            "providerAddresses": {str(chain_id): services.keys.address for chain_id in ids},
+            "serviceEndpoints": ENDPOINTS,
+            "software": "Provider",
+            "version": VERSION,
+        }
+    )
+
+
+@router.api_route("/", methods=["GET", "HEAD"])
+async def root(request: Request) -> Response:
+    return Response(request.app.state.root, media_type="application/json")

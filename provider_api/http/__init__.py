@@ -1,0 +1,1 @@
+"""HTTP below the routes: the protocol's limits, transport, answers' bodies, and the shapes that errors have."""

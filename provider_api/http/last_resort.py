@@ -1,0 +1,81 @@
+"""The last net around the routes: whatever rises out of them becomes an answer without a stack trace.
+
+A neighbour's fault is 503 with Retry-After, or 502; anything else is ours, 500, and its text stays in the log. A
+provider on the Operator-Service API would repeat by itself after 502 to 504: it gets 500.
+"""
+
+from __future__ import annotations
+
+import traceback
+
+import structlog
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from argo.client.errors import ArgoError, ArgoUnavailable
+from ocean.chain.errors import ChainUnavailable
+from ocean.chain.order_wait import OrderPending
+from provider_api.endpoints.operator import paths as operator_paths
+from provider_api.http.errors import ApiError, NeighbourAway, NeighbourFailed, Refused, render, render_unforeseen
+from provider_api.storage.database import StorageUnavailable
+
+log = structlog.get_logger(__name__)
+
+
+class ErrorNet:
+    def __init__(self, app: ASGIApp, retry_after_seconds: int) -> None:
+        self._app = app
+        self._retry_after_seconds = retry_after_seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = False
+
+        async def noticed(message: Message) -> None:
+            nonlocal started
+            started = started or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noticed)
+        except Exception as exc:
+            if started or scope["type"] != "http":
+                log.warning("answer_broken_off", path=scope.get("path"), error=type(exc).__name__)
+                raise
+            answer = self._answer_to(exc, scope)
+            if answer.status_code > 500 and scope["path"].startswith(operator_paths.PREFIX):
+                answer = render(Refused("A neighbour of the service does not answer at the moment.", 500))
+            await answer(scope, receive, send)
+
+    def _answer_to(self, exc: Exception, scope: Scope) -> Response:
+        if isinstance(exc, ApiError):
+            return render(exc)
+        retry = self._retry_after_seconds
+        if isinstance(exc, OrderPending):
+            return render(
+                NeighbourAway("The order's transaction is not confirmed yet. Repeat the same request.", retry)
+            )
+        if isinstance(exc, ChainUnavailable):
+            log.warning("chain_unavailable", chain_id=exc.chain_id, reason=exc.reason)
+            return render(NeighbourAway("The blockchain node does not answer at the moment.", retry))
+        if isinstance(exc, StorageUnavailable):
+            log.warning("storage_unavailable", reason=exc.reason)
+            return render(NeighbourAway("The service's database does not answer at the moment.", retry))
+        if isinstance(exc, ArgoUnavailable):
+            log.warning("argo_unavailable", reason=exc.reason)
+            return render(NeighbourAway("The compute service does not answer at the moment.", retry))
+        if isinstance(exc, ArgoError):
+            log.warning("argo_refused", error=type(exc).__name__, detail=str(exc))
+            return render(NeighbourFailed("The compute service refused a request of ours."))
+        log.error(
+            "request_failed",
+            path=scope["path"],
+            method=scope["method"],
+            error=type(exc).__name__,
+            frames=_frames(exc),  # no message: it may repeat what a consumer sent
+        )
+        return render_unforeseen()
+
+
+def _frames(exc: BaseException) -> list[str]:
+    """Where it happened, innermost last."""
+    return [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(exc.__traceback__)[-8:]]
