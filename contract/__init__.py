@@ -1,1 +1,1 @@
-"""What service, manifests and programs in pods agree on: names, keys, the job spec, the manifest of results, exit codes."""
+"""What service, manifests and pods agree on: names, keys, the job spec, the manifest of results, exit codes."""

@@ -18,6 +18,7 @@ from provider_api import endpoints as routes
 from provider_api import openapi
 from provider_api.endpoints import metadata_store as aquarius
 from provider_api.endpoints import operator, subgraph
+from provider_api.endpoints.operations import OPERATIONS
 from provider_api.http.errors import ApiError, NotOffered, render
 from provider_api.http.last_resort import ErrorNet
 from provider_api.http.responses import json_bytes
@@ -46,7 +47,7 @@ def create_app(settings: Settings, neighbours: OpenNeighbours = open_neighbours)
             services = await stack.enter_async_context(open_services(settings, neighbours, metrics, tracer))
             app.state.services = services
             app.state.root = routes.root.document(services)
-            described = openapi.document()
+            described = openapi.document(OPERATIONS)
             app.state.spec = json_bytes(described, sort_keys=False)
             app.state.docs = openapi.page(described)
             if settings.metrics.port is not None:

@@ -172,7 +172,7 @@ async def open_services(
             }
         )
         stack.push_async_callback(readiness.close)
-        metrics.watch_chains(chains)
+        metrics.watch_indexes(chains.index_health)
         catalogues = Catalogues(chains, settings.limits.retry_after_seconds)
         stack.push_async_callback(catalogues.close)
         yield Services(

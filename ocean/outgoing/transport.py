@@ -10,24 +10,35 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, cast
+from ssl import SSLContext
+from typing import Any, Protocol, cast
 
 import httpcore
 import httpx
 
+from ocean.outgoing.allowed import Allowed
 from ocean.outgoing.body import Body
 from ocean.outgoing.errors import OutgoingFailed, OutgoingRefused
 from ocean.outgoing.translation import translated
 
-if TYPE_CHECKING:
-    from ocean.outgoing.allowed import Allowed
-    from ocean.outgoing.guard import OutgoingGuard
+
+class Guard(Protocol):
+    """What the transport asks (`ocean.outgoing.guard`)."""
+
+    dial: httpcore.AsyncNetworkBackend
+    ssl_context: SSLContext
+
+    def granted(self, publisher: str | None, url: httpx.URL) -> frozenset[Allowed]: ...
+
+    async def addresses(
+        self, host: str, port: int, timeout_seconds: float | None, granted: Iterable[Allowed] | None
+    ) -> tuple[str, ...]: ...
 
 
 class _GuardedBackend(httpcore.AsyncNetworkBackend):
     """Connections for requests for which the same exceptions hold."""
 
-    def __init__(self, guard: OutgoingGuard, granted: frozenset[Allowed]) -> None:
+    def __init__(self, guard: Guard, granted: frozenset[Allowed]) -> None:
         self._guard, self._granted = guard, granted
 
     async def connect_tcp(
@@ -83,7 +94,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
     is about.
     """
 
-    def __init__(self, guard: OutgoingGuard, max_connections: int, per_target: int | None = None) -> None:
+    def __init__(self, guard: Guard, max_connections: int, per_target: int | None = None) -> None:
         self._guard = guard
         self._most, self._per_target = max_connections, per_target
         self.refused = 0

@@ -7,6 +7,7 @@ all its failing rules and lets the next fields report too.
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -227,3 +228,21 @@ _ALLOWED: dict[Rule, str] = {
     did: "a DID, which begins with did:op:",
     non_empty_list_of_objects: "a list of objects, one for each dataset",
 }
+
+
+def only_with_job(name: str, value: object, given: Input) -> str | None:
+    """A DID without a job would be signed as a start is: whoever has seen the start could stop or delete all jobs."""
+    if not is_present(value) or is_present(given.get("jobId")):
+        return None
+    return f"The {name} field needs a jobId beside it; without both, all jobs are meant."
+
+
+@dataclass(frozen=True, slots=True)
+class NearFuture:
+    """Unix seconds between now and the longest lifetime. Milliseconds are far beyond it."""
+
+    limit_seconds: int
+
+    def __call__(self, name: str, value: object, given: Input) -> str | None:
+        now = time.time()
+        return None if now < int(as_text(value)) <= now + self.limit_seconds else "Invalid timestamp provided."

@@ -156,6 +156,10 @@ class Chains:
     def ids(self) -> list[int]:
         return list(self._chains)
 
+    def index_health(self) -> dict[int, IndexHealth]:
+        """By the chain's id."""
+        return {chain.chain_id: chain.index_health for chain in self._chains.values()}
+
     def all(self) -> list[Chain]:
         return list(self._chains.values())
 

@@ -159,9 +159,10 @@ def settings() -> None:
 @app.command()
 def openapi() -> None:
     """Print the OpenAPI document (docs/reference/openapi.json)."""
+    from provider_api.endpoints.operations import OPERATIONS
     from provider_api.openapi import document_text
 
-    typer.echo(document_text(), nl=False)
+    typer.echo(document_text(OPERATIONS), nl=False)
 
 
 @templates.command("render")

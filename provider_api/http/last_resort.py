@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from argo.client.errors import ArgoError, ArgoUnavailable
 from ocean.chain.errors import ChainUnavailable
 from ocean.chain.order_wait import OrderPending
-from provider_api.endpoints.operator import paths as operator_paths
+from provider_api.http import paths
 from provider_api.http.errors import ApiError, NeighbourAway, NeighbourFailed, Refused, render, render_unforeseen
 from provider_api.storage.database import StorageUnavailable
 
@@ -42,7 +42,7 @@ class ErrorNet:
                 log.warning("answer_broken_off", path=scope.get("path"), error=type(exc).__name__)
                 raise
             answer = self._answer_to(exc, scope)
-            if answer.status_code > 500 and scope["path"].startswith(operator_paths.PREFIX):
+            if answer.status_code > 500 and scope["path"].startswith(paths.OPERATOR):
                 answer = render(Refused("A neighbour of the service does not answer at the moment.", 500))
             await answer(scope, receive, send)
 

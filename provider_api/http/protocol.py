@@ -2,9 +2,9 @@
 
 uvicorn collects request line, headers and trailers for as long as they come. Here a connection that has sent
 `MAX_HEAD_BYTES` without finishing a head, a piece of a body or a request is answered with 431 and closed. (A finished
-head that is too large is refused by `provider_api.http.transport`, whatever the server.) A head has a time limit as a whole,
-so that one byte now and then does not keep a connection; a body one for each pause. There are only so many connections,
-and so many from one address.
+head that is too large is refused by `provider_api.http.transport`, whatever the server.) A head has a time limit as a
+whole, so that one byte now and then does not keep a connection; a body one for each pause. There are only so many
+connections, and so many from one address.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
+from provider_api.http.clients import client_name
 from provider_api.http.errors import ApiError, NeighbourAway, NotOffered, TooMuchAsked
 from provider_api.http.responses import json_bytes
 from provider_api.http.transport import MAX_HEAD_BYTES
 from provider_api.settings import ServerSettings
-from provider_api.strangers.budget import name_of
 
 
 class _AddressTooLong(Exception):
@@ -43,15 +43,15 @@ class Connections:
         """Why there can be no further connection from an address."""
         if self._open.total() >= self._most:
             return NeighbourAway("This service has as many connections as it can hold.", 5)
-        if self._open[name_of(address)] >= self._most_each and not self._is_proxy(address):
+        if self._open[client_name(address)] >= self._most_each and not self._is_proxy(address):
             return TooMuchAsked("Your address has as many connections to this service as one may have.", 5)
         return None
 
     def opened(self, address: str) -> None:
-        self._open[name_of(address)] += 1
+        self._open[client_name(address)] += 1
 
     def closed(self, address: str) -> None:
-        self._open = self._open - Counter([name_of(address)])
+        self._open = self._open - Counter([client_name(address)])
 
     def _is_proxy(self, address: str) -> bool:
         try:

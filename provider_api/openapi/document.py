@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from importlib import metadata
 from typing import Any
 
-from provider_api.endpoints.operations import OPERATIONS
 from provider_api.openapi.assemble import paths
 from provider_api.openapi.components import SCHEMAS
 from provider_api.openapi.introduction import INTRODUCTION, TAGS
+from provider_api.openapi.operation import Operation
 
 
-def document() -> dict[str, Any]:
+def document(operations: Iterable[Operation]) -> dict[str, Any]:
     """The same for every deployment."""
     return {
         "openapi": "3.1.0",
@@ -24,11 +25,11 @@ def document() -> dict[str, Any]:
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "tags": [{"name": name, "description": text} for name, text in TAGS.items()],
-        "paths": paths(OPERATIONS),
+        "paths": paths(operations),
         "components": {"schemas": dict(SCHEMAS)},
     }
 
 
-def document_text() -> str:
+def document_text(operations: Iterable[Operation]) -> str:
     """For people and for comparing: one line for each value."""
-    return json.dumps(document(), indent=1, ensure_ascii=False) + "\n"
+    return json.dumps(document(operations), indent=1, ensure_ascii=False) + "\n"

@@ -6,10 +6,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from provider_api.calls import fields
-from provider_api.calls.fields import Field, OneOf, RequiredIf, RequiredWithAll, RequiredWithout, Rule
+from provider_api.calls.fields import Field, NearFuture, OneOf, RequiredIf, RequiredWithAll, RequiredWithout, Rule
 from provider_api.calls.signature import signature_given, signature_or_token
-from provider_api.endpoints.jobs.job_call import only_with_job
-from provider_api.endpoints.service.auth import NearFuture
 from provider_api.openapi.operation import Schema
 
 _DIGITS: Final = "^[0-9]{1,30}$"
@@ -45,7 +43,9 @@ _BODY: Final[Mapping[Rule, Schema]] = {
     fields.did: {"type": "string", "pattern": _DID},
     fields.non_empty_list_of_objects: {"type": "array", "items": {"type": "object"}},
 }
-_PRESENCE: Final[frozenset[Rule]] = frozenset({fields.required, signature_given, signature_or_token, only_with_job})
+_PRESENCE: Final[frozenset[Rule]] = frozenset(
+    {fields.required, signature_given, signature_or_token, fields.only_with_job}
+)
 _RELATIONS: Final = (RequiredIf, RequiredWithout, RequiredWithAll, NearFuture)  # no matter of the value's form
 
 

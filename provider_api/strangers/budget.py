@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import math
 import time
 from collections import Counter
@@ -26,19 +25,6 @@ _TEXTS: Final[dict[What, str]] = {
     "places": "Too many unsigned requests are being answered at the moment.",
     "bodies": "Too many large requests without a good signature are arriving at the moment.",
 }
-
-
-def name_of(address: str) -> str:
-    """Whom an address stands for: an IPv4 address for itself, an IPv6 address for its network of 64 bits."""
-    try:
-        found = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return address[:64]
-    if isinstance(found, ipaddress.IPv6Address):
-        if found.ipv4_mapped is not None:
-            return str(found.ipv4_mapped)
-        return str(ipaddress.IPv6Address(int(found) >> 64 << 64))
-    return str(found)
 
 
 class Budget:

@@ -14,10 +14,11 @@ import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pods.publication import PUBLISHED_PATH
-from provider_api.endpoints.operator import paths as operator_paths
+from provider_api.http import paths
+from provider_api.http.clients import client_name
 from provider_api.http.errors import TooMuchAsked
 from provider_api.strangers.asking import Asker, asked_by, signed_by
-from provider_api.strangers.budget import Budget, name_of
+from provider_api.strangers.budget import Budget
 
 log = structlog.get_logger(__name__)
 
@@ -41,7 +42,7 @@ _DEAR: Final = {  # they ask chains, files or other providers, or compute a lot
     "/api/aquarius/assets/ddo/validate",
     "/api/aquarius/assets/names",
 }
-_OPEN: Final = ("/health/", PUBLISHED_PATH + "/", operator_paths.PREFIX)  # ours, or with a permission of their own
+_OPEN: Final = ("/health/", PUBLISHED_PATH + "/", paths.OPERATOR)  # ours, or with a permission of their own
 _DEAR_UNITS, _REFUSED_UNITS = 10, 5
 _PAUSE_SECONDS: Final = 1.0
 _MOST_PAUSING: Final = 512
@@ -59,7 +60,7 @@ class StrangersGate:
             await self._app(scope, receive, send)
             return
         client = scope.get("client")
-        name = name_of(client[0]) if client else ""
+        name = client_name(client[0]) if client else ""
         self._remark_proxy(scope)
         method = "GET" if scope["method"] == "HEAD" else scope["method"]
         if (method, scope["path"]) in _SIGNED:

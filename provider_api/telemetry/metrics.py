@@ -15,8 +15,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from ocean.chain.index_health import IndexHealth
 from ocean.outgoing import OutgoingClient
-from provider_api.chains.chains import Chains
 from provider_api.environments.catalogue import Environments
 from provider_api.telemetry.tracing import Tracer
 
@@ -56,7 +56,7 @@ class Metrics:
             ["loop"],
             registry=self.registry,
         )
-        self._chains: Chains | None = None
+        self._index_health: Callable[[], Mapping[int, IndexHealth]] = dict
         self.index_failures = Gauge(
             "c2d_chain_index_failed_rounds",
             "Looks at a chain that failed since the last good one",
@@ -74,18 +74,18 @@ class Metrics:
 
     def text(self) -> bytes:
         """All of it in Prometheus' text format."""
-        for chain in self._chains.all() if self._chains is not None else ():
-            self.index_failures.labels(str(chain.chain_id)).set(chain.index_health.failures)
-            self.index_success.labels(str(chain.chain_id)).set(chain.index_health.caught_up_at)
+        for chain_id, health in self._index_health().items():
+            self.index_failures.labels(str(chain_id)).set(health.failures)
+            self.index_success.labels(str(chain_id)).set(health.caught_up_at)
         return generate_latest(self.registry)
 
     def watch(self, environments: Environments) -> None:
-        """Show what is known of environments anyway. Nothing is asked for it."""
+        """Export the counts that the catalogue of environments already holds; never queries Argo."""
         self.registry.register(_Jobs(environments))
 
-    def watch_chains(self, chains: Chains) -> None:
-        """Show whether the assets of each chain are up to date. Nothing is asked for it."""
-        self._chains = chains
+    def watch_indexes(self, health: Callable[[], Mapping[int, IndexHealth]]) -> None:
+        """Export whether the assets of each chain, by its id, are up to date; never asks a chain's node."""
+        self._index_health = health
 
     def watch_sources(self, clients: Mapping[str, OutgoingClient]) -> None:
         """Show how many connections to files' sources are in use, by what they are for."""

@@ -10,8 +10,8 @@ import yaml
 
 from argo.local.engine.advance import Advance
 from argo.local.engine.node import Node
-from argo.local.engine.pods import Observation
 from argo.local.engine.state import Run
+from argo.local.engine.step import Observation
 from argo.local.pods.runtime import PodEnd, PodStatus
 from argo.local.spec.check import read_spec
 from argo.local.spec.submission import merged_arguments

@@ -11,10 +11,9 @@ from typing import Final, Protocol
 
 from argo.local.engine import dag, pods, retry
 from argo.local.engine.node import Node
-from argo.local.engine.pods import Observation
 from argo.local.engine.state import Lock, Run
+from argo.local.engine.step import Observation, Step
 from argo.local.spec.model import Template
-from argo.naming import node_id
 
 KILLED: Final = "workflow shutdown with strategy:  {}"
 STOPPED: Final = "Stopped with strategy '{}'"
@@ -28,12 +27,12 @@ class Locks(Protocol):
     def holders(self, key: str) -> list[str]: ...
 
 
-class Advance:
+class Advance(Step):
+    """The look itself. `locks` are the semaphores of all workflows."""
+
     def __init__(self, run: Run, observations: Mapping[str, Observation], locks: Locks, now: float) -> None:
-        self.run, self.observations, self.locks, self.now = run, observations, locks, now
-        self.start: list[Node] = []  # pods to start: their nodes are new, or their start is to be tried again
-        self.stop: list[Node] = []
-        self.wake_at: float | None = None  # look again then
+        super().__init__(run, observations, now)
+        self.locks = locks
 
     def perform(self) -> None:
         run = self.run
@@ -56,16 +55,7 @@ class Advance:
             run.lock.held = False
         self._finish(root)
 
-    def wake(self, at: float) -> None:
-        self.wake_at = at if self.wake_at is None else min(self.wake_at, at)
-
     # -- shutdown
-
-    def forbids(self, node_name: str) -> bool:
-        """Does a stop or terminate forbid that this node goes on?"""
-        strategy = self.run.shutdown
-        in_exit = node_name.startswith(self.run.exit_name)
-        return strategy == "Terminate" or (strategy == "Stop" and not in_exit)
 
     def _obey_shutdown(self) -> None:
         for node in self.run.nodes.values():
@@ -105,26 +95,6 @@ class Advance:
         elif template.retry_strategy and node.type == "Retry":
             retry.carry_on(self, node, template)
         return node
-
-    def add(
-        self, kind: str, name: str, display_name: str, template: str, *, boundary: str = "", hooked: bool = False
-    ) -> Node:
-        node = Node(
-            id=node_id(self.run.name, name),
-            name=name,
-            display_name=display_name,
-            type=kind,
-            template=template,
-            phase="Pending" if kind == "Pod" else "Running",
-            started_at=self.now,
-            boundary=boundary,
-            flag={"hooked": True} if hooked else None,
-        )
-        self.run.nodes[node.id] = node
-        return node
-
-    def end(self, node: Node, phase: str, message: str = "") -> None:
-        node.phase, node.message, node.finished_at, node.waiting = phase, message, self.now, ""
 
     def _execute_root(self) -> Node:
         run = self.run

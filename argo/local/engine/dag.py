@@ -7,23 +7,21 @@ branches run side by side).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from argo.local.engine.node import Node
 from argo.local.engine.state import Run
+from argo.local.engine.step import Step
 from argo.local.spec import expressions
 from argo.local.spec.check import RESULTS, dependencies, task_order
 from argo.local.spec.model import DagTask, Template
 from argo.local.spec.substitution import UnknownTag, substitute
 
-if TYPE_CHECKING:
-    from argo.local.engine.advance import Advance
-
 OMITTED = "omitted: depends condition not met"
 _RESULTS = {name: name for name in RESULTS} | {"Errored": "Error"}  # words of `depends`: phases
 
 
-def carry_on(step: Advance, node: Node, template: Template) -> None:
+def carry_on(step: Step, node: Node, template: Template) -> None:
     """Start what may start; end the DAG when all its tasks have ended."""
     assert template.dag is not None  # noqa: S101  (the caller looked)
     tasks = task_order(template.dag.tasks)
@@ -57,7 +55,7 @@ def _name(node: Node, task: str) -> str:
     return f"{node.name}.{task}"
 
 
-def _execute(step: Advance, node: Node, task: DagTask) -> Node:
+def _execute(step: Step, node: Node, task: DagTask) -> Node:
     scope = step.run.scope() | {
         f"tasks.{other}.status": found.phase
         for other in dependencies(task)
@@ -89,7 +87,7 @@ def _evaluate_when(text: str, scope: dict[str, str]) -> Any:
     return expressions.parse(substitute(text, scope)).evaluate(lambda name: literals.get(name, name))
 
 
-def _condition(step: Advance, node: Node, task: DagTask) -> bool:
+def _condition(step: Step, node: Node, task: DagTask) -> bool:
     if not task.depends:
         return True
 
@@ -102,7 +100,7 @@ def _condition(step: Advance, node: Node, task: DagTask) -> bool:
     return bool(expressions.parse(task.depends).evaluate(result))
 
 
-def _skipped(step: Advance, node: Node, task: DagTask, phase: str, message: str) -> Node:
+def _skipped(step: Step, node: Node, task: DagTask, phase: str, message: str) -> Node:
     made = step.add("Skipped", _name(node, task.name), task.name, task.template, boundary=node.id)
     made.flag = {}
     step.end(made, phase, message)
@@ -116,7 +114,7 @@ def _link(run: Run, node: Node, before: list[Node], made: Node) -> None:
             parent.children.append(made.id)
 
 
-def _end(step: Advance, node: Node, tasks: tuple[DagTask, ...], nodes: dict[str, Node]) -> None:
+def _end(step: Step, node: Node, tasks: tuple[DagTask, ...], nodes: dict[str, Node]) -> None:
     branch: dict[str, str] = {}
     for task in tasks:
         inherited = [branch[other] for other in dependencies(task)]

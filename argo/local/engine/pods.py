@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from argo.local.engine.node import Node
-from argo.local.pods.runtime import PodEnd, PodStatus
+from argo.local.engine.step import Observation, Step
+from argo.local.pods.runtime import PodEnd
 from argo.local.spec import quantities
 from argo.local.spec.model import Template
 from argo.local.spec.substitution import UnknownTag, substitute
-
-if TYPE_CHECKING:
-    from argo.local.engine.advance import Advance
 
 DEADLINE: Final = "Pod was active on the node longer than the specified deadline"
 DELETED: Final = "pod deleted"
@@ -22,19 +19,7 @@ TIMEOUT: Final = "timeout"
 _KILLED: Final = 128 + 9
 
 
-@dataclass(frozen=True, slots=True)
-class Observation:
-    """`pending`: why the pod could not be started yet. `impossible`: why it never can."""
-
-    status: PodStatus = field(default_factory=lambda: PodStatus("starting"))
-    outputs: Mapping[str, str] = field(default_factory=dict)  # output parameters by name, of an ended pod
-    missing: str = ""  # path of an output parameter that has no file and no default
-    pending: str = ""
-    impossible: str = ""
-    no_room: bool = False  # pending for want of room on this machine: that is waited for as long as the job may last
-
-
-def observe(step: Advance, node: Node) -> None:
+def observe(step: Step, node: Node) -> None:
     """Take in what is known of the node's pod; ask for its start when nothing is."""
     template = step.run.spec.template(node.template)
     seen = step.observations.get(node.id)
@@ -74,7 +59,7 @@ def deadline(template: Template, scope: Mapping[str, str]) -> float | None:
     return float(seconds)
 
 
-def _watch_the_clock(step: Advance, node: Node, template: Template) -> None:
+def _watch_the_clock(step: Step, node: Node, template: Template) -> None:
     """A pod that does not start: the runtime's own clock does not run yet."""
     seen = step.observations.get(node.id)
     if template.pending_timeout is not None and not (seen and seen.no_room):

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from argo.local.engine.node import Node
+from argo.local.engine.step import Step
 from argo.local.spec import expressions, quantities
 from argo.local.spec.model import RetryStrategy, Template
-
-if TYPE_CHECKING:
-    from argo.local.engine.advance import Advance
 
 SPENT = "No more retries left"
 REFUSED = "retryStrategy.expression evaluated to false"
 TOO_LONG = "Max duration limit exceeded"
 
 
-def carry_on(step: Advance, node: Node, template: Template) -> None:
+def carry_on(step: Step, node: Node, template: Template) -> None:
     """Start the first attempt, or the next one when the last has failed and may be repeated; or end the node."""
     strategy = template.retry_strategy
     assert strategy is not None  # noqa: S101  (the caller looked)
@@ -45,15 +43,15 @@ def carry_on(step: Advance, node: Node, template: Template) -> None:
             _attempt(step, node, template, len(attempts))
 
 
-def _stopped(step: Advance, node: Node) -> None:
+def _stopped(step: Step, node: Node) -> None:
     step.end(node, "Failed", _stop_text(step))
 
 
-def _stop_text(step: Advance) -> str:
+def _stop_text(step: Step) -> str:
     return f"Stopped with strategy '{step.run.shutdown}'"
 
 
-def _attempt(step: Advance, node: Node, template: Template, number: int) -> None:
+def _attempt(step: Step, node: Node, template: Template, number: int) -> None:
     name = f"({number})"
     made = step.add("Pod", node.name + name, node.display_name + name, template.name, boundary=node.boundary)
     made.flag, made.inputs, made.artifacts = {"retried": True}, node.inputs, node.artifacts
@@ -61,7 +59,7 @@ def _attempt(step: Advance, node: Node, template: Template, number: int) -> None
     step.start.append(made)
 
 
-def _why_not_again(step: Advance, strategy: RetryStrategy, attempts: list[Node]) -> str | None:
+def _why_not_again(step: Step, strategy: RetryStrategy, attempts: list[Node]) -> str | None:
     last = attempts[-1]
     policy = strategy.retry_policy or ("Always" if strategy.expression else "OnFailure")
     if (policy, last.phase) in (("OnFailure", "Error"), ("OnError", "Failed")):

@@ -14,7 +14,7 @@ import sysconfig
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-STEP_PACKAGES = ("ocean", "pods", "workflow_templates")  # what our own steps import of this project
+STEP_PACKAGES = ("ocean", "contract", "results", "pods")  # what our own steps import of this project
 _MACHINE = ("/usr", "/bin", "/sbin", "/lib", "/lib64", "/lib32", "/libx32")  # always there, bound or linked
 _MOST_LINKS = 40
 

@@ -12,7 +12,7 @@ from starlette.requests import Request
 
 from argo.local.errors import invalid
 from argo.local.rest.fields import Fields
-from argo.local.rest.selectors import MAX_WORDS, Requirement, parse_labels
+from argo.local.workflows.selectors import MAX_WORDS, Requirement, parse_labels
 from ocean.kit.digits import int64
 
 IGNORED = frozenset({"deleteOptions.propagationPolicy", "deleteOptions.gracePeriodSeconds", "force"})

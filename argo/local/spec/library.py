@@ -24,7 +24,7 @@ import yaml
 from argo.local.errors import invalid, template_not_found
 from argo.local.spec.check import TemplateInvalid, read_spec
 from argo.local.spec.model import Spec
-from argo.local.workflows.troubles import report
+from argo.local.troubles import report
 
 log = structlog.get_logger(__name__)
 

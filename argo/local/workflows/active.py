@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from argo.local.engine.node import Node
-from argo.local.engine.pods import Observation
 from argo.local.engine.state import Run
+from argo.local.engine.step import Observation
 from argo.local.workflows.rows import Row
 from argo.local.workflows.tasks import Tasks
 

@@ -16,15 +16,15 @@ from typing import Any, Final
 from argo.local.engine.node import Node
 from argo.local.engine.state import Run
 from argo.local.engine.stored import Unreadable, file_name
-from argo.local.pods import host_files as hostfiles
 from argo.local.pods.runtime import PodRuntime, PodStatus
-from argo.local.pods.spec import Places
 from argo.local.spec import quantities
+from argo.local.troubles import Troubles
+from argo.local.workflows import host_files as hostfiles
 from argo.local.workflows.active import Active
+from argo.local.workflows.pod_spec import Places
 from argo.local.workflows.rows import Row
 from argo.local.workflows.store import Store
 from argo.local.workflows.tasks import Tasks
-from argo.local.workflows.troubles import Troubles
 from argo.naming import pod_name
 
 _OWNER: Final = "owner.json"

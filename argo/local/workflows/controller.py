@@ -23,20 +23,20 @@ from argo.local.engine.state import OWN, Run
 from argo.local.engine.stored import Part, Unreadable
 from argo.local.engine.times import stamp
 from argo.local.pods.runtime import PodRuntime
-from argo.local.pods.spec import Places
 from argo.local.settings import LocalArgoSettings
 from argo.local.spec.check import read_spec
 from argo.local.spec.library import TemplateLibrary
 from argo.local.spec.submission import Submission, merged_arguments, read_submission, require_name
+from argo.local.troubles import AGAIN_SECONDS, STORAGE, Troubles, report
 from argo.local.workflows.active import Active
 from argo.local.workflows.cleanup import Cleanup
 from argo.local.workflows.given_up import given_up, require_readable
+from argo.local.workflows.pod_spec import Places
 from argo.local.workflows.podwatch import PodWatch
 from argo.local.workflows.rows import Row
 from argo.local.workflows.semaphores import Semaphores
 from argo.local.workflows.store import NameTaken, Store
 from argo.local.workflows.tasks import Tasks
-from argo.local.workflows.troubles import AGAIN_SECONDS, STORAGE, Troubles, report
 
 log = structlog.get_logger(__name__)
 

@@ -9,14 +9,15 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from argo.local.engine.node import Node
-from argo.local.engine.pods import INITIALIZING, Observation
+from argo.local.engine.pods import INITIALIZING
 from argo.local.engine.state import Run
-from argo.local.pods import host_files as hostfiles
+from argo.local.engine.step import Observation
 from argo.local.pods.runtime import ImageUnavailable, PodRuntime, PodStatus
-from argo.local.pods.spec import Places, PodImpossible, PodPending, PodPlan
+from argo.local.troubles import AGAIN_SECONDS, Troubles, may_pass, report
+from argo.local.workflows import host_files as hostfiles
 from argo.local.workflows.active import Active
 from argo.local.workflows.cleanup import Cleanup, write_owner
-from argo.local.workflows.troubles import AGAIN_SECONDS, Troubles, may_pass, report
+from argo.local.workflows.pod_spec import Places, PodImpossible, PodPending, PodPlan
 
 T = TypeVar("T")
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from argo.local.engine.state import OWN
 from argo.local.engine.stored import Part, Unreadable
-from argo.local.rest.selectors import Requirement
+from argo.local.workflows.selectors import Requirement
 
 _COMPLETED: Final = OWN + "completed"
 _LAST_MOMENT: Final = 253_402_300_799  # the end of the year 9999, the last that a calendar date can say

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Coroutine, Iterator
 from typing import Any
 
-from argo.local.workflows.troubles import report
+from argo.local.troubles import report
 
 
 class Tasks:

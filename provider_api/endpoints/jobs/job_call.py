@@ -7,18 +7,17 @@ from dataclasses import dataclass
 from starlette.requests import Request
 
 from ocean import signing
-from provider_api.calls.fields import Field, job_id, nonce_number, required_without, text_value, whole_did
-from provider_api.calls.parameters import Input, is_present
+from provider_api.calls.fields import (
+    Field,
+    job_id,
+    nonce_number,
+    only_with_job,
+    required_without,
+    text_value,
+    whole_did,
+)
 from provider_api.calls.signature import Caller, signature_or_token
 from provider_api.endpoints.request import CONSUMER, NONCE, SIGNED, parameters_of, services_of
-
-
-def only_with_job(name: str, value: object, given: Input) -> str | None:
-    """A DID without a job would be signed as a start is: whoever has seen the start could stop or delete all jobs."""
-    if not is_present(value) or is_present(given.get("jobId")):
-        return None
-    return f"The {name} field needs a jobId beside it; without both, all jobs are meant."
-
 
 _REST = (
     Field("signature", (signature_or_token, text_value), wanted=SIGNED),

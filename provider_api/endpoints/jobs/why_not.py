@@ -13,11 +13,11 @@ from starlette.responses import Response
 from provider_api.access import trust_rules
 from provider_api.access.parameter_rules import needs_answer
 from provider_api.access.request import read_why_not
-from provider_api.access.why_not import reasons
 from provider_api.calls.fields import Field, integer, non_empty_list_of_objects, required, required_without, text_value
 from provider_api.endpoints.jobs.initialize_compute import ALGORITHM
 from provider_api.endpoints.request import CONSUMER, consumer_of, parameters_of, services_of
 from provider_api.http.responses import json_response
+from provider_api.jobs.why_not import reasons
 
 router = APIRouter()
 

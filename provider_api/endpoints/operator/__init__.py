@@ -11,8 +11,8 @@ Errors are {"error": text}. A provider repeats a request after 502 to 504, so no
 from fastapi import APIRouter
 
 from provider_api.endpoints.operator import admin, compute, environments, results
-from provider_api.endpoints.operator.paths import PREFIX
+from provider_api.http.paths import OPERATOR
 
 router = APIRouter()
 for part in (environments, compute, results, admin):
-    router.include_router(part.router, prefix=PREFIX)
+    router.include_router(part.router, prefix=OPERATOR)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from provider_api.endpoints.operator.paths import PREFIX
+from provider_api.http.paths import OPERATOR
 from provider_api.openapi import samples
 from provider_api.openapi.components import ref
 from provider_api.openapi.operation import TEXT, Answer, Failure, Operation, Parameter
@@ -86,7 +86,7 @@ _TEXTS: Final = {
 OPERATIONS: Final = (
     Operation(
         "GET",
-        PREFIX + "/",
+        OPERATOR + "/",
         "operator",
         _TAG,
         "What this is",
@@ -96,7 +96,7 @@ OPERATIONS: Final = (
     ),
     Operation(
         "GET",
-        PREFIX + "/environments",
+        OPERATOR + "/environments",
         "operatorEnvironments",
         _TAG,
         "Where jobs may run",
@@ -106,7 +106,7 @@ OPERATIONS: Final = (
     ),
     Operation(
         "POST",
-        PREFIX + "/compute",
+        OPERATOR + "/compute",
         "operatorStart",
         _TAG,
         "Start a job for a consumer",
@@ -119,7 +119,7 @@ OPERATIONS: Final = (
     ),
     Operation(
         "GET",
-        PREFIX + "/compute",
+        OPERATOR + "/compute",
         "operatorStatus",
         _TAG,
         "Jobs of the calling provider",
@@ -129,7 +129,7 @@ OPERATIONS: Final = (
     ),
     Operation(
         "PUT",
-        PREFIX + "/compute",
+        OPERATOR + "/compute",
         "operatorStop",
         _TAG,
         "Stop a job, or all of an owner's",
@@ -139,7 +139,7 @@ OPERATIONS: Final = (
     ),
     Operation(
         "DELETE",
-        PREFIX + "/compute",
+        OPERATOR + "/compute",
         "operatorDelete",
         _TAG,
         "Delete a job, or all of an owner's",
@@ -155,7 +155,7 @@ OPERATIONS: Final = (
     ),
     Operation(
         "GET",
-        PREFIX + "/getResult",
+        OPERATOR + "/getResult",
         "operatorResult",
         _TAG,
         "One file of a job's results",
@@ -176,7 +176,7 @@ OPERATIONS: Final = (
     ),
     Operation(
         "GET",
-        PREFIX + "/runningjobs",
+        OPERATOR + "/runningjobs",
         "operatorRunning",
         _TAG,
         "Unfinished jobs of all providers",
@@ -186,7 +186,7 @@ OPERATIONS: Final = (
     ),
     Operation(
         "GET",
-        PREFIX + "/list",
+        OPERATOR + "/list",
         "operatorList",
         _TAG,
         "Names of all workflows",
@@ -196,7 +196,7 @@ OPERATIONS: Final = (
     ),
     Operation(
         "GET",
-        PREFIX + "/info",
+        OPERATOR + "/info",
         "operatorInfo",
         _TAG,
         "The workflow of a job",
@@ -207,7 +207,7 @@ OPERATIONS: Final = (
     ),
     Operation(
         "GET",
-        PREFIX + "/logs",
+        OPERATOR + "/logs",
         "operatorLogs",
         _TAG,
         "What a step has printed",
@@ -221,7 +221,7 @@ OPERATIONS: Final = (
     ),
     Operation(
         "POST",
-        PREFIX + "/pgsqlinit",
+        OPERATOR + "/pgsqlinit",
         "operatorInit",
         _TAG,
         "Nothing to do",

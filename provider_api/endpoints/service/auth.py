@@ -7,16 +7,13 @@ token has a longest lifetime. The typed form covers everything, and a setting ma
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass
-
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
 from ocean import signing
-from provider_api.calls.fields import Field, address, integer, required, text_value
-from provider_api.calls.parameters import Input, as_text
+from provider_api.calls.fields import Field, NearFuture, address, integer, required, text_value
+from provider_api.calls.parameters import Input
 from provider_api.calls.signature import Caller, signature_given, stale
 from provider_api.calls.tokens import TokenRefused
 from provider_api.endpoints.request import NONCE, parameters_of, services_of
@@ -31,17 +28,6 @@ ADDRESS = Field("address", (required, address), bail=True)
 SIGNATURE = Field("signature", (signature_given, text_value))
 DELETE = (ADDRESS, Field("token", (required, text_value), bail=True), NONCE, SIGNATURE)
 DELETE_ALL = (ADDRESS, NONCE, SIGNATURE)
-
-
-@dataclass(frozen=True, slots=True)
-class NearFuture:
-    """Unix seconds between now and the longest lifetime. Milliseconds are far beyond it."""
-
-    limit_seconds: int
-
-    def __call__(self, name: str, value: object, given: Input) -> str | None:
-        now = time.time()
-        return None if now < int(as_text(value)) <= now + self.limit_seconds else "Invalid timestamp provided."
 
 
 def create_fields(limit_seconds: int) -> tuple[Field, ...]:

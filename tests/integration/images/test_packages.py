@@ -63,13 +63,13 @@ def imported(
 
 
 def test_the_steps_need_only_their_own_packages() -> None:
-    done = imported("pods/requirements.lock", ["ocean", "pods"], ["pods"])
+    done = imported("pods/requirements.lock", ["ocean", "contract", "results", "pods"], ["contract", "results", "pods"])
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) > 20
 
 
 def test_the_service_needs_no_package_of_development() -> None:
-    packages = ["ocean", "pods", "workflow_templates", "argo", "provider_api"]
+    packages = ["ocean", "contract", "results", "pods", "workflow_templates", "argo", "provider_api"]
     done = imported("provider_api/requirements.lock", packages, packages)
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) > 200
@@ -84,7 +84,12 @@ def test_the_service_needs_no_package_of_development() -> None:
 )
 def test_a_missing_package_would_be_noticed(name: str) -> None:
     """Each line of pods/requirements.in is needed."""
-    done = imported("pods/requirements.lock", ["ocean", "pods"], ["pods"], without=name)
+    done = imported(
+        "pods/requirements.lock",
+        ["ocean", "contract", "results", "pods"],
+        ["contract", "results", "pods"],
+        without=name,
+    )
     assert done.returncode == 1
     assert "the image does not have it" in done.stderr
 

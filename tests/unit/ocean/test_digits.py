@@ -16,7 +16,7 @@ from tests.support.tables import ROOT
 
 pytestmark = pytest.mark.unit
 
-PACKAGES = ("ocean", "pods", "workflow_templates", "argo", "provider_api")
+PACKAGES = ("ocean", "contract", "results", "pods", "workflow_templates", "argo", "provider_api")
 LOOSE = {"isdigit", "isdecimal", "isnumeric"}
 DIGIT_CLASS = re.compile(r"(?<!\\)(?:\\\\)*\\d")
 

@@ -13,7 +13,7 @@ from ocean.kit.together import each_to_its_end, together
 pytestmark = pytest.mark.unit
 
 ROOT = Path(__file__).parents[3]
-PACKAGES = ("ocean", "pods", "argo", "provider_api", "workflow_templates")
+PACKAGES = ("ocean", "contract", "results", "pods", "argo", "provider_api", "workflow_templates")
 
 
 class Refused(Exception):

@@ -43,7 +43,7 @@ def test_a_nodes_own_words_are_not_told() -> None:
 
 def test_metrics_of_an_index() -> None:
     metrics, chain = Metrics(), MemoryChain()
-    metrics.watch_chains(Chains({8996: chain}))
+    metrics.watch_indexes(Chains({8996: chain}).index_health)
     chain.index_health.failed(ChainUnavailable(8996))
     assert 'c2d_chain_index_failed_rounds{chain="8996"} 1.0' in metrics.text().decode()
     chain.index_health.succeeded(behind=0)

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from argo.local.pods.spec import Places, PodImpossible, PodPending, PodPlan
 from argo.local.settings import LocalArgoSettings
+from argo.local.workflows.pod_spec import Places, PodImpossible, PodPending, PodPlan
 from tests.support.argo_engine import Story
 
 pytestmark = pytest.mark.unit

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from argo.local.errors import ApiError
-from argo.local.rest.selectors import parse_labels
 from argo.local.workflows.rows import Row, _where
+from argo.local.workflows.selectors import parse_labels
 from argo.local.workflows.store import Store
 from ocean.kit.digits import int64
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from argo.local.rest.selectors import Requirement, parse_labels
 from argo.local.workflows.rows import Row
+from argo.local.workflows.selectors import Requirement, parse_labels
 from argo.local.workflows.store import DataFolderInUse, NameTaken, Store
 
 pytestmark = pytest.mark.unit

@@ -16,11 +16,11 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from argo.local import troubles
 from argo.local.engine.node import Node
 from argo.local.errors import ApiError
 from argo.local.pods.runtime import ImageUnavailable, PodEnd, PodStatus
 from argo.local.workflows import controller as controller_module
-from argo.local.workflows import troubles
 from argo.local.workflows.controller import Controller
 from argo.local.workflows.rows import Row
 from argo.local.workflows.store import Store

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from provider_api.http.clients import client_name
 from provider_api.http.errors import TooMuchAsked
 from provider_api.settings import Settings, StrangerSettings
 from provider_api.strangers.allowance import MOST_NAMES, Allowance
-from provider_api.strangers.budget import Budget, name_of
+from provider_api.strangers.budget import Budget
 from provider_api.strangers.places import NoPlace, Places
 from provider_api.telemetry.metrics import Metrics
 
@@ -55,7 +56,7 @@ def test_names_are_forgotten() -> None:
     ],
 )
 def test_whom_an_address_stands_for(address: str, name: str) -> None:
-    assert name_of(address) == name
+    assert client_name(address) == name
 
 
 async def test_places_are_shared() -> None:

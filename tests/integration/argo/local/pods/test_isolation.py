@@ -134,7 +134,7 @@ async def test_other_places_of_this_machine_are_not_there(pods: Pods) -> None:
 async def test_steps_see_the_packages_but_not_what_lies_beside_them(pods: Pods) -> None:
     project = Path(__file__).parents[5]
     ran = await pods.run("ls", "-A", str(project), image="c2d-pods:0.1.0")
-    assert set(ran.log.split()) <= {".venv", "ocean", "pods", "workflow_templates"}
+    assert set(ran.log.split()) <= {".venv", "ocean", "contract", "results", "pods"}
 
 
 async def test_nothing_of_the_server_is_in_the_first_process(pods: Pods, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -178,7 +178,7 @@ def test_a_filter_that_refuses_is_told_to_publishing() -> None:
 
 
 def test_a_missing_output_is_an_error_of_the_step() -> None:
-    from argo.local.engine.pods import Observation
+    from argo.local.engine.step import Observation
     from argo.local.pods.runtime import PodEnd, PodStatus
 
     story = to_algorithm().end("algorithm")

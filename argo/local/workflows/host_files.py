@@ -13,7 +13,7 @@ from typing import Final
 
 from argo.local.pods import trees
 from argo.local.pods.runtime import PodRuntime
-from argo.local.pods.spec import Output, PodImpossible, PodPlan
+from argo.local.workflows.pod_spec import Output, PodImpossible, PodPlan
 
 MAX_OUTPUT_BYTES: Final = 256 * 1024  # of one output parameter
 
