@@ -47,7 +47,7 @@ checks.positive_data_acceptance.expected-statuses = ["2xx"]
 async def described(buyer: Buyer, files: FileServer, open_dataset: DDO, tmp_path: Path) -> Path:
     """The description with real assets in its examples."""
     algorithm = await buyer.publish(files.urls["algorithm.py"], kind="algorithm")
-    text = json.dumps(document())
+    text = json.dumps(document(OPERATIONS))
     for sample, real in (
         (samples.DID, open_dataset.id),
         (samples.ALGORITHM_DID, algorithm.id),

@@ -26,7 +26,7 @@ from tests.support.provider_neighbours import World
 
 pytestmark = pytest.mark.unit
 
-DOCUMENT = document()
+DOCUMENT = document(OPERATIONS)
 FIELD_PLACES = [(operation, field) for operation in OPERATIONS for field in operation.fields]
 WITH_FIELDS = [operation for operation in OPERATIONS if operation.fields]
 
