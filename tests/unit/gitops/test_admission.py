@@ -204,7 +204,7 @@ def test_arguments_of_no_other_form(name: str, value: str) -> None:
         assert refusals(job(arguments=parameters(**{name: value}))) == [ARGUMENTS]
 
 
-@pytest.mark.parametrize("field", [*(set(m.Parameter.model_fields) - {"name", "value"}), "valueFrom", "x"])
+@pytest.mark.parametrize("field", [*sorted(set(m.Parameter.model_fields) - {"name", "value"}), "valueFrom", "x"])
 @pytest.mark.parametrize("name", names.ARGUMENTS)
 def test_a_name_and_a_value_and_no_more(name: str, field: str) -> None:
     found = parameters()

@@ -172,6 +172,7 @@ async def test_fields_of_a_deletion_in_order(world: World) -> None:
         str(int(time.time()) + 367 * 24 * 3600),
         "9" * 30,
     ],
+    ids=["past", "milliseconds", "zero", "more than a year", "thirty digits"],
 )
 async def test_an_end_in_the_past_or_too_far_away(world: World, end: str) -> None:
     answer = await create(world.http, CONSUMER_KEY, 1, expiration=end)
