@@ -13,6 +13,7 @@ from argo.client.records import FIRST_SERVER
 from ocean import signing
 from ocean.addresses import canonical
 from provider_api.access import rules
+from provider_api.access.refusal import Refusal
 from provider_api.access.request import read_start
 from provider_api.calls.parameters import Input
 from provider_api.jobs.identity import identify
@@ -63,11 +64,11 @@ async def _one(services: Services, body: Body, times: dict[str, list[float]]) ->
         identity = identify(consumer, body["nonce"], body, FIRST_SERVER)
     with timed("access"):
         facts = await services.facts.for_start(read_start(given, consumer))
-        refusal = rules.judge(facts)
-        if refusal is not None:
-            raise refusal.error()
+        judged = rules.judge_start(facts)
+        if isinstance(judged, Refusal):
+            raise judged.error()
     with timed("sealing"):
-        made = prepare(facts, identity.job_id, owner, services.settings, services.keys)
+        made = prepare(judged, identity.job_id, owner, services.settings, services.keys)
     claims = services.starter._claims
     claim = Claim(identity.job_id, consumer, identity.nonce, identity.digest, made.chain_id, made.agreement_id)
     with timed("claim"):
@@ -76,10 +77,4 @@ async def _one(services: Services, body: Body, times: dict[str, list[float]]) ->
         await claims.claim(claim, made.orders, identity.nonce_text)
         await claims.mark(identity.job_id, "open", "submitted")
     with timed("submission"):
-        await services.argo.submit(
-            made.job_id,
-            made.template,
-            arguments=made.arguments,
-            labels=made.labels,
-            annotations=made.annotations,
-        )
+        await services.argo.submit(made.workflow)

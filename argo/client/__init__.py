@@ -15,7 +15,7 @@ from argo.client.errors import (
     WorkflowFinished,
     WorkflowNotFound,
 )
-from argo.client.records import Node, Template, Workflow
+from argo.client.records import NewWorkflow, Node, Template, Workflow
 from argo.client.servers import ArgoServers
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "ArgoServers",
     "ArgoUnavailable",
     "ArgumentsMismatch",
+    "NewWorkflow",
     "Node",
     "SubmissionRefused",
     "Template",

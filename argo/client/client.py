@@ -21,7 +21,7 @@ from argo.client.connection import Connection, Token, working_until
 from argo.client.errors import ArgoUnavailable, ArgumentsMismatch, WorkflowFinished, WorkflowNotFound
 from argo.client.logs import LogStream
 from argo.client.parsing import Json, nodes_left_out, parse_template, parse_workflow
-from argo.client.records import Template, Workflow
+from argo.client.records import NewWorkflow, Template, Workflow
 from argo.naming import pod_name
 from contract import names
 
@@ -83,33 +83,24 @@ class ArgoClient:
             self._queries.close()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    async def submit(
-        self,
-        name: str,
-        template: str,
-        *,
-        arguments: Mapping[str, str],
-        labels: Mapping[str, str],
-        annotations: Mapping[str, str],
-        declared: Collection[str] = names.ARGUMENTS,
-    ) -> Workflow:
-        """Create the workflow `name` from a template.
+    async def submit(self, new: NewWorkflow, *, declared: Collection[str] = names.ARGUMENTS) -> Workflow:
+        """Create a workflow.
 
         `declared`: the template's arguments; others than these, or fewer, raise ArgumentsMismatch, as Argo would not.
         Raises WorkflowExists, SubmissionRefused (both definite), ArgoUnavailable (see its `definite`), and ValueError
         for a name or label that Kubernetes forbids or an argument that the controller would evaluate.
         """
-        missing, unknown = set(declared) - set(arguments), set(arguments) - set(declared)
+        missing, unknown = set(declared) - set(new.arguments), set(new.arguments) - set(declared)
         if missing or unknown:
             raise ArgumentsMismatch(missing, unknown)
-        if any("{{" in value for value in arguments.values()):
+        if any("{{" in value for value in new.arguments.values()):
             raise ValueError("an argument contains {{, which the controller would evaluate")
-        if not _NAME.fullmatch(name) or not _NAME.fullmatch(template):
+        if not _NAME.fullmatch(new.name) or not _NAME.fullmatch(new.template):
             raise ValueError("not a name of a workflow or template")
-        selector_of(labels)
+        selector_of(new.labels)
         submission = await self._submitting()
-        created = await self._run(submission.create, name, template, arguments, labels, annotations)
-        return created if created is not None else await self.get(name)
+        created = await self._run(submission.create, new)
+        return created if created is not None else await self.get(new.name)
 
     async def get(self, name: str, *, arguments: bool = False) -> Workflow:
         """The workflow as it is now, live or archived; with its arguments if asked. Raises WorkflowNotFound."""

@@ -13,6 +13,20 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
+class NewWorkflow:
+    """A workflow to be created: all that it says itself. What it does stands in its template.
+
+    `arguments` are the template's, by name; labels and annotations are those of the workflow's metadata.
+    """
+
+    name: str
+    template: str
+    arguments: Mapping[str, str]
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Node:
     """One node of a workflow. `phase`: Pending, Running, Succeeded, Skipped, Failed, Error, Omitted."""
 

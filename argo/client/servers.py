@@ -16,7 +16,7 @@ import structlog
 
 from argo.client.client import ArgoClient
 from argo.client.errors import ArgoError, ArgoUnavailable, WorkflowNotFound
-from argo.client.records import FIRST_SERVER, Template, Workflow
+from argo.client.records import FIRST_SERVER, NewWorkflow, Template, Workflow
 from contract import names
 from ocean.kit.together import together
 
@@ -53,17 +53,8 @@ class ArgoServers:
 
     # --- one workflow ------------------------------------------------------------------------------------------------
 
-    async def submit(
-        self,
-        name: str,
-        template: str,
-        *,
-        arguments: Mapping[str, str],
-        labels: Mapping[str, str],
-        annotations: Mapping[str, str],
-    ) -> Workflow:
-        client = self._of(name)
-        return await client.submit(name, template, arguments=arguments, labels=labels, annotations=annotations)
+    async def submit(self, new: NewWorkflow) -> Workflow:
+        return await self._of(new.name).submit(new)
 
     async def get(self, name: str) -> Workflow:
         return await self._of(name).get(name)

@@ -7,7 +7,6 @@ error answers, so one session of ours does both for all calls. Blocking; the cli
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import requests
@@ -21,7 +20,7 @@ from argo.client.answers import Refusal, submission_error
 from argo.client.connection import NEVER_SENT, Connection, has_untrusted_peer
 from argo.client.errors import ArgoUnavailable
 from argo.client.parsing import parse_workflow
-from argo.client.records import Workflow
+from argo.client.records import NewWorkflow, Workflow
 
 
 class _Refused(Exception):
@@ -72,28 +71,21 @@ class Submission:
             session=self._session,
         )
 
-    def create(
-        self,
-        name: str,
-        template: str,
-        arguments: Mapping[str, str],
-        labels: Mapping[str, str],
-        annotations: Mapping[str, str],
-    ) -> Workflow | None:
+    def create(self, new: NewWorkflow) -> Workflow | None:
         """Create it; None when it was created but the answer cannot be read. Raises as `ArgoClient.submit` says."""
         model = HeraWorkflow(
-            name=name,
+            name=new.name,
             namespace=self._connection.namespace,
-            labels=dict(labels),
-            annotations=dict(annotations),
-            workflow_template_ref=m.WorkflowTemplateRef(name=template),
-            arguments=dict(arguments),
+            labels=dict(new.labels),
+            annotations=dict(new.annotations),
+            workflow_template_ref=m.WorkflowTemplateRef(name=new.template),
+            arguments=dict(new.arguments),
         ).build()
         try:
             created = self._service.create_workflow(_CreateRequest(workflow=model))
             return parse_workflow(created.model_dump(mode="json", by_alias=True, exclude_none=True))
         except _Refused as exc:
-            raise submission_error(name, exc.refusal) from exc
+            raise submission_error(new.name, exc.refusal) from exc
         except (ValidationError, ValueError):
             return None
         except requests.RequestException as exc:

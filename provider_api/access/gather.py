@@ -60,7 +60,7 @@ class FactFinder:
         """Facts about a start. Raises ChainUnavailable, ArgoError. A raw algorithm's URL leads anywhere: it is fetched
         for those only who have paid and may run one."""
         facts = await self._gather(request, with_orders=True, with_credentials=True, patient=True)
-        if not facts.gathered or facts.algorithm is not None or rules.judge(facts) is not None:
+        if not facts.gathered or facts.algorithm is not None or rules.first_refusal(facts) is not None:
             return facts
         return replace(facts, raw_digests=await self._contents.raw_digests(request))
 

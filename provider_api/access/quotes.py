@@ -28,6 +28,7 @@ from ocean import fees
 from ocean.fees import Quote
 from ocean.kit.together import together
 from provider_api.access import payment, rules
+from provider_api.access.accepted import Accepted, AcceptedAsset
 from provider_api.access.facts import AssetFacts, ComputeFacts
 from provider_api.access.other_providers import OtherProviders
 from provider_api.access.request_rules import end_is_possible
@@ -49,73 +50,72 @@ def require_period(valid_until: int, facts: ComputeFacts) -> None:
         raise Refused(f"{refusal.code} It must lie {refusal.expected}, and is {str(valid_until)[:40]}.")
 
 
-def require_quotable(facts: ComputeFacts) -> None:
-    """The rules of a start, without orders. Raises Refused."""
-    refusal = rules.judge(facts)
-    if refusal is not None:
-        sentence = _PRELIMINARY.get((refusal.place, refusal.code))
-        raise Refused(sentence) if sentence is not None else refusal.error()
+def require_quotable(facts: ComputeFacts) -> Accepted:
+    """The request as accepted by the rules of a start, without orders. Raises Refused."""
+    judged = rules.judge(facts)
+    if isinstance(judged, Accepted):
+        return judged
+    sentence = _PRELIMINARY.get((judged.place, judged.code))
+    raise Refused(sentence) if sentence is not None else judged.error()
 
 
-async def ask_other_providers(facts: ComputeFacts, others: OtherProviders) -> dict[str, Quote]:
+async def ask_other_providers(accepted: Accepted, others: OtherProviders) -> dict[str, Quote]:
     """What must be ordered at other providers, by the asset's place. Raises Refused if one of them does not say."""
-    wanted = [asset for asset in facts.assets() if asset.other_provider is not None and asset.order is None]
-    found = await together(*(_asked(facts, asset, others) for asset in wanted))
+    consumer = accepted.environment.consumer_address
+    wanted = [
+        (asset, other)
+        for asset in accepted.assets()
+        if (other := asset.facts.other_provider) is not None and asset.facts.order is None
+    ]
+    found = await together(*(others.quote(other, asset.ddo.id, asset.service, consumer) for asset, other in wanted))
     quotes: dict[str, Quote] = {}
-    for asset, quote in zip(wanted, found, strict=True):
+    for (asset, _), quote in zip(wanted, found, strict=True):
         if quote is None:
-            raise Refused({f"{asset.place}.serviceId": "remote_provider_unavailable"})
-        quotes[asset.place] = quote
+            raise Refused({f"{asset.facts.place}.serviceId": "remote_provider_unavailable"})
+        quotes[asset.facts.place] = quote
     return quotes
 
 
-async def _asked(facts: ComputeFacts, asset: AssetFacts, others: OtherProviders) -> Quote | None:
-    if asset.other_provider is None or asset.ddo is None or asset.service is None or facts.environment is None:
-        raise LookupError("quotes are asked for assets that have passed the rules")
-    return await others.quote(asset.other_provider, asset.ddo.id, asset.service, facts.environment.consumer_address)
-
-
 def make_quotes(
-    facts: ComputeFacts,
+    accepted: Accepted,
     valid_until: int,
     nonce: str | None,
     keys: ProviderKeys,
     chains: Chains,
     of_others: Mapping[str, Quote],
 ) -> dict[str, Any]:
-    """The whole answer, for facts that have passed `require_quotable` and `require_period`. `nonce`: the consumer's
-    last one."""
-    items = [_Item(asset, _needs_renewal(asset, valid_until)) for asset in facts.assets()]
-    carrier, end = _carrier(facts, [item.after_renewal(valid_until) for item in items], valid_until)
+    """The whole answer, for a period that has passed `require_period`. `nonce`: the consumer's last one."""
+    items = [_Item(asset, _needs_renewal(asset.facts, valid_until)) for asset in accepted.assets()]
+    carrier, end = _carrier(accepted, [item.after_renewal(valid_until) for item in items], valid_until)
     answers: list[dict[str, Any]] = []
     for place, item in enumerate(items):
-        order, carries = item.asset.order, place == carrier
-        service = item.asset.service
-        always = {"datatoken": service.datatoken_address if service is not None else "", "nonce": nonce}
+        order, carries = item.asset.facts.order, place == carrier
+        always = {"datatoken": item.asset.service.datatoken_address, "nonce": nonce}
         if order is not None and not item.renew and not carries:
             answers.append({"validOrder": order.tx_hash} | always)
             continue
         until = end if carries else valid_until
-        quote = of_others.get(item.asset.place)
+        quote = of_others.get(item.asset.facts.place)
         if quote is None:
-            quote = _quote(facts, item.asset, keys, chains, carries=carries, valid_until=until)
+            quote = _quote(accepted, item.asset, keys, chains, carries=carries, valid_until=until)
         renewed = {"validOrder": order.start_tx_hash} if order is not None else {}
         answers.append({"providerFee": quote.to_json()} | renewed | always)
-    count = len(facts.datasets)
-    published = {"algorithm": answers[count]} if facts.algorithm is not None else {}
+    count = len(accepted.datasets)
+    published = {"algorithm": answers[count]} if accepted.algorithm is not None else {}
     return {"datasets": answers[:count]} | published
 
 
 @dataclass(frozen=True, slots=True)
 class _Item:
-    asset: AssetFacts
+    asset: AcceptedAsset
     renew: bool  # its order is good, but its fee is over or ends too early
 
     def after_renewal(self, valid_until: int) -> AssetFacts:
         """The asset as it will be when its order has been renewed without a fee."""
-        if self.asset.order is None or not self.renew:
-            return self.asset
-        return replace(self.asset, order=replace(self.asset.order, fee_amount=0, valid_until=valid_until))
+        facts = self.asset.facts
+        if facts.order is None or not self.renew:
+            return facts
+        return replace(facts, order=replace(facts.order, fee_amount=0, valid_until=valid_until))
 
 
 def _needs_renewal(asset: AssetFacts, valid_until: int) -> bool:
@@ -124,17 +124,14 @@ def _needs_renewal(asset: AssetFacts, valid_until: int) -> bool:
     return order is not None and (order.fee_expired or 0 < order.valid_until < valid_until)
 
 
-def _carrier(facts: ComputeFacts, assets: list[AssetFacts], valid_until: int) -> tuple[int | None, int]:
+def _carrier(accepted: Accepted, assets: list[AssetFacts], valid_until: int) -> tuple[int | None, int]:
     """(which item must carry the environment's fee, None if nobody needs to; until when the fee must reach).
 
     The end of a start is the latest of all its orders', so a fee must reach that far too.
     """
-    environment = facts.environment
-    price = environment.price_per_minute if environment is not None else 0
+    price = accepted.environment.price_per_minute
     end = max(valid_until, payment.last_valid_until(payment.own_orders(assets)))
-    if environment is None or price == 0:
-        return None, end
-    if any(payment.pays(environment.price_per_minute, asset, end, facts.now) for asset in assets):
+    if price == 0 or any(payment.pays(price, asset, end, accepted.facts.now) for asset in assets):
         return None, end
     paying = [place for place, asset in enumerate(assets) if not asset.free and asset.other_provider is None]
     to_order = [place for place in paying if assets[place].order is None]
@@ -142,20 +139,26 @@ def _carrier(facts: ComputeFacts, assets: list[AssetFacts], valid_until: int) ->
 
 
 def _quote(
-    facts: ComputeFacts, asset: AssetFacts, keys: ProviderKeys, chains: Chains, *, carries: bool, valid_until: int
+    accepted: Accepted,
+    asset: AcceptedAsset,
+    keys: ProviderKeys,
+    chains: Chains,
+    *,
+    carries: bool,
+    valid_until: int,
 ) -> Quote:
-    environment, service = facts.environment, asset.service
-    chain = chains.find(asset.chain_id)
-    if environment is None or service is None or chain is None or asset.other_provider is not None:
-        raise LookupError("quotes are made for our assets that have passed the rules")
+    """A quote for an asset whose files are ours. Raises LookupError for another one."""
+    if asset.facts.other_provider is not None:
+        raise LookupError("our fee is quoted for our assets only")
+    environment, now = accepted.environment, accepted.facts.now
     price = environment.price_per_minute
     return fees.make_quote(
         keys.private_key,
         environment=environment.id,
-        datatoken=service.datatoken_address,
-        service_id=service.id,
-        fee_token=chain.fee_token,
-        amount=payment.required_fee(price, asset, valid_until, facts.now) if carries else 0,
+        datatoken=asset.service.datatoken_address,
+        service_id=asset.service.id,
+        fee_token=chains.of(asset.facts.chain_id).fee_token,
+        amount=payment.required_fee(price, asset.facts, valid_until, now) if carries else 0,
         valid_until=valid_until,
-        now=facts.now,
+        now=now,
     )

@@ -2,7 +2,7 @@
 
 Each rule judges the facts and answers a refusal or None. The first refusal is the answer to a start; all of them answer
 "why not". A rule whose refusal would only repeat an earlier one (the service of an asset that does not exist) is left
-out, and nothing is accepted when a rule was left out: `judge` answers None only after every rule was asked.
+out, and nothing is accepted when a rule was left out.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from provider_api.access import asset_rules as asset
 from provider_api.access import parameter_rules as parameters
 from provider_api.access import request_rules as request
 from provider_api.access import trust_rules
+from provider_api.access.accepted import Accepted, AcceptedStart
 from provider_api.access.facts import ComputeFacts
 from provider_api.access.refusal import Refusal
 from provider_api.access.rule import AssetRule, GeneralRule, Rule
@@ -93,11 +94,20 @@ def refusals(facts: ComputeFacts) -> Iterator[Refusal]:
         raise RulesLeftOut(", ".join(left_out))
 
 
-def judge(facts: ComputeFacts) -> Refusal | None:
-    """The first refusal: the answer to a start."""
+def first_refusal(facts: ComputeFacts) -> Refusal | None:
     return next(refusals(facts), None)
 
 
-def judge_all(facts: ComputeFacts) -> list[Refusal]:
-    """All refusals at once: why a job may not start."""
+def judge(facts: ComputeFacts) -> Accepted | Refusal:
+    """The request as accepted, or the first refusal: for what asks before a start."""
+    return first_refusal(facts) or Accepted.of(facts)
+
+
+def judge_start(facts: ComputeFacts) -> AcceptedStart | Refusal:
+    """The start as accepted, or the first refusal, which is its answer."""
+    return first_refusal(facts) or AcceptedStart.of(facts)
+
+
+def all_refusals(facts: ComputeFacts) -> list[Refusal]:
+    """Why a job may not start: everything at once."""
     return list(refusals(facts))

@@ -163,6 +163,10 @@ class Chains:
     def all(self) -> list[Chain]:
         return list(self._chains.values())
 
+    def of(self, chain_id: int) -> Chain:
+        """The chain of an asset that was resolved here. Raises KeyError for any other one."""
+        return self._chains[chain_id]
+
     def find(self, chain_id: int) -> Chain | None:
         return self._chains.get(chain_id)
 

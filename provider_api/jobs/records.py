@@ -9,7 +9,7 @@ from typing import Protocol
 import structlog
 
 from argo.client import errors
-from argo.client.records import Template, Workflow
+from argo.client.records import NewWorkflow, Template, Workflow
 
 JOB_ID = re.compile(r"[0-9a-f]{32}")
 
@@ -20,15 +20,7 @@ class Argo(Protocol):
     @property
     def servers_away(self) -> Collection[str]: ...
 
-    async def submit(
-        self,
-        name: str,
-        template: str,
-        *,
-        arguments: Mapping[str, str],
-        labels: Mapping[str, str],
-        annotations: Mapping[str, str],
-    ) -> Workflow: ...
+    async def submit(self, new: NewWorkflow) -> Workflow: ...
 
     async def get(self, name: str) -> Workflow: ...
 

@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from argo.client.records import NewWorkflow
 from contract import job_spec, names
 from ocean import parameters
 from ocean.ddo import DDO
 from ocean.outgoing import ANY_PUBLISHER, Allowed
 from provider_api.access import payment, trust_rules
-from provider_api.access.facts import AssetFacts, ComputeFacts
-from provider_api.access.image import AlgorithmContainer, container_of
+from provider_api.access.accepted import Accepted, AcceptedAsset, AcceptedStart
 from provider_api.access.output import wanted_asset
 from provider_api.environments.environment import Environment
 from provider_api.http.errors import Refused
@@ -30,30 +29,24 @@ _NO_JOB = "0" * 32  # the job whose spec is made only to be measured
 
 
 @dataclass(frozen=True, slots=True)
-class Submission:
-    """Everything that `ArgoClient.submit` takes, and what the claim needs."""
+class PreparedJob:
+    """The workflow to be created, and what the claim needs."""
 
-    job_id: str
-    template: str
-    arguments: Mapping[str, str]
-    labels: Mapping[str, str]
-    annotations: Mapping[str, str]
+    workflow: NewWorkflow
     chain_id: int
     agreement_id: str
     orders: frozenset[tuple[int, str]]  # chain and transaction of each that the job takes for itself
 
 
-def prepare(facts: ComputeFacts, job_id: str, owner_text: str, settings: Settings, keys: ProviderKeys) -> Submission:
-    """The submission of a job whose facts have passed all rules. `owner_text`: the consumer as spelled in the request.
+def prepare(start: AcceptedStart, job_id: str, owner_text: str, settings: Settings, keys: ProviderKeys) -> PreparedJob:
+    """The workflow of an accepted start. `owner_text`: the consumer as spelled in the request.
 
     Raises Refused when the job spec is larger than a workflow may carry.
     """
-    environment, carrier, container = facts.environment, payment.carrier_of(facts), container_of(facts)
-    if environment is None or carrier is None or container is None:
-        raise LookupError("a submission is prepared from facts that have passed the rules")
-    spec = _spec(facts, environment, container, job_id, owner_text, carrier.paid_until, settings)
-    return Submission(
-        job_id=job_id,
+    environment, carrier, request = start.environment, start.carrier, start.facts.request
+    spec = _spec(start, job_id, owner_text, carrier.paid_until, settings)
+    workflow = NewWorkflow(
+        name=job_id,
         template=environment.id,
         arguments={
             names.ARG_JOB_SPEC: _sealed(spec, keys, environment),
@@ -63,41 +56,29 @@ def prepare(facts: ComputeFacts, job_id: str, owner_text: str, settings: Setting
         },
         labels={
             names.ENVIRONMENT: environment.id,
-            names.OWNER: facts.request.consumer,
+            names.OWNER: request.consumer,
             names.AGREEMENT: names.agreement_label(carrier.order.tx_hash),
             names.CHAIN: str(carrier.chain_id),
-            names.PROVIDER: keys.address.lower() if facts.request.terms is None else facts.request.terms.provider,
+            names.PROVIDER: keys.address.lower() if request.terms is None else request.terms.provider,
         },
-        annotations={**_annotations(facts, environment, owner_text, carrier), names.IMAGE: spec.binding.image},
-        chain_id=carrier.chain_id,
-        agreement_id=carrier.order.tx_hash,
-        orders=payment.claimed_orders(facts),
+        annotations={**_annotations(start, owner_text), names.IMAGE: spec.binding.image},
     )
+    return PreparedJob(workflow, carrier.chain_id, carrier.order.tx_hash, payment.claimed_orders(start.facts))
 
 
-def require_room_in_workflow(facts: ComputeFacts, settings: Settings, keys: ProviderKeys) -> None:
-    """The same before anything is ordered: would the job spec be small enough? For facts that have passed all rules.
-
-    Raises Refused.
-    """
-    environment, container = facts.environment, container_of(facts)
-    if environment is None or container is None:
-        raise LookupError("a job spec is made of facts that have passed the rules")
-    if facts.raw_sources and not facts.raw_digests:
-        facts = replace(facts, raw_digests=(secrets.token_hex(32),))  # as long as the one that a start will find
-    end = int(facts.now) + environment.max_job_duration
-    _sealed(_spec(facts, environment, container, _NO_JOB, facts.request.consumer, end, settings), keys, environment)
+def require_room_in_workflow(accepted: Accepted, settings: Settings, keys: ProviderKeys) -> None:
+    """The same before anything is ordered: would the job spec be small enough? Raises Refused."""
+    facts = accepted.facts
+    if facts.raw_sources and not facts.raw_digests:  # as long as the one that a start will find
+        accepted = replace(accepted, facts=replace(facts, raw_digests=(secrets.token_hex(32),)))
+    end = int(facts.now) + accepted.environment.max_job_duration
+    _sealed(_spec(accepted, _NO_JOB, facts.request.consumer, end, settings), keys, accepted.environment)
 
 
 def _spec(
-    facts: ComputeFacts,
-    environment: Environment,
-    container: AlgorithmContainer,
-    job_id: str,
-    owner_text: str,
-    paid_until: int | None,
-    settings: Settings,
+    accepted: Accepted, job_id: str, owner_text: str, paid_until: int | None, settings: Settings
 ) -> job_spec.JobSpec:
+    facts, environment, container = accepted.facts, accepted.environment, accepted.container
     run_seconds = run_time(environment, paid_until, facts.now)
     network: Literal["none", "public"] = (
         "public" if settings.policy.allow_network and trust_rules.network_is_allowed(facts) else "none"
@@ -117,18 +98,18 @@ def _spec(
         secret=secrets.token_hex(16),
         run_seconds=run_seconds,
         paid_until=paid_until,
-        inputs=tuple(_input(item) for item in facts.datasets),
-        algorithm=_algorithm(facts, container.entrypoint),
-        allow_private=_exceptions(facts, settings),
+        inputs=tuple(_input(item) for item in accepted.datasets),
+        algorithm=_raw_algorithm(accepted) if accepted.algorithm is None else _algorithm(accepted, accepted.algorithm),
+        allow_private=_exceptions(accepted, settings),
         forbid=settings.forbidden(),
         max_input_bytes=max(1, int(environment.disk_gb * _GB)),
         publication=wanted_asset(environment, facts.request.output),
     )
 
 
-def _exceptions(facts: ComputeFacts, settings: Settings) -> tuple[str, ...]:
+def _exceptions(accepted: Accepted, settings: Settings) -> tuple[str, ...]:
     """Which private addresses the job's downloads may reach: of all that are allowed, those of its publishers."""
-    publishers = {item.ddo.publisher for item in facts.assets() if item.ddo is not None}
+    publishers = {item.ddo.publisher for item in accepted.assets()}
     entries = [Allowed.parse(text) for text in settings.outgoing.exceptions()]
     return tuple(entry.text() for entry in entries if entry.owner in (None, ANY_PUBLISHER) or entry.owner in publishers)
 
@@ -148,40 +129,35 @@ def _sealed(spec: job_spec.JobSpec, keys: ProviderKeys, environment: Environment
         raise Refused({"algorithm": text}) from None
 
 
-def _input(item: AssetFacts) -> job_spec.InputAsset:
-    if item.ddo is None or item.service is None or not (item.sources or item.awaits_parameters):
-        raise LookupError("an input is made of an asset that has passed the rules")
+def _input(item: AcceptedAsset) -> job_spec.InputAsset:
     return job_spec.InputAsset(
-        did=item.ddo.id,
-        service_id=item.service.id,
-        files=item.sources or (),
-        ddo=_shown_to_jobs(item.ddo),
+        did=item.ddo.id, service_id=item.service.id, files=item.sources, ddo=_shown_to_jobs(item.ddo)
     )
 
 
-def _algorithm(facts: ComputeFacts, entrypoint: str) -> job_spec.Algorithm:
-    request, item = facts.request.algorithm, facts.algorithm
-    if item is None:
-        code = request.text("rawcode")
-        return job_spec.Algorithm(
-            rawcode=code or None,
-            files=() if code else facts.raw_sources,
-            sha256=facts.raw_digests or (),
-            custom_data=parameters.read_values(request.custom_data),
-            entrypoint=entrypoint,
-        )
-    found = item.sources and item.digests is not None
-    if item.ddo is None or item.service is None or not (found or item.awaits_parameters):
-        raise LookupError("a published algorithm is an asset that has passed the rules")
+def _raw_algorithm(accepted: Accepted) -> job_spec.Algorithm:
+    facts, request = accepted.facts, accepted.facts.request.algorithm
+    code = request.text("rawcode")
+    return job_spec.Algorithm(
+        rawcode=code or None,
+        files=() if code else facts.raw_sources,
+        sha256=facts.raw_digests or (),
+        custom_data=parameters.read_values(request.custom_data),
+        entrypoint=accepted.container.entrypoint,
+    )
+
+
+def _algorithm(accepted: Accepted, item: AcceptedAsset) -> job_spec.Algorithm:
     metadata = item.ddo.metadata.algorithm if item.ddo.metadata is not None else None
-    read = parameters.completed if facts.with_orders else parameters.so_far  # only a start brings them all
+    read = parameters.completed if accepted.facts.with_orders else parameters.so_far  # only a start brings them all
+    given = accepted.facts.request.algorithm.custom_data
     return job_spec.Algorithm(
         did=item.ddo.id,
         ddo=_shown_to_jobs(item.ddo),
-        files=item.sources or (),
-        sha256=item.digests or (),
-        custom_data=read(metadata and metadata.consumer_parameters, request.custom_data),
-        entrypoint=entrypoint,
+        files=item.sources,
+        sha256=item.digests,
+        custom_data=read(metadata and metadata.consumer_parameters, given),
+        entrypoint=accepted.container.entrypoint,
     )
 
 
@@ -191,12 +167,11 @@ def _shown_to_jobs(ddo: DDO) -> dict[str, Any]:
     return {name: value for name, value in ddo.document().items() if name != "stats"}
 
 
-def _annotations(
-    facts: ComputeFacts, environment: Environment, owner_text: str, carrier: payment.Carrier
-) -> dict[str, str]:
+def _annotations(start: AcceptedStart, owner_text: str) -> dict[str, str]:
+    facts, environment = start.facts, start.environment
     return {
         names.OWNER_TEXT: owner_text,
-        names.AGREEMENT_ID: carrier.order.tx_hash,
+        names.AGREEMENT_ID: start.carrier.order.tx_hash,
         names.ALGORITHM_DID: facts.request.algorithm.asset.document_id,
         names.INPUT_DIDS: json.dumps([item.request.document_id for item in facts.datasets], separators=(",", ":")),
         names.VALID_UNTIL: str(payment.end_of(facts)),

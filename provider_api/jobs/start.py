@@ -29,12 +29,13 @@ from argo.client import errors as argo_errors
 from argo.client.records import Workflow
 from provider_api.access import rules
 from provider_api.access.gather import FactFinder
+from provider_api.access.refusal import Refusal
 from provider_api.access.request import ComputeRequest
 from provider_api.calls.signature import require_fresh, stale
 from provider_api.http.errors import InvalidRequest, NeighbourAway, NeighbourFailed, Refused
 from provider_api.jobs.identity import JobIdentity
 from provider_api.jobs.records import Argo, find_workflow
-from provider_api.jobs.specification import Submission, prepare
+from provider_api.jobs.specification import PreparedJob, prepare
 from provider_api.keys import ProviderKeys
 from provider_api.settings import Settings
 from provider_api.storage.claims import AlreadyClaimed, Claim, Claims, Order, OrderTaken
@@ -114,10 +115,10 @@ class JobStarter:
         identity = request.identity
         if identity.counted:
             await self._require_fresh(identity)
-        submission = await self._prepared(request)
+        prepared = await self._prepared(request)
         began = time.monotonic()
-        await self._take(identity, submission)
-        return await self._submit(submission, began)
+        await self._take(identity, prepared)
+        return await self._submit(prepared, began)
 
     async def _require_fresh(self, identity: JobIdentity) -> None:
         """Raises InvalidRequest, AlreadyClaimed."""
@@ -143,49 +144,49 @@ class JobStarter:
             raise Refused(
                 f"Job {claim.job_id} has been started before and is no longer known. It is not started again."
             )
-        submission = await self._prepared(request)
-        if (submission.chain_id, submission.agreement_id) != claim.agreement:
+        prepared = await self._prepared(request)
+        if (prepared.chain_id, prepared.agreement_id) != claim.agreement:
             raise Refused({"order": "changed"})  # another of the same orders pays by now; a new nonce can claim it
         began = time.monotonic()
-        await self._reopen(claim, submission, request.identity)
-        return await self._submit(submission, began)
+        await self._reopen(claim, prepared, request.identity)
+        return await self._submit(prepared, began)
 
-    async def _prepared(self, request: StartRequest) -> Submission:
+    async def _prepared(self, request: StartRequest) -> PreparedJob:
         """Rules, then everything that may still fail without a trace. Argo's absence shows here."""
         facts = await self._facts.for_start(request.content)  # counts jobs, hence within `starting`
-        refusal = rules.judge(facts)
-        if refusal is not None:
-            self._metrics.start("refused", refusal.code.partition(":")[0])  # behind it stand names without number
-            log.info("start_refused", place=refusal.place, code=refusal.code, job_id=request.identity.job_id)
-            raise refusal.error()
-        return prepare(facts, request.identity.job_id, request.owner_text, self._settings, self._keys)
+        judged = rules.judge_start(facts)
+        if isinstance(judged, Refusal):
+            self._metrics.start("refused", judged.code.partition(":")[0])  # behind it stand names without number
+            log.info("start_refused", place=judged.place, code=judged.code, job_id=request.identity.job_id)
+            raise judged.error()
+        return prepare(judged, request.identity.job_id, request.owner_text, self._settings, self._keys)
 
     # --- claims ------------------------------------------------------------------------------------------------------
 
-    async def _take(self, identity: JobIdentity, submission: Submission) -> None:
+    async def _take(self, identity: JobIdentity, prepared: PreparedJob) -> None:
         """Raises Refused (order in use, stale nonce), AlreadyClaimed."""
         claim = Claim(
             job_id=identity.job_id,
             consumer=identity.consumer,
             nonce=identity.nonce,
             digest=identity.digest,
-            chain_id=submission.chain_id,
-            agreement_id=submission.agreement_id,
+            chain_id=prepared.chain_id,
+            agreement_id=prepared.agreement_id,
         )
         for _ in range(_ATTEMPTS):
             try:
-                return await self._claims.claim(claim, submission.orders, _counted(identity), identity.signed)
+                return await self._claims.claim(claim, prepared.orders, _counted(identity), identity.signed)
             except NonceRefused as exc:
                 raise stale(exc) from None
             except OrderTaken as exc:
                 await self._free(exc.holders)
         raise self._busy()
 
-    async def _reopen(self, claim: Claim, submission: Submission, identity: JobIdentity) -> None:
+    async def _reopen(self, claim: Claim, prepared: PreparedJob, identity: JobIdentity) -> None:
         """Raises Refused, AlreadyClaimed when somebody else changed the claim meanwhile."""
         for _ in range(_ATTEMPTS):
             try:
-                if await self._claims.reopen(claim, submission.orders, _counted(identity)):
+                if await self._claims.reopen(claim, prepared.orders, _counted(identity)):
                     return
                 raise AlreadyClaimed
             except NonceRefused as exc:
@@ -222,22 +223,16 @@ class JobStarter:
 
     # --- submission --------------------------------------------------------------------------------------------------
 
-    async def _submit(self, submission: Submission, began: float) -> Workflow:
+    async def _submit(self, prepared: PreparedJob, began: float) -> Workflow:
         """Submit a job that was claimed since `began` (monotonic). Raises NeighbourAway, NeighbourFailed."""
-        job_id, retry = submission.job_id, self._settings.limits.retry_after_seconds
+        job_id, retry = prepared.workflow.name, self._settings.limits.retry_after_seconds
         left = self._settings.limits.claim_lease_seconds - (time.monotonic() - began)
         if left < self._settings.longest_argo_timeout():  # claiming took so long that the claim might end meanwhile
             await self._claims.mark(job_id, "open", "released")
             self._metrics.start("failed", "storage_slow")
             raise NeighbourAway("The database is too slow at the moment. Repeat the same request.", retry)
         try:
-            workflow = await self._argo.submit(
-                job_id,
-                submission.template,
-                arguments=submission.arguments,
-                labels=submission.labels,
-                annotations=submission.annotations,
-            )
+            workflow = await self._argo.submit(prepared.workflow)
         except argo_errors.WorkflowExists:
             workflow = await self._after_doubt(job_id)  # another process may be withdrawing it just now
         except argo_errors.SubmissionRefused as exc:
@@ -255,7 +250,7 @@ class JobStarter:
         if not await self._is_held(job_id):
             raise await self._withdrawn(job_id)
         self._metrics.start("started")
-        log.info("job_submitted", job_id=job_id, environment=submission.template)
+        log.info("job_submitted", job_id=job_id, environment=prepared.workflow.template)
         return workflow
 
     async def _after_doubt(self, job_id: str) -> Workflow:

@@ -19,7 +19,7 @@ from eth_account.signers.local import LocalAccount
 from nacl.public import PrivateKey
 
 from argo.client.errors import ArgoUnavailable, SubmissionRefused, WorkflowExists, WorkflowFinished, WorkflowNotFound
-from argo.client.records import FIRST_SERVER, Node, Template, Workflow
+from argo.client.records import FIRST_SERVER, NewWorkflow, Node, Template, Workflow
 from contract import names
 from contract.job_spec import JobSpec, open_sealed
 from contract.keys import encode_key
@@ -84,15 +84,8 @@ class MemoryArgo:
         if self.away:
             raise ArgoUnavailable("connection refused", definite=True)
 
-    async def submit(
-        self,
-        name: str,
-        template: str,
-        *,
-        arguments: Mapping[str, str],
-        labels: Mapping[str, str],
-        annotations: Mapping[str, str],
-    ) -> Workflow:
+    async def submit(self, new: NewWorkflow) -> Workflow:
+        name = new.name
         self.submissions.append(name)
         await asyncio.sleep(self.slow_seconds)
         self._reachable()
@@ -101,7 +94,7 @@ class MemoryArgo:
         if name in self.workflows:
             raise WorkflowExists(name)
         workflow = Workflow(
-            name, f"uid-{name}", labels, annotations, arguments, datetime.now(UTC), "", "", None, None, ""
+            name, f"uid-{name}", new.labels, new.annotations, new.arguments, datetime.now(UTC), "", "", None, None, ""
         )
         if self.creates:
             self.created += 1

@@ -29,7 +29,7 @@ import uvicorn
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from argo.client.errors import ArgoUnavailable, WorkflowExists, WorkflowFinished, WorkflowNotFound
-from argo.client.records import Workflow
+from argo.client.records import NewWorkflow, Workflow
 from provider_api.__main__ import KEEP_ALIVE_SECONDS
 from provider_api.settings import ArgoSettings, LimitSettings, StorageSettings
 from provider_api.storage.database import Database
@@ -52,9 +52,10 @@ class SharedArgo(MemoryArgo):
         self._folder = folder
         folder.mkdir(exist_ok=True)
 
-    async def submit(self, name: str, template: str, **values: Any) -> Workflow:
+    async def submit(self, new: NewWorkflow) -> Workflow:
+        name = new.name
         workflow = Workflow(
-            name, f"uid-{name}", values["labels"], values["annotations"], {}, datetime.now(UTC), "", "", None, None, ""
+            name, f"uid-{name}", new.labels, new.annotations, {}, datetime.now(UTC), "", "", None, None, ""
         )
         complete = self._folder / f".{name}-{os.getpid()}"
         complete.write_bytes(pickle.dumps(workflow))
@@ -105,7 +106,7 @@ class SharedArgo(MemoryArgo):
 class TroubledArgo(SharedArgo):
     """Slow at random, and at random away, lost or late."""
 
-    async def submit(self, name: str, template: str, **values: Any) -> Workflow:
+    async def submit(self, new: NewWorkflow) -> Workflow:
         await asyncio.sleep(_CHANCE.uniform(0, 0.2))
         match _CHANCE.random():
             case chance if chance < 0.08:
@@ -113,11 +114,11 @@ class TroubledArgo(SharedArgo):
             case chance if chance < 0.16:
                 raise ArgoUnavailable("lost on the way", definite=False)
             case chance if chance < 0.24:
-                await super().submit(name, template, **values)
+                await super().submit(new)
                 raise ArgoUnavailable("its answer was lost", definite=False)
             case chance if chance < 0.32:
                 await asyncio.sleep(LEASE_SECONDS * _CHANCE.uniform(0.8, 1.6))
-        return await super().submit(name, template, **values)
+        return await super().submit(new)
 
     async def get(self, name: str) -> Workflow:
         await asyncio.sleep(_CHANCE.uniform(0, 0.05))

@@ -56,10 +56,10 @@ async def initialize_compute(request: Request) -> Response:
         raise Refused(
             f"The validUntil value is not correct. It must lie after {now} (Unix time), and is {valid_until}."
         )
-    require_quotable(facts)
+    accepted = require_quotable(facts)
     require_period(valid_until, facts)
-    require_room_in_workflow(facts, services.settings, services.keys)
-    of_others = await ask_other_providers(facts, services.other_providers)
+    require_room_in_workflow(accepted, services.settings, services.keys)
+    of_others = await ask_other_providers(accepted, services.other_providers)
     nonce = await services.nonces.find(facts.request.consumer)
-    answer = make_quotes(facts, valid_until, nonce, services.keys, services.chains, of_others)
+    answer = make_quotes(accepted, valid_until, nonce, services.keys, services.chains, of_others)
     return json_response(answer | needs_answer(facts))

@@ -19,7 +19,7 @@ import pytest
 from nacl.public import PrivateKey
 
 from argo.client import ArgoClient
-from argo.client.records import Workflow
+from argo.client.records import NewWorkflow, Workflow
 from contract import job_spec, names
 from contract.exit_codes import ExitCode
 from contract.keys import decode_public_key
@@ -72,7 +72,7 @@ async def submit(argo: ArgoClient, attempt: Attempt, like: Workflow) -> None:
     labels = {name: value for name, value in like.labels.items() if name.startswith(names.PREFIX)}
     notes = {name: value for name, value in like.annotations.items() if name.startswith(names.PREFIX)}
     labels[names.ENVIRONMENT] = attempt.template
-    await argo.submit(attempt.name, attempt.template, arguments=attempt.arguments, labels=labels, annotations=notes)
+    await argo.submit(NewWorkflow(attempt.name, attempt.template, attempt.arguments, labels, notes))
 
 
 async def assert_refused(buyer: Buyer, argo: ArgoClient, attempt: Attempt) -> None:

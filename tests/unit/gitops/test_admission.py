@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from contract import names
 from provider_api.access import image as container
+from provider_api.access.accepted import AcceptedStart
 from provider_api.jobs.specification import prepare
 from provider_api.keys import keys_of
 from provider_api.settings import ProviderSettings, Settings
@@ -263,9 +264,10 @@ def test_what_the_service_submits_is_admitted(filtered: bool) -> None:
     """Labels, annotations and arguments of a job, as the service prepares them."""
     known = facts((dataset(order=PAYING),), algorithm(), environment=environment(price_per_minute=1, filtered=filtered))
     keys = keys_of(PROVIDER_KEY)
-    made = prepare(known, JOB, ADDRESS, Settings(provider=ProviderSettings(key=PROVIDER_KEY)), keys)  # type: ignore[arg-type]
+    settings = Settings(provider=ProviderSettings(key=PROVIDER_KEY))  # type: ignore[arg-type]
+    made = prepare(AcceptedStart.of(known), JOB, ADDRESS, settings, keys).workflow
     submitted = job(
-        {"name": made.job_id, "labels": dict(made.labels) | CREATOR, "annotations": dict(made.annotations)},
+        {"name": made.name, "labels": dict(made.labels) | CREATOR, "annotations": dict(made.annotations)},
         workflowTemplateRef={"name": made.template},
         arguments={"parameters": [{"name": name, "value": value} for name, value in made.arguments.items()]},
     )

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from argo.client.errors import ArgoUnavailable, WorkflowNotFound
-from argo.client.records import Node, Workflow
+from argo.client.records import NewWorkflow, Node, Workflow
 from contract import names
 from contract.manifest import Manifest, ResultFile, summary_of
 from ocean import ecies
@@ -414,8 +414,8 @@ async def test_a_start_of_unknown_outcome_does_not_come_back(world: World, monke
     """Its claim is still open; the identical request would be submitted again if it stayed so."""
     submit = world.argo.submit
 
-    async def submitted_and_gone(*args: Any, **kwargs: Any) -> Workflow:
-        await submit(*args, **kwargs)
+    async def submitted_and_gone(new: NewWorkflow) -> Workflow:
+        await submit(new)
         world.argo.away = True
         raise ArgoUnavailable("timeout", definite=False)
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from contract.job_spec import AssetMetadata
 from provider_api.access.output import OutputInvalid, wanted_asset
-from provider_api.access.rules import judge
+from provider_api.access.rules import first_refusal
 from tests.support.provider_facts import environment, facts
 from tests.support.provider_neighbours import World
 
@@ -47,7 +47,7 @@ def test_nothing_is_wanted_and_nothing_is_refused(output: Any) -> None:
     start = facts(environment=HERE)
     for sent in (output, json.dumps(output)):
         assert wanted_asset(HERE, sent) is None
-        assert judge(replace(start, request=replace(start.request, output=sent))) is None
+        assert first_refusal(replace(start, request=replace(start.request, output=sent))) is None
 
 
 _JSON = st.recursive(
@@ -66,7 +66,7 @@ def test_no_shape_asks_by_accident_or_is_refused(output: Any) -> None:
     start = facts(environment=HERE)
     sent = json.dumps(output)
     assert wanted_asset(HERE, sent) is None
-    assert judge(replace(start, request=replace(start.request, output=sent))) is None
+    assert first_refusal(replace(start, request=replace(start.request, output=sent))) is None
 
 
 def _asks(section: Any) -> bool:
@@ -130,7 +130,7 @@ def test_what_is_wrong_beside_a_name(metadata: dict[str, Any], place: str) -> No
         wanted_asset(HERE, output)
     assert (refused.value.place, bool(refused.value.expected)) == (place, True)
     start = facts(environment=HERE)
-    refusal = judge(replace(start, request=replace(start.request, output=output)))
+    refusal = first_refusal(replace(start, request=replace(start.request, output=output)))
     assert refusal is not None
     assert (refusal.rule, refusal.place, refusal.code) == ("asset_can_be_made", "output", f"{place}_invalid")
     assert refusal.who == "consumer"

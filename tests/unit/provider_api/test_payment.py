@@ -9,6 +9,7 @@ import pytest
 
 from contract import names
 from ocean.ddo import DDO
+from provider_api.access.accepted import Accepted, AcceptedStart
 from provider_api.access.facts import AssetFacts
 from provider_api.access.payment import carrier_of, find_carrier, last_valid_until, own_orders, pays
 from provider_api.access.quotes import make_quotes
@@ -65,9 +66,11 @@ def test_the_job_is_ours_by_our_order() -> None:
         (dataset(order=PAYING), foreign()), of_another(algorithm()), environment=environment(price_per_minute=1)
     )
     keys = keys_of(PROVIDER_KEY)
-    made = prepare(given, "1" * 32, "0x1", Settings(provider=ProviderSettings(key=PROVIDER_KEY)), keys)  # type: ignore[arg-type]
+    made = prepare(
+        AcceptedStart.of(given), "1" * 32, "0x1", Settings(provider=ProviderSettings(key=PROVIDER_KEY)), keys
+    )  # type: ignore[arg-type]
     assert made.agreement_id == PAYING.tx_hash
-    assert made.annotations[names.VALID_UNTIL] == str(int(NOW) + 600)
+    assert made.workflow.annotations[names.VALID_UNTIL] == str(int(NOW) + 600)
     carrier = carrier_of(given)
     assert carrier is not None
     assert carrier.order == PAYING
@@ -81,7 +84,9 @@ def test_only_ours_is_asked_to_carry_the_fee() -> None:
         environment=environment(price_per_minute=1),
         with_orders=False,
     )
-    answer = make_quotes(given, int(NOW) + 600, "7", keys_of(PROVIDER_KEY), Chains({8996: MemoryChain()}), {})
+    answer = make_quotes(
+        Accepted.of(given), int(NOW) + 600, "7", keys_of(PROVIDER_KEY), Chains({8996: MemoryChain()}), {}
+    )
     assert int(answer["datasets"][0]["providerFee"]["providerFeeAmount"]) == 10**19
     assert answer["datasets"][1] == {"datatoken": TOKEN, "nonce": "7", "validOrder": RICH.tx_hash}
     assert set(answer["algorithm"]) == {"datatoken", "nonce", "validOrder"}
@@ -90,4 +95,4 @@ def test_only_ours_is_asked_to_carry_the_fee() -> None:
 def test_no_fee_of_ours_is_quoted_for_anothers_asset() -> None:
     given = facts((dataset(), replace(foreign(), order=None)), algorithm(), with_orders=False)
     with pytest.raises(LookupError):
-        make_quotes(given, int(NOW) + 600, "7", keys_of(PROVIDER_KEY), Chains({8996: MemoryChain()}), {})
+        make_quotes(Accepted.of(given), int(NOW) + 600, "7", keys_of(PROVIDER_KEY), Chains({8996: MemoryChain()}), {})

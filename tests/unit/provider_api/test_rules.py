@@ -13,7 +13,7 @@ from ocean.ddo import DDO
 from provider_api.access.asset_rules import CONSUMABLE
 from provider_api.access.facts import AssetFacts, ComputeFacts
 from provider_api.access.request import AlgorithmRequest, AssetRequest, ComputeRequest
-from provider_api.access.rules import RulesLeftOut, in_order, judge, judge_all
+from provider_api.access.rules import RulesLeftOut, all_refusals, first_refusal, in_order
 from provider_api.access.trust_rules import network_is_allowed, notes
 from provider_api.settings import PolicySettings
 from tests.support.provider_facts import (
@@ -394,7 +394,7 @@ REFUSED: dict[str, tuple[ComputeFacts, str, str]] = {
 @pytest.mark.parametrize("name", REFUSED)
 def test_refused(name: str) -> None:
     given, place, message = REFUSED[name]
-    refusal = judge(given)
+    refusal = first_refusal(given)
     assert refusal is not None
     assert (refusal.place, refusal.code) == (place, message)
     assert refusal.error().body() == {"error": {place: message}}
@@ -478,31 +478,31 @@ ACCEPTED: dict[str, ComputeFacts] = {
 
 @pytest.mark.parametrize("name", ACCEPTED)
 def test_accepted(name: str) -> None:
-    assert judge(ACCEPTED[name]) is None
+    assert first_refusal(ACCEPTED[name]) is None
 
 
 def test_an_absent_provider_is_named_once() -> None:
     """Whose fee an order must carry is not known then."""
     away = foreign(other_provider=None, sources=None, order=None)
-    (refusal,) = judge_all(facts((dataset(), away)))
+    (refusal,) = all_refusals(facts((dataset(), away)))
     assert (refusal.rule, refusal.place) == ("files_are_ours", "datasets[1].serviceId")
     gone = replace(of_another(algorithm()), other_provider=None, sources=None, digests=None, order=None)
-    (refusal,) = judge_all(facts(published=gone))
+    (refusal,) = all_refusals(facts(published=gone))
     assert (refusal.rule, refusal.place) == ("algorithm_is_available", "algorithm")
 
 
 def test_quotes_need_no_orders() -> None:
     given = facts((asked(replace(dataset(), order=None), transfer_tx_id=""),), replace(algorithm(), order=None))
-    assert judge(replace(given, with_orders=False)) is None
+    assert first_refusal(replace(given, with_orders=False)) is None
 
 
 def test_nobody_named_nobody_judged() -> None:
     given = facts((spoiled(credentials(allow=SOMEBODY)),))
-    assert judge(replace(given, with_credentials=False)) is None
+    assert first_refusal(replace(given, with_credentials=False)) is None
 
 
 def all_of(given: ComputeFacts) -> list[tuple[str, str]]:
-    return [(refusal.place, refusal.code) for refusal in judge_all(given)]
+    return [(refusal.place, refusal.code) for refusal in all_refusals(given)]
 
 
 def test_why_not_names_everything_at_once() -> None:
@@ -544,7 +544,7 @@ def test_why_not_does_not_repeat_itself() -> None:
 def test_a_refusal_says_who_can_change_what() -> None:
     given = facts((compute(publisherTrustedAlgorithms=[{"did": did(9)}]),),
                   spoiled_algorithm(lambda d: d["nft"].update(state=3)))  # fmt: skip
-    state, trust = judge_all(given)
+    state, trust = all_refusals(given)
     assert state.reason() == {
         "place": "algorithm.credentials", "rule": "state_allows_use", "code": "Asset is not consumable.",
         "expected": ["0 (active)", "5 (unlisted)"], "found": "3 (revoked)", "who": "algorithm_publisher",
@@ -557,7 +557,7 @@ def test_a_refusal_says_who_can_change_what() -> None:
 
 def test_long_values_are_cut() -> None:
     given = facts((compute(publisherTrustedAlgorithmPublishers=["x" * 1000] * 1000),))
-    (refusal,) = judge_all(given)
+    (refusal,) = all_refusals(given)
     expected = refusal.reason()["expected"]
     assert len(expected) == 20
     assert {len(text) for text in expected} == {201}
@@ -566,7 +566,7 @@ def test_long_values_are_cut() -> None:
 def test_nothing_is_accepted_when_a_rule_was_left_out() -> None:
     """Facts that no gathering makes: the environment is there, but nothing was asked about the assets."""
     with pytest.raises(RulesLeftOut):
-        judge(facts(gathered=False))
+        first_refusal(facts(gathered=False))
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from provider_api.access.facts import AssetFacts, ComputeFacts
 from provider_api.access.refusal import Refusal
-from provider_api.access.rules import in_order, judge, judge_all
+from provider_api.access.rules import all_refusals, first_refusal, in_order
 from tests.support.provider_facts import (
     ALGORITHM_DID,
     CONSUMER,
@@ -345,8 +345,8 @@ def key(refusal: Refusal) -> tuple[str, str]:
 @given(CASES)
 def test_a_start_and_why_not_agree(case: Case) -> None:
     judged = case.facts()
-    every = judge_all(judged)
-    first = judge(judged)
+    every = all_refusals(judged)
+    first = first_refusal(judged)
     assert (first is None) == (not every)
     assert first == (every[0] if every else None)
     assert bool(every) == case.is_harmed()
@@ -355,9 +355,9 @@ def test_a_start_and_why_not_agree(case: Case) -> None:
 @settings(max_examples=300, deadline=None)
 @given(CASES)
 def test_every_refusal_has_a_cause_and_goes_with_it(case: Case) -> None:
-    for refusal in judge_all(case.facts()):
+    for refusal in all_refusals(case.facts()):
         assert CAUSES[refusal.rule] & case.names(refusal.place), refusal
-        assert key(refusal) not in [key(other) for other in judge_all(case.mended(refusal).facts())]
+        assert key(refusal) not in [key(other) for other in all_refusals(case.mended(refusal).facts())]
 
 
 @settings(max_examples=300, deadline=None)
@@ -365,19 +365,19 @@ def test_every_refusal_has_a_cause_and_goes_with_it(case: Case) -> None:
 def test_whoever_mends_all_that_is_named_is_let_in(case: Case) -> None:
     """No refusal is hidden for ever: each round mends everything that was named, and it ends."""
     for _ in range(12):
-        every = judge_all(case.facts())
+        every = all_refusals(case.facts())
         if not every:
             assert not case.is_harmed()
             return
         for refusal in every:
             case = case.mended(refusal)
-    raise AssertionError(f"still refused: {judge_all(case.facts())}")
+    raise AssertionError(f"still refused: {all_refusals(case.facts())}")
 
 
 @pytest.mark.parametrize("name", SINGLE)
 def test_a_single_fault_is_named_once(name: str) -> None:
     case = SINGLE[name]
-    every = judge_all(case.facts())
+    every = all_refusals(case.facts())
     assert bool(every) == case.is_harmed()
     assert len({refusal.place.partition(".")[0] for refusal in every}) <= 1
     for refusal in every:
@@ -399,5 +399,5 @@ def test_every_rule_is_covered() -> None:
         rule.name for rule, _ in in_order(facts(raw_algorithm=raw()))
     }
     assert named == set(CAUSES) | elsewhere
-    reached = {refusal.rule for case in SINGLE.values() for refusal in judge_all(case.facts())}
+    reached = {refusal.rule for case in SINGLE.values() for refusal in all_refusals(case.facts())}
     assert reached == set(CAUSES)

@@ -18,6 +18,7 @@ from argo.client import (
     WorkflowFinished,
     WorkflowNotFound,
 )
+from argo.client.records import NewWorkflow
 from argo.local.settings import LocalArgoSettings
 from contract import names
 from tests.support.local_argo import served
@@ -64,9 +65,7 @@ async def client(server: tuple[str, Path]) -> AsyncIterator[ArgoClient]:
 
 
 async def submit(client: ArgoClient, name: str, template: str = ENVIRONMENT) -> Workflow:
-    return await client.submit(
-        name, template, arguments=ARGUMENTS, labels=LABELS, annotations={names.OWNER_TEXT: "0x7099"}
-    )
+    return await client.submit(NewWorkflow(name, template, ARGUMENTS, LABELS, {names.OWNER_TEXT: "0x7099"}))
 
 
 async def finished(client: ArgoClient, name: str) -> Workflow:
@@ -134,7 +133,7 @@ async def test_refusals(client: ArgoClient, server: tuple[str, Path]) -> None:
         await submit(client, "j-refused", "no-such-environment")
     assert unknown.value.status == 404
     with pytest.raises(SubmissionRefused) as missing:
-        await client.submit("j-refused", ENVIRONMENT, arguments={}, labels=LABELS, annotations={}, declared=())
+        await client.submit(NewWorkflow("j-refused", ENVIRONMENT, {}, LABELS, {}), declared=())
     assert missing.value.status == 400
     with pytest.raises(WorkflowNotFound):
         await client.get("j-refused")

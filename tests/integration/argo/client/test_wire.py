@@ -33,6 +33,7 @@ from argo.client import (
 )
 from argo.client.connection import Connection
 from argo.client.logs import LogStream
+from argo.client.records import NewWorkflow
 from contract import names
 from tests.support.replay import Answer, Replay, Request, recorded_answer, recorded_job, recorded_rest, replay_server
 
@@ -62,13 +63,8 @@ async def client(argo: Replay) -> AsyncIterator[ArgoClient]:
 
 
 async def submit(client: ArgoClient, name: str = JOB) -> Any:
-    return await client.submit(
-        name,
-        "ocean-compute",
-        arguments=ARGUMENTS,
-        labels={names.OWNER: "0xab"},
-        annotations={names.OWNER_TEXT: "0xAB", names.INPUT_DIDS: '["did:op:1"]'},
-    )
+    labels, annotations = {names.OWNER: "0xab"}, {names.OWNER_TEXT: "0xAB", names.INPUT_DIDS: '["did:op:1"]'}
+    return await client.submit(NewWorkflow(name, "ocean-compute", ARGUMENTS, labels, annotations))
 
 
 async def test_a_submission_is_a_name_a_reference_and_nothing_else(argo: Replay, client: ArgoClient) -> None:

@@ -10,6 +10,7 @@ from argo.client import ArgoClient, ArgoUnavailable, ArgumentsMismatch, Workflow
 from argo.client.client import selector_of
 from argo.client.connection import Connection
 from argo.client.logs import Stripper
+from argo.client.records import NewWorkflow
 from contract import names
 from tests.support.replay import recorded_rest
 
@@ -32,7 +33,7 @@ async def test_arguments_are_exactly_the_declared(
 ) -> None:
     async with ArgoClient(NOWHERE, "jobs") as client:
         with pytest.raises(ArgumentsMismatch) as refused:
-            await client.submit("j", "t", arguments=arguments, labels={"a": "b"}, annotations={})
+            await client.submit(NewWorkflow("j", "t", arguments, {"a": "b"}, {}))
     assert (refused.value.missing, refused.value.unknown) == (missing, unknown)
 
 
@@ -53,9 +54,7 @@ async def test_what_kubernetes_forbids_or_the_controller_evaluates_is_refused(
 ) -> None:
     async with ArgoClient(NOWHERE, "jobs") as client:
         with pytest.raises(ValueError, match=r"argument|name|label"):
-            await client.submit(
-                name, "t", arguments=ARGUMENTS | {names.ARG_IMAGE: argument}, labels={"a": label}, annotations={}
-            )
+            await client.submit(NewWorkflow(name, "t", ARGUMENTS | {names.ARG_IMAGE: argument}, {"a": label}, {}))
 
 
 @pytest.mark.parametrize("name", ["@latest", "../x", "", "a?b", "A"])
