@@ -2,9 +2,9 @@
 
     {"allow": [{"type": "address", "values": ["0x…"]}], "deny": [...]}
 
-All address entries of a list count together, the value `*` stands for everybody, and the deny list always wins. (The
-peer reads the first address entry only, and no deny list beside an allow list.) An allow list with entries admits only
-who stands in it: nobody, if it has no address, or only credentials which we cannot check.
+All address entries of a list count together, the value `*` stands for everybody, and the deny list always wins. (Ocean
+Provider reads the first address entry only, and no deny list beside an allow list.) An allow list with entries admits
+only who stands in it: nobody, if it has no address, or only credentials which we cannot check.
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@
 A definition: {"name", "type": text | number | boolean | select, "required", "default", "options"}. A value that is not
 given (missing, null, or empty as forms send it) is replaced by the default; if there is none and it is required, it is
 missing. A schema makes publishers write a default always, so an empty one is none for what is required. A value that is
-given is read as `form_values` says, and must be of the defined type then, a selected one a key of the options. The peer
-checks nothing of this. Names without a definition pass through.
+given is read as `form_values` says, and must be of the defined type then, a selected one a key of the options. Ocean
+Provider checks nothing of this. Names without a definition pass through.
 """
 
 from __future__ import annotations

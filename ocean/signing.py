@@ -6,7 +6,7 @@
 
 A message is the plain concatenation of parts of the request, each exactly as received (same spelling, same letter
 case), a missing part being empty; the nonce comes last. Clients send v as 27/28 or as 0/1. Both are accepted; longer
-signatures and high s values are not, although the peer lets them pass: one request has one signature.
+signatures and high s values are not, although Ocean Provider lets them pass: one request has one signature.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ An algorithm image needs `sh`, `mkdir`, `tee` and `sleep`, nothing else (tested 
 script
 
 * exports the seven variables of the contract, and `INPUTS_INDEX`, the path of our list of all inputs,
-* runs the entrypoint under `sh -c` and ends with the entrypoint's own exit code (the peer ended with `tee`'s),
+* runs the entrypoint under `sh -c` and ends with the entrypoint's own exit code (Ocean's pod ended with `tee`'s),
 * writes both streams to `logs/algorithm.log`, at most `log_bytes` of them, and all of them to its own output,
 * ends the entrypoint at the time limit: SIGTERM, some seconds later SIGKILL, exit code 124,
 * does not run it at all when the paid time is over by then: exit code 79,

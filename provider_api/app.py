@@ -20,10 +20,10 @@ from provider_api.endpoints import metadata_store as aquarius
 from provider_api.endpoints import operator, subgraph
 from provider_api.endpoints.operations import OPERATIONS
 from provider_api.http.errors import ApiError, NotOffered, render
-from provider_api.http.last_resort import ErrorNet
+from provider_api.http.last_resort import CatchAll
 from provider_api.http.responses import json_bytes
 from provider_api.http.transport import Transport
-from provider_api.internal_app import inward_app, serving
+from provider_api.internal_app import internal_app, serving
 from provider_api.services import OpenNeighbours, open_neighbours, open_services
 from provider_api.settings import Settings
 from provider_api.strangers.budget import Budget
@@ -51,8 +51,8 @@ def create_app(settings: Settings, neighbours: OpenNeighbours = open_neighbours)
             app.state.spec = json_bytes(described, sort_keys=False)
             app.state.docs = openapi.page(described)
             if settings.metrics.port is not None:
-                inward = inward_app(services)
-                await stack.enter_async_context(serving(inward, settings.server.host, settings.metrics.port))
+                internal = internal_app(services)
+                await stack.enter_async_context(serving(internal, settings.server.host, settings.metrics.port))
             if settings.publication.port is not None:
                 files = routes.published.files_app(services)
                 await stack.enter_async_context(serving(files, settings.server.host, settings.publication.port))
@@ -72,7 +72,7 @@ def create_app(settings: Settings, neighbours: OpenNeighbours = open_neighbours)
     app.include_router(operator.router)
     app.include_router(subgraph.router)
     app.add_middleware(StrangersGate, budget=budget, proxies=bool(settings.server.trusted_proxies))
-    app.add_middleware(ErrorNet, retry_after_seconds=settings.limits.retry_after_seconds)
+    app.add_middleware(CatchAll, retry_after_seconds=settings.limits.retry_after_seconds)
     app.add_exception_handler(ApiError, _render)
     app.add_exception_handler(HTTPException, _render_http)
     return Transport(app, settings.server.max_body_bytes, metrics, tracer, log_requests=settings.log.requests)

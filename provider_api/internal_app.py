@@ -28,7 +28,7 @@ from provider_api.settings import ServerSettings
 from provider_api.telemetry.metrics import CONTENT_TYPE
 
 
-def inward_app(services: Services) -> Starlette:
+def internal_app(services: Services) -> Starlette:
     async def metrics(request: Request) -> Response:
         return Response(services.metrics.text(), headers={"Content-Type": CONTENT_TYPE})
 

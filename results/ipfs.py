@@ -56,7 +56,7 @@ class KuboStore:
     def put(self, key: str, pieces: Iterable[bytes]) -> None:
         """Blocks. What `pieces` raises comes through. An object that was begun and not ended cannot be opened."""
         if self.seal_for is None:
-            raise KuboFailed("no key to seal results with", passing=False)
+            raise KuboFailed("no key to seal results with", transient=False)
         path, offset = self.path(key), 0
         with self.node.client() as client:
             sealed = seal(pieces, self.seal_for, key)
@@ -67,7 +67,7 @@ class KuboStore:
     async def stream(self, key: str, start: int = 0, end: int | None = None) -> AsyncGenerator[bytes]:
         """The bytes [start, end) of an object's content, a chunk at a time. What breaks off is gone on with."""
         if self.key is None:
-            raise KuboFailed("no key to read results with", passing=False)
+            raise KuboFailed("no key to read results with", transient=False)
         path = self.path(key)
         async with self.node.async_client() as client:
             size = await self.node.size(client, path)
@@ -109,7 +109,7 @@ class KuboStore:
                     del waiting[:length]
                     number += 1
         if number < last:
-            raise KuboFailed("the answer broke off", passing=True)
+            raise KuboFailed("the answer broke off", transient=True)
 
 
 def open_kubo(

@@ -31,11 +31,11 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0  # seconds between two tries
 
 
 class KuboFailed(OSError):
-    """The node did not do it. `passing`: it may do so later."""
+    """The node did not do it. `transient`: it may do so later."""
 
-    def __init__(self, cause: str, *, passing: bool) -> None:
+    def __init__(self, cause: str, *, transient: bool) -> None:
         super().__init__(cause)
-        self.cause, self.passing = cause, passing
+        self.cause, self.transient = cause, transient
 
 
 class Patience:
@@ -51,7 +51,7 @@ class Patience:
     def pause(self, failure: KuboFailed) -> float:
         """Seconds to wait. Raises the failure if it lasts, or has lasted."""
         left = self._since + self._seconds - time.monotonic()
-        if not failure.passing or left <= 0:
+        if not failure.transient or left <= 0:
             raise failure
         pause, self._pause = self._pause, min(2 * self._pause, _LONGEST_PAUSE)
         return min(left, pause * random.uniform(0.5, 1.0))  # noqa: S311  clients take turns
@@ -111,9 +111,9 @@ class Node:
                     answer = client.post(f"{calls}/{command}", params={"arg": path})
                     require_success(answer.status_code, answer.content, path)
             except FileNotFoundError:
-                raise KuboFailed("forgotten", passing=True) from None
+                raise KuboFailed("forgotten", transient=True) from None
         if _size_of(answer) != offset + sum(map(len, content)):
-            raise KuboFailed("forgotten", passing=True)
+            raise KuboFailed("forgotten", transient=True)
 
     async def size(self, client: httpx.AsyncClient, path: str) -> int:
         """Of a file, in bytes."""
@@ -132,7 +132,7 @@ class Node:
         async def ask() -> bytes:
             content = b"".join([piece async for piece in self.stream(client, path, offset, count)])
             if len(content) != count:
-                raise KuboFailed("the answer broke off", passing=True)
+                raise KuboFailed("the answer broke off", transient=True)
             return content
 
         return await self._patiently(ask)
@@ -156,7 +156,7 @@ class Node:
                 answer = await client.post(f"{self.url}/api/v0/files/rm", params=params)
             require_success(answer.status_code, answer.content, path)
             if answer.content.strip():
-                raise KuboFailed("not removed", passing=True)
+                raise KuboFailed("not removed", transient=True)
 
         await self._patiently(ask)
 
@@ -175,7 +175,7 @@ def require_success(status: int, content: bytes, path: str) -> None:
         return
     if status == 500 and b"file does not exist" in content:
         raise FileNotFoundError(path)
-    raise KuboFailed(f"HTTP {status}", passing=status >= 500 or status in (408, 429))
+    raise KuboFailed(f"HTTP {status}", transient=status >= 500 or status in (408, 429))
 
 
 def _size_of(answer: httpx.Response) -> int:
@@ -183,7 +183,7 @@ def _size_of(answer: httpx.Response) -> int:
     try:
         return int(answer.json()["Size"])
     except (ValueError, TypeError, KeyError):
-        raise KuboFailed("an answer of another form", passing=False) from None
+        raise KuboFailed("an answer of another form", transient=False) from None
 
 
 @contextmanager
@@ -194,7 +194,7 @@ def _faults() -> Iterator[None]:
     try:
         yield
     except httpx.HTTPError as exc:
-        raise KuboFailed(type(exc).__name__, passing=True) from None
+        raise KuboFailed(type(exc).__name__, transient=True) from None
 
 
 @functools.cache

@@ -59,11 +59,11 @@ class StoreInvalid(ValueError):
 
 
 class StoreUnavailable(Exception):
-    """The store did not do what was asked. `passing`: the same request may succeed later."""
+    """The store did not do what was asked. `transient`: the same request may succeed later."""
 
-    def __init__(self, action: str, cause: str, *, passing: bool) -> None:
+    def __init__(self, action: str, cause: str, *, transient: bool) -> None:
         super().__init__(f"the result store failed at {action}: {cause}")
-        self.action, self.cause, self.passing = action, cause, passing
+        self.action, self.cause, self.transient = action, cause, transient
 
 
 class ResultMissing(LookupError):
@@ -174,7 +174,7 @@ def key_for(store: Store, job_id: str, path: bytes) -> str:
 def put_object(store: Store, key: str, pieces: Iterable[bytes], *, most: int) -> None:
     """Write an object of at most so many bytes; blocks. A write that breaks off leaves nothing that can be read.
 
-    Raises BaseError, OSError, ValueError, for `cause_of` and `is_passing`, and what `pieces` raises.
+    Raises BaseError, OSError, ValueError, for `cause_of` and `is_transient`, and what `pieces` raises.
     """
     if isinstance(store, KuboStore):
         store.put(key, pieces)
@@ -281,7 +281,7 @@ async def delete_job(store: Store, job_id: str) -> None:
         for first in range(0, len(keys), _DELETED_AT_ONCE):  # (S3 calls it a success when one is gone already)
             await obstore.delete_async(store, keys[first : first + _DELETED_AT_ONCE])
     except (BaseError, OSError) as exc:
-        raise StoreUnavailable("deleting results", cause_of(exc), passing=is_passing(store, exc)) from exc
+        raise StoreUnavailable("deleting results", cause_of(exc), transient=is_transient(store, exc)) from exc
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,7 +313,7 @@ async def stored_jobs(store: Store) -> AsyncIterator[Stored]:
                 if newest:
                     yield Stored(job_id, max(newest))
     except (BaseError, OSError) as exc:
-        raise StoreUnavailable("listing results", cause_of(exc), passing=is_passing(store, exc)) from exc
+        raise StoreUnavailable("listing results", cause_of(exc), transient=is_transient(store, exc)) from exc
 
 
 def _folders(root: Path) -> list[Stored]:
@@ -355,7 +355,7 @@ def translated(store: Store, action: str, exc: Exception) -> StoreUnavailable | 
     """The store's exception without its text, which names addresses."""
     if isinstance(exc, FileNotFoundError):
         return ResultMissing(f"not in the result store ({action})")
-    return StoreUnavailable(action, cause_of(exc), passing=is_passing(store, exc))
+    return StoreUnavailable(action, cause_of(exc), transient=is_transient(store, exc))
 
 
 def cause_of(exc: Exception) -> str:
@@ -366,7 +366,7 @@ def cause_of(exc: Exception) -> str:
     return type(exc).__name__
 
 
-def is_passing(store: Store, exc: Exception) -> bool:
+def is_transient(store: Store, exc: Exception) -> bool:
     """Whether the same request may succeed later: connection and server faults, not refusals, nothing in a folder."""
     lasting = (
         "PermissionDeniedError",
@@ -376,7 +376,7 @@ def is_passing(store: Store, exc: Exception) -> bool:
         "NotFoundError",
     )
     if isinstance(exc, KuboFailed):
-        return exc.passing
+        return exc.transient
     if isinstance(store, LocalStore) or type(exc).__name__ in lasting:
         return False
     return not isinstance(exc, PermissionError | FileNotFoundError | ValueError)

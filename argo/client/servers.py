@@ -38,7 +38,9 @@ class ArgoServers:
         self._homes: dict[str, str] = {}  # environment -> server, as last told
         self._doubled: set[str] = set()
         self._stack = AsyncExitStack()
-        self.servers_away: frozenset[str] = frozenset()  # servers that did not tell their templates, when last asked
+        self.unreachable_servers: frozenset[str] = (
+            frozenset()
+        )  # servers that did not tell their templates, when last asked
 
     async def __aenter__(self) -> Self:
         for client in self._clients.values():
@@ -87,9 +89,9 @@ class ArgoServers:
         *,
         limit: int | None = None,
         unfinished_only: bool = False,
-        partly: bool = False,
+        skip_unreachable: bool = False,
     ) -> AsyncGenerator[list[Workflow], None]:
-        """`partly`: as with `list`."""
+        """`skip_unreachable`: as with `list`."""
         left, asked, away = limit, self._asked(labels), 0
         for client in asked:
             try:
@@ -99,7 +101,7 @@ class ArgoServers:
                         left = None if left is None else left - len(page)
             except ArgoUnavailable as exc:
                 away += 1
-                if not partly or away == len(asked):
+                if not skip_unreachable or away == len(asked):
                     raise
                 log.warning("jobs_left_out", reason=exc.reason)
             if left is not None and left <= 0:
@@ -111,24 +113,25 @@ class ArgoServers:
         *,
         limit: int | None = 100,
         unfinished_only: bool = False,
-        partly: bool = False,
+        skip_unreachable: bool = False,
     ) -> list[Workflow]:
-        """`partly`: leave out what servers have that are away, as long as one answers; else that is ArgoUnavailable."""
+        """`skip_unreachable`: leave out what servers have that are away, as long as one answers; else that is
+        ArgoUnavailable."""
         answers = await asyncio.gather(
             *(client.list(labels, limit=limit, unfinished_only=unfinished_only) for client in self._asked(labels)),
             return_exceptions=True,
         )
         failures = [answer for answer in answers if isinstance(answer, BaseException)]
-        passing = partly and len(failures) < len(answers)
+        lenient = skip_unreachable and len(failures) < len(answers)
         for failure in failures:
-            if not (passing and isinstance(failure, ArgoUnavailable)):
+            if not (lenient and isinstance(failure, ArgoUnavailable)):
                 raise failure
             log.warning("jobs_left_out", reason=failure.reason)
         found = [workflow for answer in answers if not isinstance(answer, BaseException) for workflow in answer]
         return sorted(found, key=lambda workflow: (workflow.created_at, workflow.name), reverse=True)[:limit]
 
     async def templates(self) -> Templates:
-        """Of all servers that answer; `servers_away` names the others. Raises ArgoError when none does.
+        """Of all servers that answer; `unreachable_servers` names the others. Raises ArgoError when none does.
 
         Of two environments with one name that of the lower number counts.
         """
@@ -147,9 +150,9 @@ class ArgoServers:
                     self._doubled.add(template.name)
                     log.warning("environment_twice", environment=template.name, server=number)
         away = {n for n, answer in zip(numbers, answers, strict=True) if isinstance(answer, BaseException)}
-        if away != self.servers_away:
+        if away != self.unreachable_servers:
             log.warning("argo_servers_away", servers=sorted(away))
-        self.servers_away = frozenset(away)
+        self.unreachable_servers = frozenset(away)
         remembered = {name: home for name, home in self._homes.items() if home in away}
         self._homes = remembered | {template.name: template.server for template in found.values()}
         return list(found.values())

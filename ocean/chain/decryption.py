@@ -3,7 +3,7 @@
 A provider's key opens everything that anybody encrypted for it: file lists, documents of revoked assets, documents of
 other assets. So a document is opened only in the name of the data NFT that it is the document of: with a transaction,
 events of other contracts do not count; the state is that of the same NFT; and what comes out must be a document that
-gives itself the NFT's DID. (The peer looks at none of this: the name of any active NFT opens it everything.)
+gives itself the NFT's DID. (Ocean Provider looks at none of this: the name of any active NFT opens it everything.)
 """
 
 from __future__ import annotations

@@ -31,14 +31,14 @@ RemoteDecryption = Callable[[str, str, str, str], Awaitable[bytes]]
 class AssetNotFound(LookupError):
     """The DID names no asset that this service can read.
 
-    `reason` is a short code for logs, not for clients; `passing` says that another attempt may end differently.
+    `reason` is a short code for logs, not for clients; `transient` says that another attempt may end differently.
     """
 
-    def __init__(self, did: str, reason: str = "unknown", *, passing: bool = False) -> None:
+    def __init__(self, did: str, reason: str = "unknown", *, transient: bool = False) -> None:
         super().__init__(f"asset {did} was not found")
         self.did = did
         self.reason = reason
-        self.passing = passing
+        self.transient = transient
 
 
 class RemoteDecryptionFailed(RuntimeError):
@@ -77,9 +77,9 @@ class DocumentReader:
         except DDOMalformed as exc:
             raise AssetNotFound(asset.did, f"malformed: {exc.where}") from exc
         except DocumentUnreadable as exc:
-            raise AssetNotFound(asset.did, exc.reason, passing=exc.reason == NOT_FOR_US) from exc
+            raise AssetNotFound(asset.did, exc.reason, transient=exc.reason == NOT_FOR_US) from exc
         except RemoteDecryptionFailed as exc:
-            raise AssetNotFound(asset.did, "remote_decryption_failed", passing=True) from exc
+            raise AssetNotFound(asset.did, "remote_decryption_failed", transient=True) from exc
 
     def _checked(self, asset: IndexedAsset, plain: bytes) -> dict[str, Any]:
         """The published document, which must say of itself what the chain says of it."""
@@ -126,7 +126,7 @@ class DocumentReader:
         try:
             return unpack(PackedDocument(b"", plain, packed.digest), lambda blob: blob)
         except DocumentUnreadable as exc:  # that provider's fault, not the publisher's: it may answer rightly later
-            raise AssetNotFound(asset.did, exc.reason, passing=True) from exc
+            raise AssetNotFound(asset.did, exc.reason, transient=True) from exc
 
     async def _added(self, asset: IndexedAsset, services: list[dict[str, Any]] | None) -> dict[str, Any]:
         """What a metadata store adds, but for what changes without an event. Names are read from the contracts."""

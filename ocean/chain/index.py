@@ -226,7 +226,7 @@ class MetadataIndex:
             try:
                 ddo, size = await self._reader.read(asset, said)
             except AssetNotFound as exc:
-                if not exc.passing:
+                if not exc.transient:
                     self._remember(key, exc.reason, 0)
                 raise
             if size <= LARGEST_KEPT_BYTES:

@@ -3,8 +3,8 @@
 A receipt proves what the service's own datatoken contract logged in it, and nothing else: anybody can make a contract
 that logs what he likes, so logs of other emitters are not even looked at. The datatoken itself checks little: it takes
 any fee signer, an expired fee, a quote that somebody else asked for, and a reuse of an order that never was. Those are
-the rules here. They are stricter than the peer's, which takes logs of any contract, renews an order's time limit with
-every reuse, and lets a long-expired algorithm order pay for new jobs; each was shown on the real contracts.
+the rules here. They are stricter than Ocean Provider's, which takes logs of any contract, renews an order's time limit
+with every reuse, and lets a long-expired algorithm order pay for new jobs; each was shown on the real contracts.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ class OrderInvalid(ValueError):
         self.reason = reason
 
     @property
-    def passing(self) -> bool:
+    def transient(self) -> bool:
         """The same question may get another answer in a moment."""
         return self.reason in ("order_not_found", "not_confirmed")
 

@@ -52,14 +52,14 @@ class OrderDesk:
         try:
             return await self._verify(request, now)
         except OrderInvalid as exc:
-            if not request.patient or not exc.passing:
+            if not request.patient or not exc.transient:
                 raise
         tx_hash = normal_hash(request.tx_hash)
         await self._wait(tx_hash)
         try:
             return await self._verify(request, now)
         except OrderInvalid as exc:
-            if exc.passing:
+            if exc.transient:
                 await self._require_unknown(tx_hash)
             raise
 

@@ -119,7 +119,7 @@ def _with_query(url: httpx.URL, values: Mapping[str, Any]) -> httpx.URL:
 
 
 def _pairs(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """As the peer sends them: null left out, lists repeated, booleans as Python spells them."""
+    """As Ocean Provider sends them: null left out, lists repeated, booleans as Python spells them."""
     for name, value in values.items():
         for item in value if isinstance(value, list) else [value]:
             if isinstance(item, dict | list):

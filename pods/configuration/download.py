@@ -27,11 +27,11 @@ _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class DownloadFailed(Exception):
-    """`passing`: tries were used up, a later attempt may succeed. The cause names no address."""
+    """`transient`: tries were used up, a later attempt may succeed. The cause names no address."""
 
-    def __init__(self, label: str, cause: str, *, passing: bool) -> None:
+    def __init__(self, label: str, cause: str, *, transient: bool) -> None:
         super().__init__(f"{label}: {cause}")
-        self.label, self.cause, self.passing = label, cause, passing
+        self.label, self.cause, self.transient = label, cause, transient
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,26 +82,26 @@ async def download(sources: Sources, item: Download, target: Path, budget: ByteB
                 await _one_try(sources, item, state)
                 break
             except OutgoingRefused as exc:
-                raise DownloadFailed(item.label, f"refused, {exc.reason}", passing=False) from None
+                raise DownloadFailed(item.label, f"refused, {exc.reason}", transient=False) from None
             except OutgoingFailed as exc:
                 cause = exc.reason + (f" {exc.status}" if exc.status else "")
                 if not exc.retriable:
-                    raise DownloadFailed(item.label, cause, passing=False) from None
+                    raise DownloadFailed(item.label, cause, transient=False) from None
                 if exc.reason == "nonce" and overtaken < OVERTAKEN_TRIES:
                     overtaken += 1
                 else:
                     failures = 0 if state.reached > furthest + PROGRESS_BYTES else failures + 1
                 furthest = max(furthest, state.reached)
                 if failures >= attempts:
-                    raise DownloadFailed(item.label, f"{cause}, after {tries} tries", passing=True) from None
+                    raise DownloadFailed(item.label, f"{cause}, after {tries} tries", transient=True) from None
                 pause = _pause_seconds(failures, exc.retry_after_seconds)
             except OSError as exc:
                 no_room = exc.errno in _NO_ROOM
                 cause = "no room on the volume" if no_room else f"cannot be written ({type(exc).__name__})"
-                raise DownloadFailed(item.label, cause, passing=not no_room) from None
+                raise DownloadFailed(item.label, cause, transient=not no_room) from None
             await asyncio.sleep(pause)
     if item.sha256 is not None and state.hexdigest() != item.sha256:
-        raise DownloadFailed(item.label, "other bytes than expected", passing=False)
+        raise DownloadFailed(item.label, "other bytes than expected", transient=False)
     return Downloaded(state.size, state.hexdigest() if item.sha256 else None, tries)
 
 

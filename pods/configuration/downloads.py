@@ -39,7 +39,7 @@ class PlannedInput:
 
 def plan_inputs(spec: JobSpec) -> tuple[PlannedInput, ...]:
     """Inputs in order. The first service of a DID gets the folder that algorithms expect (the DID without `did:op:`),
-    a further one of the same DID a folder beside it, `DID-2`, `DID-3`, …, where the peer overwrote the first.
+    a further one of the same DID a folder beside it, `DID-2`, `DID-3`, …, where Ocean's pod overwrote the first.
 
     Raises PlanImpossible.
     """

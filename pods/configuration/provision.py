@@ -40,7 +40,7 @@ class Provisioner:
     ) -> dict[PurePosixPath, int]:
         """Download all files to their paths. Returns the sizes of the inputs by their target.
 
-        Raises ProvisioningFailed: 31 or 32 as soon as it is certain, 75 when nothing but passing faults remain.
+        Raises ProvisioningFailed: 31 or 32 as soon as it is certain, 75 when nothing but transient faults remain.
         Algorithm files are fetched at the same time but judged only if all inputs are there.
         """
         slots = asyncio.Semaphore(self.parallel)
@@ -60,15 +60,15 @@ class Provisioner:
         return {target: task.result().size for target, task in wanted.items()}
 
     async def _judge(self, tasks: Iterable[asyncio.Task[Downloaded]], lasting: ExitCode) -> None:
-        passing = False
+        transient = False
         for ended in asyncio.as_completed(list(tasks)):
             try:
                 await ended
             except DownloadFailed as exc:
-                if not exc.passing:
+                if not exc.transient:
                     raise ProvisioningFailed(lasting) from None
-                passing = True
-        if passing:
+                transient = True
+        if transient:
             raise ProvisioningFailed(ExitCode.TRY_AGAIN)
 
     async def _fetch(self, sources: Sources, slots: asyncio.Semaphore, item: Download, path: Path) -> Downloaded:

@@ -22,7 +22,7 @@ from pods.publishing.sources import PUBLISH_LOG, RELEASED, collect_sources, read
 from pods.publishing.upload import Failed, Uploaded, Uploader, result_files
 from pods.settings import PublishingSettings, SettingsInvalid, read_publishing_settings
 from pods.step_log import StepLog, size_text
-from results.store import Store, StoreInvalid, cause_of, is_passing, put_object, read_store_config
+from results.store import Store, StoreInvalid, cause_of, is_transient, put_object, read_store_config
 
 SPARE_SECONDS = 60  # of the pod's time that an asset leaves for its start, and for manifest and log
 COMPUTED = "Succeeded"  # how configuration and algorithm ended, in Argo's words, for an asset to be made
@@ -126,7 +126,7 @@ def _write_manifest(
         put_object(store, f"{settings.job_id}/{MANIFEST_NAME}", [encoded], most=len(encoded))
     except (BaseError, OSError, ValueError) as exc:
         log.say(f"the manifest did not reach the result store: {cause_of(exc)}")
-        return ExitCode.TRY_AGAIN if is_passing(store, exc) else ExitCode.UPLOAD_INCOMPLETE
+        return ExitCode.TRY_AGAIN if is_transient(store, exc) else ExitCode.UPLOAD_INCOMPLETE
     made = summary_of(
         manifest,
         encoded,
@@ -148,10 +148,10 @@ def _write_summary(path: Path, text: str) -> None:
 
 def _verdict(results: Sequence[Uploaded | Failed]) -> ExitCode:
     """A file that the algorithm made unreadable is no fault of the upload. What may pass is worth another try."""
-    passing = [result.passing for result in results if isinstance(result, Failed) and result.passing is not None]
-    if any(passing):
+    transient = [result.transient for result in results if isinstance(result, Failed) and result.transient is not None]
+    if any(transient):
         return ExitCode.TRY_AGAIN
-    return ExitCode.UPLOAD_INCOMPLETE if passing else ExitCode.DONE
+    return ExitCode.UPLOAD_INCOMPLETE if transient else ExitCode.DONE
 
 
 def _say(log: StepLog, result: Uploaded | Failed) -> None:

@@ -22,7 +22,7 @@ from pods.publishing.room import Room
 from pods.publishing.sources import Source
 from pods.publishing.tree import NotReadable, open_found
 from pods.scrub import scrub_stream
-from results.store import Store, cause_of, is_passing, key_for, put_object
+from results.store import Store, cause_of, is_transient, key_for, put_object
 
 READ_BYTES = 1 << 20
 ATTEMPTS = 2  # of a whole file; the store's client has tried each request several times by then
@@ -39,12 +39,12 @@ class Uploaded:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """`passing` None: the file cannot be read, which is the algorithm's doing; otherwise the store's fault."""
+    """`transient` None: the file cannot be read, which is the algorithm's doing; otherwise the store's fault."""
 
     source: Source
     reason: str  # for the manifest
     cause: str  # for the log
-    passing: bool | None
+    transient: bool | None
 
 
 class Uploader:
@@ -79,29 +79,29 @@ class Uploader:
     def upload(self, source: Source) -> Uploaded | Failed:
         for attempt in range(1, ATTEMPTS + 1):
             if self.store_is_away:
-                return Failed(source, "upload_failed", "store away", passing=True)
+                return Failed(source, "upload_failed", "store away", transient=True)
             key = key_for(self._store, self._job_id, source.path)
             try:
                 descriptor = open_found(source.root, source.file)
             except NotReadable as exc:
-                return Failed(source, exc.reason, exc.reason, passing=None)
+                return Failed(source, exc.reason, exc.reason, transient=None)
             reader = _Reader(descriptor, source)
             taken = 0 if source.scrubbed else reader.limit
             if not self._room.take(taken):
                 os.close(descriptor)
-                return Failed(source, "store_full", "the result store has no room", passing=False)
+                return Failed(source, "store_full", "the result store has no room", transient=False)
             try:
                 put_object(self._store, key, reader, most=reader.limit)
                 self._note(given_up=False)
                 return Uploaded(source, reader.size, reader.digest.hexdigest(), key)
             except (BaseError, OSError, ValueError) as exc:
                 if reader.failure is not None:
-                    return Failed(source, "unreadable", cause_of(reader.failure), passing=None)
-                if not is_passing(self._store, exc):
-                    return Failed(source, "upload_failed", cause_of(exc), passing=False)
+                    return Failed(source, "unreadable", cause_of(reader.failure), transient=None)
+                if not is_transient(self._store, exc):
+                    return Failed(source, "upload_failed", cause_of(exc), transient=False)
                 if attempt == ATTEMPTS:
                     self._note(given_up=True)
-                    return Failed(source, "upload_failed", cause_of(exc), passing=True)
+                    return Failed(source, "upload_failed", cause_of(exc), transient=True)
             finally:
                 self._room.give_back(taken)
                 os.close(descriptor)

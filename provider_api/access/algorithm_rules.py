@@ -38,8 +38,9 @@ def _comparable(facts: ComputeFacts) -> bool:
 
 @rule("consumer", _comparable)
 def algorithm_is_unambiguous(facts: ComputeFacts) -> Refusal | None:
-    """Ours: the peer crashes when both a DID and a raw algorithm are given, and on `meta` that is no JSON. Clients send
-    what an asset says of its algorithm along with its DID: that is ignored, other words are another algorithm."""
+    """Differs from Ocean Provider, which crashes when both a DID and a raw algorithm are given, and on `meta` that is
+    no JSON. Clients send what an asset says of its algorithm along with its DID: that is ignored, other words are
+    another algorithm."""
     algorithm = facts.request.algorithm
     if algorithm.meta_broken:
         return Refusal("algorithm", "invalid", "either documentId or meta", "meta that is no JSON object")
@@ -81,7 +82,7 @@ def algorithm_is_given(facts: ComputeFacts) -> Refusal | None:
 
 @rule("consumer", looked_up)
 def algorithm_resolves(facts: ComputeFacts, item: AssetFacts) -> Refusal | None:
-    """Ours: the peer crashes."""
+    """Differs from Ocean Provider, which crashes."""
     if item.ddo is not None:
         return None
     expected = "a DID whose document can be read from a chain of this provider"
@@ -152,7 +153,7 @@ def raw_algorithm_has_code(facts: ComputeFacts) -> Refusal | None:
 
 @rule("consumer")
 def raw_algorithm_is_available(facts: ComputeFacts) -> Refusal | None:
-    """Ours: the file of a raw algorithm is hashed like a published one."""
+    """Not a rule of Ocean Provider: the file of a raw algorithm is hashed like a published one."""
     if facts.raw_digests is not None:
         return None
     return Refusal("algorithm", "file_unavailable", "a file that can be fetched", "a file that cannot")
@@ -165,7 +166,7 @@ def _container_known(facts: ComputeFacts) -> bool:
 
 @rule("consumer", _container_known)
 def container_is_usable(facts: ComputeFacts) -> Refusal | None:
-    """The peer asks for the three values and the prefix; ours also for a whole digest and a plain image name."""
+    """Ocean Provider asks for the three values and the prefix; ours also for a whole digest and a plain image name."""
     container = container_of(facts)
     code = "missing_entrypoint_image_checksum" if container is None else problem(container)
     if code is None:
@@ -177,7 +178,8 @@ def container_is_usable(facts: ComputeFacts) -> Refusal | None:
 
 
 def _image_there(facts: ComputeFacts, reference: str) -> Refusal | None:
-    """Ours: where nothing is pulled, an image that is not there is refused before anybody pays for the wait."""
+    """Not a rule of Ocean Provider: where nothing is pulled, an image that is not there is refused before anybody pays
+    for the wait."""
     images = facts.environment.images if facts.environment is not None else None
     if images is None or reference in images:
         return None

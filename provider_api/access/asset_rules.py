@@ -89,7 +89,7 @@ def did_resolves(facts: ComputeFacts, item: AssetFacts) -> Refusal | None:
 
 @rule("consumer", did_given)
 def is_no_duplicate(facts: ComputeFacts, item: AssetFacts) -> Refusal | None:
-    """Ours: one input would overwrite the other."""
+    """Not a rule of Ocean Provider: one input would overwrite the other."""
     for earlier in facts.datasets:
         if earlier is item:
             return None
@@ -143,7 +143,7 @@ def metadata_is_there(facts: ComputeFacts, item: AssetFacts) -> Refusal | None:
 
 @rule("operator", well_formed)
 def is_not_in_purgatory(facts: ComputeFacts, item: AssetFacts) -> Refusal | None:
-    """Ours, as a policy: the peer does not look at it."""
+    """A policy of ours: Ocean Provider does not look at it."""
     purgatory = item.ddo.purgatory if item.ddo is not None else None
     if facts.policy.respect_purgatory and isinstance(purgatory, dict) and purgatory.get("state") is True:
         return _denied(item, "ASSET_DISABLED", "an asset that is not in purgatory", "in purgatory")
@@ -165,7 +165,8 @@ def consumer_is_allowed(facts: ComputeFacts, item: AssetFacts) -> Refusal | None
 
 @rule("publisher", well_formed, document_shown)
 def environment_is_allowed(facts: ComputeFacts, item: AssetFacts) -> Refusal | None:
-    """Ours: another provider will judge the environment's address, which downloads; better refused than failed."""
+    """Not a rule of Ocean Provider: another provider will judge the environment's address, which downloads; better
+    refused than failed."""
     if item.other_provider is None or facts.environment is None or item.ddo is None:
         return None
     address = facts.environment.consumer_address
@@ -221,7 +222,7 @@ def main_service_is_compute(facts: ComputeFacts, item: AssetFacts) -> Refusal | 
 
 @rule("publisher", service_known)
 def compute_section_exists(facts: ComputeFacts, item: AssetFacts) -> Refusal | None:
-    """Ours: the peer crashes."""
+    """Differs from Ocean Provider, which crashes."""
     if compute_known(facts, item):
         return None
     return Refusal(item.place, "no_compute_section", "a compute service that says what it allows", "no such section")
@@ -234,8 +235,8 @@ def compute_known(facts: ComputeFacts, item: AssetFacts) -> bool:
 
 @rule("publisher", type_known)
 def files_are_ours(facts: ComputeFacts, item: AssetFacts) -> Refusal | None:
-    """A compute service must be readable with our key, an access service may be another provider's. Ours: that one
-    must answer and have the files now; the peer lets such a job start and fail."""
+    """A compute service must be readable with our key, an access service may be another provider's. Differs from Ocean
+    Provider: that one must answer and have the files now; Ocean Provider lets such a job start and fail."""
     place, expected = f"{item.place}.serviceId", "files that this provider can open and fetch"
     if is_compute(item) and not item.files and not is_of_caller(facts, item):
         found = "files that do not open with this provider's key"

@@ -1,7 +1,7 @@
 """One asset outside of a job: is it known, may this consumer use it, what are its files, has it been ordered?
 
-For fileinfo, initialize and download. The rules about an asset are those of a job; the texts are the peer's, most of
-them begin with the name of the asset's network.
+For fileinfo, initialize and download. The rules about an asset are those of a job; the texts are Ocean Provider's, most
+of them begin with the name of the asset's network.
 """
 
 from __future__ import annotations

@@ -53,7 +53,7 @@ class Contents:
         userdata = file_parameters(service, asset.userdata)
         return any(isinstance(file, ContractFile) and not _has_arguments(file, userdata) for file in files)
 
-    async def of_ours(
+    async def sources_of_own_asset(
         self, asset: AssetRequest, ddo: DDO, service: Service, files: tuple[File, ...] | None, *, hashed: bool
     ) -> Found:
         """`hashed`: the digests are wanted too."""
@@ -66,7 +66,7 @@ class Contents:
         )
         return sources, digests
 
-    async def of_other(
+    async def sources_of_remote_asset(
         self, other: OtherProvider, asset: AssetRequest, ddo: DDO, service: Service, *, hashed: bool
     ) -> Found:
         """The same for files of another provider: the job asks it for each of them, as the environment."""
@@ -93,7 +93,9 @@ class Contents:
         digests = tuple(digest for digest in told if digest is not None)
         return sources, digests if hashed and len(digests) == len(told) else None
 
-    async def of_raw(self, request: ComputeRequest) -> tuple[tuple[Source, ...], tuple[str, ...] | None]:
+    async def sources_of_raw_algorithm(
+        self, request: ComputeRequest
+    ) -> tuple[tuple[Source, ...], tuple[str, ...] | None]:
         """Where the file of a raw algorithm is, and that nothing is known of it yet: (sources, ()); ((), ()) if it
         brings its code along, ((), None) if it cannot be had. Nobody is asked."""
         algorithm = request.algorithm

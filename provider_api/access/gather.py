@@ -111,7 +111,9 @@ class FactFinder:
         assets, unfinished, own = await together(
             about_assets, self._unfinished_jobs(facts.environment), self._own_unfinished_jobs(facts)
         )
-        raw_sources, raw_digests = await self._contents.of_raw(request) if facts.algorithm is None else ((), ())
+        raw_sources, raw_digests = (
+            await self._contents.sources_of_raw_algorithm(request) if facts.algorithm is None else ((), ())
+        )
         count = len(facts.datasets)
         return replace(
             facts,
@@ -161,8 +163,10 @@ class FactFinder:
 
         def contents() -> Awaitable[Found]:
             if other is None:
-                return self._contents.of_ours(item.request, ddo, service, None if awaiting else files, hashed=hashed)
-            return self._contents.of_other(other, item.request, ddo, service, hashed=hashed)
+                return self._contents.sources_of_own_asset(
+                    item.request, ddo, service, None if awaiting else files, hashed=hashed
+                )
+            return self._contents.sources_of_remote_asset(other, item.request, ddo, service, hashed=hashed)
 
         ordering = self._order(
             request, item.request, ddo, service, environment, chain, now, other, lenient=lenient, patient=patient

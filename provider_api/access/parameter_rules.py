@@ -18,20 +18,20 @@ from provider_api.access.rule import rule
 
 @rule("consumer", service_known)
 def parameters_fit(facts: ComputeFacts, item: AssetFacts) -> Refusal | None:
-    """Ours: what the publisher of a dataset asks its consumers for."""
+    """Not a rule of Ocean Provider: what the publisher of a dataset asks its consumers for."""
     return next(_of_service(item), None) if facts.with_orders else None
 
 
 @rule("consumer")
 def algorithm_parameters_fit(facts: ComputeFacts) -> Refusal | None:
-    """Ours: what an algorithm's service asks its consumers for."""
+    """Not a rule of Ocean Provider: what an algorithm's service asks its consumers for."""
     item = facts.algorithm
     return next(_of_service(item), None) if item is not None and facts.with_orders else None
 
 
 @rule("consumer")
 def algorithm_custom_data_fits(facts: ComputeFacts) -> Refusal | None:
-    """Ours: what the algorithm itself asks them for."""
+    """Not a rule of Ocean Provider: what the algorithm itself asks them for."""
     return next(_of_algorithm(facts), None) if facts.with_orders else None
 
 

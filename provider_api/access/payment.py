@@ -2,9 +2,9 @@
 
 All orders of a job share one end, the largest `validUntil` among them. One single order must carry the fee from now to
 that end: fees are not added up. The first dataset that does is the carrier, then the algorithm; in a free environment
-it is the first dataset. The carrier's transaction is the job's agreement id. (The peer takes the last one that pays,
-which makes the agreement id of a free environment the algorithm's order.) Orders of other providers' assets carry the
-fees of those, so they neither pay here nor say how long a job is paid.
+it is the first dataset. The carrier's transaction is the job's agreement id. (Ocean Provider takes the last one that
+pays, which makes the agreement id of a free environment the algorithm's order.) Orders of other providers' assets carry
+the fees of those, so they neither pay here nor say how long a job is paid.
 """
 
 from __future__ import annotations

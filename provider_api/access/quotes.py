@@ -10,9 +10,9 @@ Each has `datatoken` besides, by which clients find the answer that belongs to a
 order that is still paid has no `providerFee`, although a portal looks for one without asking whether it is there: with
 it every other client would renew an order that needs none, and pay for the transaction.
 
-A start that follows the answers is accepted: `validOrder` alone is the transaction that was checked (the peer answers
-the original purchase, whose fee may be over), and whenever no valid order carries the environment's fee, one item is
-asked to carry it (the peer may ask for nothing and then refuse the start).
+A start that follows the answers is accepted: `validOrder` alone is the transaction that was checked (Ocean Provider
+answers the original purchase, whose fee may be over), and whenever no valid order carries the environment's fee, one
+item is asked to carry it (Ocean Provider may ask for nothing and then refuse the start).
 
 An asset of another provider is quoted by that one, as for a download by the environment. Its order carries no fee of
 ours, so it is never the one that is asked to.

@@ -124,7 +124,7 @@ def _asset(place: str, item: Mapping[str, Any]) -> AssetRequest:
 def _algorithm(given: Input) -> AlgorithmRequest:
     found = given.get("algorithm")
     item: Mapping[str, Any] = found if isinstance(found, Mapping) else {}
-    # The peer reads user data from `algouserdata`, its documentation and clients say `userdata`.
+    # Ocean Provider reads user data from `algouserdata`, its documentation and clients say `userdata`.
     userdata = item.get("userdata") if item.get("userdata") is not None else item.get("algouserdata")
     asset = _asset("algorithm", {**item, "userdata": userdata})
     custom_data = plain(item.get("algocustomdata"))

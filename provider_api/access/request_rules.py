@@ -28,14 +28,14 @@ def additional_datasets_are_a_list(facts: ComputeFacts) -> Refusal | None:
 
 @rule("consumer")
 def not_too_many_datasets(facts: ComputeFacts) -> Refusal | None:
-    """Ours: every dataset costs reads of a chain."""
+    """Not a rule of Ocean Provider: every dataset costs reads of a chain."""
     count, most = len(facts.datasets), facts.max_datasets
     return Refusal("additional_input", "too_many", f"at most {most} datasets", count) if count > most else None
 
 
 @rule("consumer")
 def environment_exists(facts: ComputeFacts) -> Refusal | None:
-    """Ours: the peer starts jobs in environments that do not exist."""
+    """Differs from Ocean Provider, which starts jobs in environments that do not exist."""
     if facts.environment is not None:
         return None
     return Refusal("environment", "not_found", "one of computeEnvironments", facts.request.environment)
@@ -43,7 +43,7 @@ def environment_exists(facts: ComputeFacts) -> Refusal | None:
 
 @rule("operator", environment_known)
 def environment_serves_the_chains(facts: ComputeFacts) -> Refusal | None:
-    """Ours: an environment may be restricted to some chains."""
+    """Not a rule of Ocean Provider: an environment may be restricted to some chains."""
     allowed = facts.environment.allowed_chains if facts.environment is not None else ()
     others = sorted({item.chain_id for item in facts.assets() if item.ddo is not None} - set(allowed))
     return Refusal("environment", "chain_not_allowed", list(allowed), others) if allowed and others else None
@@ -71,7 +71,8 @@ def fee_is_paid(facts: ComputeFacts) -> Refusal | None:
 
 @rule("consumer")
 def time_is_left(facts: ComputeFacts) -> Refusal | None:
-    """Ours: a job that would be out of paid time at once is refused while its order can still be renewed."""
+    """Not a rule of Ocean Provider: a job that would be out of paid time at once is refused while its order can still
+    be renewed."""
     carrier = payment.carrier_of(facts) if facts.with_orders else None
     if carrier is None or carrier.paid_until is None or carrier.paid_until - facts.now >= facts.minimum_paid_seconds:
         return None
@@ -97,7 +98,8 @@ def _reads(facts: ComputeFacts) -> bool:
 
 @rule("consumer", environment_known, _reads)
 def asset_can_be_made(facts: ComputeFacts) -> Refusal | None:
-    """Ours: what shall become an asset is described as an asset can be. Only in environments that make assets."""
+    """Not a rule of Ocean Provider: what shall become an asset is described as an asset can be. Only in environments
+    that make assets."""
     try:
         wanted_asset(facts.environment, facts.request.output)
     except OutputInvalid as exc:
@@ -107,7 +109,7 @@ def asset_can_be_made(facts: ComputeFacts) -> Refusal | None:
 
 @rule("operator")
 def room_is_left(facts: ComputeFacts) -> Refusal | None:
-    """Ours: only so many jobs may wait. Judged where Argo could be asked how many there are."""
+    """Not a rule of Ocean Provider: only so many jobs may wait. Judged where Argo could be asked how many there are."""
     environment, unfinished = facts.environment, facts.unfinished_jobs
     if environment is None or unfinished is None:
         return None
@@ -119,7 +121,8 @@ def room_is_left(facts: ComputeFacts) -> Refusal | None:
 
 @rule("consumer")
 def account_has_room(facts: ComputeFacts) -> Refusal | None:
-    """Ours: one account may not have all places of an environment. Judged where Argo could be asked."""
+    """Not a rule of Ocean Provider: one account may not have all places of an environment. Judged where Argo could be
+    asked."""
     most = facts.environment.max_jobs_per_account if facts.environment is not None else None
     unfinished = facts.own_unfinished_jobs
     if most is None or unfinished is None or unfinished < most:

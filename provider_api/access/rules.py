@@ -1,4 +1,5 @@
-"""The rules of a start, in the order of Ocean's Provider, with its places and codes. Ours say so where they stand.
+"""The rules of a start, in the order of Ocean's Provider, with its places and codes. Rules that it has not, or has
+otherwise, say so.
 
 Each rule judges the facts and answers a refusal or None. The first refusal is the answer to a start; all of them answer
 "why not". A rule whose refusal would only repeat an earlier one (the service of an asset that does not exist) is left

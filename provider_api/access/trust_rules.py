@@ -102,7 +102,7 @@ def algorithm_container_is_trusted(facts: ComputeFacts, item: AssetFacts) -> Ref
 
 @rule("publisher", policy_known)
 def raw_algorithm_is_allowed(facts: ComputeFacts, item: AssetFacts) -> Refusal | None:
-    """Only the literal true allows (the peer takes null, 0 and text for a yes)."""
+    """Only the literal true allows (Ocean Provider takes null, 0 and text for a yes)."""
     if facts.algorithm is not None or not is_compute(item):
         return None
     compute = item.service.compute if item.service is not None else None
@@ -120,7 +120,7 @@ RULES = (
 
 
 def network_is_allowed(facts: ComputeFacts) -> bool:
-    """Whether every compute dataset says allowNetworkAccess, literally true. Nobody enforces it in the peer."""
+    """Whether every compute dataset says allowNetworkAccess, literally true. Nobody enforces it in Ocean Provider."""
     sections = [item.service.compute for item in facts.datasets if is_compute(item) and item.service is not None]
     return bool(sections) and all(section is not None and section.allow_network_access is True for section in sections)
 

@@ -1,4 +1,4 @@
-"""The rules that fields of a request must pass, with the peer's texts.
+"""The rules that fields of a request must pass, with Ocean Provider's texts.
 
 Fields are checked in order. A field marked `bail` ends the validation at its first failing rule; any other one reports
 all its failing rules and lets the next fields report too.
@@ -144,7 +144,7 @@ def is_nonce(text: str) -> bool:
 
 
 def nonce_number(name: str, value: Any, given: Input) -> str | None:
-    """What `is_nonce` says. Stricter than the peer, which takes whatever Python's float() takes: `inf` locked an
+    """What `is_nonce` says. Stricter than Ocean Provider, which takes whatever Python's float() takes: `inf` locked an
     account for ever there."""
     if not is_present(value):
         return None
@@ -195,7 +195,7 @@ def text_value(name: str, value: Any, given: Input) -> str | None:
 
 
 def address(name: str, value: Any, given: Input) -> str | None:
-    """An Ethereum address in any letter case. The peer crashes on others."""
+    """An Ethereum address in any letter case. Ocean Provider crashes on others."""
     if not is_present(value):
         return None
     ok = isinstance(value, str) and re.fullmatch(r"0[xX][0-9a-fA-F]{40}", value)

@@ -6,7 +6,7 @@ is wrong and a token came too; then the header `AuthToken`. A signature is that 
 or over its typed form, or one that a contract wallet takes for its own.
 
 Errors go into `errors.signature`: a list when neither came or the token is not good, a plain text when nonce or
-signature are wrong. The texts are the peer's; its tests compare them.
+signature are wrong. The texts are Ocean Provider's; its tests compare them.
 """
 
 from __future__ import annotations
@@ -208,7 +208,7 @@ class Callers:
 
 
 def require_fresh(stored: str | None, given: str) -> None:
-    """Raises InvalidRequest, with the peer's text for a nonce that is not greater than the stored one."""
+    """Raises InvalidRequest, with Ocean Provider's text for a nonce that is not greater than the stored one."""
     try:
         nonces.require_newer(stored, given)
     except nonces.NonceRefused as exc:
@@ -260,7 +260,7 @@ def javascript(number: float) -> str:
 
 
 def _spelled(signature: str) -> str:
-    """The signature as the peer shows it: hex with v as 0 or 1 where it can be read."""
+    """The signature as Ocean Provider shows it: hex with v as 0 or 1 where it can be read."""
     text = signature.removeprefix("0x").removeprefix("0X").lower()
     last = {"1b": "00", "1c": "01"}.get(text[128:])
     if len(text) == 130 and last is not None:

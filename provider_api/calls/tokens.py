@@ -2,10 +2,10 @@
 
     header  {"typ":"JWT","alg":"HS256"}      payload  {"exp":1767225600,"address":"0xf39F…"}      in this order, compact
 
-The form is the peer's; the same address (as spelled) and expiration always give the same token. Ours: the HMAC key is
-derived from the provider's key instead of being it, and a token has one spelling. Base64 can spell the same bytes in
-several ways, so a token that is not letter for letter what we would make is refused; a deleted one would come back to
-life otherwise.
+The form is Ocean Provider's; the same address (as spelled) and expiration always give the same token. Differs from it:
+the HMAC key is derived from the provider's key instead of being it, and a token has one spelling. Base64 can spell the
+same bytes in several ways, so a token that is not letter for letter what we would make is refused; a deleted one would
+come back to life otherwise.
 
 An account that has taken all its tokens out of use has begun a new generation: its tokens say which one they are of,
 `{"exp":…,"address":…,"generation":1}`, and those of another are deleted.
@@ -31,7 +31,7 @@ Reason = Literal["expired", "invalid", "deleted"]
 
 
 class TokenRefused(Exception):
-    """The token is not good for this address. The text is the peer's."""
+    """The token is not good for this address. The text is Ocean Provider's."""
 
     def __init__(self, reason: Reason) -> None:
         super().__init__(f"Token is {reason}.")

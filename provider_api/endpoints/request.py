@@ -25,8 +25,8 @@ def services_of(request: Request) -> Services:
 
 
 async def parameters_of(request: Request, fields: Sequence[Field]) -> Input:
-    """Validated parameters. A GET route answers HEAD with 405, but only after the validation, as the peer does. Where
-    parameters are missing because a body could not be read, the answer says why.
+    """Validated parameters. A GET route answers HEAD with 405, but only after the validation, as Ocean Provider does.
+    Where parameters are missing because a body could not be read, the answer says why.
 
     Raises InvalidRequest, Refused, NotOffered.
     """

@@ -31,7 +31,7 @@ class TemplateReader(Protocol):
     """What is asked of Argo here."""
 
     @property
-    def servers_away(self) -> Collection[str]: ...  # servers that did not answer that
+    def unreachable_servers(self) -> Collection[str]: ...  # servers that did not answer that
 
     async def templates(self) -> list[Template]: ...
 
@@ -128,7 +128,7 @@ class Environments:
         clock, taken_at = time.monotonic(), time.time()
         usable: dict[str, Environment] = {}
         templates = await self._argo.templates()
-        complete = not self._argo.servers_away
+        complete = not self._argo.unreachable_servers
         for template in templates:
             try:
                 environment = Environment.of_template(template)

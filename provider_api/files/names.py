@@ -42,7 +42,7 @@ def shown_name(file: File, headers: Mapping[str, str], *, published: bool) -> st
     """The name that fileinfo shows to everybody.
 
     Names of public networks are never shown: who knows them has the file. Of a published asset only what looks like a
-    file name is shown, because the last part of some URLs is a key (the peer shows both).
+    file name is shown, because the last part of some URLs is a key (Ocean Provider shows both).
     """
     name = header_name(headers.get("content-disposition", "")) or url_name(file)
     if not published:

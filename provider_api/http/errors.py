@@ -3,13 +3,13 @@
 Ocean's clients tell four shapes apart by their keys, so each has its class here:
 
 (a) `InvalidRequest`   400 `{"errors": {field: [text…] or text}, "message": "Validation error", "success": false}`, and
-                       where the peer's texts do not say it `"wanted": {field: what is allowed, what was sent}`. By its
-                       name it comes last: ocean.js shows the first two members.
+                       where Ocean Provider's texts do not say it `"wanted": {field: what is allowed, what was sent}`.
+                       By its name it comes last: ocean.js shows the first two members.
 (b) `Refused`          4xx `{"error": "text"}` or `{"error": {"place": "code"}}`
 (c) `NotOffered`       404, 405, 413 … `{"context": null, "error": "404 Not Found: …"}`
 (d) everything else    503 with Retry-After for a neighbour's fault, 500 for ours: `{"context": null, "error": "…"}`
 
-The peer puts the request's own values into `context`; ours stays null, because requests carry signatures.
+Ocean Provider puts the request's own values into `context`; ours stays null, because requests carry signatures.
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ class NeighbourFailed(ApiError):
 
 
 def clean(text: str) -> str:
-    """Words that are URLs are replaced, white space becomes single blanks: what the peer does to error texts."""
+    """Words that are URLs are replaced, white space becomes single blanks: what Ocean Provider does to error texts."""
     return " ".join(_hide_url(word) for word in text.split())
 
 

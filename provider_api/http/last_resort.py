@@ -22,7 +22,7 @@ from provider_api.storage.database import StorageUnavailable
 log = structlog.get_logger(__name__)
 
 
-class ErrorNet:
+class CatchAll:
     def __init__(self, app: ASGIApp, retry_after_seconds: int) -> None:
         self._app = app
         self._retry_after_seconds = retry_after_seconds

@@ -88,7 +88,7 @@ class Sweeper:
         """
         over: set[str] = set()
         removed, self.left, away = 0, 0, 0
-        async for page in self._argo.pages({names.ENVIRONMENT: names.ANY}, partly=True):
+        async for page in self._argo.pages({names.ENVIRONMENT: names.ANY}, skip_unreachable=True):
             for job_id in (job.name for job in page if is_expired(job, now)):
                 if job_id in self._swept:
                     over.add(job_id)

@@ -1,4 +1,4 @@
-"""The job as consumers see it. Keys in the order of the peer's answer, then ours, which old clients ignore."""
+"""The job as consumers see it. Keys in the order of Ocean Provider's answer, then ours, which old clients ignore."""
 
 from __future__ import annotations
 

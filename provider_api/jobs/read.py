@@ -16,7 +16,7 @@ from contract import names
 from ocean.kit.together import together
 from provider_api.environments.catalogue import Environments
 from provider_api.jobs.job_object import job_object
-from provider_api.jobs.records import Argo, find_asked
+from provider_api.jobs.records import Argo, find_existing
 from provider_api.jobs.results import MOST_LISTED, ResultStore, results_did_of
 from provider_api.jobs.status import JobStatus, status_of
 from provider_api.settings import Settings
@@ -37,7 +37,7 @@ class JobReader:
 
     async def find(self, owner: str, job_id: str) -> Workflow | None:
         """The job if it is this owner's; `owner` is canonical."""
-        workflow = await find_asked(self._argo, job_id)
+        workflow = await find_existing(self._argo, job_id)
         return workflow if workflow is not None and workflow.labels.get(names.OWNER) == owner else None
 
     async def of_owner(self, owner: str, agreement_id: str = "") -> list[Workflow]:
@@ -47,9 +47,9 @@ class JobReader:
         if agreement_id:
             labels[names.AGREEMENT] = names.agreement_label(agreement_id)
         limit = self._settings.limits.list_limit
-        return (await self._argo.list(labels, limit=limit, partly=True))[:limit]
+        return (await self._argo.list(labels, limit=limit, skip_unreachable=True))[:limit]
 
-    async def meant(self, owner: str, job_id: str, *, unfinished_only: bool = False) -> list[Workflow]:
+    async def addressed_by(self, owner: str, job_id: str, *, unfinished_only: bool = False) -> list[Workflow]:
         """The jobs that a call about one job, or about all of an owner's (`job_id` ""), is about."""
         if not job_id:
             return await self._argo.list({names.OWNER: owner}, limit=None, unfinished_only=unfinished_only)
@@ -72,7 +72,7 @@ class JobReader:
         wanted[names.AGREEMENT] = names.agreement_label(agreement_id) if agreement_id else ""
         labels = {name: value for name, value in wanted.items() if value}
         if job_id:
-            one = await find_asked(self._argo, job_id)
+            one = await find_existing(self._argo, job_id)
             found = [one] if one is not None and one.labels.get(names.PROVIDER) in addresses else []
             found = [job for job in found if all(job.labels.get(name) == value for name, value in labels.items())]
             return [job for job in found if not (unfinished_only and job.finished)]

@@ -18,7 +18,7 @@ class Argo(Protocol):
     """Every method may raise the errors of `argo.client.errors`."""
 
     @property
-    def servers_away(self) -> Collection[str]: ...
+    def unreachable_servers(self) -> Collection[str]: ...
 
     async def submit(self, new: NewWorkflow) -> Workflow: ...
 
@@ -39,11 +39,21 @@ class Argo(Protocol):
     def serves(self, name: str) -> bool: ...
 
     def pages(
-        self, labels: Mapping[str, str], *, limit: int | None = ..., unfinished_only: bool = ..., partly: bool = ...
+        self,
+        labels: Mapping[str, str],
+        *,
+        limit: int | None = ...,
+        unfinished_only: bool = ...,
+        skip_unreachable: bool = ...,
     ) -> AsyncGenerator[list[Workflow], None]: ...
 
     async def list(
-        self, labels: Mapping[str, str], *, limit: int | None = 100, unfinished_only: bool = False, partly: bool = False
+        self,
+        labels: Mapping[str, str],
+        *,
+        limit: int | None = 100,
+        unfinished_only: bool = False,
+        skip_unreachable: bool = False,
     ) -> list[Workflow]: ...
 
 
@@ -57,7 +67,7 @@ async def find_workflow(argo: Argo, job_id: str) -> Workflow | None:
         return None
 
 
-async def find_asked(argo: Argo, job_id: str) -> Workflow | None:
+async def find_existing(argo: Argo, job_id: str) -> Workflow | None:
     """As `find_workflow`, of the job that a request is about: its id is in all further lines of the request's log."""
     if JOB_ID.fullmatch(job_id):
         structlog.contextvars.bind_contextvars(job_id=job_id)

@@ -210,7 +210,7 @@ class ResultStore:
 
     def _away(self, exc: pod_store.StoreUnavailable) -> NeighbourAway | NeighbourFailed:
         log.warning("result_store_failed", action=exc.action, cause=exc.cause)
-        if exc.passing:
+        if exc.transient:
             return NeighbourAway("The result store does not answer at the moment.", self._retry)
         return NeighbourFailed("The result store refused a request of ours.")
 

@@ -1,7 +1,8 @@
 """Nonces: strictly increasing per consumer, compared as numbers, stored as written, kept for ever.
 
-Keyed by the canonical address (the peer keyed by spelling, so that another letter case started from zero). Whoever
-takes one locks the consumer's row first, so that of equal nonces exactly one is accepted however many processes race.
+Keyed by the canonical address (Ocean Provider keyed by spelling, so that another letter case started from zero).
+Whoever takes one locks the consumer's row first, so that of equal nonces exactly one is accepted however many processes
+race.
 
 Beside a nonce goes the text that was signed. Its parts are joined without a mark, so one text may be read as two
 requests, the second with more digits in its nonce. An accepted text that can be read so is remembered until the

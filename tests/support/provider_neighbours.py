@@ -76,7 +76,7 @@ class MemoryArgo:
     positions: dict[str, int] = field(default_factory=dict)
     stopping: str = "Stop"
     logs: dict[str, list[str]] = field(default_factory=dict)  # lines by step
-    servers_away: frozenset[str] = frozenset()
+    unreachable_servers: frozenset[str] = frozenset()
     listed: list[dict[str, str]] = field(default_factory=list)  # what pages were asked for
     lingering: bool = False  # pods do not end when they are terminated
 
@@ -146,7 +146,7 @@ class MemoryArgo:
         *,
         limit: int | None = None,
         unfinished_only: bool = False,
-        partly: bool = False,
+        skip_unreachable: bool = False,
     ) -> AsyncGenerator[list[Workflow], None]:
         self.listed.append(dict(labels))
         found = await self.list(labels, limit=limit, unfinished_only=unfinished_only)
@@ -177,7 +177,12 @@ class MemoryArgo:
         ] + [Template("incomplete", {names.ENVIRONMENT: "incomplete"}, {})]
 
     async def list(
-        self, labels: Mapping[str, str], *, limit: int | None = 100, unfinished_only: bool = False, partly: bool = False
+        self,
+        labels: Mapping[str, str],
+        *,
+        limit: int | None = 100,
+        unfinished_only: bool = False,
+        skip_unreachable: bool = False,
     ) -> list[Workflow]:
         self._reachable()
         return [

@@ -76,7 +76,12 @@ class SharedArgo(MemoryArgo):
             raise WorkflowNotFound(name) from None
 
     async def list(
-        self, labels: Mapping[str, str], *, limit: int | None = 100, unfinished_only: bool = False, partly: bool = False
+        self,
+        labels: Mapping[str, str],
+        *,
+        limit: int | None = 100,
+        unfinished_only: bool = False,
+        skip_unreachable: bool = False,
     ) -> list[Workflow]:
         found = []
         for path in self._folder.glob("[0-9a-f]*"):

@@ -19,7 +19,7 @@ from argo.local.engine.stored import Unreadable, file_name
 from argo.local.pods.runtime import PodRuntime, PodStatus
 from argo.local.spec import quantities
 from argo.local.troubles import Troubles
-from argo.local.workflows import host_files as hostfiles
+from argo.local.workflows import host_files
 from argo.local.workflows.active import Active
 from argo.local.workflows.pod_spec import Places
 from argo.local.workflows.rows import Row
@@ -93,7 +93,7 @@ class Cleanup:
                 await active.in_thread(self._runtime.kill, folder)
                 while self._runtime.status(folder).state in ("starting", "running"):
                     await self._runtime.wait(folder)
-            hostfiles.forget_inputs(self._places.files / pod)
+            host_files.forget_inputs(self._places.files / pod)
         for claim in run.spec.volume_claim_templates:
             volume = self._places.volumes / f"{run.name}-{claim.metadata['name']}"
             for shared in self._places.settings.claims.values():
@@ -125,13 +125,13 @@ class Cleanup:
             def remove(pod: str = pod, folder: Path = folder, files: Path = files) -> None:
                 if not uid or self._owner(pod).get("uid", uid) == uid:
                     self._runtime.remove(folder)
-                    hostfiles.remove(files)
+                    host_files.remove(files)
 
             await self._remove(folder, remove)
 
     async def _remove_volume(self, name: str) -> None:
         volume = self._places.volumes / name
-        await self._remove(volume, lambda: hostfiles.remove(volume))
+        await self._remove(volume, lambda: host_files.remove(volume))
 
     async def _remove(self, place: Path, work: Callable[[], Any]) -> None:
         """Once at a time for each place. A failure is told, and the work tried again by `retry`."""

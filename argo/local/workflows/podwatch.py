@@ -14,7 +14,7 @@ from argo.local.engine.state import Run
 from argo.local.engine.step import Observation
 from argo.local.pods.runtime import ImageUnavailable, PodRuntime, PodStatus
 from argo.local.troubles import AGAIN_SECONDS, Troubles, may_pass, report
-from argo.local.workflows import host_files as hostfiles
+from argo.local.workflows import host_files
 from argo.local.workflows.active import Active
 from argo.local.workflows.cleanup import Cleanup, write_owner
 from argo.local.workflows.pod_spec import Places, PodImpossible, PodPending, PodPlan
@@ -102,7 +102,7 @@ class PodWatch:
             for container in (plan.spec.main, *plan.spec.init):
                 self._runtime.require_image(container.image)
             write_owner(plan.files_folder, run)
-            hostfiles.prepare(plan, self._runtime, self._places.volumes)
+            host_files.prepare(plan, self._runtime, self._places.volumes)
             self._runtime.start(plan.folder, plan.spec)
         except ImageUnavailable as exc:
             text = f'ErrImagePull: failed to pull image "{exc.image}": {exc.reason}'
@@ -198,12 +198,12 @@ class PodWatch:
         except (PodPending, PodImpossible):  # the world has changed since its start
             plan = None
         for output in plan.outputs if plan else ():
-            value = hostfiles.read_output(output)
+            value = host_files.read_output(output)
             if value is None:
                 missing = missing or output.path
             else:
                 outputs[output.name] = value
-        hostfiles.forget_inputs(self._places.files / run.pod(node))
+        host_files.forget_inputs(self._places.files / run.pod(node))
         return Observation(status, outputs, missing)
 
     def _tell(self, active: Active, node: Node, seen: Observation) -> None:

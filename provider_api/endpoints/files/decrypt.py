@@ -3,7 +3,7 @@
 Who may ask is a setting; the document must be that of the named data NFT, whose state must allow it. 403 tells a
 metadata store to give up; it repeats after anything else, with a new nonce. So the nonce is spent like everywhere,
 after the read-only checks and right before a document is opened: a refused request, and one that came while the chain
-was away, may come again as it is. (The peer spends it first.)
+was away, may come again as it is. (Ocean Provider spends it first.)
 """
 
 from __future__ import annotations

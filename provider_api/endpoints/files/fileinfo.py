@@ -98,5 +98,5 @@ def _file_of(given: Input) -> File:
 
 
 def _is_wanted(value: Any) -> bool:
-    """Any truthy value; the text "false" is a no here, though a yes to the peer."""
+    """Any truthy value; the text "false" is a no here, though a yes to Ocean Provider."""
     return is_present(value) and as_text(value).strip().lower() not in ("false", "0")

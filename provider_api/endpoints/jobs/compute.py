@@ -75,8 +75,8 @@ async def start(request: Request) -> Response:
 
 @router.api_route("/api/services/compute", methods=["GET", "HEAD"])
 async def status(request: Request) -> Response:
-    """Not signed: whoever knows an address may see its jobs, as with the peer. Long lists of results are cut: then
-    `resultsNext` is what `resultsFrom` must be for the next part."""
+    """Not signed: whoever knows an address may see its jobs, as with Ocean Provider. Long lists of results are cut:
+    then `resultsNext` is what `resultsFrom` must be for the next part."""
     given = await parameters_of(request, STATUS)
     services = services_of(request)
     owner, job_id = consumer_of(given), given.text("jobId")
@@ -94,7 +94,7 @@ async def stop(request: Request) -> Response:
     """One job, or without a job id all of the consumer's that still run."""
     services = services_of(request)
     call = await read_job_call(request, may_sign_no_nonce=True)
-    workflows = await services.reader.meant(call.caller.address, call.job_id, unfinished_only=True)
+    workflows = await services.reader.addressed_by(call.caller.address, call.job_id, unfinished_only=True)
     await services.callers.use_up(call.caller)
     stopped = await stop_jobs(services.argo, workflows)
     return json_response(await services.reader.objects(stopped), sort_keys=False)
@@ -105,7 +105,7 @@ async def delete(request: Request) -> Response:
     """One job, or without a job id all of the consumer's: whatever still runs ends, and nothing of them stays."""
     services = services_of(request)
     call = await read_job_call(request, may_sign_no_nonce=False)
-    workflows = await services.reader.meant(call.caller.address, call.job_id)
+    workflows = await services.reader.addressed_by(call.caller.address, call.job_id)
     await services.callers.use_up(call.caller)
     deleted = await delete_jobs(services.argo, services.results, services.claims, workflows)
     return json_response(services.reader.removed(deleted), sort_keys=False)

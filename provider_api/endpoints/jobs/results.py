@@ -12,7 +12,7 @@ from provider_api.calls.fields import Field, canonical_number, position, require
 from provider_api.endpoints.jobs.result_file import answer_with
 from provider_api.endpoints.request import CONSUMER, NONCE, SIGNATURE, parameters_of, services_of
 from provider_api.http.errors import Refused
-from provider_api.jobs.records import find_asked
+from provider_api.jobs.records import find_existing
 
 router = APIRouter()
 
@@ -33,7 +33,7 @@ async def compute_result(request: Request) -> Response:
     caller = await services.callers.require(
         request, given, lambda nonce: signing.result_message(owner, job_id, index, nonce)
     )
-    workflow = await find_asked(services.argo, job_id)
+    workflow = await find_existing(services.argo, job_id)
     if workflow is None:
         raise Refused(f"No results for job {job_id[:64]}", 404)
     if workflow.labels.get(names.OWNER) != caller.address:

@@ -14,7 +14,7 @@ from contract import names
 from provider_api.endpoints.operator.calls import read_call, require, text_of
 from provider_api.http.errors import Refused
 from provider_api.http.responses import json_response
-from provider_api.jobs.records import find_asked
+from provider_api.jobs.records import find_existing
 from provider_api.services import Services
 
 router = APIRouter()
@@ -113,7 +113,7 @@ async def _job(request: Request, services: Services) -> Workflow:
     """Raises Refused."""
     _, given = await read_call(request)
     require(given, ("jobId",))
-    found = await find_asked(services.argo, text_of(given, "jobId"))
+    found = await find_existing(services.argo, text_of(given, "jobId"))
     if found is None:
         raise Refused("There is no such job.", 404)
     return found

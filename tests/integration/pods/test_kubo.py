@@ -132,7 +132,7 @@ def test_objects_that_were_changed_are_not_delivered(kubo: Kubo, ipfs: StoreConf
         assert kubo.call("files/write", path, content=changed, truncate="true").is_success
         with pytest.raises(StoreUnavailable) as refused:
             read(ipfs, one.key, 0, one.filesize)
-        assert (refused.value.cause, refused.value.passing) == ("SealBroken", False)
+        assert (refused.value.cause, refused.value.transient) == ("SealBroken", False)
     assert kubo.call("files/write", path, content=kept, truncate="true").is_success
     assert read(ipfs, one.key, 0, one.filesize) == content
     stranger = open_store(ipfs.url, key=PrivateKey(b"1" * 32))
@@ -179,7 +179,7 @@ def test_a_node_that_is_away_is_worth_another_try(job: Any) -> None:
     for call in (load_manifest(opened, JOB_ID), delete_job(opened, JOB_ID)):
         with pytest.raises(StoreUnavailable) as failed:
             asyncio.run(call)
-        assert failed.value.passing
+        assert failed.value.transient
 
 
 def test_a_node_that_crashes_during_an_upload(fragile: tuple[Kubo, StoreConfig], job: Any) -> None:
@@ -298,7 +298,7 @@ def test_a_block_that_the_node_has_lost(fragile: tuple[Kubo, StoreConfig]) -> No
 
     with pytest.raises(StoreUnavailable) as failed:
         asyncio.run(collect(opened))
-    assert failed.value.passing
+    assert failed.value.transient
     assert CHUNK <= len(got) < len(content)
     assert content.startswith(got)
 
@@ -323,7 +323,7 @@ def test_pods_may_write_and_the_service_may_read(guarded: Kubo, job: Any) -> Non
     assert load(with_token(guarded, "service"), job).complete
     with pytest.raises(StoreUnavailable, match="HTTP 403") as refused:
         asyncio.run(load_manifest(as_service(with_token(guarded, "pods")), JOB_ID))
-    assert not refused.value.passing
+    assert not refused.value.transient
     with pytest.raises(StoreUnavailable, match="HTTP 403"):
         asyncio.run(delete_job(as_service(with_token(guarded, "pods")), JOB_ID))
     asyncio.run(delete_job(as_service(with_token(guarded, "service")), JOB_ID))

@@ -190,7 +190,7 @@ def test_deleting_while_the_store_is_away() -> None:
     opened = open_store("s3://results", options, retry_timeout_seconds=0.1)
     with pytest.raises(StoreUnavailable) as failed:
         asyncio.run(delete_job(opened, JOB_ID))
-    assert failed.value.passing
+    assert failed.value.transient
 
 
 def test_an_empty_volume_gives_the_steps_own_log(store: StoreConfig, job: Any) -> None:

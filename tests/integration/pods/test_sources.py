@@ -157,7 +157,7 @@ async def test_other_refusals_are_final(tmp_path: Path) -> None:
     provider.refuses = 400, '{"error":"Provider Ganache: Order with tx_id 0x2 could not be validated"}'
     with pytest.raises(DownloadFailed) as failed:
         await fetch(provider, tmp_path)
-    assert (failed.value.passing, failed.value.cause, len(provider.seen)) == (False, "status 400", 1)
+    assert (failed.value.transient, failed.value.cause, len(provider.seen)) == (False, "status 400", 1)
 
 
 async def test_nobody_is_asked_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -166,7 +166,7 @@ async def test_nobody_is_asked_for_ever(tmp_path: Path, monkeypatch: pytest.Monk
     provider.refuses = 400, "expected nonce (7)"
     with pytest.raises(DownloadFailed) as failed:
         await fetch(provider, tmp_path)
-    assert failed.value.passing
+    assert failed.value.transient
     assert failed.value.cause.startswith("nonce 400, after ")
     assert len(provider.seen) == downloads.OVERTAKEN_TRIES + 2
 

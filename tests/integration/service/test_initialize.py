@@ -101,7 +101,7 @@ async def test_a_valid_order_needs_nothing(caller: Caller, open_dataset: DDO, al
 
 
 async def test_an_order_is_renewed_and_the_renewal_counts(caller: Caller, open_dataset: DDO) -> None:
-    """The peer answers the purchase where the renewal is meant, and refuses a start that follows it."""
+    """Ocean Provider answers the purchase where the renewal is meant, and refuses a start that follows it."""
     order = await caller.buy(open_dataset, caller.quote(open_dataset, environment=PAID, amount=2 * ONE))
     longer = int(time.time()) + 700
     (told,) = await answers(caller, [order], raw(), environment=PAID, valid_until=longer + 20)
@@ -135,7 +135,7 @@ async def test_an_order_whose_fee_is_over(caller: Caller, open_dataset: DDO, alg
 
 
 async def test_valid_orders_that_never_carried_the_fee(caller: Caller, open_dataset: DDO, algorithm: DDO) -> None:
-    """The peer asks for nothing then, and refuses the start."""
+    """Ocean Provider asks for nothing then, and refuses the start."""
     dataset = await caller.buy(open_dataset, caller.quote(open_dataset, environment=PAID))
     bought = await caller.buy(algorithm, caller.quote(algorithm, environment=PAID))
     assert refusal(await caller.start([dataset], bought, environment=PAID)) == {"order": "fees_not_paid"}

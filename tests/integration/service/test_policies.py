@@ -243,7 +243,7 @@ async def test_parameters_of_a_dataset(tmp_path: Path, case: str) -> None:
 @pytest.mark.parametrize("case", PARAMETERS)
 @pytest.mark.parametrize("field", ["userdata", "algouserdata"])
 async def test_parameters_of_an_algorithms_service(tmp_path: Path, case: str, field: str) -> None:
-    """The peer reads `algouserdata` only, and drops what it has read."""
+    """Ocean Provider reads `algouserdata` only, and drops what it has read."""
     given, code = PARAMETERS[case]
     async with Market.open(tmp_path) as market:
         market.change(market.algorithm, lambda d: d["services"][0].update(consumerParameters=YEAR))

@@ -9,7 +9,7 @@ import pytest
 
 from results.ipfs import KuboStore, folder_name
 from results.kubo_rpc import KuboFailed, Patience, require_success
-from results.store import StoreInvalid, is_passing, key_for, open_store
+from results.store import StoreInvalid, is_transient, key_for, open_store
 
 pytestmark = pytest.mark.unit
 
@@ -86,29 +86,29 @@ def test_names_tell_nothing() -> None:
 def test_patience_ends_and_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1000.0
     monkeypatch.setattr("results.kubo_rpc.time.monotonic", lambda: now)
-    passing = KuboFailed("HTTP 500", passing=True)
+    transient = KuboFailed("HTTP 500", transient=True)
     patience, pauses = Patience(10), list[float]()
     while now < 1010:
-        pauses.append(patience.pause(passing))
+        pauses.append(patience.pause(transient))
         now += pauses[-1]
     with pytest.raises(KuboFailed, match="500"):
-        patience.pause(passing)
+        patience.pause(transient)
     assert sum(pauses) == pytest.approx(10)
     assert pauses[0] <= 0.2 < pauses[3]
     assert max(pauses) <= 5
     patience.went_on()
-    assert patience.pause(passing) <= 0.2
+    assert patience.pause(transient) <= 0.2
     with pytest.raises(KuboFailed, match="403"):
-        patience.pause(KuboFailed("HTTP 403", passing=False))
+        patience.pause(KuboFailed("HTTP 403", transient=False))
     with pytest.raises(KuboFailed):
-        Patience(0).pause(passing)
+        Patience(0).pause(transient)
 
 
 def test_what_answers_mean() -> None:
     require_success(200, b"anything", "/a")
     with pytest.raises(FileNotFoundError):
         require_success(500, b'{"Message":"/a: file does not exist","Code":0,"Type":"error"}', "/a")
-    for status, passing in (
+    for status, transient in (
         (500, True),
         (502, True),
         (503, True),
@@ -119,5 +119,5 @@ def test_what_answers_mean() -> None:
     ):
         with pytest.raises(KuboFailed) as failed:
             require_success(status, b"file does not exist" if status != 500 else b"no space left: /a", "/a")
-        assert (failed.value.cause, failed.value.passing) == (f"HTTP {status}", passing)
-        assert is_passing(opened("ipfs+http://kubo/a"), failed.value) is passing
+        assert (failed.value.cause, failed.value.transient) == (f"HTTP {status}", transient)
+        assert is_transient(opened("ipfs+http://kubo/a"), failed.value) is transient

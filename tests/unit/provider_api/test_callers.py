@@ -128,7 +128,7 @@ def test_normal_form(text: str, expected: str) -> None:
     "nonce", ["inf", "nan", "1e-3", "-1", "+5", " 9", "1_000", "x1", "0x10", "9" * 256, "1e255", "٣", "5."]
 )
 async def test_what_is_no_nonce_is_refused_everywhere(world: World, name: str, nonce: str) -> None:
-    """With the peer `inf` locked an account for ever, and `nan` was an error of the server."""
+    """With Ocean Provider `inf` locked an account for ever, and `nan` was an error of the server."""
     answer = await ENDPOINTS[name].send(world, ENDPOINTS[name].signed(nonce))
     assert answer.status_code == 400
     assert answer.json()["errors"] == {"nonce": ["The nonce must be a number."]}
@@ -151,7 +151,7 @@ async def test_a_nonce_is_stored_as_it_is_written(world: World, nonce: str) -> N
 
 
 async def test_an_integer_and_its_text_are_one_nonce(world: World) -> None:
-    """The peer stored text and compared it with a number, so a captured JSON request passed again and again."""
+    """Ocean Provider stored text and compared it with a number, so a captured JSON request passed again and again."""
     job = (await world.start(world.start_body(57))).json()[0]["jobId"]
     assert await world.nonce() == "57"
     for again in (57, "57", "57.0", "057"):
@@ -249,7 +249,7 @@ async def test_the_stored_nonce_is_shown_for_every_spelling(world: World) -> Non
 
 
 async def test_parallel_stops_with_one_nonce(world: World) -> None:
-    """All four reached the operator with the peer."""
+    """All four reached the operator with Ocean Provider."""
     job = (await world.start(world.start_body(5))).json()[0]["jobId"]
     answers = await asyncio.gather(*(world.stop(6, job) for _ in range(4)))
     assert sorted(answer.status_code for answer in answers) == [200, 400, 400, 400]
@@ -352,7 +352,7 @@ async def test_a_given_signature_wins_even_a_wrong_one(world: World, name: str) 
 
 @WITH_TOKENS
 async def test_a_good_token_with_a_stale_nonce(world: World, name: str) -> None:
-    """An error of the server with the peer."""
+    """An error of the server with Ocean Provider."""
     await use_up(world, "7")
     token = encode(ADDRESS, int(expiration()), world.keys.token)
     answer = await ENDPOINTS[name].send(world, unsigned(name, "7"), AuthToken=token)

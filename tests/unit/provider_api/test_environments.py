@@ -134,7 +134,7 @@ async def test_a_start_where_no_environment_exists(tmp_path: Path) -> None:
 
 async def test_while_a_server_is_away_nobody_knows_that_no_environment_exists(tmp_path: Path) -> None:
     world = World(tmp_path)
-    world.argo.prices, world.argo.servers_away = {}, frozenset({"01"})
+    world.argo.prices, world.argo.unreachable_servers = {}, frozenset({"01"})
     async with world.running():
         answer = await world.start(world.start_body(5))
         assert (answer.status_code, "retry-after" in answer.headers) == (503, True)

@@ -385,7 +385,7 @@ async def test_what_fails_half_way_is_completed_by_a_repeat(world: World, monkey
 
     async def store_fails(opened: store.Store, job_id: str) -> None:
         if job_id == first:
-            raise store.StoreUnavailable("deleting results", "test", passing=True)
+            raise store.StoreUnavailable("deleting results", "test", transient=True)
         await delete_results(opened, job_id)
 
     async def argo_fails(name: str) -> None:

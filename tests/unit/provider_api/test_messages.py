@@ -257,7 +257,7 @@ def test_the_table_is_long_enough() -> None:
 
 
 async def test_texts_that_clients_compare_stay(world: World) -> None:
-    """ocean.py and the peer's own tests look for these, and where they look for them."""
+    """ocean.py and Ocean Provider's own tests look for these, and where they look for them."""
     empty = await world.http.post(f"{API}/compute", content=b"{", headers={"content-type": JSON})
     assert empty.json()["errors"] == {"dataset.documentId": ["The dataset.documentId field is required."]}
     assert (empty.json()["message"], empty.json()["success"]) == ("Validation error", False)

@@ -161,7 +161,7 @@ DENY = PolicySettings(trusted_lists_empty="deny")
 NOTHING = AssetFacts(AssetRequest("dataset", did(0), "svc", "0x1"))
 LOST_ALGORITHM = AssetFacts(AssetRequest("algorithm", ALGORITHM_DID, "svc", "0x1"))
 
-# name: (facts, place, message). The names say which check of the peer's order it is.
+# name: (facts, place, message). The names say which check of Ocean Provider's order it is.
 REFUSED: dict[str, tuple[ComputeFacts, str, str]] = {
     "A additional datasets no list": (with_request(facts(), additional_invalid=True), "additional_input", "invalid"),
     "ours too many datasets": (replace(facts(), max_datasets=0), "additional_input", "too_many"),

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.unit
 ABSENT = ["Invalid signature provided. Please check the nonce or documentId."]
 KEY = keys_of(PROVIDER_KEY).token
 ADDRESS = Account.from_key(CONSUMER_KEY).address
-# Made by the peer from a published development key, whose text is the HMAC key there.
+# Made by Ocean Provider from a published development key, whose text is the HMAC key there.
 PEERS_KEY = b"0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"
 PEERS_TOKEN = (
     "eyJ0eXAiOiJKV1QiLCJhbGciOiJIUzI1NiJ9.eyJleHAiOjQxMDI0NDQ4MDAsImFkZHJlc3MiOiIweGYzOUZkNmU1MWFhZDg4RjZGNGNlNmFCODgy"
@@ -316,7 +316,7 @@ async def test_only_a_digest_is_stored(world: World) -> None:
 
 
 def test_the_helper_signs_what_the_service_expects() -> None:
-    """The peer's own example: createAuthToken, nonce 2."""
+    """Ocean Provider's own example: createAuthToken, nonce 2."""
     made = tokens.signed(PEERS_KEY.decode(), 2)["signature"]
     assert made == (
         "0xdb241986eb42b6024f4a4a3c38dbf95811f40c152980ec2696d261d6faa3f9cf"

@@ -56,5 +56,5 @@ async def test_answer_that_is_another_document(chain: Chain) -> None:
         index = MetadataIndex(chain.network, OURS, remote_decryption=through(guard, OURS, 8996))
         with pytest.raises(AssetNotFound) as caught:
             await index.resolve(asset.ddo.id)
-        assert (caught.value.reason, caught.value.passing) == ("hash_mismatch", True)
+        assert (caught.value.reason, caught.value.transient) == ("hash_mismatch", True)
         await index.close()

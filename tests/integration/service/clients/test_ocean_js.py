@@ -1,8 +1,9 @@
 """ocean.js from 3.0.4 to 3.4.6, unmodified: every call of its Provider class, orders on the real contracts.
 
-Some of its requests cannot be right and are refused as by the peer, unless a setting tolerates them: computeDelete
-never sends the nonce that it signs, no more does computeStop of 3.0.4, and computeStop of 3.4.6 signs none. Up to 3.2.0
-it drops the further datasets of a job, and up to 3.1.3 it takes a nonce that is a text for one to write a 1 behind.
+Some of its requests cannot be right and are refused as by Ocean Provider, unless a setting tolerates them:
+computeDelete never sends the nonce that it signs, no more does computeStop of 3.0.4, and computeStop of 3.4.6 signs
+none. Up to 3.2.0 it drops the further datasets of a job, and up to 3.1.3 it takes a nonce that is a text for one to
+write a 1 behind.
 """
 
 from __future__ import annotations

@@ -122,15 +122,15 @@ async def test_lists_are_one_list(both: ArgoServers) -> None:
 
 async def test_a_list_without_those_who_are_away(both: ArgoServers, first: Client, second: Client) -> None:
     second.fails = AWAY
-    assert [one.name for one in await both.list(OWNER, partly=True)] == ["00a", "00b"]
+    assert [one.name for one in await both.list(OWNER, skip_unreachable=True)] == ["00a", "00b"]
     with pytest.raises(ArgoUnavailable):
         await both.list(OWNER)
     first.fails = AWAY
     with pytest.raises(ArgoUnavailable):
-        await both.list(OWNER, partly=True)
+        await both.list(OWNER, skip_unreachable=True)
     first.fails, second.fails = None, ArgoRefused(403, "no right")
     with pytest.raises(ArgoRefused):  # a fault of the set-up is nobody's absence
-        await both.list(OWNER, partly=True)
+        await both.list(OWNER, skip_unreachable=True)
 
 
 async def test_pages_of_all_environments(both: ArgoServers, first: Client, second: Client) -> None:
@@ -140,27 +140,27 @@ async def test_pages_of_all_environments(both: ArgoServers, first: Client, secon
     assert [one.name async for page in both.pages(ours) for one in page] == ["00a", "00b", "01a"]
     for away, left in ((first, ["01a"]), (second, ["00a", "00b"])):
         away.fails = AWAY
-        assert [one.name async for page in both.pages(ours, partly=True) for one in page] == left
+        assert [one.name async for page in both.pages(ours, skip_unreachable=True) for one in page] == left
         with pytest.raises(ArgoUnavailable):
             [page async for page in both.pages(ours)]
         away.fails = None
     first.fails = second.fails = AWAY
     with pytest.raises(ArgoUnavailable):
-        [page async for page in both.pages(ours, partly=True)]
+        [page async for page in both.pages(ours, skip_unreachable=True)]
     assert (both.serves("00x"), both.serves("01x"), both.serves("02x")) == (True, True, False)
 
 
 async def test_who_is_away(both: ArgoServers, first: Client, second: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     second.fails = AWAY
     assert {template.name for template in await both.templates()} == {"cpu", "both"}
-    assert both.servers_away == {"01"}
+    assert both.unreachable_servers == {"01"}
     second.fails, second.seconds = None, 5
     monkeypatch.setattr(servers, "TEMPLATES_SECONDS", 0.01)
     assert {template.name for template in await both.templates()} == {"cpu", "both"}
-    assert both.servers_away == {"01"}
+    assert both.unreachable_servers == {"01"}
     second.seconds = 0
     await both.templates()
-    assert both.servers_away == set()
+    assert both.unreachable_servers == set()
     first.fails = second.fails = AWAY
     with pytest.raises(ArgoUnavailable):
         await both.templates()

@@ -317,7 +317,7 @@ def test_malformed_hashes(text: Any) -> None:
 
 
 def test_passing_reasons() -> None:
-    assert [reason for reason in REASONS if OrderInvalid(reason).passing] == ["order_not_found", "not_confirmed"]
+    assert [reason for reason in REASONS if OrderInvalid(reason).transient] == ["order_not_found", "not_confirmed"]
 
 
 def bought(fee_amount: int, tx: str) -> Order:
