@@ -2,6 +2,8 @@
 .DEFAULT_GOAL := help
 .PHONY: help setup demo serve unit test e2e lint format render images bench soak lock clean clean-data
 C2D := .venv/bin/c2d
+# Compiled modules are kept, whatever the environment says: tests start hundreds of processes.
+export PYTHONDONTWRITEBYTECODE :=
 # Tests that run at once: most of them wait for others, so there may be more than cores.
 WORKERS ?= 4
 # For `make images`. Another base image: make images BASE=registry.example/python@sha256:…
