@@ -24,7 +24,7 @@ def run_demo(folder: Path, path: str) -> str:
         env={**environment, "PATH": path},
         capture_output=True,
         text=True,
-        timeout=250,
+        timeout=550,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -181,7 +182,9 @@ async def test_a_chain_that_stands_still_and_one_that_runs_ahead(around: Neighbo
     rpc = Rpc(anvil.url)
     try:
         chains = json.dumps([{"url": anvil.url, "chain_id": 11155111}, {"url": anvil.url}])
-        await asyncio.sleep(1.1)
+        newest = await rpc.call("eth_getBlockByNumber", "latest", False)
+        while time.time() - int(newest["timestamp"], 16) < 0.6:
+            await asyncio.sleep(0.05)
         report = await asyncio.to_thread(lambda: around.report("--head-age", "0.5", C2D_CHAINS=chains))
         assert report.levels("chain") == ["ok", "warning"]
         assert report.levels("chain-head") == ["failure", "failure"]
