@@ -173,7 +173,7 @@ class Buyer:
         orders = await order_all(self.network, consumer_account, chosen["consumerAddress"], wishes, answers)
         return orders[: len(datasets)], (wanted if raw else orders[-1])
 
-    async def finished(self, job_id: str, seconds: float = 60) -> dict[str, Any]:
+    async def finished(self, job_id: str, seconds: float = 120) -> dict[str, Any]:
         """The job, when nothing about it will change any more. Errors while a part is away are waited out."""
         async with asyncio.timeout(seconds):
             while True:

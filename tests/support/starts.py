@@ -175,7 +175,7 @@ class Caller:
         """A start with the next nonce; the answer."""
         return await self.send(await self.fresh(datasets, algorithm, **more))
 
-    async def send_until(self, body: Mapping[str, Any], status: int = 200, seconds: float = 30) -> httpx.Response:
+    async def send_until(self, body: Mapping[str, Any], status: int = 200, seconds: float = 60) -> httpx.Response:
         """Repeat the identical request until it is answered so; until then only 503 or no answer is accepted."""
         async with asyncio.timeout(seconds):
             while True:
@@ -226,7 +226,7 @@ class Caller:
         found: list[dict[str, Any]] = answer.json()
         return found
 
-    async def finished(self, job_id: str, seconds: float = 60) -> dict[str, Any]:
+    async def finished(self, job_id: str, seconds: float = 120) -> dict[str, Any]:
         """The job when it is over."""
         async with asyncio.timeout(seconds):
             while True:
@@ -235,7 +235,7 @@ class Caller:
                     return job
                 await asyncio.sleep(0.05)
 
-    async def reached(self, job_id: str, status: int, seconds: float = 30) -> dict[str, Any]:
+    async def reached(self, job_id: str, status: int, seconds: float = 60) -> dict[str, Any]:
         """The job when it has this status number."""
         async with asyncio.timeout(seconds):
             while True:

@@ -130,7 +130,7 @@ async def test_the_probe_reaches_nothing(
     # Another consumer's job runs beside it.
     ordered, algorithm = await buyer.order([other_data], raw_python(WAIT))
     neighbour = (await buyer.consumer.start(await buyer.consumer.start_request(FREE, ordered, algorithm)))["jobId"]
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while (await buyer.job(neighbour) or {}).get("status") != 40:
             await asyncio.sleep(0.05)
 

@@ -361,7 +361,7 @@ async def impatient(tmp_path: Path) -> AsyncIterator[World]:
         yield world
 
 
-async def _when_given_up(world: World, body: dict[str, Any]) -> Response:
+async def _when_given_up(world: World, body: dict[str, Any]) -> Any:
     """The answer once the lease of an earlier claim on the same order is over."""
     async with asyncio.timeout(60):
         while (answer := await world.start(body)).status_code == 503:
