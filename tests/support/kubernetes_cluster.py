@@ -57,7 +57,7 @@ class ControlPlane:
         for process in reversed(self._processes):
             with contextlib.suppress(ProcessLookupError):
                 process.send_signal(signal.SIGKILL)
-            process.wait(30)
+            process.wait(60)
 
     def _start(self) -> None:
         etcd, api = (f"http://127.0.0.1:{self._ports['etcd']}", self.folder / "service-accounts.key")

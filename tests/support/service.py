@@ -92,7 +92,7 @@ class Service:
     def chain_url(self) -> str:
         return self.machine.chain_url
 
-    def call(self, coroutine: Coroutine[Any, Any, T], timeout: float = 90) -> T:
+    def call(self, coroutine: Coroutine[Any, Any, T], timeout: float = 240) -> T:
         """Run something on the machine's loop (its child processes belong to it)."""
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(timeout)
 
@@ -105,7 +105,7 @@ class Service:
             if (pid := self.machine.child(part).pid) is not None:
                 os.kill(pid, signal.SIGKILL)
 
-    async def wait_ready(self, seconds: float = 90) -> None:
+    async def wait_ready(self, seconds: float = 120) -> None:
         """Until all parts answer (again)."""
         async with asyncio.timeout(seconds):
             for part in ("argo", "api"):

@@ -254,7 +254,7 @@ class Caller:
 def claims(service: Service) -> dict[str, str]:
     """State by job id, as the service's database has it."""
     path = Path(service.folder.root) / "service.sqlite"
-    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)) as database:
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=60)) as database:
         return dict(database.execute("SELECT job_id, state FROM claims").fetchall())
 
 

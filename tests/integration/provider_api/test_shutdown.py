@@ -66,7 +66,7 @@ def served(limit_seconds: int, held_until: Path | None = None) -> Iterator[tuple
 
 def answers(url: str) -> bool:
     try:
-        return httpx.get(f"{url}/0", timeout=5).status_code == 200
+        return httpx.get(f"{url}/0", timeout=60).status_code == 200
     except httpx.TransportError:
         return False
 

@@ -63,7 +63,7 @@ def example_files() -> Iterator[str]:
     port = str(free_port())
     words = command.replace(".venv/bin/python", sys.executable).replace("9000", port).split()
     with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 90
         while port_is_free("127.0.0.1", int(port)):
             assert time.monotonic() < deadline, "it does not listen"
             time.sleep(0.05)
@@ -107,5 +107,5 @@ def test_curl(service: Service, page: str) -> None:
     assert lines
     for line in lines:
         command = line.replace("http://127.0.0.1:8030", service.url) + " --fail --noproxy '*'"
-        done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=30, check=False)
+        done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=120, check=False)
         assert (done.returncode, done.stdout[:1]) == (0, "{"), done.stderr

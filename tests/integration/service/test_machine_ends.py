@@ -80,7 +80,7 @@ async def test_the_whole_machine_ends_and_starts_again(owner: DataOwner, tmp_pat
         outputs = outputs_of(serve.folder, before)
         await until((outputs / "runs").exists, "the algorithm runs")
         first.terminate()
-        assert await asyncio.wait_for(first.wait(), 30) == 0
+        assert await asyncio.wait_for(first.wait(), 60) == 0
         assert _only_pods(serve.folder)
         assert pods_of(serve.folder)
         (outputs / "go").touch()
@@ -105,7 +105,7 @@ async def test_the_whole_machine_ends_and_starts_again(owner: DataOwner, tmp_pat
         await assert_nothing_left(serve.folder)
     await buyer.network.close()
     third.terminate()
-    assert await asyncio.wait_for(third.wait(), 30) == 0
+    assert await asyncio.wait_for(third.wait(), 60) == 0
     assert _only_pods(serve.folder)
 
 
