@@ -157,7 +157,7 @@ def test_says_what_it_is(prepared: Any, name: str) -> None:
 
 
 async def test_a_log_is_followed_while_it_is_written(prepared: Any) -> None:
-    entry = 'for i in 1 2 3; do echo line $i; echo err $i >&2; echo; sleep 0.3; done; printf "no newline"; exit 4'
+    entry = 'for i in 1 2 3; do echo line $i; echo err $i >&2; echo; sleep 1; done; printf "no newline"; exit 4'
     arguments = {"job-spec": "QUJD", "entrypoint": entry, "seconds": "60"}
     async with client(prepared.url, prepared.token) as http:
         await _fresh(http, "j-live")

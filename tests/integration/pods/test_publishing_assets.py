@@ -56,7 +56,7 @@ def start(environ: dict[str, str]) -> subprocess.Popen[str]:
     )
 
 
-async def publish(environ: dict[str, str], seconds: float = 60) -> tuple[int, str]:
+async def publish(environ: dict[str, str], seconds: float = 120) -> tuple[int, str]:
     """Exit code, and everything that was said."""
     process = start(environ)
     said = await asyncio.to_thread(process.communicate, timeout=seconds)
@@ -217,7 +217,7 @@ async def test_the_pods_own_time_is_not_used_up(
     """Argo would end it, and the results would be lost with it."""
     facts = facts_of(development_chain, rpc_url=f"http://127.0.0.1:{free_port()}", patience_seconds=600)
     environ = make_job(tmp_path, facts, payer) | {"C2D_PUBLISHING_SECONDS": "62"}
-    refused(tmp_path, await publish(environ, 15), "chain_away", "the node of chain 8996 is not available")
+    refused(tmp_path, await publish(environ, 60), "chain_away", "the node of chain 8996 is not available")
 
 
 async def test_a_chain_that_comes_back(
@@ -227,7 +227,7 @@ async def test_a_chain_that_comes_back(
         proxy.answer = "<html>be right back</html>"
         environ = make_job(tmp_path, facts_of(development_chain, rpc_url=proxy.url), payer)
         publishing = asyncio.create_task(publish(environ))
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while not proxy.methods:
                 await asyncio.sleep(0.05)
         proxy.answer = None

@@ -30,9 +30,9 @@ pytestmark = pytest.mark.unit
 ONE, TWO = (Item(name, f"the {name}", "something", "mend it") for name in ("one", "two"))
 
 
-def around(tmp_path: Path, **settings: str) -> Surroundings:
+def around(tmp_path: Path, limit_seconds: float = 60, **settings: str) -> Surroundings:
     named = {"C2D_DATA_FOLDER": str(tmp_path / "data"), **settings}
-    return Surroundings(load_settings(named), Options(limit_seconds=0.2), None, "no cluster here")
+    return Surroundings(load_settings(named), Options(limit_seconds=limit_seconds), None, "no cluster here")
 
 
 def raising(error: Exception) -> Check:
@@ -73,7 +73,7 @@ async def test_a_blocking_check_ends_with_its_time(tmp_path: Path) -> None:
         return []
 
     held, ended = threading.Event(), list[int]()
-    (line,) = await run_checks([Check((ONE,), slow)], around(tmp_path))
+    (line,) = await run_checks([Check((ONE,), slow)], around(tmp_path, 0.2))
     assert (line.level, line.found) == (Level.FAILURE, "nothing known after 0.2 s")
     assert not ended
     held.set()
