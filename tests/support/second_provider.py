@@ -29,7 +29,7 @@ from tests.support.chain import publisher as publisher_account
 from tests.support.processes import die_with_parent
 from tests.support.service import CONTAINER, Service
 
-_START_SECONDS = 90
+_START_SECONDS = 200
 _KILL = 9
 
 

@@ -45,6 +45,7 @@ NO_BUDGET = {
     "C2D_STRANGERS__AT_ONCE_EACH": "256",
     "C2D_SERVER__MAX_CONNECTIONS_EACH": "1024",
 }
+START_SECONDS = 200  # four workers may start theirs at once
 CONTAINER = {"entrypoint": "python $ALGO", "image": "python", "tag": "3", "checksum": "sha256:" + "ab" * 32}
 
 
@@ -69,7 +70,9 @@ class Service:
             write_secret(secret / ETHEREUM_KEY_FILE, "0x" + bytes(environment_account.key).hex() + "\n")
         given = {"C2D_PROVIDER__KEY": "0x" + bytes(provider_account.key).hex(), **NO_BUDGET, **(settings or {})}
         allowed = tuple(text if "@" in text else text + "@*" for text in allow_private)
-        self.machine = Machine(folder, allow_private=allowed, environment=given, manifests=manifests)
+        self.machine = Machine(
+            folder, allow_private=allowed, environment=given, manifests=manifests, start_seconds=START_SECONDS
+        )
         self.folder = data
 
     def __enter__(self) -> Self:
