@@ -85,7 +85,7 @@ async def _end(http: httpx.AsyncClient, name: str) -> dict[str, Any]:
 
 def send(target: Any, name: str) -> httpx.Response:
     asked = REST[name]["request"]
-    with httpx.Client(base_url=target.url, headers={"Authorization": f"Bearer {target.token}"}, timeout=120) as http:
+    with httpx.Client(base_url=target.url, headers={"Authorization": f"Bearer {target.token}"}, timeout=240) as http:
         return http.request(asked["method"], asked["path"], json=asked["body"])
 
 

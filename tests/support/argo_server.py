@@ -67,7 +67,7 @@ class ArgoServer:
 
 def client(url: str, token: str) -> httpx.AsyncClient:
     headers = {"Authorization": f"Bearer {token}"}
-    return httpx.AsyncClient(base_url=url, headers=headers, timeout=120, verify=False)  # noqa: S501  (a test cluster)
+    return httpx.AsyncClient(base_url=url, headers=headers, timeout=240, verify=False)  # noqa: S501  (a test cluster)
 
 
 @contextlib.contextmanager

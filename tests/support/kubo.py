@@ -94,7 +94,7 @@ class Kubo:
             params=[*params, *options.items()],
             headers={"Authorization": "Bearer tests"} if self._secrets else {},
             files=None if content is None else {"file": content},
-            timeout=120,
+            timeout=240,
             trust_env=False,
         )
 

@@ -249,7 +249,7 @@ def _wait(address: str, process: subprocess.Popen[bytes]) -> None:
 async def clients(addresses: Sequence[str]) -> AsyncIterator[list[httpx.AsyncClient]]:
     async with AsyncExitStack() as stack:
         limits = httpx.Limits(max_connections=50, max_keepalive_connections=50)
-        made = [httpx.AsyncClient(base_url=address, limits=limits, timeout=60) for address in addresses]
+        made = [httpx.AsyncClient(base_url=address, limits=limits, timeout=240) for address in addresses]
         await asyncio.gather(*(stack.enter_async_context(client) for client in made))
         yield made
 

@@ -59,7 +59,7 @@ class Caller:
     async def open(cls, service: Service, key: LocalAccount) -> AsyncIterator[Self]:
         network = await service.network()
         try:
-            async with httpx.AsyncClient(base_url=service.url, timeout=60, trust_env=False) as http:
+            async with httpx.AsyncClient(base_url=service.url, timeout=240, trust_env=False) as http:
                 yield cls(service, network, key, http)
         finally:
             await network.close()
@@ -254,7 +254,7 @@ class Caller:
 def claims(service: Service) -> dict[str, str]:
     """State by job id, as the service's database has it."""
     path = Path(service.folder.root) / "service.sqlite"
-    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=60)) as database:
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=240)) as database:
         return dict(database.execute("SELECT job_id, state FROM claims").fetchall())
 
 

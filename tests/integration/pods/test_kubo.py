@@ -194,7 +194,7 @@ def test_a_node_that_crashes_during_an_upload(fragile: tuple[Kubo, StoreConfig],
             time.sleep(0.5)
             assert publishing.poll() is None
             node.start()
-            out, err = publishing.communicate(timeout=120)
+            out, err = publishing.communicate(timeout=240)
         finally:
             publishing.kill()
     assert publishing.returncode == 0, out + err

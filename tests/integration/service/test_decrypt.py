@@ -90,7 +90,7 @@ def require_document(answer: httpx.Response, document: Mapping[str, Any]) -> Non
 
 @pytest.fixture
 async def store(service: Service) -> AsyncIterator[Store]:
-    async with httpx.AsyncClient(base_url=service.url, timeout=120, trust_env=False) as http:
+    async with httpx.AsyncClient(base_url=service.url, timeout=240, trust_env=False) as http:
         yield Store(http, account(7))
 
 

@@ -70,7 +70,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 def reading(url: str) -> Iterator[http.client.HTTPResponse]:
     """An answer whose body is read as the test likes; then the consumer hangs up."""
     address = urlsplit(url)
-    connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=120)
+    connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=240)
     try:
         connection.request("GET", f"{address.path}?{address.query}")
         answer = connection.getresponse()

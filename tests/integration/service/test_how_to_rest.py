@@ -107,5 +107,5 @@ def test_curl(service: Service, page: str) -> None:
     assert lines
     for line in lines:
         command = line.replace("http://127.0.0.1:8030", service.url) + " --fail --noproxy '*'"
-        done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=120, check=False)
+        done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=240, check=False)
         assert (done.returncode, done.stdout[:1]) == (0, "{"), done.stderr

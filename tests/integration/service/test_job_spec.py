@@ -188,7 +188,7 @@ async def test_only_templates_of_ours_can_be_started(
     changes += [ours | {"serviceAccountName": "admin"}, ours | {"onExit": "compute"}, ours | {"entrypoint": "release"}]
     pods = set((service.folder.argo / "pods").iterdir())
 
-    async with httpx.AsyncClient(trust_env=False, timeout=60) as client:
+    async with httpx.AsyncClient(trust_env=False, timeout=240) as client:
 
         async def send(spec: dict[str, Any], bearer: str = token) -> tuple[httpx.Response, str]:
             name = new_name()

@@ -31,7 +31,7 @@ OCTETS = {"content-type": "application/octet-stream"}
 
 @pytest.fixture
 async def store(service: Service) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=f"{service.url}/api/aquarius/", timeout=120) as client:
+    async with httpx.AsyncClient(base_url=f"{service.url}/api/aquarius/", timeout=240) as client:
         yield client
 
 

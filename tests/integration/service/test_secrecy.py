@@ -33,7 +33,7 @@ async def argo_says(service: Service) -> AsyncIterator[Place]:
     machine = service.machine
     headers = {"authorization": f"Bearer {machine.argo_token_file.read_text().strip()}"}
     space = machine.settings.argo.namespace
-    async with httpx.AsyncClient(base_url=machine.argo_url, headers=headers, trust_env=False, timeout=120) as client:
+    async with httpx.AsyncClient(base_url=machine.argo_url, headers=headers, trust_env=False, timeout=240) as client:
         for path in (f"workflows/{space}", f"archived-workflows?namespace={space}", f"workflow-templates/{space}"):
             answer = await client.get(f"/api/v1/{path}")
             assert answer.status_code == 200, path

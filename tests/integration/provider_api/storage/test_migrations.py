@@ -106,7 +106,7 @@ async def test_without_patience_it_is_told_at_once(mortal: Postgres) -> None:
 
 def run(environment: dict[str, str], *options: str) -> tuple[int, str]:
     command = [Path(sys.executable).with_name("c2d"), "migrate", *options]
-    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=240, check=False)
     return done.returncode, done.stdout + done.stderr
 
 
