@@ -108,7 +108,7 @@ class Service:
             if (pid := self.machine.child(part).pid) is not None:
                 os.kill(pid, signal.SIGKILL)
 
-    async def wait_ready(self, seconds: float = 120) -> None:
+    async def wait_ready(self, seconds: float = START_SECONDS) -> None:
         """Until all parts answer (again)."""
         async with asyncio.timeout(seconds):
             for part in ("argo", "api"):

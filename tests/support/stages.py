@@ -53,7 +53,7 @@ async def request_for(buyer: Buyer, dataset: DDO, code: str) -> dict[str, Any]:
     return await buyer.consumer.start_request(FREE, ordered, algorithm)
 
 
-async def at_last(ask: Callable[[], Awaitable[T]], seconds: float = 60) -> T:
+async def at_last(ask: Callable[[], Awaitable[T]], seconds: float = 200) -> T:
     """Ask until there is an answer. While parts are away, only 503 or no answer at all is right."""
     async with asyncio.timeout(seconds):
         while True:
@@ -67,7 +67,7 @@ async def at_last(ask: Callable[[], Awaitable[T]], seconds: float = 60) -> T:
             await asyncio.sleep(0.05)
 
 
-async def start_at_last(buyer: Buyer, request: dict[str, Any], seconds: float = 60) -> dict[str, Any]:
+async def start_at_last(buyer: Buyer, request: dict[str, Any], seconds: float = 200) -> dict[str, Any]:
     """Send the identical request until it is answered."""
     return await at_last(lambda: buyer.consumer.start(request), seconds)
 

@@ -175,7 +175,7 @@ class Caller:
         """A start with the next nonce; the answer."""
         return await self.send(await self.fresh(datasets, algorithm, **more))
 
-    async def send_until(self, body: Mapping[str, Any], status: int = 200, seconds: float = 60) -> httpx.Response:
+    async def send_until(self, body: Mapping[str, Any], status: int = 200, seconds: float = 200) -> httpx.Response:
         """Repeat the identical request until it is answered so; until then only 503 or no answer is accepted."""
         async with asyncio.timeout(seconds):
             while True:

@@ -145,7 +145,6 @@ async def test_several_at_once_with_one_key_all_succeed(tmp_path: Path, block_se
         await chain.stop()
 
 
-@pytest.mark.timeout(300)
 async def test_several_at_once_with_one_key_and_all_of_them_killed(tmp_path: Path) -> None:
     """At random moments, while blocks come each second and each program takes nonces from the others."""
     chain = await start_anvil(tmp_path / "chain", free_port())

@@ -12,7 +12,7 @@ from ocean.ddo import DDO
 from tests.support.service import FREE, PAID, Service
 from tests.support.starts import COMPUTE, Caller, claims, job_of, raw, refusal
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 ENVIRONMENTS = "/api/services/computeEnvironments"
 MEMORY_SECONDS = 5  # how old the answer about environments may be
 

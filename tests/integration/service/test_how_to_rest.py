@@ -38,7 +38,6 @@ def test_consume(service: Service, sources: FileSources, tmp_path: Path) -> None
     assert "'ordersJudged': False, 'reasons': []}" in printed
 
 
-@pytest.mark.timeout(300)
 def test_publish_results(service: Service, sources: FileSources, tmp_path: Path) -> None:
     """Its program goes on from the one of `consume.md`."""
     owners = [JAVASCRIPT_CONSUMER.address]
@@ -71,7 +70,6 @@ def example_files() -> Iterator[str]:
         server.kill()
 
 
-@pytest.mark.timeout(300)
 def test_the_pages_one_after_the_other(example_files: str, tmp_path: Path) -> None:
     """As a reader goes: publish, consume, ocean.js, in one deployment; each takes what the page before has printed."""
     words = [block for block in blocks("publish.md", "sh") if block.rstrip().endswith("make serve")]

@@ -38,7 +38,7 @@ from workflow_templates import names
 pytestmark = pytest.mark.integration
 
 PROBE = Path(probe.__file__).read_text()
-WAIT = "import os, time\nend = time.time() + 60\nwhile not os.path.exists('/data/outputs/go') and time.time() < end:"
+WAIT = "import os, time\nend = time.time() + 600\nwhile not os.path.exists('/data/outputs/go') and time.time() < end:"
 WAIT += " time.sleep(0.05)\n"
 SYSTEM = ["/proc", "/sys", "/usr", "/bin", "/sbin", "/lib", "/lib64", sys.prefix, sys.base_prefix]
 

@@ -16,7 +16,10 @@ from tests.support.chain import mined_at
 from tests.support.service import PAID, Buyer, Service
 from tests.support.starts import COMPUTE, Caller, claims, job_of, raw, refusal
 
-pytestmark = pytest.mark.integration
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.timeout(900),
+]  # parts that were killed start slowly on a busy machine
 FIXED = ("jobId", "agreementId", "owner", "dateCreated", "inputDID", "validUntil")  # the same in every answer
 
 

@@ -278,7 +278,7 @@ async def tell(development: DevelopmentChain, sequence: list[Habit | str]) -> No
         await network.close()
 
 
-@pytest.mark.timeout(300 if SEQUENCES == 20 else 7200)  # for machines under load; half a minute otherwise
+@pytest.mark.timeout(900 if SEQUENCES == 20 else 7200)  # for machines under load; a minute otherwise
 @settings(
     max_examples=SEQUENCES,
     deadline=None,
