@@ -71,12 +71,14 @@ class Machine:
         environment: Mapping[str, str] | None = None,
         manifests: Path = GITOPS / "base",
         tell: Callable[[str], None] = lambda _: None,
+        start_seconds: float = START_SECONDS,
     ) -> None:
         self.settings: Settings = load_settings(environment)
         self.folder = DataFolder(folder.absolute())
         self._lock = FolderLock(self.folder.root)
         self._lock.require_free()
         self._tell = tell
+        self._start_seconds = start_seconds
         self.remarks: list[str] = []
         self.sandboxed = True  # after the start: whether pods are sandboxes or, for our own algorithm, plain processes
         self._allow_private = (*self.settings.outgoing.allow_private, *allow_private)
@@ -270,7 +272,7 @@ class Machine:
             self._provider_keys()
             environment["C2D_PROVIDER__KEY_FILE"] = str(self.folder.provider_key)
         command, probe = (sys.executable, "-m", "provider_api"), f"{self.url}/health/ready"
-        async with telling(self.settings, START_SECONDS, self._tell):
+        async with telling(self.settings, self._start_seconds, self._tell):
             try:
                 await self._start_child("api", command, environment, probe, (200,))
             except ChildFailed as failure:
@@ -289,7 +291,7 @@ class Machine:
                     return False
 
         everything = {**inherited_environment(), **environment}
-        child = Child(name, command, everything, self.folder.logs / f"{name}.log", ready)
+        child = Child(name, command, everything, self.folder.logs / f"{name}.log", ready, self._start_seconds)
         self._children.append(child)
         await child.start()
 

@@ -83,7 +83,7 @@ def jobs(request: pytest.FixtureRequest) -> dict[str, Job]:
                         holders = [f"j-queue-holder{'' if not i else f'-{i}'}" for i in range(narrow.limit)]
                         for holder in holders:
                             await _fresh(http, holder)
-                            arguments = {"job-spec": "QUJD", "entrypoint": "sleep 2", "seconds": "60"}
+                            arguments = {"job-spec": "QUJD", "entrypoint": "sleep 6", "seconds": "60"}
                             answer = await http.post(WORKFLOWS, json=submission(holder, "rec-plain", arguments))
                             assert answer.status_code == 200, answer.text
                         await asyncio.sleep(0.3 if narrow.embedded else 3)

@@ -85,7 +85,7 @@ async def _end(http: httpx.AsyncClient, name: str) -> dict[str, Any]:
 
 def send(target: Any, name: str) -> httpx.Response:
     asked = REST[name]["request"]
-    with httpx.Client(base_url=target.url, headers={"Authorization": f"Bearer {target.token}"}, timeout=30) as http:
+    with httpx.Client(base_url=target.url, headers={"Authorization": f"Bearer {target.token}"}, timeout=240) as http:
         return http.request(asked["method"], asked["path"], json=asked["body"])
 
 
@@ -157,7 +157,7 @@ def test_says_what_it_is(prepared: Any, name: str) -> None:
 
 
 async def test_a_log_is_followed_while_it_is_written(prepared: Any) -> None:
-    entry = 'for i in 1 2 3; do echo line $i; echo err $i >&2; echo; sleep 0.3; done; printf "no newline"; exit 4'
+    entry = 'for i in 1 2 3; do echo line $i; echo err $i >&2; echo; sleep 1; done; printf "no newline"; exit 4'
     arguments = {"job-spec": "QUJD", "entrypoint": entry, "seconds": "60"}
     async with client(prepared.url, prepared.token) as http:
         await _fresh(http, "j-live")

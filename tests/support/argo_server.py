@@ -58,7 +58,7 @@ class ArgoServer:
         if self.process is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.process.pid, number)
-            self.process.wait(30)
+            self.process.wait(60)
             self.process = None
 
     def client(self) -> httpx.AsyncClient:
@@ -67,7 +67,7 @@ class ArgoServer:
 
 def client(url: str, token: str) -> httpx.AsyncClient:
     headers = {"Authorization": f"Bearer {token}"}
-    return httpx.AsyncClient(base_url=url, headers=headers, timeout=30, verify=False)  # noqa: S501  (a test cluster)
+    return httpx.AsyncClient(base_url=url, headers=headers, timeout=240, verify=False)  # noqa: S501  (a test cluster)
 
 
 @contextlib.contextmanager

@@ -150,6 +150,6 @@ def run_doctor(
         capture_output=True,
         text=True,
         check=False,
-        timeout=90,
+        timeout=240,
     )
     return Report(done.returncode, done.stdout, done.stderr)

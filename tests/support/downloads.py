@@ -63,7 +63,7 @@ async def order_files(service: Service, network: Network, key: LocalAccount, url
     return await bought_of(service, network, publisher, asset, key)
 
 
-async def document_of(service: Service, did: str, seconds: float = 20) -> DDO:
+async def document_of(service: Service, did: str, seconds: float = 60) -> DDO:
     """As the service tells everybody, as soon as its index has it."""
     async with asyncio.timeout(seconds), httpx.AsyncClient(base_url=service.url, trust_env=False) as http:
         while (answer := await http.get(f"/api/aquarius/assets/ddo/{did}")).status_code == 404:

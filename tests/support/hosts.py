@@ -93,6 +93,10 @@ class Host:
     def url(self) -> str:
         return f"http://{self.address}/data/rain.csv"
 
+    def goes_on_with(self, habits: Sequence[Habit]) -> None:
+        """From the next request on."""
+        self._habits = [*self._habits[-1:] * len(self.requests), *habits]
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
         method, target, _ = head[0].split(" ")

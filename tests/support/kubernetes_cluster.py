@@ -57,7 +57,7 @@ class ControlPlane:
         for process in reversed(self._processes):
             with contextlib.suppress(ProcessLookupError):
                 process.send_signal(signal.SIGKILL)
-            process.wait(30)
+            process.wait(60)
 
     def _start(self) -> None:
         etcd, api = (f"http://127.0.0.1:{self._ports['etcd']}", self.folder / "service-accounts.key")
@@ -156,14 +156,14 @@ class ControlPlane:
         """The API server, for whoever has the token."""
         authority = ssl.create_default_context(cafile=str(self.folder / "certificates" / "apiserver.crt"))
         headers = {"Authorization": f"Bearer {token}"}
-        with httpx.Client(base_url=self.url, verify=authority, headers=headers, trust_env=False, timeout=60) as client:
+        with httpx.Client(base_url=self.url, verify=authority, headers=headers, trust_env=False, timeout=240) as client:
             yield client
 
     def kubectl(self, *words: str, text: str | None = None, kubeconfig: Path | None = None) -> str:
         """What it prints; an error is one here, with what it says."""
         command = [str(INSTALLED / "kubernetes" / "kubectl"), *words]
         done = subprocess.run(
-            command, input=text, env=self.environ(kubeconfig), capture_output=True, text=True, timeout=120, check=False
+            command, input=text, env=self.environ(kubeconfig), capture_output=True, text=True, timeout=240, check=False
         )
         if done.returncode != 0:
             raise KubectlError(done.stderr.strip())

@@ -18,7 +18,7 @@ from results.ipfs import folder_name
 from tests.support.argo_server import free_port
 from tests.support.clients import INSTALLED, require_client
 
-START_SECONDS = 30
+START_SECONDS = 90
 FOLDER = "/c2d/jobs"
 
 
@@ -94,7 +94,7 @@ class Kubo:
             params=[*params, *options.items()],
             headers={"Authorization": "Bearer tests"} if self._secrets else {},
             files=None if content is None else {"file": content},
-            timeout=30,
+            timeout=240,
             trust_env=False,
         )
 

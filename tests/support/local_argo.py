@@ -23,11 +23,11 @@ def served(settings: LocalArgoSettings) -> Iterator[str]:
         running = uvicorn.Server(config)
         thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while not running.started:
             assert thread.is_alive(), "the server did not start"
             assert time.monotonic() < deadline
             time.sleep(0.02)
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         running.should_exit = True
-        thread.join(20)
+        thread.join(60)

@@ -92,7 +92,7 @@ class OceanJs:
         )
         return answer
 
-    def finished(self, job: str, seconds: float = 60) -> dict[str, Any]:
+    def finished(self, job: str, seconds: float = 120) -> dict[str, Any]:
         """Poll as the client's examples do."""
         end = time.monotonic() + seconds
         while True:

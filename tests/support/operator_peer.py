@@ -29,7 +29,7 @@ class OperatorPeer:
     @classmethod
     @asynccontextmanager
     async def open(cls, url: str, key: LocalAccount) -> AsyncIterator[Self]:
-        async with httpx.AsyncClient(base_url=f"{url}/api/v1/operator/", timeout=60, trust_env=False) as http:
+        async with httpx.AsyncClient(base_url=f"{url}/api/v1/operator/", timeout=240, trust_env=False) as http:
             yield cls(key, http)
 
     def start_body(self, workflow: Mapping[str, Any], owner: str, agreement: str, **changes: Any) -> Query:

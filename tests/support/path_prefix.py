@@ -34,7 +34,7 @@ class PathPrefix:
                 if not (self.path == "/" or self.path.startswith(prefix)):
                     self.send_error(404)
                     return
-                upstream = http.client.HTTPConnection(address, timeout=60)
+                upstream = http.client.HTTPConnection(address, timeout=240)
                 headers = {name: value for name, value in self.headers.items() if name.lower() not in NOT_HANDED_ON}
                 upstream.request(self.command, rest or "/", body or None, headers)
                 answer = upstream.getresponse()

@@ -47,7 +47,7 @@ class Pods:
         self.runtime.start(folder, PodSpec(folder.name, container, **options))
         return folder
 
-    async def ended(self, folder: Path, seconds: float = 30) -> Ran:
+    async def ended(self, folder: Path, seconds: float = 60) -> Ran:
         async with asyncio.timeout(seconds):
             status = self.runtime.status(folder)
             while status.state != "ended":
@@ -60,7 +60,7 @@ class Pods:
     async def run(self, *command: str, **options: Any) -> Ran:
         return await self.ended(self.start(*command, **options))
 
-    async def until(self, folder: Path, text: str, seconds: float = 20) -> str:
+    async def until(self, folder: Path, text: str, seconds: float = 60) -> str:
         """Wait until the growing log contains `text`."""
         log = self.runtime.log_path(folder)
         async with asyncio.timeout(seconds):

@@ -24,7 +24,7 @@ import pytest
 
 from tests.support.processes import die_with_parent
 
-_START_SECONDS = 20
+_START_SECONDS = 60
 # A test's database need not survive a power cut.
 _OPTIONS = ("listen_addresses=", "fsync=off", "full_page_writes=off", "max_connections=120", "shared_buffers=32MB")
 

@@ -71,6 +71,7 @@ class MemoryArgo:
     creates: bool = True
     refuses: bool = False
     slow_seconds: float = 0.0
+    held: asyncio.Event | None = None  # submissions wait for it
     max_queued: int = 10
     per_account: int | None = None  # what the templates say; None: nothing
     positions: dict[str, int] = field(default_factory=dict)
@@ -88,6 +89,8 @@ class MemoryArgo:
         name = new.name
         self.submissions.append(name)
         await asyncio.sleep(self.slow_seconds)
+        if self.held is not None:
+            await self.held.wait()
         self._reachable()
         if self.refuses:
             raise SubmissionRefused(403, "no right")

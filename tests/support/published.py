@@ -80,7 +80,7 @@ def start_python(job: Any, code: str) -> subprocess.Popen[str]:
 def run_python(job: Any, code: str) -> subprocess.CompletedProcess[str]:
     with start_python(job, code) as process:
         try:
-            out, err = process.communicate(timeout=60)
+            out, err = process.communicate(timeout=240)
         finally:
             process.kill()
     return subprocess.CompletedProcess(process.args, process.returncode, out, err)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import ssl
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -37,6 +36,7 @@ class Answer:
     content_type: str = "application/json"
     wait_seconds: float = 0.0  # before the answer
     stall_seconds: float = 0.0  # between its head and its body
+    body_held: threading.Event | None = None  # the body is sent once this is set
     hang_up: bool = False  # close the connection instead of answering
 
 
@@ -44,6 +44,7 @@ class Answer:
 class Replay:
     url: str
     requests: list[Request] = field(default_factory=list)
+    ended: threading.Event = field(default_factory=threading.Event)  # whoever waits for an answer is let go
     answers: dict[tuple[str, str], list[Answer | Callable[[Request], Answer]]] = field(default_factory=dict)
 
     def on(self, method: str, path: str, *answers: Answer | Callable[[Request], Answer]) -> None:
@@ -92,7 +93,7 @@ def replay_server(certificate: Path | None = None) -> Iterator[Replay]:
             answer = replay.take(
                 Request(self.command, parts.path, query, headers, json.loads(raw) if raw.strip() else None)
             )
-            time.sleep(answer.wait_seconds)
+            replay.ended.wait(answer.wait_seconds)
             if answer.hang_up:
                 self.close_connection = True
                 return
@@ -106,7 +107,9 @@ def replay_server(certificate: Path | None = None) -> Iterator[Replay]:
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.flush()
-            time.sleep(answer.stall_seconds)
+            replay.ended.wait(answer.stall_seconds)
+            while answer.body_held is not None and not answer.body_held.wait(0.05) and not replay.ended.is_set():
+                pass
             self.wfile.write(body)
 
         do_GET = do_POST = do_PUT = do_DELETE = do  # the library's names
@@ -131,6 +134,7 @@ def replay_server(certificate: Path | None = None) -> Iterator[Replay]:
     try:
         yield replay
     finally:
+        replay.ended.set()
         server.shutdown()
         server.server_close()
         thread.join()

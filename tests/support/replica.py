@@ -41,7 +41,7 @@ ORDERS = 400  # `transaction(1)` and so on
 DATASETS = 3
 LEASE_SECONDS = 3.0  # with trouble
 _CHANCE = random.Random()  # noqa: S311
-_START_SECONDS = 120  # three at once on a busy machine
+_START_SECONDS = 200  # three at once on a busy machine
 
 
 class SharedArgo(MemoryArgo):
@@ -255,7 +255,7 @@ def _wait(address: str, process: subprocess.Popen[bytes]) -> None:
 async def clients(addresses: Sequence[str]) -> AsyncIterator[list[httpx.AsyncClient]]:
     async with AsyncExitStack() as stack:
         limits = httpx.Limits(max_connections=50, max_keepalive_connections=50)
-        made = [httpx.AsyncClient(base_url=address, limits=limits, timeout=60) for address in addresses]
+        made = [httpx.AsyncClient(base_url=address, limits=limits, timeout=240) for address in addresses]
         await asyncio.gather(*(stack.enter_async_context(client) for client in made))
         yield made
 

@@ -28,7 +28,7 @@ class RpcProxy:
         self.round_trips += 1
         self.methods += [item["method"] for item in (body if isinstance(body, list) else [body])]
         if self.hangs:
-            await asyncio.sleep(60)
+            await asyncio.sleep(3600)
         if self.answer is not None:
             return web.Response(text=self.answer)
         if isinstance(body, list):

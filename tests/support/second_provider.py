@@ -29,7 +29,7 @@ from tests.support.chain import publisher as publisher_account
 from tests.support.processes import die_with_parent
 from tests.support.service import CONTAINER, Service
 
-_START_SECONDS = 30
+_START_SECONDS = 200
 _KILL = 9
 
 
@@ -77,7 +77,7 @@ class SecondProvider:
     def stop(self) -> None:
         if self._process is not None:
             self._process.terminate()
-            self._process.wait(20)
+            self._process.wait(60)
             self._process = None
 
     async def publish(

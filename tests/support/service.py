@@ -45,6 +45,7 @@ NO_BUDGET = {
     "C2D_STRANGERS__AT_ONCE_EACH": "256",
     "C2D_SERVER__MAX_CONNECTIONS_EACH": "1024",
 }
+START_SECONDS = 200  # four workers may start theirs at once
 CONTAINER = {"entrypoint": "python $ALGO", "image": "python", "tag": "3", "checksum": "sha256:" + "ab" * 32}
 
 
@@ -69,7 +70,9 @@ class Service:
             write_secret(secret / ETHEREUM_KEY_FILE, "0x" + bytes(environment_account.key).hex() + "\n")
         given = {"C2D_PROVIDER__KEY": "0x" + bytes(provider_account.key).hex(), **NO_BUDGET, **(settings or {})}
         allowed = tuple(text if "@" in text else text + "@*" for text in allow_private)
-        self.machine = Machine(folder, allow_private=allowed, environment=given, manifests=manifests)
+        self.machine = Machine(
+            folder, allow_private=allowed, environment=given, manifests=manifests, start_seconds=START_SECONDS
+        )
         self.folder = data
 
     def __enter__(self) -> Self:
@@ -92,7 +95,7 @@ class Service:
     def chain_url(self) -> str:
         return self.machine.chain_url
 
-    def call(self, coroutine: Coroutine[Any, Any, T], timeout: float = 90) -> T:
+    def call(self, coroutine: Coroutine[Any, Any, T], timeout: float = 240) -> T:
         """Run something on the machine's loop (its child processes belong to it)."""
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(timeout)
 
@@ -105,7 +108,7 @@ class Service:
             if (pid := self.machine.child(part).pid) is not None:
                 os.kill(pid, signal.SIGKILL)
 
-    async def wait_ready(self, seconds: float = 90) -> None:
+    async def wait_ready(self, seconds: float = START_SECONDS) -> None:
         """Until all parts answer (again)."""
         async with asyncio.timeout(seconds):
             for part in ("argo", "api"):
@@ -173,7 +176,7 @@ class Buyer:
         orders = await order_all(self.network, consumer_account, chosen["consumerAddress"], wishes, answers)
         return orders[: len(datasets)], (wanted if raw else orders[-1])
 
-    async def finished(self, job_id: str, seconds: float = 60) -> dict[str, Any]:
+    async def finished(self, job_id: str, seconds: float = 120) -> dict[str, Any]:
         """The job, when nothing about it will change any more. Errors while a part is away are waited out."""
         async with asyncio.timeout(seconds):
             while True:

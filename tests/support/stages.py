@@ -26,13 +26,13 @@ COUNT = "import os, pathlib, time; out = pathlib.Path(os.environ['OUTPUTS'])\n" 
 )
 WAIT = (
     COUNT
-    + "end = time.monotonic() + 60\nwhile not (out / 'go').exists() and time.monotonic() < end: time.sleep(0.02)\n"
+    + "end = time.monotonic() + 600\nwhile not (out / 'go').exists() and time.monotonic() < end: time.sleep(0.02)\n"
 )
 MANY_FILES = 1500
 MANY = COUNT + f"for n in range({MANY_FILES}): (out / f'{{n:05}}').write_text(str(n))\n"
 
 
-async def until(condition: Callable[[], Awaitable[Any] | Any], what: str, seconds: float = 20) -> None:
+async def until(condition: Callable[[], Awaitable[Any] | Any], what: str, seconds: float = 60) -> None:
     """Wait for a condition (a function, or one that returns an awaitable)."""
     deadline = time.monotonic() + seconds
     while True:
@@ -53,7 +53,7 @@ async def request_for(buyer: Buyer, dataset: DDO, code: str) -> dict[str, Any]:
     return await buyer.consumer.start_request(FREE, ordered, algorithm)
 
 
-async def at_last(ask: Callable[[], Awaitable[T]], seconds: float = 30) -> T:
+async def at_last(ask: Callable[[], Awaitable[T]], seconds: float = 200) -> T:
     """Ask until there is an answer. While parts are away, only 503 or no answer at all is right."""
     async with asyncio.timeout(seconds):
         while True:
@@ -67,7 +67,7 @@ async def at_last(ask: Callable[[], Awaitable[T]], seconds: float = 30) -> T:
             await asyncio.sleep(0.05)
 
 
-async def start_at_last(buyer: Buyer, request: dict[str, Any], seconds: float = 30) -> dict[str, Any]:
+async def start_at_last(buyer: Buyer, request: dict[str, Any], seconds: float = 200) -> dict[str, Any]:
     """Send the identical request until it is answered."""
     return await at_last(lambda: buyer.consumer.start(request), seconds)
 

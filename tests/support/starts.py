@@ -59,7 +59,7 @@ class Caller:
     async def open(cls, service: Service, key: LocalAccount) -> AsyncIterator[Self]:
         network = await service.network()
         try:
-            async with httpx.AsyncClient(base_url=service.url, timeout=60, trust_env=False) as http:
+            async with httpx.AsyncClient(base_url=service.url, timeout=240, trust_env=False) as http:
                 yield cls(service, network, key, http)
         finally:
             await network.close()
@@ -175,7 +175,7 @@ class Caller:
         """A start with the next nonce; the answer."""
         return await self.send(await self.fresh(datasets, algorithm, **more))
 
-    async def send_until(self, body: Mapping[str, Any], status: int = 200, seconds: float = 30) -> httpx.Response:
+    async def send_until(self, body: Mapping[str, Any], status: int = 200, seconds: float = 200) -> httpx.Response:
         """Repeat the identical request until it is answered so; until then only 503 or no answer is accepted."""
         async with asyncio.timeout(seconds):
             while True:
@@ -226,7 +226,7 @@ class Caller:
         found: list[dict[str, Any]] = answer.json()
         return found
 
-    async def finished(self, job_id: str, seconds: float = 60) -> dict[str, Any]:
+    async def finished(self, job_id: str, seconds: float = 120) -> dict[str, Any]:
         """The job when it is over."""
         async with asyncio.timeout(seconds):
             while True:
@@ -235,7 +235,7 @@ class Caller:
                     return job
                 await asyncio.sleep(0.05)
 
-    async def reached(self, job_id: str, status: int, seconds: float = 30) -> dict[str, Any]:
+    async def reached(self, job_id: str, status: int, seconds: float = 60) -> dict[str, Any]:
         """The job when it has this status number."""
         async with asyncio.timeout(seconds):
             while True:
@@ -254,7 +254,7 @@ class Caller:
 def claims(service: Service) -> dict[str, str]:
     """State by job id, as the service's database has it."""
     path = Path(service.folder.root) / "service.sqlite"
-    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)) as database:
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=240)) as database:
         return dict(database.execute("SELECT job_id, state FROM claims").fetchall())
 
 

@@ -65,7 +65,7 @@ async def ask(url: str, did: str, service: str, count: int, seconds: float) -> O
     asking, began = itertools.islice(questions(did, service), count), time.monotonic()
     limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
     transport = httpx.AsyncHTTPTransport(local_address=OWN_ADDRESS, limits=limits)
-    async with httpx.AsyncClient(base_url=url, transport=transport, timeout=60) as client:
+    async with httpx.AsyncClient(base_url=url, transport=transport, timeout=240) as client:
 
         async def lane() -> None:
             for method, path, given in asking:

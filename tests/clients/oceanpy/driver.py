@@ -230,7 +230,7 @@ def status(dataset, job):
 
 
 @command
-def until(dataset, job, reached, seconds=30):
+def until(dataset, job, reached, seconds=120):
     """Poll until that status is reached."""
     end = time.time() + seconds
     while True:
@@ -243,7 +243,7 @@ def until(dataset, job, reached, seconds=30):
 
 
 @command
-def wait(dataset, job, seconds=60):
+def wait(dataset, job, seconds=120):
     """Until the status is above 60, as the client's readme does."""
     return until(dataset, job, 61, seconds)
 

@@ -33,7 +33,7 @@ from tests.support.kubernetes_cluster import ControlPlane
 from workflow_templates.environment import read_environments
 from workflow_templates.template import EXECUTOR_ACCOUNT, RUNNER_ACCOUNT
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.integration
 
 WORKFLOWS = "/apis/argoproj.io/v1alpha1/namespaces/jobs/workflows"
 

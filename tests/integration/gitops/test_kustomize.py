@@ -41,7 +41,7 @@ def test_kustomize_makes_the_same(gitops: Path, name: str) -> None:
     )
     if program is None:
         pytest.skip("neither kustomize nor kubectl is installed")
-    done = subprocess.run([*program, str(gitops / name)], capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run([*program, str(gitops / name)], capture_output=True, text=True, check=True, timeout=240)
 
     def ordered(manifests: list[Manifest]) -> list[Manifest]:
         return sorted(

@@ -59,7 +59,7 @@ def imported(
     names = set(re.findall(r"^([a-z0-9][-._a-z0-9]*)==", (ROOT / lock).read_text(), re.MULTILINE)) - {without}
     request = {"locked": sorted(names), "packages": packages, "all_of": all_of}
     command = [sys.executable, "-c", _TRIAL, json.dumps(request)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240, check=False)
 
 
 def test_the_steps_need_only_their_own_packages() -> None:

@@ -38,6 +38,11 @@ REASONS = {*get_args(outgoing_errors.FailureReason), *get_args(outgoing_errors.R
 
 
 def client_of(host: Host) -> OutgoingClient:
+    return OutgoingGuard([host.address]).client()
+
+
+def hurried(host: Host) -> OutgoingClient:
+    """For hosts that may hang."""
     return OutgoingGuard([host.address]).client(read_seconds=0.3, open_seconds=2.0)
 
 
@@ -124,7 +129,7 @@ def test_a_file_is_delivered_whole_and_right_or_not_at_all(sequence: Sequence[Ha
     """In one call, and as it is handed on to a consumer."""
 
     async def run() -> None:
-        async with Host([OLD, NEW], sequence) as host, client_of(host) as client:
+        async with Host([OLD, NEW], sequence) as host, hurried(host) as client:
             for ask in (streamed, handed_on):
                 try:
                     content = await ask(client, host)
@@ -144,7 +149,7 @@ def test_a_file_is_delivered_whole_and_right_or_not_at_all(sequence: Sequence[Ha
 @given(SEQUENCES, st.booleans())
 def test_a_pod_resumes_without_mixing_versions(sequence: Sequence[Habit], known: bool) -> None:
     async def run(folder: Path) -> None:
-        async with Host([OLD, NEW], sequence) as host, client_of(host) as client:
+        async with Host([OLD, NEW], sequence) as host, hurried(host) as client:
             digest = hashlib.sha256(OLD).hexdigest() if known else None
             item = Download("file 0", PurePosixPath("0"), UrlSource(url=host.url), digest)
             budget = ByteBudget(10_000_000, folder)
@@ -168,13 +173,15 @@ def test_a_checksum_is_right_or_refused(sequence: Sequence[Habit]) -> None:
     """Also of a host that has been good before: what is known of it may be asked again at any habit."""
 
     async def run() -> None:
-        good = [Habit(etag="strong")]
         given: dict[str, Any] = {"timeout_seconds": 0.4, "checksum_seconds": 0}
-        async with Host([OLD, NEW], [*good, *sequence]) as host, client_of(host) as client:
+        async with Host([OLD, NEW], [Habit(etag="strong")]) as host, hurried(host) as client:
             checksums = FileChecksums(OutgoingPools.single(client), OutgoingSettings(**given))
             asked = Asked(Fetch(UrlFile(host.url)), 1_000_000, "0x1")
-            first = await checksums.of(asked)
+            for _ in range(20):  # a machine under load may miss the limit
+                if (first := await checksums.of(asked)) is not None:
+                    break
             assert first is not None
+            host.goes_on_with(sequence)
             for _ in sequence:
                 found = await checksums.of(asked)
                 rights = {hashlib.sha256(content).hexdigest(): len(content) for content in (OLD, NEW)}
@@ -189,7 +196,7 @@ async def test_a_source_that_hangs_after_it_has_told_a_tag() -> None:
         Host([OLD], [Habit(), Habit(fault="hang before")]) as host,
         OutgoingGuard([host.address]).client() as client,
     ):
-        limits = OutgoingSettings(timeout_seconds=0.2, checksum_seconds=0)
+        limits = OutgoingSettings(timeout_seconds=2, checksum_seconds=0)
         checksums = FileChecksums(OutgoingPools.single(client), limits)
         asked = Asked(Fetch(UrlFile(host.url)), 1_000_000, "0x1")
         assert await checksums.of(asked) is not None

@@ -131,10 +131,10 @@ async def test_a_peer_that_does_not_speak_tls(tmp_path: Path) -> None:
         writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
         await silent(reader, writer)
 
-    for serve, reason in ((silent, "timeout"), (plain, "tls")):
+    for serve, reason, seconds in ((silent, "timeout", 0.3), (plain, "tls", 60)):
         async with RawServer(serve) as server:
             guard = OutgoingGuard([f"127.0.0.1:{server.port}"], ssl_context=client_side)
-            async with guard.client(connect_seconds=0.3) as client:
+            async with guard.client(connect_seconds=seconds) as client:
                 with pytest.raises(OutgoingFailed, match=reason):
                     await client.sha256_of(UrlFile(f"https://127.0.0.1:{server.port}/x"), 100)
 

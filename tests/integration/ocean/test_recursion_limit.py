@@ -24,6 +24,6 @@ def test_deep_json_does_not_kill_the_process(first: str, second: str) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=30,
+        timeout=240,
     )
     assert (done.returncode, done.stdout) == (0, "refused\n"), done.stderr

@@ -182,7 +182,7 @@ class Job:
             env=environ,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=200,
             check=False,
             cwd=self.folder,
         )

@@ -312,16 +312,18 @@ def test_paid_time(server: Any, job: Any, make_spec: Any, make_input: Any) -> No
     job.write_spec(make_spec(server, inputs, RAW, paid_until=int(time.time())))
     assert job.run("configuration").returncode == ExitCode.PAID_TIME_OVER
     assert server.seen == []
-    until = int(time.time()) + 20
+    began = int(time.time())
+    until = began + 50
     job.write_spec(make_spec(server, inputs, RAW, paid_until=until))
     assert job.run("configuration").returncode == 0
+    ended = time.time()
     script = (job.data / "start/run.sh").read_text()
     seconds = int(script.partition("c2d_seconds=")[2].partition("\n")[0])
-    assert 15 <= seconds <= 20
+    assert until - ended - 1 <= seconds <= until - began
     assert f"c2d_end={until}\n" in script
 
 
-@pytest.mark.parametrize(("paid", "least", "most"), [(None, 60, 60), (20, 12, 20), (3600, 60, 60)])
+@pytest.mark.parametrize(("paid", "least", "most"), [(None, 60, 60), (50, 12, 50), (3600, 60, 60)])
 def test_argo_is_told_how_long_the_pod_may_live(
     server: Any, job: Any, make_spec: Any, make_input: Any, paid: int | None, least: int, most: int
 ) -> None:

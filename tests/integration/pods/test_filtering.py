@@ -124,7 +124,7 @@ def test_no_room_for_the_copy_withholds_and_says_so(job: Any) -> None:
     left_behind(job.data)
     environ = job.environ | {"PYTHONPATH": str(Path.cwd()), "PATH": os.environ["PATH"]}
     words = "ulimit -f 1000; trap '' XFSZ; exec python -m pods.filtering"  # blocks of 512 bytes: a file may not grow on
-    done = subprocess.run(["sh", "-c", words], env=environ, capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run(["sh", "-c", words], env=environ, capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == ExitCode.NOT_COLLECTED, done.stdout + done.stderr
     assert "no room" in (job.data / "released" / "adminlogs" / "filter.log").read_text()
 
@@ -143,7 +143,7 @@ def wrapped(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
     made = steps.filtering(read_environments()[0], Filter(image="any", command=command))
     words = list(made.command or [])
     environ = {"PATH": os.environ["PATH"], "C2D_FILTER_LOG": str(folder / "filter.log")}
-    return subprocess.run(words, env=environ, capture_output=True, text=True, timeout=30, check=False)
+    return subprocess.run(words, env=environ, capture_output=True, text=True, timeout=240, check=False)
 
 
 @pytest.mark.parametrize("code", [0, 1, 10, 75, 255])

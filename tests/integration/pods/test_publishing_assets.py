@@ -56,7 +56,7 @@ def start(environ: dict[str, str]) -> subprocess.Popen[str]:
     )
 
 
-async def publish(environ: dict[str, str], seconds: float = 60) -> tuple[int, str]:
+async def publish(environ: dict[str, str], seconds: float = 120) -> tuple[int, str]:
     """Exit code, and everything that was said."""
     process = start(environ)
     said = await asyncio.to_thread(process.communicate, timeout=seconds)
@@ -145,7 +145,6 @@ async def test_several_at_once_with_one_key_all_succeed(tmp_path: Path, block_se
         await chain.stop()
 
 
-@pytest.mark.timeout(300)
 async def test_several_at_once_with_one_key_and_all_of_them_killed(tmp_path: Path) -> None:
     """At random moments, while blocks come each second and each program takes nonces from the others."""
     chain = await start_anvil(tmp_path / "chain", free_port())
@@ -217,7 +216,7 @@ async def test_the_pods_own_time_is_not_used_up(
     """Argo would end it, and the results would be lost with it."""
     facts = facts_of(development_chain, rpc_url=f"http://127.0.0.1:{free_port()}", patience_seconds=600)
     environ = make_job(tmp_path, facts, payer) | {"C2D_PUBLISHING_SECONDS": "62"}
-    refused(tmp_path, await publish(environ, 15), "chain_away", "the node of chain 8996 is not available")
+    refused(tmp_path, await publish(environ, 60), "chain_away", "the node of chain 8996 is not available")
 
 
 async def test_a_chain_that_comes_back(
@@ -227,7 +226,7 @@ async def test_a_chain_that_comes_back(
         proxy.answer = "<html>be right back</html>"
         environ = make_job(tmp_path, facts_of(development_chain, rpc_url=proxy.url), payer)
         publishing = asyncio.create_task(publish(environ))
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while not proxy.methods:
                 await asyncio.sleep(0.05)
         proxy.answer = None

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -66,16 +67,15 @@ class Runner:
         )
         if meanwhile:
             meanwhile(process)
-        out, err = process.communicate(timeout=30)
-        seconds = time.monotonic() - began
-        return End(
-            process.returncode,
-            out,
-            err,
-            b"" if keep_log else log.read_bytes(),
-            seconds,
-            _alive(process.pid) if own_group else [],
-        )
+        try:
+            out, err = process.communicate(timeout=60)  # whatever would go on does so for longer
+            seconds = time.monotonic() - began
+            left = _alive(process.pid) if own_group else []
+        finally:
+            if own_group:
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+        return End(process.returncode, out, err, b"" if keep_log else log.read_bytes(), seconds, left)
 
 
 def _alive(group: int) -> list[str]:
@@ -196,16 +196,15 @@ def test_large_output_files_are_not_limited_by_the_log(run: Runner) -> None:
 
 
 def test_time_limit_ends_everything(run: Runner) -> None:
-    end = run("echo start; sleep 20 | sleep 20; echo never", run_seconds=1)
+    end = run("echo start; sleep 600 | sleep 600; echo never", run_seconds=1, grace_seconds=600)
     assert end.code == ExitCode.TIME_LIMIT
     assert end.log == b"start\n"
     assert b"time limit" in end.out
-    assert end.seconds < 2.5
     assert end.left == []
 
 
 def test_last_words_after_the_time_limit_are_kept(run: Runner) -> None:
-    end = run("trap 'echo bye; exit 0' TERM; echo go; while :; do sleep 0.05; done 2>/dev/null", run_seconds=1)
+    end = run("trap 'echo bye; exit 0' TERM; echo go; while :; do sleep 0.05; done 2>/dev/null", run_seconds=2)
     assert end.code == ExitCode.TIME_LIMIT
     assert end.log.startswith(b"go\n")
     assert end.log.endswith(b"bye\n")
@@ -214,18 +213,29 @@ def test_last_words_after_the_time_limit_are_kept(run: Runner) -> None:
 def test_an_entrypoint_that_ignores_the_limit_is_killed(run: Runner) -> None:
     end = run("trap '' TERM; echo go; while :; do sleep 0.05; done; :", run_seconds=1)
     assert end.code == ExitCode.TIME_LIMIT
-    assert 1.9 < end.seconds < 4
+    assert end.seconds > 1.9
+
+
+def stop_of(run: Runner) -> Callable[[subprocess.Popen[bytes]], None]:
+    """A stop from outside, once the program has said "go" and the script's sentinel sleeps."""
+    log = run.folder / "data/logs/algorithm.log"
+
+    def stop(process: subprocess.Popen[bytes]) -> None:
+        deadline = time.monotonic() + 60
+        while b"go\n" not in log.read_bytes() or not any("sleep 99999999" in line for line in _alive(process.pid)):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        os.killpg(process.pid, signal.SIGTERM)
+
+    return stop
 
 
 def test_a_stop_reaches_the_entrypoint_only(run: Runner) -> None:
-    def stop(process: subprocess.Popen[bytes]) -> None:
-        time.sleep(0.5)
-        os.killpg(process.pid, signal.SIGTERM)
-
-    end = run("exec sleep 20", meanwhile=stop)
+    end = run("echo go; exec sleep 600", meanwhile=stop_of(run))
     assert end.code == 143
     end = run(
-        "trap 'sleep 0.2; echo saved; exit 9' TERM; echo go; while :; do sleep 0.05; done 2>/dev/null", meanwhile=stop
+        "trap 'sleep 0.2; echo saved; exit 9' TERM; echo go; while :; do sleep 0.05; done 2>/dev/null",
+        meanwhile=stop_of(run),
     )
     assert end.code == 9
     assert end.log.endswith(b"saved\n")
@@ -233,30 +243,29 @@ def test_a_stop_reaches_the_entrypoint_only(run: Runner) -> None:
 
 
 def test_without_a_group_of_its_own_only_the_entrypoint_is_signalled(run: Runner) -> None:
-    end = run("exec sleep 20", run_seconds=1, own_group=False)
+    end = run("exec sleep 600", run_seconds=1, own_group=False)
     assert end.code == ExitCode.TIME_LIMIT
 
 
 def test_a_process_left_behind_does_not_keep_the_pod(run: Runner) -> None:
-    end = run("sleep 6 & echo done; exit 2")
+    end = run("sleep 600 & echo done; exit 2")
     assert (end.code, end.log) == (2, b"done\n")
-    assert end.seconds < 4
-    assert all("sleep 6" in line for line in end.left)
+    assert all("sleep 600" in line for line in end.left)
 
 
 def test_no_time_is_lost_and_nobody_stays(run: Runner) -> None:
-    end = run("true")
-    assert end.seconds < 1
-    assert end.left == []
+    """The wait for a log that is held open would be two seconds, each time."""
+    ends = [run("true") for _ in range(10)]
+    assert min(end.seconds for end in ends) < 1
+    assert all(end.left == [] for end in ends)
 
 
 def test_paid_time_over_by_now(run: Runner) -> None:
     end = run("echo ran", paid_until=int(time.time()) - 1)
     assert end.code == ExitCode.PAID_TIME_OVER
     assert (end.out, end.log) == (b"", b"")
-    end = run("sleep 20", paid_until=int(time.time()) + 2)
+    end = run("sleep 600", paid_until=int(time.time()) + 3, run_seconds=600)
     assert end.code == ExitCode.TIME_LIMIT
-    assert end.seconds < 4
 
 
 def test_times_are_noted_for_publishing(run: Runner) -> None:
@@ -275,7 +284,7 @@ def test_times_are_noted_for_publishing(run: Runner) -> None:
         ("exit 79", {}, "own"),
         ("exit 143", {}, "own"),
         ("kill $$", {}, "own"),
-        ("sleep 20", {"run_seconds": 1}, "limit"),
+        ("sleep 600", {"run_seconds": 1}, "limit"),
         ("trap 'exit 0' TERM; while :; do sleep 0.05; done", {"run_seconds": 1}, "limit"),
         ("echo ran", {"paid_until": 1}, "over"),
         ("rm $LOGS/.run; exit 124", {}, None),
@@ -290,25 +299,21 @@ def test_how_it_ended_is_noted(run: Runner, entrypoint: str, changes: dict[str, 
 
 
 def test_a_signal_from_outside_is_noted(run: Runner) -> None:
-    def stop(process: subprocess.Popen[bytes]) -> None:
-        time.sleep(0.5)
-        os.killpg(process.pid, signal.SIGTERM)
-
-    assert run("exec sleep 20", meanwhile=stop).code == 143
+    assert run("echo go; exec sleep 600", meanwhile=stop_of(run)).code == 143
     assert "end term" in (run.folder / "data/logs/.run").read_text()
 
 
 @pytest.mark.parametrize("kill", ["-KILL", "-TERM", "-HUP"])
 def test_ending_our_sleep_gains_no_time(run: Runner, kill: str) -> None:
     """An algorithm sees our timer and may kill it, also by accident: it is begun anew for what is left."""
-    ours = "for p in /proc/[0-9]*; do read -r text <$p/cmdline; case $text in sleep*2) kill %s ${p#/proc/};; esac; done"
-    end = run(f"sleep 0.3; ({ours % kill}) 2>/dev/null; sleep 20", run_seconds=2)
+    ours = "read -r a b c d own rest </proc/$$/stat; for p in /proc/[0-9]*; do read -r a b c d group rest <$p/stat; "
+    ours += "read -r text <$p/cmdline; case $group-$text in $own-sleep*2) kill %s ${p#/proc/};; esac; done"
+    end = run(f"sleep 0.3; ({ours % kill}) 2>/dev/null; echo over; sleep 600", run_seconds=2)
     assert end.code == ExitCode.TIME_LIMIT
-    assert end.seconds < 8
+    assert end.log == b"over\n"
     assert end.left == []
 
 
 def test_killing_our_shells_gains_nothing(run: Runner) -> None:
-    end = run("kill -9 $PPID; exit 0")
+    end = run("kill -9 $PPID; exit 0", run_seconds=600)
     assert end.code != 0
-    assert end.seconds < 3

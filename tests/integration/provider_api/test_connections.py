@@ -14,13 +14,13 @@ import uvicorn
 from starlette.types import Receive, Scope, Send
 
 from provider_api.deploy.addresses import free_port
-from provider_api.http.protocol import protocol_for
+from provider_api.http import protocol
 from provider_api.settings import ServerSettings
 
 pytestmark = pytest.mark.integration
 
 GOOD = b"GET /x HTTP/1.1\r\nHost: a\r\n\r\n"
-SECONDS = 20  # until something that should happen is given up
+SECONDS = 60  # until something that should happen is given up
 
 
 class Echo:
@@ -50,7 +50,7 @@ async def served(app: Echo, **given: Any) -> AsyncIterator[int]:
     config = uvicorn.Config(
         app,
         port=port,
-        http=protocol_for(settings),
+        http=protocol.protocol_for(settings),
         log_config=None,
         lifespan="off",
         proxy_headers=bool(settings.trusted_proxies),
@@ -133,30 +133,43 @@ async def test_a_head_that_drips() -> None:
         dripping.cancel()
 
 
-@pytest.mark.parametrize("framing", [b"Content-Length: 100", b"Transfer-Encoding: chunked"])
+@pytest.mark.parametrize("framing", [b"Content-Length: 100000", b"Transfer-Encoding: chunked"])
 async def test_a_body_that_falls_silent(framing: bytes) -> None:
-    async with served(Echo(), silence_seconds=0.3) as port:
+    """The slow one takes longer than the limit, too, but is never silent for so long."""
+    async with served(Echo(), silence_seconds=3) as port:
         silent, slow = await Client.to(port), await Client.to(port)
         for client in (silent, slow):
             client.send(b"POST /x HTTP/1.1\r\nHost: a\r\n" + framing + b"\r\n\r\n")
         chunked = b"chunked" in framing
-        for _ in range(10):  # longer than the limit, but never silent for so long
+        refused, sent = asyncio.create_task(silent.answer()), 0
+        while not refused.done():
             slow.send(b"a\r\n0123456789\r\n" if chunked else b"0123456789")
+            sent += 10
             await asyncio.sleep(0.06)
-        slow.send(b"0\r\n\r\n" if chunked else b"")
-        assert (await silent.answer())[0] == 408
+        slow.send(b"0\r\n\r\n" if chunked else b"x" * (100_000 - sent))
+        assert (await refused)[0] == 408
         assert await silent.ended() == b""
-        assert (await slow.answer())[2]["size"] == 100
+        assert (await slow.answer())[2]["size"] == (sent if chunked else 100_000)
 
 
-async def test_a_service_that_reads_late_is_not_a_silent_client() -> None:
-    app = Echo()
+async def test_a_service_that_reads_late_is_not_a_silent_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    app, limits = Echo(), 0
+    took_too_long = protocol.BoundedProtocol._took_too_long
+
+    def counted(connection: protocol.BoundedProtocol) -> None:
+        nonlocal limits
+        limits += 1
+        took_too_long(connection)
+
+    monkeypatch.setattr(protocol.BoundedProtocol, "_took_too_long", counted)
     app.may_read.clear()
-    async with served(app, silence_seconds=0.2) as port:
+    async with served(app, silence_seconds=0.5) as port:
         client = await Client.to(port)
         size = 8 * 1024 * 1024
         client.send(b"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % size + b"x" * size)
-        await asyncio.sleep(1.0)
+        async with asyncio.timeout(SECONDS):
+            while limits < 2:
+                await asyncio.sleep(0.02)
         app.may_read.set()
         status, _, body = await client.answer()
         assert (status, body["size"]) == (200, size)
@@ -165,10 +178,10 @@ async def test_a_service_that_reads_late_is_not_a_silent_client() -> None:
 async def test_an_answer_may_take_longer_than_a_head() -> None:
     app = Echo()
     app.may_read.clear()
-    async with served(app, head_seconds=0.2, silence_seconds=0.2) as port:
+    async with served(app, head_seconds=0.5, silence_seconds=0.5) as port:
         client = await Client.to(port)
         client.send(GOOD)
-        await asyncio.sleep(0.8)
+        await asyncio.sleep(0.9)
         app.may_read.set()
         for _ in range(2):  # and the connection goes on
             assert (await client.answer())[0] == 200

@@ -166,11 +166,11 @@ async def test_files_that_cannot_be_had(shop: Shop, path: str) -> None:
 
 async def test_a_source_that_takes_its_time(tmp_path: Path) -> None:
     async def never() -> AsyncIterator[bytes]:
-        await asyncio.sleep(60)
+        await asyncio.sleep(3600)
         yield b""
 
     async with Shop.open(tmp_path, lambda _: Reply(200, never()), {"timeout_seconds": "0.3"}) as shop:
-        told = await asyncio.wait_for(shop.info(shop.publish(shop.file()), checksum=True), 10)
+        told = await asyncio.wait_for(shop.info(shop.publish(shop.file()), checksum=True), 60)
         assert [*map(without_reason, told.json())] == [{"index": 0, "type": "url", "valid": False}]
 
 

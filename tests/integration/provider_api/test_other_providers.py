@@ -236,22 +236,23 @@ async def test_it_is_remembered_and_asked_once() -> None:
 async def test_an_absence_is_remembered_for_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
     said = answers(**{"/": Reply(503)})
     async with opened(said) as other:
-        monkeypatch.setattr(other_providers, "FAILED_SECONDS", 0.2)
+        monkeypatch.setattr(other_providers, "FAILED_SECONDS", 2)
         assert await other.find() is None
         said["/"] = answers()["/"]
         assert await other.find() is None
         assert len(other.asked("/")) == 1
-        await asyncio.sleep(0.25)
-        assert await other.find() is not None
+        async with asyncio.timeout(60):
+            while await other.find() is None:
+                await asyncio.sleep(0.05)
 
 
 async def test_a_silent_one_holds_up_nobody_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
     async def silent() -> AsyncIterator[bytes]:
-        await asyncio.sleep(30)
+        await asyncio.sleep(3600)
         yield b"{}"
 
     monkeypatch.setattr(other_providers, "ROOT_SECONDS", 0.2)
-    async with opened(answers(**{"/": Reply(body=silent(), length=2)})) as other, asyncio.timeout(3):
+    async with opened(answers(**{"/": Reply(body=silent(), length=2)})) as other, asyncio.timeout(60):
         assert await other.find() is None
 
 

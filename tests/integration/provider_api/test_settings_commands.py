@@ -22,7 +22,7 @@ COMMANDS = [
 def test_every_command_says_it_in_one_line(tmp_path: Path, words: list[str]) -> None:
     environment = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "C2D_CHAINS": SECRET}
     done = subprocess.run(
-        words, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=100
+        words, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=240
     )
     lines = [line for line in (done.stdout + done.stderr).splitlines() if line.strip() and "logs:" not in line]
     assert done.returncode == (2 if words[-1] == "doctor" else 1), lines

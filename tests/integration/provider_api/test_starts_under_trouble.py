@@ -160,7 +160,7 @@ async def _watch(folder: Path, orders: dict[str, frozenset[str]]) -> None:
 
 
 def _given_up(folder: Path) -> set[str]:
-    with closing(sqlite3.connect(f"file:{folder / 'service.sqlite'}?mode=ro", uri=True, timeout=15)) as database:
+    with closing(sqlite3.connect(f"file:{folder / 'service.sqlite'}?mode=ro", uri=True, timeout=240)) as database:
         return {job for (job,) in database.execute("SELECT job_id FROM claims WHERE state = 'released'")}
 
 

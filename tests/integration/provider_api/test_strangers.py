@@ -179,7 +179,7 @@ async def test_strangers_do_not_keep_a_download_waiting(tmp_path: Path, path: st
         ]
         await asyncio.sleep(0.1)
         for nonce in range(1, 4):
-            delivered = await asyncio.wait_for(shop.download(did, nonce), 20)
+            delivered = await asyncio.wait_for(shop.download(did, nonce), 60)
             assert (delivered.status_code, delivered.content) == (200, CODE)
         assert other.connections + shop.server.connections <= 100 + 3 + 8
         answers = await asyncio.gather(*asking)
@@ -194,7 +194,7 @@ async def test_a_host_with_too_many_downloads_is_refused_not_queued(tmp_path: Pa
     async with shop_with(tmp_path, outgoing) as shop:
         slow, quick = shop.publish(shop.file("/slow"), number=1), shop.publish(shop.file("/small"), number=2)
         held = asyncio.create_task(shop.download(slow, 5))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not shop.server.requests:
                 await asyncio.sleep(0.01)
         refused = await shop.download(quick, 6)
@@ -220,12 +220,12 @@ async def test_a_start_does_not_wait_for_a_strangers_hash(tmp_path: Path) -> Non
     async with Shop.open(tmp_path, handler) as shop:
         did = shop.publish(shop.file("/algorithm.py"))
         asked = asyncio.create_task(shop.info(did, checksum=True))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while shop.server.connections < 2:
                 await asyncio.sleep(0.01)
         files = shop.world.services.files
         file = shop.world.services.assets.files(*await asset_of(shop, did))[0]
-        found = await asyncio.wait_for(files.digests([file], publisher=facts.PUBLISHER.lower()), 20)
+        found = await asyncio.wait_for(files.digests([file], publisher=facts.PUBLISHER.lower()), 60)
         assert found is not None
         assert not asked.done()
         gate.set()

@@ -80,8 +80,8 @@ def archive_of_library(folder: Path) -> Path:
 
 def archive_of_java(folder: Path) -> Path:
     (folder / "Main.java").write_text(JAVA)
-    subprocess.run(["javac", "Main.java"], cwd=folder, check=True, timeout=120)
-    subprocess.run(["jar", "cfe", "program.jar", "Main", "Main.class"], cwd=folder, check=True, timeout=120)
+    subprocess.run(["javac", "Main.java"], cwd=folder, check=True, timeout=240)
+    subprocess.run(["jar", "cfe", "program.jar", "Main", "Main.class"], cwd=folder, check=True, timeout=240)
     return folder / "program.jar"
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -120,17 +119,14 @@ async def test_slashes_and_bodies_of_get(caller: Caller, open_dataset: DDO) -> N
 
 
 async def stopped(caller: Caller, job_id: str) -> dict[str, Any]:
-    """Stop a job; it must be over within two seconds."""
-    started = time.monotonic()
+    """Stop a job; it must be over long before its own end."""
     assert job_of(await caller.stop(job_id))["stopreq"] == 1
-    job = await caller.finished(job_id)
-    assert time.monotonic() - started < 2
-    return job
+    return await caller.finished(job_id)
 
 
 async def test_stop_a_running_job(caller: Caller, other: Caller, open_dataset: DDO) -> None:
     order = await caller.buy(open_dataset)
-    entrypoint = "echo half > $OUTPUTS/half; echo begun; sleep 20"
+    entrypoint = "echo half > $OUTPUTS/half; echo begun; sleep 600"
     job_id = job_of(await caller.start([order], raw(entrypoint)))["jobId"]
     await caller.reached(job_id, 40)
 
@@ -156,7 +152,7 @@ async def test_stop_jobs_that_wait_and_then_all(caller: Caller, open_dataset: DD
     running = []
     for _ in range(4):  # as many as the free environment runs at a time
         order = await caller.buy(open_dataset)
-        running.append(job_of(await caller.start([order], raw("sleep 20")))["jobId"])
+        running.append(job_of(await caller.start([order], raw("sleep 600")))["jobId"])
     for job_id in running:
         await caller.reached(job_id, 40)
     waiting = []
@@ -170,7 +166,8 @@ async def test_stop_jobs_that_wait_and_then_all(caller: Caller, open_dataset: DD
 
     job = await stopped(caller, waiting[0])
     assert (job["status"], job["stopreq"], job["exitCode"]) == (70, 1, None)
-    async with asyncio.timeout(5):  # places are up to a second old
+    assert [(await caller.jobs(jobId=one))[0]["status"] for one in running] == [40] * 4, "it waited for none of them"
+    async with asyncio.timeout(60):  # places are up to a second old
         while (await caller.jobs(jobId=waiting[1]))[0]["queuePosition"] != 1:
             await asyncio.sleep(0.05)
 

@@ -15,7 +15,7 @@ from ocean.addresses import checksum
 from ocean.ddo import DDO
 from ocean.fees import fee_amount
 from provider_api.deploy.file_server import FileServer
-from tests.support.chain import Asset, Chain, stranger
+from tests.support.chain import Asset, Chain, mined_at, stranger
 from tests.support.service import PAID, Buyer, Service
 from tests.support.starts import Caller, claims, job_of, raw, reference, refusal, refused_orders
 
@@ -101,12 +101,12 @@ async def test_reuse_of_an_order_of_something_else(
 async def test_reuse_does_not_renew_the_time_of_the_purchase(
     service: Service, caller: Caller, buyer: Buyer, files: FileServer
 ) -> None:
-    dataset = await buyer.publish(files.urls["rain.csv"], compute={"allowRawAlgorithm": True}, timeout=2)
+    dataset = await buyer.publish(files.urls["rain.csv"], compute={"allowRawAlgorithm": True}, timeout=8)
     order = await caller.buy(dataset)
     in_time = await caller.renew(dataset, order)
     job_of(await caller.start([in_time], raw()))
 
-    await caller.until_over(time.time() + 2)
+    await caller.until_over(await mined_at(caller.network, order["transferTxId"]) + 8.01)
     for stale in (await caller.renew(dataset, order), await caller.renew(dataset, in_time)):
         require_refused(service, await caller.start([stale], raw()), ORDER_INVALID, "order_expired")
 
@@ -116,7 +116,7 @@ async def test_one_order_backs_one_job_at_a_time(service: Service, caller: Calle
     agreement = order["transferTxId"]
     in_use = f"agreementId {agreement} is already in use for other job."
     first_nonce = await caller.next_nonce()
-    crowd = [caller.request([order], raw("sleep 20"), first_nonce + more) for more in range(4)]
+    crowd = [caller.request([order], raw("sleep 600"), first_nonce + more) for more in range(4)]
     answers = await asyncio.gather(*(caller.send(request) for request in crowd))
     (running,) = [job_of(answer) for answer in answers if answer.status_code == 200]
 
@@ -139,7 +139,7 @@ async def test_a_fee_pays_once_at_a_time_wherever_its_order_stands(
     other = await buyer.publish(files.urls["wind.csv"], compute={"allowRawAlgorithm": True})
     paid = await caller.buy(open_dataset, caller.quote(open_dataset, environment=PAID, amount=2 * ONE))
     unpaid = await caller.buy(other, caller.quote(other, environment=PAID))
-    running = job_of(await caller.start([paid], raw("sleep 20"), environment=PAID))
+    running = job_of(await caller.start([paid], raw("sleep 600"), environment=PAID))
     request = await caller.fresh([unpaid, paid], raw(), environment=PAID)
     assert "already in use for other job" in refusal(await caller.send(request))
     job_of(await caller.stop(running["jobId"]))

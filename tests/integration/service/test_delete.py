@@ -48,7 +48,7 @@ async def environments(caller: Caller) -> list[dict[str, Any]]:
     return list(found[str(caller.network.chain_id)])
 
 
-async def gone(service: Service, job_id: str, seconds: float = 10) -> None:
+async def gone(service: Service, job_id: str, seconds: float = 60) -> None:
     """The engine takes away pods and volumes right after the workflow."""
     async with asyncio.timeout(seconds):
         while traces(service, job_id):

@@ -24,7 +24,7 @@ def run_demo(folder: Path, path: str) -> str:
         env={**environment, "PATH": path},
         capture_output=True,
         text=True,
-        timeout=250,
+        timeout=550,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
@@ -41,7 +41,7 @@ def path_without(program: str, folder: Path) -> str:
     return str(folder)
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize("sandboxes", [True, False], ids=["as this machine can", "without bubblewrap"])
 def test_the_demo_ends_with_results(tmp_path: Path, sandboxes: bool) -> None:
     path = os.environ["PATH"] if sandboxes else path_without("bwrap", tmp_path / "bin")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import httpx
@@ -12,7 +11,7 @@ from ocean.chain.publishing import mint, set_state
 from ocean.ddo import DDO
 from ocean.signing import download_message, sign
 from provider_api.deploy.file_server import FileServer
-from tests.support.chain import Asset, Chain, environment, publisher
+from tests.support.chain import Asset, Chain, environment, mined_at, publisher
 from tests.support.service import Buyer, Service
 from tests.support.starts import Caller, refused_orders
 
@@ -88,10 +87,10 @@ async def test_a_captured_download_in_another_letter_case(caller: Caller, table:
 
 async def test_an_order_whose_time_is_over(service: Service, buyer: Buyer, caller: Caller, files: FileServer) -> None:
     """Renewing its fee does not renew it."""
-    table = await buyer.publish(files.urls["rain.csv"], service="access", timeout=3)
+    table = await buyer.publish(files.urls["rain.csv"], service="access", timeout=8)
     bought = await caller.buy(table, free(caller, table), to=caller.address)
     assert (await download(caller, table, bought["transferTxId"])).status_code == 200
-    await caller.until_over(time.time() + 4)
+    await caller.until_over(await mined_at(caller.network, bought["transferTxId"]) + 8.01)
     late = await download(caller, table, bought["transferTxId"])
     assert late.json()["error"].endswith("due to error: The order has expired.")
     renewed = await caller.renew(table, bought, free(caller, table))

@@ -70,7 +70,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 def reading(url: str) -> Iterator[http.client.HTTPResponse]:
     """An answer whose body is read as the test likes; then the consumer hangs up."""
     address = urlsplit(url)
-    connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=30)
+    connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=240)
     try:
         connection.request("GET", f"{address.path}?{address.query}")
         answer = connection.getresponse()
@@ -94,7 +94,7 @@ def read_blocks(answer: http.client.HTTPResponse, count: int) -> None:
         assert buffer == BLOCK, f"block {number} has other bytes"
 
 
-def wait_for(what: Callable[..., bool], *given: object, seconds: float = 5) -> None:
+def wait_for(what: Callable[..., bool], *given: object, seconds: float = 60) -> None:
     end = time.monotonic() + seconds
     while not what(*given):
         assert time.monotonic() < end, "waited in vain"
@@ -140,7 +140,7 @@ def test_a_consumer_who_hangs_up_leaves_no_connection_to_the_source(place: Place
         wanted = place.source.ended + 1
         with reading(place.url(path)) as answer:
             read_blocks(answer, 50)
-        wait_for(lambda number: place.source.ended == number, wanted, seconds=1)
+        wait_for(lambda number: place.source.ended == number, wanted)
 
 
 @pytest.mark.parametrize("path", ["/whole", "/chunked"])

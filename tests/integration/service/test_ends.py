@@ -6,6 +6,7 @@ What the owner gets of a failed job is as much a part of it as the number: the l
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -93,9 +94,11 @@ async def test_an_exit_code_of_its_own(buyer: Buyer, dataset: DDO, code: int) ->
 
 async def test_paid_time_runs_out_in_the_queue(service: Service, buyer: Buyer, dataset: DDO) -> None:
     """Time in the queue counts. Nothing of the job runs, and the owner is told why."""
-    first = await started(buyer, dataset, raw_python("import time; time.sleep(60)"), PAID)
-    late = await started(buyer, dataset, raw_python("print('never')"), PAID, minutes=4 / 60)
-    await asyncio.sleep(5)
+    first = await started(buyer, dataset, raw_python("import time; time.sleep(600)"), PAID)
+    late = await started(buyer, dataset, raw_python("print('never')"), PAID, minutes=15 / 60)
+    paid_until = time.time() + 15  # at the latest, since the fee was asked for before
+    while time.time() <= paid_until:
+        await asyncio.sleep(0.1)
     waiting = await buyer.job(late)
     assert waiting is not None
     assert (waiting["status"], waiting["queuePosition"]) == (1, 1)

@@ -38,7 +38,6 @@ def test_consume(service: Service, sources: FileSources, tmp_path: Path) -> None
     assert "'ordersJudged': False, 'reasons': []}" in printed
 
 
-@pytest.mark.timeout(300)
 def test_publish_results(service: Service, sources: FileSources, tmp_path: Path) -> None:
     """Its program goes on from the one of `consume.md`."""
     owners = [JAVASCRIPT_CONSUMER.address]
@@ -63,7 +62,7 @@ def example_files() -> Iterator[str]:
     port = str(free_port())
     words = command.replace(".venv/bin/python", sys.executable).replace("9000", port).split()
     with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 90
         while port_is_free("127.0.0.1", int(port)):
             assert time.monotonic() < deadline, "it does not listen"
             time.sleep(0.05)
@@ -71,7 +70,6 @@ def example_files() -> Iterator[str]:
         server.kill()
 
 
-@pytest.mark.timeout(300)
 def test_the_pages_one_after_the_other(example_files: str, tmp_path: Path) -> None:
     """As a reader goes: publish, consume, ocean.js, in one deployment; each takes what the page before has printed."""
     words = [block for block in blocks("publish.md", "sh") if block.rstrip().endswith("make serve")]
@@ -107,5 +105,5 @@ def test_curl(service: Service, page: str) -> None:
     assert lines
     for line in lines:
         command = line.replace("http://127.0.0.1:8030", service.url) + " --fail --noproxy '*'"
-        done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=30, check=False)
+        done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=240, check=False)
         assert (done.returncode, done.stdout[:1]) == (0, "{"), done.stderr

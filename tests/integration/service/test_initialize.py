@@ -153,10 +153,8 @@ async def test_orders_that_are_of_no_use_are_bought_anew(caller: Caller, open_da
         "of another consumer": await caller.buy(open_dataset, to=caller.address),
     }
     for name, order in useless.items():
-        started = time.monotonic()
         (told,) = await answers(caller, [order], raw())
         assert list(told) == ["datatoken", "nonce", "providerFee"], name
-        assert time.monotonic() - started < 2, name
 
 
 async def test_too_large_a_job_is_not_sold(caller: Caller, open_dataset: DDO, algorithm: DDO) -> None:

@@ -38,7 +38,7 @@ from tests.support.service import FREE, Buyer, Service, raw_python
 pytestmark = pytest.mark.integration
 
 PROBE = Path(probe.__file__).read_text()
-WAIT = "import os, time\nend = time.time() + 60\nwhile not os.path.exists('/data/outputs/go') and time.time() < end:"
+WAIT = "import os, time\nend = time.time() + 600\nwhile not os.path.exists('/data/outputs/go') and time.time() < end:"
 WAIT += " time.sleep(0.05)\n"
 SYSTEM = ["/proc", "/sys", "/usr", "/bin", "/sbin", "/lib", "/lib64", sys.prefix, sys.base_prefix]
 
@@ -130,7 +130,7 @@ async def test_the_probe_reaches_nothing(
     # Another consumer's job runs beside it.
     ordered, algorithm = await buyer.order([other_data], raw_python(WAIT))
     neighbour = (await buyer.consumer.start(await buyer.consumer.start_request(FREE, ordered, algorithm)))["jobId"]
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while (await buyer.job(neighbour) or {}).get("status") != 40:
             await asyncio.sleep(0.05)
 

@@ -187,7 +187,7 @@ async def test_only_templates_of_ours_can_be_started(
     changes += [ours | {"serviceAccountName": "admin"}, ours | {"onExit": "compute"}, ours | {"entrypoint": "release"}]
     pods = set((service.folder.argo / "pods").iterdir())
 
-    async with httpx.AsyncClient(trust_env=False, timeout=10) as client:
+    async with httpx.AsyncClient(trust_env=False, timeout=240) as client:
 
         async def send(spec: dict[str, Any], bearer: str = token) -> tuple[httpx.Response, str]:
             name = new_name()
@@ -221,7 +221,7 @@ async def test_only_templates_of_ours_can_be_started(
 
 
 async def ended(argo: ArgoClient, name: str) -> Workflow:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not (workflow := await argo.get(name)).finished:
             await asyncio.sleep(0.05)
     return workflow

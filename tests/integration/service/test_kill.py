@@ -37,7 +37,10 @@ from tests.support.stages import (
     until,
 )
 
-pytestmark = pytest.mark.integration
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.timeout(900),
+]  # parts that were killed start slowly on a busy machine
 Part = Literal["api", "argo"]
 
 

@@ -37,7 +37,7 @@ pytestmark = pytest.mark.integration
 
 ROUNDS, MANY = size(test=20, soak=100), 1000
 PAUSE_SECONDS = 0.7  # on average, between two kills, or between all parts' being back and the next kill
-PATIENCE_SECONDS = 120  # that a consumer has
+PATIENCE_SECONDS = 240  # that a consumer has
 ALGORITHM = COUNT + "import random; time.sleep(random.random())\n"
 DONE = (70, "completed", 0)
 # Of a killed algorithm: with its pod, or inside of it, where its own fault cannot be told from somebody's kill.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-import time
 from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Any
@@ -21,6 +20,7 @@ from ocean.did import did_of
 from ocean.metadata_proof import MetadataProof
 from provider_api.deploy.file_server import FileServer
 from tests.support.chain import mined_at, provider, publisher
+from tests.support.raw_http import cpu_seconds
 from tests.support.service import Buyer, Service, raw_python
 
 pytestmark = pytest.mark.integration
@@ -31,7 +31,7 @@ OCTETS = {"content-type": "application/octet-stream"}
 
 @pytest.fixture
 async def store(service: Service) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=f"{service.url}/api/aquarius/", timeout=20) as client:
+    async with httpx.AsyncClient(base_url=f"{service.url}/api/aquarius/", timeout=240) as client:
         yield client
 
 
@@ -124,13 +124,12 @@ async def test_what_is_not_there(store: httpx.AsyncClient) -> None:
 @pytest.mark.parametrize(
     "did", ["x", "did:op:", "did:op:" + "A" * 64, UNKNOWN + "0", "%00", "%F0%9F", "%ED%A0%80", "a" * 9000, "..%2f.."]
 )
-async def test_malformed_dids_are_answered_at_once(store: httpx.AsyncClient, did: str) -> None:
-    began = time.monotonic()
+async def test_malformed_dids(store: httpx.AsyncClient, did: str) -> None:
+    """(That nothing is waited for: tests/integration/ocean/chain/test_index.py.)"""
     for kind in ("ddo", "metadata"):
         answer = await store.get(f"assets/{kind}/{did}")
         assert answer.status_code == 404
         assert "error" in answer.json()
-    assert time.monotonic() - began < 1
 
 
 @pytest.mark.parametrize(("state", "shown"), [(1, True), (2, False), (3, False), (4, True), (5, True)])
@@ -167,21 +166,26 @@ async def test_a_fresh_document_and_its_update_are_there_at_once(
 
 async def test_a_client_that_polls_for_an_unknown_asset_sees_it_soon(store: httpx.AsyncClient, buyer: Buyer) -> None:
     document = await draft(buyer)
-    published = asyncio.create_task(publish_later(buyer, document))
-    deadline = time.monotonic() + 10
-    while (answer := await store.get(f"assets/ddo/{document['id']}")).status_code != 200:
+    missed, published = 0, asyncio.Event()
+
+    async def publish_later() -> None:
+        while missed < 3:
+            await asyncio.sleep(0.02)
+        packed = pack(compact(document), 1)
+        await set_packed(buyer.network, publisher, document["nftAddress"], packed, provider_url=buyer.service.url)
+        published.set()
+
+    publishing, late = asyncio.create_task(publish_later()), 0
+    while True:
+        late += published.is_set()
+        answer = await store.get(f"assets/ddo/{document['id']}")
+        if answer.status_code == 200:
+            break
         assert "not found in Elasticsearch" in answer.text
-        assert time.monotonic() < deadline
+        assert late == 0, "the first answer to a question after the transaction has it"
+        missed += 1
         await asyncio.sleep(0.2)
-    assert time.monotonic() - await published < 1
-
-
-async def publish_later(buyer: Buyer, document: dict[str, Any]) -> float:
-    """When it was done."""
-    await asyncio.sleep(0.7)
-    packed = pack(compact(document), 1)
-    await set_packed(buyer.network, publisher, document["nftAddress"], packed, provider_url=buyer.service.url)
-    return time.monotonic()
+    await publishing
 
 
 async def test_a_document_with_half_a_character_is_served(store: httpx.AsyncClient, buyer: Buyer) -> None:
@@ -282,21 +286,27 @@ async def test_other_refusals_of_validation(store: httpx.AsyncClient, buyer: Buy
     [b"", b"not json", b"\xff\xfe", b'{"a": NaN}', b'{"a": ' + b"9" * 5000 + b"}", b"[" * 1_000_000, b'"\x00"'],
     ids=lambda body: repr(body[:12]),
 )
-async def test_bodies_that_are_no_json(store: httpx.AsyncClient, body: bytes) -> None:
-    began = time.monotonic()
+async def test_bodies_that_are_no_json(store: httpx.AsyncClient, service: Service, body: bytes) -> None:
+    before = computed_seconds(service)
     answer = await validate(store, body)
     assert (answer.status_code, list(answer.json())) == (400, ["error"])
-    assert time.monotonic() - began < 1
+    assert computed_seconds(service) - before < 2
+
+
+def computed_seconds(service: Service) -> float:
+    pid = service.machine.child("api").pid
+    assert pid is not None
+    return cpu_seconds(pid)
 
 
 async def test_large_bodies(store: httpx.AsyncClient, service: Service) -> None:
-    """Up to the limit they are judged soon, beside other requests; beyond it they are not read."""
+    """Up to the limit they are judged at little cost, beside other requests; beyond it they are not read."""
     body = json.dumps({"version": "4.1.0", "services": [{}] * 900_000}).encode()
-    began = time.monotonic()
+    before = computed_seconds(service)
     judged, root = await asyncio.gather(validate(store, body), store.get(service.url))
     assert (judged.status_code, judged.json()) == (400, {"errors": {"document": "too many values"}})
     assert root.status_code == 200
-    assert time.monotonic() - began < 3
+    assert computed_seconds(service) - before < 6
     assert (await validate(store, b" " * (5 * 1024 * 1024))).status_code == 413
 
 

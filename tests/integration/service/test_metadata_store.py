@@ -104,7 +104,7 @@ async def quotes(buyer: Buyer, asset: DDO) -> dict[str, Any]:
 
 async def status_of(buyer: Buyer, asset: DDO) -> int:
     async with httpx.AsyncClient() as client:
-        return (await client.get(f"{buyer.service.url}{PATH}{asset.id}", timeout=20)).status_code
+        return (await client.get(f"{buyer.service.url}{PATH}{asset.id}", timeout=240)).status_code
 
 
 async def test_an_asset_in_purgatory_is_refused(buyer: Buyer, files: FileServer, others: Others) -> None:

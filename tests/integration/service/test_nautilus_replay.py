@@ -49,7 +49,7 @@ async def network(service: Service) -> AsyncIterator[Network]:
 
 @pytest.fixture
 async def replay(service: Service, files: FileServer) -> AsyncIterator[ClientReplay]:
-    async with httpx.AsyncClient(base_url=service.url, timeout=60, trust_env=False) as http:
+    async with httpx.AsyncClient(base_url=service.url, timeout=240, trust_env=False) as http:
         made = ClientReplay.of("nautilus-1.1.0.json", http, CONSUMER)
         made.replace("http://provider", service.url)
         for name, ours in (("rain.csv", "rain.csv"), ("wind.csv", "wind.csv"), ("algo.py", "algorithm.py")):

@@ -134,7 +134,7 @@ async def test_the_new_owner_mints_and_edits_and_the_payer_does_neither(buyer: B
     (rights,) = await network.read(asked)
     assert not any(rights)
     await set_metadata(network, consumer, asset.nft_address, edited, provider_url=buyer.service.url)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while (await document_of(buyer.service, asset.id)).document()["metadata"]["name"] != "Edited":
             await asyncio.sleep(0.1)
 

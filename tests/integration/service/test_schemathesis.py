@@ -76,7 +76,7 @@ def run(service: Service, described: Path, *options: str, examples: int) -> subp
         "all",
         *options,
     ]
-    return subprocess.run(words, capture_output=True, text=True, cwd=described.parent, timeout=110, check=False)
+    return subprocess.run(words, capture_output=True, text=True, cwd=described.parent, timeout=280, check=False)
 
 
 @pytest.mark.parametrize("phase", ["examples,coverage", "fuzzing,stateful"])

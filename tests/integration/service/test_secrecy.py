@@ -33,7 +33,7 @@ async def argo_says(service: Service) -> AsyncIterator[Place]:
     machine = service.machine
     headers = {"authorization": f"Bearer {machine.argo_token_file.read_text().strip()}"}
     space = machine.settings.argo.namespace
-    async with httpx.AsyncClient(base_url=machine.argo_url, headers=headers, trust_env=False, timeout=20) as client:
+    async with httpx.AsyncClient(base_url=machine.argo_url, headers=headers, trust_env=False, timeout=240) as client:
         for path in (f"workflows/{space}", f"archived-workflows?namespace={space}", f"workflow-templates/{space}"):
             answer = await client.get(f"/api/v1/{path}")
             assert answer.status_code == 200, path
@@ -108,7 +108,7 @@ async def test_nothing_secret_is_kept_or_shown(service: Service, buyer: Buyer, o
     served.hold()
     watching = asyncio.create_task(watch_processes())
     started = await buyer.consumer.start(request)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not served.requests:
             await asyncio.sleep(0.02)
     while_configured = await everything(service)
@@ -193,7 +193,7 @@ async def test_an_algorithm_with_other_bytes_than_hashed_is_32(
     served.hold()
     asked = served.requests
     starting = asyncio.create_task(buyer.consumer.start(request))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not starting.done():  # the checks may ask for the file; they are given the right one
             if served.requests > asked:
                 served.release()

@@ -76,7 +76,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 
 async def test_a_thousand_requests(place: Place) -> None:
     network = await place.service.network()
-    async with Consumer(place.service.url, consumer) as client, httpx.AsyncClient(timeout=60) as http:
+    async with Consumer(place.service.url, consumer) as client, httpx.AsyncClient(timeout=240) as http:
         buyer = Buyer(place.service, network, client)
         dataset = await buyer.publish(place.url, compute={"allowRawAlgorithm": True})
         ordered, algorithm = await buyer.order([dataset], raw_python("print('paid')"))

@@ -66,7 +66,7 @@ class Shop:
 @pytest.fixture
 async def shop(service: Service, buyer: Buyer, files: FileServer) -> AsyncIterator[Shop]:
     asset = await buyer.publish(files.urls["rain.csv"])
-    async with httpx.AsyncClient(base_url=service.url, timeout=30, trust_env=False) as http:
+    async with httpx.AsyncClient(base_url=service.url, timeout=240, trust_env=False) as http:
         yield Shop(buyer, asset, http)
 
 

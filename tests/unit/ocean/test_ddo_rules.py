@@ -336,13 +336,13 @@ def test_documents_made_to_cost_much_are_refused_at_once() -> None:
     deep: Any = []
     for _ in range(900):
         deep = [deep]
-    began = time.monotonic()
+    began = time.process_time()
     assert errors_of(changed("metadata.additionalInformation", deep)) == {"document": "nested too deeply"}
     assert errors_of(changed("services", [{}] * 1_000_000)) == {"document": "too many values"}
     assert errors_of(changed("services", [OCEAN_PY["services"][0]] * 100_000)) == {"document": "too many values"}  # type: ignore[index]
     assert errors_of(changed("metadata.additionalInformation", float("inf"))) == {"document": "a number that is none"}
     assert len(errors_of(changed("services", [{}] * (MAX_VALUES // 2)))) == MAX_ERRORS
-    assert time.monotonic() - began < 3
+    assert time.process_time() - began < 5
 
 
 @pytest.mark.parametrize("version", VERSIONS)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from dataclasses import dataclass
 
 import pytest
@@ -21,7 +20,7 @@ KNOWN = {DID: DDO.parse({"id": DID})}
 
 @dataclass
 class SlowChain(MemoryChain):
-    seconds: float = 60.0
+    seconds: float = 3600.0
     cancelled: bool = False
 
     async def resolve(self, did: str) -> DDO | None:
@@ -35,11 +34,9 @@ class SlowChain(MemoryChain):
 
 async def test_a_slow_chain_does_not_hold_up_another_ones_asset() -> None:
     slow, right = SlowChain(chain_id=1), MemoryChain(chain_id=2, assets=dict(KNOWN))
-    began = time.monotonic()
     found = await Chains({1: slow, 2: right}).resolve(DID)
     assert found is not None
     assert (found[0].chain_id, found[1].id) == (2, DID)
-    assert time.monotonic() - began < 1
     assert slow.cancelled
 
 

@@ -69,7 +69,7 @@ def make(folder: Path, target: str, answer: str = "", **variables: str) -> subpr
     words = ["make", "--no-print-directory", "--file", str(ROOT / "Makefile"), target]
     words += [f"{name}={value}" for name, value in variables.items()]
     return subprocess.run(
-        words, cwd=folder, input=answer, capture_output=True, text=True, check=False, timeout=30, env=dict(os.environ)
+        words, cwd=folder, input=answer, capture_output=True, text=True, check=False, timeout=240, env=dict(os.environ)
     )
 
 

@@ -46,10 +46,16 @@ async def test_a_killed_server_goes_on_with_the_same_pods(argo: Argo, step: str)
 
 
 async def test_jobs_that_end_while_the_server_is_away_are_taken_up(argo: Argo) -> None:
-    await argo.create("j-away", entrypoint="sleep 0.5; exit 3")
+    entrypoint = "while ! [ -e /data/outputs/go ]; do sleep 0.02; done; exit 3"
+    await argo.create("j-away", entrypoint=entrypoint)
     await argo.running("j-away", "algorithm")
     argo.server.kill()
-    await asyncio.sleep(1)
+    (watcher,) = _watchers(argo.data, "algorithm")
+    (outputs,) = (argo.data / "volumes").glob("*/outputs")
+    (outputs / "go").touch()
+    async with asyncio.timeout(60):
+        while _lives(watcher):  # it notes the end, and ends
+            await asyncio.sleep(0.02)
     argo.server.start()
     ended = await argo.end("j-away")
     assert (ended["status"]["phase"], node(ended, "algorithm")["message"]) == ("Failed", "main: Error (exit code 3)")
@@ -70,11 +76,11 @@ async def test_killed_at_random_moments_nothing_is_lost_or_run_twice(argo: Argo)
 
 
 async def test_a_stop_given_before_the_crash_is_obeyed_after_it(argo: Argo) -> None:
-    await argo.create("j-stop", entrypoint="trap '' TERM; sleep 30", seconds="60")
+    await argo.create("j-stop", entrypoint="trap '' TERM; sleep 600", seconds="900")
     await argo.running("j-stop", "algorithm")
     await argo.http.put("/api/v1/workflows/jobs/j-stop/stop", json={})
     await argo.restart()
-    ended = await argo.end("j-stop", seconds=15)
+    ended = await argo.end("j-stop")
     assert (ended["status"]["phase"], ended["status"]["message"]) == ("Failed", "Stopped with strategy 'Stop'")
     assert phase(ended, "publishing") == "Succeeded"
 
@@ -132,6 +138,17 @@ async def test_leftovers_of_unknown_workflows_are_removed_at_start(argo: Argo) -
 
 def _kill_pod(data: Path, step: str) -> None:
     """Kill everything of a pod, as the loss of its machine would: first the process that watches it."""
-    (folder,) = (path for path in (data / "pods").iterdir() if f"-{step}-" in path.name)
-    watcher = json.loads((folder / "watcher.json").read_text())
-    os.kill(watcher["pid"], signal.SIGKILL)
+    (watcher,) = _watchers(data, step)
+    os.kill(watcher, signal.SIGKILL)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def _watchers(data: Path, step: str) -> list[int]:
+    folders = (path for path in (data / "pods").iterdir() if f"-{step}-" in path.name)
+    return [json.loads((folder / "watcher.json").read_text())["pid"] for folder in folders]

@@ -27,6 +27,14 @@ async def opened(running: DevelopmentChain) -> Chain:
     )
 
 
+async def kept(folder: Path, tx_hash: str) -> None:
+    """Until the state that survives a kill has this transaction: it is written each second and kept a second later."""
+    state = folder / "chain.json"
+    async with asyncio.timeout(60):
+        while not (state.exists() and tx_hash in state.read_text()):
+            await asyncio.sleep(0.05)
+
+
 @pytest.mark.parametrize("killed", [False, True], ids=["stopped", "killed"])
 async def test_orders_survive_a_restart(tmp_path: Path, killed: bool) -> None:
     port = free_port()
@@ -36,7 +44,7 @@ async def test_orders_survive_a_restart(tmp_path: Path, killed: bool) -> None:
     request = chain.request(asset, await chain.order(asset))
     order = await verify_order(chain.network, request)
     if killed:
-        await asyncio.sleep(2.5)  # its state is written each second and kept a second later
+        await kept(tmp_path, request.tx_hash)
         await asyncio.to_thread(first.process.kill)
     else:
         await first.stop()
@@ -54,7 +62,7 @@ async def test_a_kill_while_it_writes_its_state(tmp_path: Path) -> None:
     chain = await opened(first)
     asset = await chain.publish()
     request = chain.request(asset, await chain.order(asset))
-    await asyncio.sleep(2.5)
+    await kept(tmp_path, request.tx_hash)
     os.kill(first.process.pid, signal.SIGKILL)
     await asyncio.to_thread(first.process._process.wait)
     dump = tmp_path / "chain.json.dump"
@@ -113,7 +121,7 @@ def test_anvil_dies_with_a_killed_parent(tmp_path: Path) -> None:
         "from ocean.chain.development import start_anvil\n"
         "chain = asyncio.run(start_anvil(pathlib.Path(sys.argv[1]), int(sys.argv[2])))\n"
         "print(chain.process.pid, flush=True)\n"
-        "time.sleep(60)\n"
+        "time.sleep(600)\n"
     )
     command = [sys.executable, "-c", program, str(tmp_path), str(free_port())]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
@@ -122,7 +130,7 @@ def test_anvil_dies_with_a_killed_parent(tmp_path: Path) -> None:
         os.kill(child, 0)
         parent.send_signal(signal.SIGKILL)
         parent.wait()
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while _alive(child):
         assert time.monotonic() < deadline, "anvil outlived its parent"
         time.sleep(0.01)

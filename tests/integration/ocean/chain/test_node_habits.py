@@ -26,7 +26,7 @@ pytestmark = pytest.mark.integration
 
 @asynccontextmanager
 async def through(chain: Chain, node: Node, path: Path | None = None) -> AsyncIterator[tuple[Network, MetadataIndex]]:
-    network = await Network.open(node.url, chain.network.addresses, timeout_seconds=3)
+    network = await Network.open(node.url, chain.network.addresses, timeout_seconds=30)
     index = MetadataIndex(network, provider, path)
     try:
         yield network, index
@@ -67,15 +67,19 @@ async def test_fields_that_nobody_needs_are_not_missed(chain: Chain, absence: st
                 assert (await verify_order(network, chain.request(asset, order))).payer == consumer.address
 
 
-@pytest.mark.parametrize("absence", ["missing", "null", "garbled"])
 @pytest.mark.parametrize(
-    ("method", "field"),
+    ("method", "field", "absence"),
     [
-        ("eth_getBlockByNumber", "hash"),
-        ("eth_getBlockByNumber", "number"),
-        ("eth_getLogs", "data"),
-        ("eth_getLogs", "topics"),
-        ("eth_getLogs", "address"),
+        (method, field, absence)
+        for method, field in (
+            ("eth_getBlockByNumber", "hash"),
+            ("eth_getBlockByNumber", "number"),
+            ("eth_getLogs", "data"),
+            ("eth_getLogs", "topics"),
+            ("eth_getLogs", "address"),
+        )
+        for absence in ("missing", "null", "garbled")
+        if (field, absence) != ("topics", "null")  # null stands for no topics
     ],
 )
 async def test_fields_that_are_needed_are_not_guessed(chain: Chain, method: str, field: str, absence: str) -> None:
@@ -83,8 +87,6 @@ async def test_fields_that_are_needed_are_not_guessed(chain: Chain, method: str,
     asset = await chain.publish()
     async with node_with_habits(chain.url) as node, through(chain, node) as (_, index):
         node.absent, node.absence = {method: (field,)}, absence
-        if (field, absence) == ("topics", "null"):
-            pytest.skip("null stands for no topics")
         with pytest.raises(ChainUnavailable):
             await index.resolve(asset.ddo.id)
         node.reset()
@@ -253,7 +255,7 @@ async def test_larger_batches_are_tried_again_after_a_while(chain: Chain, monkey
         node.most_calls = 1
         await network.read_nft(asset.nft)
         node.most_calls = None
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while network.rpc.batch_size < rpc.MAX_BATCH:
                 await network.read(
                     *[network.function("ERC721Template", asset.nft, "name") for _ in range(rpc.MAX_BATCH)]

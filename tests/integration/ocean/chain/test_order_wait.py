@@ -25,7 +25,7 @@ UNKNOWN = "0x" + "17" * 32
 
 @asynccontextmanager
 async def desk_at(
-    chain: Chain, node: Node, *, seconds: float = 20, confirmations: int = 1, newest: int = -1
+    chain: Chain, node: Node, *, seconds: float = 60, confirmations: int = 1, newest: int = -1
 ) -> AsyncIterator[OrderDesk]:
     network = await Network.open(node.url, chain.network.addresses, confirmations=confirmations)
     desk = OrderDesk(network, seconds, lambda: newest, lambda nft: True)

@@ -90,9 +90,9 @@ class TestPurchases:
 
     async def test_unknown_transaction_is_answered_at_once(self, chain: Chain) -> None:
         asset = await chain.publish()
-        began = time.monotonic()
+        before = chain.network.rpc.round_trips
         assert await refusal(chain, chain.request(asset, "0x" + "11" * 32)) == "order_not_found"
-        assert time.monotonic() - began < 1
+        assert chain.network.rpc.round_trips - before == 1
 
     async def test_reverted_transaction_is_no_order(self, chain: Chain) -> None:
         asset = await chain.publish()
@@ -171,7 +171,8 @@ class TestAttacks:
         asset = await chain.publish(timeout=1)
         request = chain.request(asset, await chain.order(asset))
         order = await verify_order(chain.network, request, now=0)
-        await asyncio.sleep(2.1)
+        while time.time() < order.timestamp + 2:
+            await asyncio.sleep(0.02)
         tx = await reuse_order(chain.network, consumer, asset.datatoken, order.tx_hash, chain.quote(asset))
         renewed = await verify_order(chain.network, chain.request(asset, tx), now=0)
         assert renewed.block_timestamp > renewed.timestamp + 1, "the reuse must be later, or this test shows nothing"

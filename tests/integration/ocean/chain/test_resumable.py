@@ -124,17 +124,17 @@ async def test_it_bids_higher_when_the_base_fee_has_risen(
     await network.rpc.call("evm_setAutomine", False)
     notes = Notes()
     working = asyncio.create_task(steps(network, payer, notes).perform("nft", making(network, payer)))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while await network.web3.eth.get_transaction_count(payer.address, "pending") == 0:
             await asyncio.sleep(0.02)
     (cheap,) = notes.find("nft")
     await network.rpc.call("anvil_setNextBlockBaseFeePerGas", hex(cheap.fee * 20))
     await network.rpc.call("evm_mine")
     assert await network.receipt(cheap.tx_hash) is None
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while len(notes.find("nft")) == 1:
             await asyncio.sleep(0.02)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not working.done():
             await asyncio.sleep(0.3)
             await network.rpc.call("evm_mine")
@@ -164,7 +164,7 @@ async def test_confirmations_are_waited_for(network: Network, payer: LocalAccoun
     working = asyncio.create_task(
         steps(network, payer, notes, confirmations=3).perform("nft", making(network, payer)),
     )
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while await made(network, payer) == 0:
             await asyncio.sleep(0.02)
     for _ in range(2):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -199,7 +198,7 @@ async def test_an_unknown_asset_is_not_asked_for(chain: Chain, aquarius: Aquariu
 
 
 async def slowly() -> AsyncIterator[bytes]:
-    for _ in range(100):
+    while True:
         yield b" "
         await asyncio.sleep(0.05)
 
@@ -228,12 +227,12 @@ async def test_a_store_that_fails_is_left_alone_for_a_while(
     warnings: list[str] = []
     monkeypatch.setattr(store_module.log, "warning", lambda _, reason: warnings.append(reason))
     aquarius.reply = Reply(200, slowly()) if reason == "slow" else reply
-    async with index(chain, aquarius.url, timeout_seconds=0.3, max_bytes=4096) as found:
+    monkeypatch.setattr(store_module, "PAUSE_SECONDS", 600)
+    timeout_seconds = 0.3 if reason == "slow" else 30
+    async with index(chain, aquarius.url, timeout_seconds=timeout_seconds, max_bytes=4096) as found:
         await found.sync()
-        began = time.monotonic()
         for _ in range(5):
             assert (await found.resolve(asset.ddo.id)).services[0].id == asset.service_id
-        assert time.monotonic() - began < 1
         assert len(aquarius.asked) == 1
         assert warnings == ["TimeoutError" if reason == "slow" else reason]
 
@@ -249,5 +248,6 @@ async def test_a_store_that_is_away_and_comes_back(
         assert await is_found(nobody, asset.ddo.id) is None
         assert await is_found(found, asset.ddo.id) is None
         aquarius.reply, aquarius.documents[asset.ddo.id] = None, with_added(document)
-        await asyncio.sleep(0.25)
-        assert await is_found(found, asset.ddo.id)
+        async with asyncio.timeout(60):
+            while not await is_found(found, asset.ddo.id):
+                await asyncio.sleep(0.02)

@@ -14,7 +14,7 @@ from provider_api.deploy.children import Child, ChildFailed, inherited_environme
 
 pytestmark = pytest.mark.integration
 
-SERVER = "import pathlib, sys, time; pathlib.Path(sys.argv[1]).write_text('up'); time.sleep(60)"
+SERVER = "import pathlib, sys, time; pathlib.Path(sys.argv[1]).write_text('up'); time.sleep(600)"
 SUPERVISOR = """
 import asyncio, pathlib, sys
 from provider_api.deploy.children import Child, inherited_environment
@@ -25,12 +25,12 @@ async def main():
     child = Child('part', command, inherited_environment(), folder / 'log', ready)
     await child.start()
     (folder / 'pid').write_text(str(child.pid))
-    await asyncio.sleep(60)
+    await asyncio.sleep(600)
 asyncio.run(main())
 """
 
 
-def child_of(folder: Path, program: str = SERVER, start_seconds: float = 10) -> Child:
+def child_of(folder: Path, program: str = SERVER, start_seconds: float = 60) -> Child:
     async def ready() -> bool:
         return (folder / "up").exists()
 
@@ -39,7 +39,7 @@ def child_of(folder: Path, program: str = SERVER, start_seconds: float = 10) -> 
 
 
 async def until(condition) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not condition():
             await asyncio.sleep(0.01)
 
@@ -72,7 +72,7 @@ async def test_a_part_that_ends_at_once_says_why(tmp_path: Path) -> None:
 
 
 async def test_a_part_that_never_answers_is_ended(tmp_path: Path) -> None:
-    child = child_of(tmp_path, "import time; time.sleep(60)", start_seconds=0.3)
+    child = child_of(tmp_path, "import time; time.sleep(600)", start_seconds=0.3)
     with pytest.raises(ChildFailed, match="did not answer"):
         await child.start()
     assert child.pid is None

@@ -28,7 +28,7 @@ import sys, time, pathlib
 from provider_api.deploy.lock import FolderLock
 FolderLock(pathlib.Path(sys.argv[1])).take()
 print("taken", flush=True)
-time.sleep(60)
+time.sleep(600)
 """
 
 
@@ -43,7 +43,7 @@ def test_a_second_one_on_the_same_data_is_told_so(tmp_path: Path) -> None:
         assert (str(tmp_path) in said, f"process {holder.pid}" in said, "--data" in said) == (True, True, True)
         command = [str(Path(sys.executable).parent / "c2d"), "serve", "--data", str(tmp_path)]
         clean = {name: value for name, value in os.environ.items() if not name.startswith("C2D_")}
-        done = subprocess.run(command, env=clean, capture_output=True, text=True, check=False, timeout=60)
+        done = subprocess.run(command, env=clean, capture_output=True, text=True, check=False, timeout=240)
         assert (done.returncode, done.stdout.strip()) == (1, f"✘ {said}")
         assert done.stderr == ""
         holder.kill()

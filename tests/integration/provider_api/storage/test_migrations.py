@@ -61,9 +61,9 @@ async def test_tables_of_a_later_release_are_used_as_they_are(storage_url: str) 
 async def test_a_database_that_comes_later_is_waited_for(mortal: Postgres) -> None:
     url = await mortal.create_database()
     mortal.stop()
-    waiting = asyncio.create_task(opened(url, wait_seconds=30))
+    waiting = asyncio.create_task(opened(url, wait_seconds=120))
     try:
-        done, _ = await asyncio.wait({waiting}, timeout=1.2)
+        done, _ = await asyncio.wait({waiting}, timeout=0.8)
         assert not done
     finally:
         await asyncio.to_thread(mortal.start)
@@ -81,7 +81,7 @@ async def test_a_user_without_rights_waits_for_the_migrations_of_another(mortal:
         assert plain != url
         with pytest.raises(StorageUnavailable):
             await opened(plain)
-        waiting = asyncio.create_task(opened(plain, wait_seconds=30))
+        waiting = asyncio.create_task(opened(plain, wait_seconds=120))
         await asyncio.sleep(0.8)
         assert not waiting.done()
         await owner.open()
@@ -106,7 +106,7 @@ async def test_without_patience_it_is_told_at_once(mortal: Postgres) -> None:
 
 def run(environment: dict[str, str], *options: str) -> tuple[int, str]:
     command = [Path(sys.executable).with_name("c2d"), "migrate", *options]
-    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=240, check=False)
     return done.returncode, done.stdout + done.stderr
 
 

@@ -61,7 +61,7 @@ def test_whom_an_address_stands_for(address: str, name: str) -> None:
 
 async def test_places_are_shared() -> None:
     """Never more than so many, never more than so many of one, and nobody waits behind somebody else's crowd."""
-    places = Places(4, 2, 8, 5.0)
+    places = Places(4, 2, 8, 60.0)
     now: Counter[str] = Counter()
     ended: list[str] = []
 

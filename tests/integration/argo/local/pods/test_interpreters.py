@@ -72,5 +72,5 @@ def beside_a_blank(base: Path) -> Path:
 def test_pods_run_with_an_interpreter(tmp_path: Path, make: Callable[[Path], Path]) -> None:
     require_sandboxes()
     python = environment(make(tmp_path), tmp_path / "a project" / ".venv")
-    done = subprocess.run([python, "-c", PROBE], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run([python, "-c", PROBE], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=240)
     assert done.stdout.strip() == "problem:", done.stdout + done.stderr[-2000:]

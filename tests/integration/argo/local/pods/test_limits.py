@@ -84,7 +84,7 @@ async def test_stop_is_sigterm(pods: Pods) -> None:
     folder = pods.start("sh", "-c", "trap 'echo bye; exit 9' TERM; echo up; while :; do sleep 0.02; done")
     await pods.until(folder, "up")
     pods.runtime.stop(folder)
-    ran = await pods.ended(folder, 5)
+    ran = await pods.ended(folder)
     assert (ran.end.why, ran.end.code, ran.log.splitlines()[-1]) == ("stopped", 9, "bye")
 
 
@@ -92,7 +92,7 @@ async def test_stop_reaches_programs_without_a_handler(pods: Pods) -> None:
     folder = pods.start("sh", "-c", "echo up; exec sleep 60")
     await pods.until(folder, "up")
     pods.runtime.stop(folder)
-    assert (await pods.ended(folder, 5)).end.code == 143
+    assert (await pods.ended(folder)).end.code == 143
 
 
 async def test_a_stop_that_is_ignored_becomes_a_kill(pods: Pods) -> None:
@@ -101,21 +101,19 @@ async def test_a_stop_that_is_ignored_becomes_a_kill(pods: Pods) -> None:
     await pods.until(folder, "up")
     began = time.monotonic()
     pods.runtime.stop(folder)
-    ran = await pods.ended(folder, 10)
+    ran = await pods.ended(folder, 25)  # it would be 30 by default
     assert ran.end.why == "stopped"
-    assert 0.3 <= time.monotonic() - began < 3
+    assert time.monotonic() - began >= 0.3
     assert living("sleep\x0061.5") == []
 
 
 async def test_kill_is_at_once(pods: Pods) -> None:
-    folder = pods.start("sh", "-c", "trap '' TERM; echo up; while :; do sleep 0.02; done")
+    folder = pods.start("sh", "-c", "trap '' TERM; echo up; while :; do sleep 0.02; done", grace_seconds=600)
     await pods.until(folder, "up")
     pods.runtime.stop(folder)
     await asyncio.sleep(0.1)
-    began = time.monotonic()
     pods.runtime.kill(folder)
-    assert (await pods.ended(folder, 5)).end.why == "stopped"
-    assert time.monotonic() - began < 1
+    assert (await pods.ended(folder)).end.why == "stopped", "long before the end of its grace period"
 
 
 async def test_stop_before_it_started(pods: Pods) -> None:
@@ -129,14 +127,14 @@ async def test_stop_before_it_started(pods: Pods) -> None:
 
 @pytest.mark.parametrize("delay", [0.0, 0.01, 0.02, 0.03, 0.04, 0.05])
 async def test_stop_at_any_moment_gives_an_end(pods: Pods, delay: float) -> None:
-    folder = pods.start("sleep", "60", grace_seconds=5)
+    folder = pods.start("sleep", "600", grace_seconds=600)
     await asyncio.sleep(delay)
     pods.runtime.stop(folder)
-    assert (await pods.ended(folder, 5)).end.why == "stopped"
+    assert (await pods.ended(folder)).end.why == "stopped"
 
 
 async def test_deadline(pods: Pods) -> None:
-    ran = await pods.run("sleep", "60", deadline_seconds=0.4, grace_seconds=0.2)
+    ran = await pods.run("sleep", "600", deadline_seconds=3, grace_seconds=0.2)
     assert (ran.end.why, ran.end.code) == ("deadline", 143)
     init = (Container("debian", ("sleep", "60"), {}, ()),)
     ran = await pods.run("true", init=init, deadline_seconds=0.3, grace_seconds=0.2)
@@ -144,8 +142,6 @@ async def test_deadline(pods: Pods) -> None:
 
 
 async def test_background_children_die_with_the_program(pods: Pods) -> None:
-    began = time.monotonic()
-    ran = await pods.run("sh", "-c", "setsid sleep 62.5 & (setsid sh -c 'sleep 62.5') & echo done")
+    ran = await pods.run("sh", "-c", "setsid sleep 662.5 & (setsid sh -c 'sleep 662.5') & echo done")
     assert (ran.end.code, ran.log) == (0, "done\n")
-    assert time.monotonic() - began < 5
-    assert living("62.5") == []
+    assert living("662.5") == []

@@ -55,7 +55,7 @@ async def test_everything_ends(plain: Pods) -> None:
                          grace_seconds=0.2)  # fmt: skip
     await plain.until(folder, "up")
     plain.runtime.stop(folder)
-    assert (await plain.ended(folder, 10)).end.why == "stopped"
+    assert (await plain.ended(folder)).end.why == "stopped"
     assert living("65.5") == []
 
 
@@ -66,7 +66,7 @@ async def test_children_that_hide_end_too(plain: Pods) -> None:
 
 
 async def test_deadline_and_missing_program(plain: Pods) -> None:
-    ran = await plain.run("sleep", "60", image=STEP, deadline_seconds=0.2, grace_seconds=0.2)
+    ran = await plain.run("sleep", "600", image=STEP, deadline_seconds=3, grace_seconds=0.2)
     assert (ran.end.why, ran.end.code) == ("deadline", 143)
     ran = await plain.run("no-such-program", image=STEP)
     assert ran.end.code == 64
@@ -74,7 +74,7 @@ async def test_deadline_and_missing_program(plain: Pods) -> None:
 
 
 async def test_memory(plain: Pods) -> None:
-    script = "import time; x = bytearray(b'x') * (300 << 20); time.sleep(5)"
+    script = "import time; x = bytearray(b'x') * (300 << 20); time.sleep(600)"
     ran = await plain.run("python", "-c", script, image=STEP, limits=Limits(memory_bytes=100 << 20))
     assert ran.end.why == "out_of_memory"
 

@@ -31,11 +31,17 @@ async def test_exit_code_log_and_times(pods: Pods) -> None:
 async def test_states_follow_each_other(pods: Pods) -> None:
     folder = pods.folder()
     assert pods.runtime.status(folder).state == "absent"
-    folder = pods.start("sh", "-c", "sleep 0.3")
+    volume = pods.volume()
+    mounts = (writable(volume, "/data"),)
+    held = "while ! [ -e /data/%s ]; do sleep 0.02; done"
+    init = (Container("debian", ("sh", "-c", held % "begin"), {}, mounts),)
+    folder = pods.start("sh", "-c", held % "end", init=init, mounts=mounts)
     assert pods.runtime.status(folder).state == "starting"
+    (volume / "begin").touch()
     running = await pods.runtime.wait(folder)
     assert running.state == "running"
     assert running.started_at is not None
+    (volume / "end").touch()
     ended = await pods.runtime.wait(folder)
     assert ended.state == "ended"
     assert ended == pods.runtime.status(folder) == await pods.runtime.wait(folder)
