@@ -24,6 +24,7 @@ from provider_api.errors import Refused
 from provider_api.jobs.environment import Environment
 from provider_api.keys import ProviderKeys
 from provider_api.settings import Settings
+from provider_api.storage.claims import Places
 from workflow_templates import names
 
 _GB = 10**9
@@ -42,6 +43,7 @@ class Submission:
     chain_id: int
     agreement_id: str
     orders: frozenset[tuple[int, str]]  # chain and transaction of each that the job takes for itself
+    places: Places | None  # of its account in its environment
 
 
 def prepare(facts: ComputeFacts, job_id: str, owner_text: str, settings: Settings, keys: ProviderKeys) -> Submission:
@@ -53,6 +55,7 @@ def prepare(facts: ComputeFacts, job_id: str, owner_text: str, settings: Setting
     if environment is None or carrier is None or container is None:
         raise LookupError("a submission is prepared from facts that have passed the rules")
     spec = _spec(facts, environment, container, job_id, owner_text, carrier.paid_until, settings)
+    most = environment.max_jobs_per_account
     return Submission(
         job_id=job_id,
         template=environment.id,
@@ -73,6 +76,7 @@ def prepare(facts: ComputeFacts, job_id: str, owner_text: str, settings: Setting
         chain_id=carrier.chain_id,
         agreement_id=carrier.order.tx_hash,
         orders=payment.claimed_orders(facts),
+        places=Places(environment.id, facts.request.consumer, most) if most is not None else None,
     )
 
 
