@@ -11,6 +11,7 @@ import uvicorn
 from argo.local.app import create_app
 from argo.local.private import UMASK
 from argo.local.settings import LocalArgoSettings
+from ocean.kit.logs import configure_for_commands
 
 
 def _pair(text: str) -> tuple[str, Path]:
@@ -64,6 +65,7 @@ def settings_from(arguments: list[str] | None = None) -> LocalArgoSettings:
 
 def main() -> None:
     os.umask(UMASK)
+    configure_for_commands()
     settings = settings_from()
     uvicorn.run(create_app(settings), host=settings.host, port=settings.port, log_level="warning", access_log=False)
 

@@ -127,6 +127,10 @@ def account_has_room(facts: ComputeFacts) -> Refusal | None:
     unfinished = facts.own_unfinished_jobs
     if most is None or unfinished is None or unfinished < most:
         return None
+    return account_is_full(most, unfinished)
+
+
+def account_is_full(most: int, unfinished: int) -> Refusal:
     text = f"account_full: at most {most} unfinished jobs of one account here, wait until one of yours has ended"
     return Refusal("environment", text, f"fewer than {most} unfinished jobs of the consumer", unfinished)
 

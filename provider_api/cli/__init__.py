@@ -8,7 +8,12 @@ from typing import Annotated
 import typer
 
 HELP = {"help_option_names": ["-h", "--help"]}
-app = typer.Typer(no_args_is_help=True, context_settings=HELP, help="Compute-to-Data on Argo Workflows.")
+app = typer.Typer(
+    no_args_is_help=True,
+    context_settings=HELP,
+    pretty_exceptions_show_locals=False,  # keys are among them
+    help="Compute-to-Data on Argo Workflows.",
+)
 templates = typer.Typer(no_args_is_help=True, help="Environments as WorkflowTemplates.")
 chart = typer.Typer(no_args_is_help=True, help="What the Helm chart takes from the programs.")
 app.add_typer(templates, name="templates")
@@ -33,6 +38,10 @@ def common(
     ] = False,
 ) -> None:
     """Compute-to-Data on Argo Workflows."""
+    from ocean.kit.logs import configure_for_commands
+    from provider_api.telemetry.logs import bound
+
+    configure_for_commands(bound)
 
 
 @app.command()

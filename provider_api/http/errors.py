@@ -5,7 +5,7 @@ Ocean's clients tell four shapes apart by their keys, so each has its class here
 (a) `InvalidRequest`   400 `{"errors": {field: [text…] or text}, "message": "Validation error", "success": false}`, and
                        where Ocean Provider's texts do not say it `"wanted": {field: what is allowed, what was sent}`.
                        By its name it comes last: ocean.js shows the first two members.
-(b) `Refused`          4xx `{"error": "text"}` or `{"error": {"place": "code"}}`
+(b) `Refused`          4xx `{"error": "text"}` or `{"error": {"place": "code"}}`, with `wanted` as in (a)
 (c) `NotOffered`       404, 405, 413 … `{"context": null, "error": "404 Not Found: …"}`
 (d) everything else    503 with Retry-After for a neighbour's fault, 500 for ours: `{"context": null, "error": "…"}`
 
@@ -74,14 +74,19 @@ class InvalidRequest(ApiError):
 
 
 class Refused(ApiError):
-    """(b): a check said no. `error` is a sentence, or {place: code} for compute rules."""
+    """(b): a check said no. `error` is a sentence, or {place: code} for compute rules. `wanted`: what is allowed, by
+    field, where the sentence is Ocean Provider's and does not say it.
+    """
 
-    def __init__(self, error: str | Mapping[str, str], status: int = 400) -> None:
+    def __init__(
+        self, error: str | Mapping[str, str], status: int = 400, *, wanted: Mapping[str, str] | None = None
+    ) -> None:
         super().__init__(error if isinstance(error, str) else ", ".join(f"{k}: {v}" for k, v in error.items()))
-        self.error, self.status = error, status
+        self.error, self.status, self.wanted = error, status, dict(wanted or {})
 
     def body(self) -> Any:
-        return {"error": clean(self.error) if isinstance(self.error, str) else dict(self.error)}
+        body = {"error": clean(self.error) if isinstance(self.error, str) else dict(self.error)}
+        return body | ({"wanted": self.wanted} if self.wanted else {})
 
 
 class NotOffered(ApiError):

@@ -23,6 +23,7 @@ from provider_api.environments.environment import Environment
 from provider_api.http.errors import Refused
 from provider_api.keys import ProviderKeys
 from provider_api.settings import Settings
+from provider_api.storage.claims import Places
 
 _GB = 10**9
 _NO_JOB = "0" * 32  # the job whose spec is made only to be measured
@@ -36,6 +37,7 @@ class PreparedJob:
     chain_id: int
     agreement_id: str
     orders: frozenset[tuple[int, str]]  # chain and transaction of each that the job takes for itself
+    places: Places | None  # of its account in its environment
 
 
 def prepare(start: AcceptedStart, job_id: str, owner_text: str, settings: Settings, keys: ProviderKeys) -> PreparedJob:
@@ -45,6 +47,7 @@ def prepare(start: AcceptedStart, job_id: str, owner_text: str, settings: Settin
     """
     environment, carrier, request = start.environment, start.carrier, start.facts.request
     spec = _spec(start, job_id, owner_text, carrier.paid_until, settings)
+    most = environment.max_jobs_per_account
     workflow = NewWorkflow(
         name=job_id,
         template=environment.id,
@@ -63,7 +66,13 @@ def prepare(start: AcceptedStart, job_id: str, owner_text: str, settings: Settin
         },
         annotations={**_annotations(start, owner_text), names.IMAGE: spec.binding.image},
     )
-    return PreparedJob(workflow, carrier.chain_id, carrier.order.tx_hash, payment.claimed_orders(start.facts))
+    return PreparedJob(
+        workflow,
+        chain_id=carrier.chain_id,
+        agreement_id=carrier.order.tx_hash,
+        orders=payment.claimed_orders(start.facts),
+        places=Places(environment.id, request.consumer, most) if most is not None else None,
+    )
 
 
 def require_room_in_workflow(accepted: Accepted, settings: Settings, keys: ProviderKeys) -> None:

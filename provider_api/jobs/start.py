@@ -18,6 +18,7 @@ submission. So whatever is repeated, raced or killed:
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -27,10 +28,12 @@ import structlog
 
 from argo.client import errors as argo_errors
 from argo.client.records import Workflow
+from ocean.kit.together import together
 from provider_api.access import rules
 from provider_api.access.gather import FactFinder
 from provider_api.access.refusal import Refusal
 from provider_api.access.request import ComputeRequest
+from provider_api.access.request_rules import account_is_full
 from provider_api.calls.signature import require_fresh, stale
 from provider_api.http.errors import InvalidRequest, NeighbourAway, NeighbourFailed, Refused
 from provider_api.jobs.identity import JobIdentity
@@ -38,7 +41,7 @@ from provider_api.jobs.records import Argo, find_workflow
 from provider_api.jobs.specification import PreparedJob, prepare
 from provider_api.keys import ProviderKeys
 from provider_api.settings import Settings
-from provider_api.storage.claims import AlreadyClaimed, Claim, Claims, Order, OrderTaken
+from provider_api.storage.claims import AlreadyClaimed, Claim, Claims, Order, OrderTaken, PlacesTaken
 from provider_api.storage.database import StorageUnavailable
 from provider_api.storage.nonces import NonceRefused, Nonces
 from provider_api.telemetry.metrics import Metrics
@@ -175,24 +178,30 @@ class JobStarter:
         )
         for _ in range(_ATTEMPTS):
             try:
-                return await self._claims.claim(claim, prepared.orders, _counted(identity), identity.signed)
+                return await self._claims.claim(
+                    claim, prepared.orders, _counted(identity), identity.signed, prepared.places
+                )
             except NonceRefused as exc:
                 raise stale(exc) from None
             except OrderTaken as exc:
                 await self._free(exc.holders)
+            except PlacesTaken as exc:
+                await self._make_room(exc.holders, exc.most, identity.job_id)
         raise self._busy()
 
     async def _reopen(self, claim: Claim, prepared: PreparedJob, identity: JobIdentity) -> None:
         """Raises Refused, AlreadyClaimed when somebody else changed the claim meanwhile."""
         for _ in range(_ATTEMPTS):
             try:
-                if await self._claims.reopen(claim, prepared.orders, _counted(identity)):
+                if await self._claims.reopen(claim, prepared.orders, _counted(identity), prepared.places):
                     return
                 raise AlreadyClaimed
             except NonceRefused as exc:
                 raise stale(exc) from None
             except OrderTaken as exc:
                 await self._free(exc.holders)
+            except PlacesTaken as exc:
+                await self._make_room(exc.holders, exc.most, identity.job_id)
         raise self._busy()
 
     async def _free(self, holders: Sequence[tuple[Order, Claim]]) -> None:
@@ -204,18 +213,38 @@ class JobStarter:
             await self._free_one(order, holder)
 
     async def _free_one(self, order: Order, holder: Claim) -> None:
-        workflow = await find_workflow(self._argo, holder.job_id)
-        if workflow is not None and not workflow.finished:
+        left = await self._ended(holder)
+        if left is None:
+            return
+        if left == math.inf:
             self._metrics.start("refused", "order_in_use")
             raise Refused(f"agreementId {order[1]} is already in use for other job.")
+        raise NeighbourAway("The order is being used by a start whose outcome is not known yet.", int(left) + 1)
+
+    async def _make_room(self, holders: Sequence[Claim], most: int, job_id: str) -> None:
+        """Free the places of the account's jobs that are over. Raises Refused when none is: the rules have counted too,
+        but not the starts of other processes."""
+        if None in await together(*(self._ended(holder) for holder in holders)):
+            return
+        refusal = account_is_full(most, len(holders))
+        self._metrics.start("refused", refusal.code.partition(":")[0])
+        log.info("start_refused", place=refusal.place, code=refusal.code, job_id=job_id)
+        raise refusal.error()
+
+    async def _ended(self, holder: Claim) -> float | None:
+        """None when its job is over, and the claim says so now. Else how many seconds it holds on at most."""
+        workflow = await find_workflow(self._argo, holder.job_id)
+        if workflow is not None and not workflow.finished:
+            return math.inf
         if workflow is None and holder.state == "open":
             left = holder.changed_at + self._settings.limits.claim_lease_seconds - time.time()
             if left > 0:  # its submission may still be on the way
-                raise NeighbourAway("The order is being used by a start whose outcome is not known yet.", int(left) + 1)
+                return left
             if await self._claims.change(holder, "released"):
                 self._watch(holder.job_id)
-            return
+            return None
         await self._claims.change(holder, "closed")
+        return None
 
     def _busy(self) -> NeighbourAway:
         self._metrics.start("refused", "order_in_use")

@@ -45,6 +45,12 @@ _NEEDS: Final = _list(
     " but whoever buys without having them cannot start.",
 )
 
+_WANTED: Final = {
+    "type": "object",
+    "additionalProperties": _TEXT,
+    "description": "By field, or `body`: what is allowed, and what kind of value was sent.",
+}
+
 ERRORS: Final[Mapping[str, Any]] = {
     "ValidationError": _object(
         {
@@ -56,17 +62,12 @@ ERRORS: Final[Mapping[str, Any]] = {
             "message": {"const": "Validation error"},
             "success": {"const": False},
         },
-        {
-            "wanted": {
-                "type": "object",
-                "additionalProperties": _TEXT,
-                "description": "By field, or `body`: what is allowed, and what kind of value was sent.",
-            }
-        },
+        {"wanted": _WANTED},
         text="Parameters, signature or nonce are not good.",
     ),
     "Refusal": _object(
         {"error": {"anyOf": [_TEXT, {"type": "object", "additionalProperties": _TEXT}]}},
+        {"wanted": _WANTED},
         text="A check said no: a sentence, or for compute jobs `{place: code}`.",
     ),
     "InvalidOrRefused": {"anyOf": [ref("ValidationError"), ref("Refusal")]},
@@ -83,7 +84,7 @@ ERRORS: Final[Mapping[str, Any]] = {
     "StoreError": {
         "description": "Errors of the metadata store's calls.",
         "anyOf": [
-            _object({"error": _TEXT}),
+            _object({"error": _TEXT}, {"wanted": _WANTED}),
             _object({"errors": {"type": "object", "additionalProperties": _TEXT}}),
             _list(_object({"message": _TEXT})),
         ],

@@ -11,6 +11,8 @@ and crashes cannot disagree. States and moves:
 A claim holds every order of ours that its job uses while it is open or submitted: a row of `claimed_orders` each, taken
 in the transaction that opens the claim, in one order for all, so that rivals wait for each other instead of blocking.
 While processes of the release before run, only the order that pays is safe from them (`claims.agreement_id`).
+
+Where an environment limits the jobs of an account, a claim holds one of its places as well: a row of `claimed_places`.
 """
 
 from __future__ import annotations
@@ -20,14 +22,14 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from sqlalchemy import ColumnElement, Select, delete, insert, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Select, delete, func, insert, or_, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from provider_api.storage import nonces
 from provider_api.storage.database import Database
 from provider_api.storage.nonces import SignedText
-from provider_api.storage.tables import claimed_orders, claims
+from provider_api.storage.tables import claimed_orders, claimed_places, claims
 
 Order = tuple[int, str]  # chain, transaction hash in lower case
 State = Literal["open", "submitted", "released", "closed"]
@@ -43,6 +45,23 @@ class OrderTaken(Exception):
     def __init__(self, holders: Collection[tuple[Order, Claim]]) -> None:
         super().__init__(", ".join(holder.job_id for _, holder in holders))
         self.holders = tuple(holders)
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """So many unfinished jobs an account may have in an environment."""
+
+    environment: str
+    account: str
+    most: int
+
+
+class PlacesTaken(Exception):
+    """The account has none of its `most` places left. `holders`: the claims that have them."""
+
+    def __init__(self, holders: Collection[Claim], most: int) -> None:
+        super().__init__(", ".join(holder.job_id for holder in holders))
+        self.holders, self.most = tuple(holders), most
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +93,17 @@ class Claims:
             return await _find(connection, job_id)
 
     async def claim(
-        self, claim: Claim, orders: Collection[Order], nonce_text: str | None, signed: SignedText | None = None
+        self,
+        claim: Claim,
+        orders: Collection[Order],
+        nonce_text: str | None,
+        signed: SignedText | None = None,
+        places: Places | None = None,
     ) -> None:
-        """Take nonce and orders together, or nothing; the order that pays is always among them.
+        """Take nonce, orders and a place together, or nothing; the order that pays is always among them.
 
-        `nonce_text`: None if the nonce is not counted here. `signed`: what was signed with it.
-        Raises AlreadyClaimed, nonces.NonceRefused, OrderTaken.
+        `nonce_text`: None if the nonce is not counted here. `signed`: what was signed with it. `places`: None where
+        there is no limit. Raises AlreadyClaimed, nonces.NonceRefused, OrderTaken, PlacesTaken.
         """
         wanted, values = {claim.agreement, *orders}, _values(claim, "open", time.time())
         try:
@@ -87,15 +111,18 @@ class Claims:
                 if nonce_text is not None:
                     await _take_nonce(connection, claim, nonce_text, signed)
                 await connection.execute(insert(claims).values(**values))
+                await _take_place(connection, claim.job_id, places)
                 await _hold(connection, claim.job_id, wanted)
         except IntegrityError:
             await self._explain_conflict(claim.job_id, wanted)
             raise AlreadyClaimed from None
 
-    async def reopen(self, seen: Claim, orders: Collection[Order], nonce_text: str | None) -> bool:
+    async def reopen(
+        self, seen: Claim, orders: Collection[Order], nonce_text: str | None, places: Places | None = None
+    ) -> bool:
         """released -> open, or a new lease for an open claim; False if somebody else changed it meanwhile.
 
-        Raises OrderTaken; nonces.NonceStale if a released claim's nonce is not the consumer's last any more.
+        Raises OrderTaken, PlacesTaken; nonces.NonceStale if a released claim's nonce is no longer the consumer's last.
         """
         wanted = {seen.agreement, *orders}
         try:
@@ -106,6 +133,7 @@ class Claims:
                         raise nonces.NonceStale(stored, nonce_text)
                 if not await _change(connection, seen, "open"):
                     return False
+                await _take_place(connection, seen.job_id, places)
                 await _hold(connection, seen.job_id, wanted)
                 return True
         except IntegrityError:
@@ -131,6 +159,29 @@ class Claims:
         """Raises OrderTaken if other jobs hold some of the orders."""
         if found := await self.holders(orders, but=job_id):
             raise OrderTaken(found) from None
+
+
+async def _take_place(connection: AsyncConnection, job_id: str, places: Places | None) -> None:
+    """Inside the transaction that opens the claim, before it waits for any order: who has the account's turn may wait
+    for orders, and never the other way round. Raises PlacesTaken.
+    """
+    if places is None:
+        return
+    if connection.dialect.name == "postgresql":  # SQLite has one writer at a time
+        turn = func.hashtextextended(f"places {places.environment} {places.account}", 0)
+        await connection.execute(select(func.pg_advisory_xact_lock(turn)))
+    theirs = (claimed_places.c.environment == places.environment) & (claimed_places.c.account == places.account)
+    having = select(claimed_places.c.place, claims).join_from(
+        claimed_places, claims, claimed_places.c.job_id == claims.c.job_id
+    )
+    rows = await connection.execute(having.where(theirs, _HOLDING, claims.c.job_id != job_id))
+    held = {row[0]: Claim(*row[1:]) for row in rows}
+    if len(held) >= places.most:
+        raise PlacesTaken(held.values(), places.most)
+    await connection.execute(delete(claimed_places).where(theirs, claimed_places.c.place.not_in(list(held))))
+    free = next(place for place in range(places.most) if place not in held)
+    row = {"environment": places.environment, "account": places.account, "place": free, "job_id": job_id}
+    await connection.execute(insert(claimed_places).values(**row))
 
 
 async def _hold(connection: AsyncConnection, job_id: str, orders: Collection[Order]) -> None:
@@ -199,12 +250,13 @@ async def _change(connection: AsyncConnection, seen: Claim, state: State) -> boo
 
 
 async def _move(connection: AsyncConnection, job_id: str, state: State, if_so: ColumnElement[bool]) -> bool:
-    """To a state, if it is still as expected; a job that is over holds no orders."""
+    """To a state, if it is still as expected; a job that is over holds no orders and no place."""
     statement = update(claims).where(claims.c.job_id == job_id, if_so).values(state=state, changed_at=time.time())
     if (await connection.execute(statement)).rowcount != 1:
         return False
     if state in ("released", "closed"):
-        await connection.execute(delete(claimed_orders).where(claimed_orders.c.job_id == job_id))
+        for table in (claimed_orders, claimed_places):
+            await connection.execute(delete(table).where(table.c.job_id == job_id))
     return True
 
 

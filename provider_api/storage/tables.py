@@ -40,6 +40,17 @@ claimed_orders = Table(
     Column("job_id", String(32), nullable=False, index=True),
 )
 
+# Places of accounts in environments with a limit, numbered from 0: a job that is not over has one.
+claimed_places = Table(
+    "claimed_places",
+    metadata,
+    Column("environment", String(253), primary_key=True),
+    Column("account", String(42), primary_key=True),  # address, lower case
+    Column("place", Integer, primary_key=True, autoincrement=False),
+    # Counts while that job's claim is open or submitted.
+    Column("job_id", String(32), nullable=False, index=True),
+)
+
 # Signed texts that were accepted and could be read as another request with a greater nonce, see `nonces`.
 accepted_texts = Table(
     "accepted_texts",

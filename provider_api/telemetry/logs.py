@@ -7,11 +7,14 @@ import logging
 import re
 import sys
 from collections.abc import Mapping, MutableMapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from provider_api.settings import LogSettings
+from ocean.kit.logs import lines_for_people, processors
+
+if TYPE_CHECKING:  # commands import this before they need any settings
+    from provider_api.settings import LogSettings
 
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 _LONGEST, _LONGEST_TRACE, _LONGEST_KEY = 1000, 16_000, 100  # characters of a value, of an exception's frames, of a name
@@ -22,18 +25,9 @@ _SECRET = re.compile(r"(?i)\b(?:https?|s3|file)://[^\s'\"<>]+|(?:0x)?[0-9a-f]{12
 
 def configure_logging(settings: LogSettings) -> None:
     """Text for people, or one JSON object per line; to standard error."""
-    renderer: Any = (
-        structlog.processors.JSONRenderer() if settings.json_lines else structlog.dev.ConsoleRenderer(colors=False)
-    )
+    renderer: Any = structlog.processors.JSONRenderer() if settings.json_lines else lines_for_people()
     structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            bound,
-            renderer,
-        ],
+        processors=processors(renderer, bound),
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[settings.level]),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,

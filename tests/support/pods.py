@@ -78,6 +78,18 @@ def writable(source: Path, target: str) -> Mount:
     return Mount(source, target, read_only=False)
 
 
+def unpack_image(image: Path) -> None:
+    """An image root that borrows this machine's programs (mounted at /machine): a real one has its own."""
+    for name in ("etc", "data", "proc"):
+        (image / name).mkdir(parents=True)
+    (image / "etc/motd").write_text("from the image\n")
+    (image / "data/hidden").write_text("not here")
+    for name in ("bin", "lib", "lib64", "lib32"):
+        if Path(f"/{name}").is_symlink():
+            (image / name).symlink_to(Path(f"/{name}").readlink())
+    (image / "usr").symlink_to("/machine")
+
+
 def living(text: str) -> list[int]:
     """Processes (zombies apart) whose command line or environment contains `text`."""
     found = []

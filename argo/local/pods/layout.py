@@ -33,8 +33,9 @@ def environment(image: Image, container: Container) -> dict[str, str]:
     return {"PATH": path, "HOME": "/tmp", "TMPDIR": "/tmp", "LANG": "C.UTF-8", **container.env}  # noqa: S108
 
 
-def layout(image: Image, container: Container, *, network: bool) -> dict[str, Any]:
-    """`binds` [source, target, trusted], read-only; `links` [text, target]; `files` {target: text}; `mounts`
+def layout(image: Image, container: Container, *, network: bool, scratch: bool = False) -> dict[str, Any]:
+    """`root`: the folder of an unpacked image where all of it is to be writable (`scratch`), else "" and the image is
+    among `binds` [source, target, trusted], read-only; `links` [text, target]; `files` {target: text}; `mounts`
     [source, target, read-only]. `trusted` sources are parts of the machine or of this project, reached through links
     too; a mount's source was perhaps written by a pod, so no link on its way is followed.
     """
@@ -43,6 +44,7 @@ def layout(image: Image, container: Container, *, network: bool) -> dict[str, An
     binds: list[list[Any]] = []
     links: list[list[str]] = []
     files = dict(_OWN_ETC)
+    root = ""
     if not network:
         files |= _OWN_HOSTS
     if image.kind == "folder":
@@ -50,7 +52,10 @@ def layout(image: Image, container: Container, *, network: bool) -> dict[str, An
         names = _ETC_NETWORK if network else ()
         extra = [f"/etc/{n}" for n in names if n in ("resolv.conf", "hosts") and os.path.exists(f"/etc/{n}")]
         inner = [*(str(m[1]) for m in mounts), *files, *extra, "/proc", "/dev", "/tmp"]  # noqa: S108
-        _expose(image.folder, "", inner, binds, links)
+        if scratch:
+            root = str(image.folder)
+        else:
+            _expose(image.folder, "", inner, binds, links)
         binds += [[name, name, True] for name in extra]
     else:
         _machine(binds, links, network=network)
@@ -58,7 +63,7 @@ def layout(image: Image, container: Container, *, network: bool) -> dict[str, An
             needs = interpreter(packages=image.kind == "step")
             binds += [[path, path, True] for path in (*needs.folders, *needs.files)]
             links += [[text, path] for path, text in needs.links.items()]
-    return {"binds": binds, "links": links, "files": files, "mounts": mounts}
+    return {"root": root, "binds": binds, "links": links, "files": files, "mounts": mounts}
 
 
 def translate(text: str, targets: Mapping[str, str]) -> str:

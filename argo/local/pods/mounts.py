@@ -65,7 +65,7 @@ def mounts(spec: PodSpec) -> list[Mount]:
 
 
 def _sandboxed(spec: PodSpec, image: Image, container: Container) -> dict[str, Any]:
-    inside = layout.layout(image, container, network=spec.network)
+    inside = layout.layout(image, container, network=spec.network, scratch=bool(spec.limits.scratch_bytes))
     env = layout.environment(image, container)
     return {"argv": list(container.command), "env": env, "cwd": container.working_dir, "inside": inside}
 

@@ -17,12 +17,14 @@ from starlette.responses import Response
 from ocean import ecies, signing
 from ocean.addresses import AddressInvalid, canonical
 from ocean.chain.decryption import DocumentOfAnother, Publication, open_document
-from ocean.chain.metadata import DocumentUnreadable, PackedDocument
+from ocean.chain.metadata import MAX_DOCUMENT_BYTES, DocumentUnreadable, PackedDocument
+from ocean.did import did_of
 from provider_api.calls.fields import (
     Field,
     address,
     canonical_number,
     integer,
+    kind_of,
     nonce_number,
     required,
     required_without,
@@ -48,11 +50,25 @@ FIELDS = (
 _READABLE_STATES = frozenset({0, 4, 5})  # active, ordering disabled, unlisted
 _REFUSING_STATES = {1: "Asset end of life", 2: "Asset deprecated", 3: "Asset revoked"}
 _NOT_BYTES = "Failed to convert input args to bytes."
+_NOT_DECRYPTED = "Failed to decrypt."
 _UNREADABLE = {
-    "flags_unknown": "Failed to decrypt.",
+    "flags_unknown": _NOT_DECRYPTED,
     "compression_broken": "Failed to decompress",
     "document_too_large": "Failed to decompress",
     "hash_mismatch": "Checksum doesn't match.",
+}
+
+# The texts above are Ocean Provider's, which clients and its own tests compare; what is allowed stands beside them.
+_BYTES = "bytes as hexadecimal digits, with or without 0x"
+_FLAGS = "a whole number: 0 plain, 1 compressed, 2 encrypted, 3 both"
+_PUBLISHED = "0x and 64 hexadecimal digits: a transaction in which this data NFT published its document"
+_ENCRYPTED = "encrypted with this provider's key (POST /api/services/encrypt); else `flags` without 2"
+_WANTED = {
+    "not_decrypted": ("encryptedDocument", f"a document {_ENCRYPTED}"),
+    "flags_unknown": ("flags", _FLAGS),
+    "compression_broken": ("encryptedDocument", "a document compressed with LZMA; else `flags` without 1"),
+    "document_too_large": ("encryptedDocument", f"a document of at most {MAX_DOCUMENT_BYTES} bytes"),
+    "hash_mismatch": ("documentHash", "the SHA-256 of the plain document, as the data NFT published it"),
 }
 
 
@@ -71,7 +87,8 @@ async def decrypt(request: Request) -> Response:
     )
     chain = services.chains.find(int(chain_id))
     if chain is None:
-        raise Refused("Unconfigured chain_id")
+        served = ", ".join(map(str, sorted(services.chains.ids())))
+        raise Refused("Unconfigured chain_id", wanted={"chainId": f"one of {served}; {int(chain_id)} was sent"})
     require_authorized(caller.address, services.settings.access.authorized_decrypters)
     publication = await chain.publication(nft, tx or None)
     packed = document_of(publication, given)
@@ -80,18 +97,34 @@ async def decrypt(request: Request) -> Response:
     try:
         plain = await asyncio.to_thread(open_document, packed, nft, chain.chain_id, services.keys.private_key)
     except ecies.DecryptionFailed:
-        raise Refused("Failed to decrypt.") from None
+        raise _unreadable("not_decrypted", tx) from None
     except DocumentUnreadable as exc:
-        raise Refused(_UNREADABLE[exc.reason]) from None
+        raise _unreadable(exc.reason, tx) from None
     except DocumentOfAnother:
-        raise Refused("The document does not belong to the data NFT.") from None
+        own = did_of(nft, chain.chain_id)
+        wanted = {
+            "dataNftAddress": f"the data NFT of the document; the document of the one that was sent has the id {own}"
+        }
+        raise Refused("The document does not belong to the data NFT.", wanted=wanted) from None
     return Response(plain, 201, {"Content-Type": "text/plain"})
+
+
+def _unreadable(reason: str, tx: str) -> Refused:
+    """A document that the chain has is wrong there, not in the request."""
+    place, text = _WANTED[reason]
+    wanted = (
+        {"transactionId": f"a transaction whose document can be opened: its {place} must be {text}"}
+        if tx
+        else {place: text}
+    )
+    return Refused(_UNREADABLE.get(reason, _NOT_DECRYPTED), wanted=wanted)
 
 
 def require_authorized(caller: str, authorized: tuple[str, ...]) -> None:
     """An empty list means everybody, entries that are no addresses nobody."""
     if authorized and caller not in {_spelled(entry) for entry in authorized}:
-        raise Refused("Decrypter not authorized", 403)
+        wanted = {"decrypterAddress": "an account that the operator has listed (C2D_ACCESS__AUTHORIZED_DECRYPTERS)"}
+        raise Refused("Decrypter not authorized", 403, wanted=wanted)
 
 
 def _spelled(entry: str) -> str:
@@ -104,24 +137,25 @@ def _spelled(entry: str) -> str:
 def document_of(publication: Publication, given: Input) -> PackedDocument:
     """What is to be opened: from the transaction if one is named, else as the caller gives it. Raises Refused."""
     if not publication.of_factory:
-        raise Refused("Asset not deployed by the data NFT factory.")
+        wanted = {"dataNftAddress": "a data NFT that Ocean's factory has deployed on the chain of `chainId`"}
+        raise Refused("Asset not deployed by the data NFT factory.", wanted=wanted)
     if given.text("transactionId"):
         if publication.document is None:
-            raise Refused("Failed to process transaction id.")
+            raise Refused("Failed to process transaction id.", wanted={"transactionId": _PUBLISHED})
         return publication.document
     flags, data, digest = (given.get(name) for name in ("flags", "encryptedDocument", "documentHash"))
     if isinstance(flags, bool) or not isinstance(flags, int) or not 0 <= flags < 256:
-        raise Refused(_NOT_BYTES)
-    return PackedDocument(bytes([flags]), _bytes_of(data), _bytes_of(digest))
+        raise Refused(_NOT_BYTES, wanted={"flags": f"{_FLAGS}; {kind_of(flags)} was sent"})
+    return PackedDocument(bytes([flags]), _bytes_of("encryptedDocument", data), _bytes_of("documentHash", digest))
 
 
-def _bytes_of(value: object) -> bytes:
+def _bytes_of(name: str, value: object) -> bytes:
     """Of hex text, with or without 0x. Raises Refused."""
     text = value if isinstance(value, str) else "no text"
     try:
         return bytes.fromhex(text[2:] if text[:2] in ("0x", "0X") else text)
     except ValueError:
-        raise Refused(_NOT_BYTES) from None
+        raise Refused(_NOT_BYTES, wanted={name: f"{_BYTES}; {kind_of(value)} was sent"}) from None
 
 
 def require_readable(state: int | None) -> None:
@@ -129,5 +163,10 @@ def require_readable(state: int | None) -> None:
     if state in _READABLE_STATES:
         return
     if state in _REFUSING_STATES:
-        raise Refused(_REFUSING_STATES[state], 403)
-    raise Refused("Invalid MetadataState")
+        raise Refused(_REFUSING_STATES[state], 403, wanted=_state_wanted(state))
+    raise Refused("Invalid MetadataState", wanted=_state_wanted(state))
+
+
+def _state_wanted(state: int | None) -> dict[str, str]:
+    allowed = "0 (active), 4 (ordering disabled) or 5 (unlisted)"
+    return {"dataNftAddress": f"a data NFT in state {allowed}; this one is in {state}, which its owner may change"}

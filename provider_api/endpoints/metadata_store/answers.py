@@ -6,6 +6,7 @@ Documents come from strangers; escapes can spell every text that JSON can hold, 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from starlette.responses import Response
@@ -15,6 +16,6 @@ def answer(value: Any, status: int = 200) -> Response:
     return Response(json.dumps(value, separators=(",", ":")), status, media_type="application/json")
 
 
-def refusal(error: str, status: int = 400) -> Response:
-    """`{"error": text}`."""
-    return answer({"error": error}, status)
+def refusal(error: str, status: int = 400, *, wanted: Mapping[str, str] | None = None) -> Response:
+    """`{"error": text}`, and where a store's text does not say what is allowed `"wanted": {field: text}`."""
+    return answer({"error": error} | ({"wanted": wanted} if wanted else {}), status)

@@ -23,19 +23,24 @@ from provider_api.services import Services
 router = APIRouter(prefix="/assets")
 
 GET = ["GET", "HEAD"]
+_NOT_FOUND = "Asset DID {did} not found in Elasticsearch."  # to the letter
 
 
 @router.api_route("/ddo/{did}", methods=GET)
 async def document(request: Request, did: str) -> Response:
-    ddo = await _find(services_of(request), did)
-    return _not_found(did) if ddo is None else answer(ddo.document())
+    services = services_of(request)
+    ddo = await _find(services, did)
+    return _not_found(services, did) if ddo is None else answer(ddo.document())
 
 
 @router.api_route("/metadata/{did}", methods=GET)
 async def metadata(request: Request, did: str) -> Response:
     """Of a deprecated or revoked asset nothing is left to show."""
-    ddo = await _find(services_of(request), did)
-    return _not_found(did) if ddo is None or ddo.metadata is None else answer(ddo.document()["metadata"])
+    services = services_of(request)
+    ddo = await _find(services, did)
+    if ddo is None:
+        return _not_found(services, did)
+    return _not_shown(did) if ddo.metadata is None else answer(ddo.document()["metadata"])
 
 
 @router.post("/names")
@@ -71,5 +76,15 @@ def _name(ddo: DDO | None) -> str:
     return ddo.metadata.name if ddo is not None and ddo.metadata is not None else ""
 
 
-def _not_found(did: str) -> Response:
-    return refusal(f"Asset DID {did} not found in Elasticsearch.", 404)
+def _not_found(services: Services, did: str) -> Response:
+    if is_did(did):
+        chains = ", ".join(map(str, sorted(services.chains.ids())))
+        wanted = f"an asset that is published on a chain served here: {chains}; of one just published ask again"
+    else:
+        wanted = "did:op: and 64 lower-case hexadecimal digits"
+    return refusal(_NOT_FOUND.format(did=did), 404, wanted={"did": wanted})
+
+
+def _not_shown(did: str) -> Response:
+    wanted = "an asset in state 0, 4 or 5; this one's owner has ended, deprecated or revoked it"
+    return refusal(_NOT_FOUND.format(did=did), 404, wanted={"did": wanted})

@@ -79,7 +79,10 @@ class Store:
 
 
 def require_refused(answer: httpx.Response, error: str, status: int = 400) -> None:
-    assert (answer.status_code, answer.json()) == (status, {"error": error})
+    """The peer's text to the letter, and beside it what is allowed."""
+    assert (answer.status_code, answer.json()["error"]) == (status, error)
+    assert list(answer.json()) == ["error", "wanted"]
+    assert all(answer.json()["wanted"].values())
 
 
 def require_document(answer: httpx.Response, document: Mapping[str, Any]) -> None:

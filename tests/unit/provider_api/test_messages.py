@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
+from eth_account import Account
 
 from ocean.ddo import DDO
+from ocean.signing import decrypt_message, sign
+from provider_api.settings import AccessSettings
 from tests.support import provider_facts as facts
-from tests.support.provider_neighbours import FREE, World, transaction
+from tests.support.provider_neighbours import CONSUMER_KEY, FREE, World, transaction
 
 pytestmark = pytest.mark.unit
 
@@ -254,6 +259,94 @@ async def test_wrong_input_is_named_with_what_is_right(world: World, name: str) 
 
 def test_the_table_is_long_enough() -> None:
     assert len(TABLE) >= 80
+
+
+ALLOWED_STATES = "state 0 (active), 4 (ordering disabled) or 5 (unlisted)"
+PLAIN = b'{"id": "did:op:1"}'
+REFUSED: dict[str, tuple[dict[str, Any], int, str, dict[str, str]]] = {
+    # what of the request is another -> status, Ocean Provider's text to the letter, words of `wanted` by field
+    "another chain": ({"chainId": 137}, 400, "Unconfigured chain_id", {"chainId": "one of 8996; 137 was sent"}),
+    "no NFT of ours": ({"dataNftAddress": ME}, 400, "Asset not deployed by the data NFT factory.", {
+        "dataNftAddress": "Ocean's factory has deployed"}),
+    "a transaction without document": ({"transactionId": transaction(1)}, 400, "Failed to process transaction id.", {
+        "transactionId": "64 hexadecimal digits"}),
+    "flags in words": ({"flags": "3"}, 400, "Failed to convert input args to bytes.", {
+        "flags": "a whole number: 0 plain, 1 compressed, 2 encrypted, 3 both; text of 1 characters was sent"}),
+    "no bytes": ({"encryptedDocument": SECRET + "z"}, 400, "Failed to convert input args to bytes.", {
+        "encryptedDocument": "hexadecimal digits, with or without 0x; text of 121 characters was sent"}),
+    "a number for a hash": ({"documentHash": 5}, 400, "Failed to convert input args to bytes.", {
+        "documentHash": "with or without 0x; a number was sent"}),
+    "unknown flags": ({"flags": 9}, 400, "Failed to decrypt.", {"flags": "3 both"}),
+    "not encrypted": ({"flags": 2}, 400, "Failed to decrypt.", {"encryptedDocument": "/api/services/encrypt"}),
+    "not compressed": ({"flags": 1}, 400, "Failed to decompress", {"encryptedDocument": "LZMA"}),
+    "another hash": ({"flags": 0}, 400, "Checksum doesn't match.", {"documentHash": "SHA-256 of the plain document"}),
+    "a document of another": (
+        {"flags": 0, "encryptedDocument": PLAIN.hex(), "documentHash": hashlib.sha256(PLAIN).hexdigest()}, 400,
+        "The document does not belong to the data NFT.", {"dataNftAddress": "has the id did:op:"}),
+    "state 1": ({}, 403, "Asset end of life", {"dataNftAddress": ALLOWED_STATES}),
+    "state 2": ({}, 403, "Asset deprecated", {"dataNftAddress": ALLOWED_STATES}),
+    "state 3": ({}, 403, "Asset revoked", {"dataNftAddress": "this one is in 3"}),
+    "state 9": ({}, 400, "Invalid MetadataState", {"dataNftAddress": "this one is in 9"}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REFUSED)
+async def test_decrypt_says_the_peers_text_and_what_is_allowed(world: World, name: str) -> None:
+    changes, status, text, wanted = REFUSED[name]
+    if name.startswith("state"):
+        world.chain.nft_state = int(name.split()[1])
+    body = decrypt(**changes).json
+    if "transactionId" not in changes:
+        body.pop("transactionId", None)
+    signed = body.get("transactionId") or body["dataNftAddress"]
+    key = Account.from_key(CONSUMER_KEY)
+    body["signature"] = sign(decrypt_message(signed, ME, body["chainId"], body["nonce"]), key)
+    answer = await world.http.post(f"{API}/decrypt", json=body)
+    assert (answer.status_code, answer.json()["error"]) == (status, text)
+    assert list(answer.json()) == ["error", "wanted"]
+    assert list(answer.json()["wanted"]) == list(wanted)
+    for place, words in wanted.items():
+        assert words in answer.json()["wanted"][place]
+    assert SECRET not in answer.text
+
+
+async def test_a_decrypter_who_is_not_listed(tmp_path: Path) -> None:
+    async with World(tmp_path, access=AccessSettings(authorized_decrypters=(facts.NFT,))).running() as world:
+        body = decrypt().json
+        message = decrypt_message(facts.NFT, ME, 8996, "5")
+        body["signature"] = sign(message, Account.from_key(CONSUMER_KEY))
+        answer = await world.http.post(f"{API}/decrypt", json=body)
+    assert (answer.status_code, answer.json()["error"]) == (403, "Decrypter not authorized")
+    assert "C2D_ACCESS__AUTHORIZED_DECRYPTERS" in answer.json()["wanted"]["decrypterAddress"]
+    assert facts.NFT not in answer.text  # who is listed is the operator's business
+
+
+@pytest.mark.parametrize("kind", ["ddo", "metadata"])
+@pytest.mark.parametrize(
+    ("did", "wanted"),
+    [
+        (NOWHERE, "published on a chain served here: 8996"),
+        ("did:op:", "64 lower-case hexadecimal digits"),
+        ("did:op:" + "A" * 64, "64 lower-case hexadecimal digits"),
+        ("{did}", "64 lower-case hexadecimal digits"),
+        ("x", "did:op: and 64"),
+    ],
+)
+async def test_an_asset_that_is_not_there(world: World, kind: str, did: str, wanted: str) -> None:
+    """ocean.py decides by the sentence whether an asset is registered yet."""
+    answer = await world.http.get(f"/api/aquarius/assets/{kind}/{did}")
+    assert answer.status_code == 404
+    assert answer.json()["error"] == f"Asset DID {did} not found in Elasticsearch."
+    assert list(answer.json()) == ["error", "wanted"]
+    assert wanted in answer.json()["wanted"]["did"]
+
+
+async def test_of_a_revoked_asset_it_is_said_why_nothing_is_shown(world: World) -> None:
+    did = world.publish()
+    world.chain.assets[did] = world.chain.assets[did].model_copy(update={"metadata": None})
+    answer = await world.http.get(f"/api/aquarius/assets/metadata/{did}")
+    assert answer.json()["error"] == f"Asset DID {did} not found in Elasticsearch."
+    assert "revoked" in answer.json()["wanted"]["did"]
 
 
 async def test_texts_that_clients_compare_stay(world: World) -> None:

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 SHARED_MEMORY_BYTES = 64 << 20
-_ROOT_BYTES = 1 << 20  # mount points and nothing else
+ROOT_BYTES = 1 << 20  # mount points and nothing else
 
 # Runs inside as the first program: nothing starts before the watcher has noted the pod and answered. It says "ready",
 # waits for the word, and becomes the program. 64 and the text are those of Argo's own wrapper.
@@ -28,8 +28,11 @@ def options(
     data: Callable[[str], int],
     seccomp: int,
     status: int,
+    root: str = "",
 ) -> list[str]:
-    """`source`: where bubblewrap finds a source path. `data`: a descriptor that holds the given text."""
+    """`source`: where bubblewrap finds a source path. `data`: a descriptor that holds the given text. `root`: a
+    writable root with all mount points, if one was laid (layers.py).
+    """
     limits, inside = plan["limits"], container["inside"]
     words = ["--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-uts", "--unshare-cgroup-try"]
     if not plan["network"]:
@@ -39,7 +42,10 @@ def options(
     for name, value in container["env"].items():
         words += ["--setenv", name, value]
     scratch = limits.get("scratch_bytes", 0)  # (plans of older versions have none)
-    words += ["--size", str(_ROOT_BYTES + scratch), "--tmpfs", "/", "--perms", "0755", "--dir", "/etc"]
+    if root:
+        words += ["--bind", root, "/"]
+    else:
+        words += ["--size", str(ROOT_BYTES + scratch), "--tmpfs", "/", "--perms", "0755", "--dir", "/etc"]
     words += ["--size", str(limits["tmp_bytes"]), "--perms", "1777", "--tmpfs", "/tmp"]  # noqa: S108  (inside)
     # Outer folders first, so that none covers an inner one: the project may lie below /tmp, and /tmp may be a mount.
     places = [(target, "--ro-bind", origin) for origin, target, _trusted in inside["binds"]]

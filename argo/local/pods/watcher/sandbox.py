@@ -18,6 +18,7 @@ from . import files, memory, options, seccomp, spawning
 
 TYPE_CHECKING = False  # `typing` costs more time than all the rest of the watcher
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from .stage import Stage
@@ -39,6 +40,7 @@ class Sandbox:
         self._gate, inner = socketpair()
         self.output, log = os.pipe()
         self._status, status = os.pipe()
+        root = self._root(container["inside"], stage)
         advice = memory.advice(plan["limits"]["memory_bytes"])
         words = options.options(
             plan,
@@ -47,6 +49,7 @@ class Sandbox:
             data=lambda text: self._memory_file("data", text.encode()),
             seccomp=self._memory_file("seccomp", seccomp.program()),
             status=status,
+            root=root[0],
         )
         packed = self._memory_file("args", b"\0".join(word.encode(errors="surrogateescape") for word in words) + b"\0")
         command = [plan["bwrap"], "--args", str(packed), "--", "/bin/sh", "-c", options.GATE, plan["marker"]]
@@ -57,7 +60,7 @@ class Sandbox:
                 {},
                 streams=(inner.fileno(), log, log),
                 keep=[*self._kept, status],
-                prepare=lambda: spawning.prepare(plan, group),
+                prepare=lambda: spawning.prepare(plan, group, root[1]),
                 own_group=True,
             )
         finally:
@@ -65,6 +68,19 @@ class Sandbox:
                 os.close(fd)
             inner.close()
         self.descriptors = {self._status, self._gate.fileno()}
+
+    def _root(self, inside: dict[str, Any], stage: Stage | None) -> tuple[str, Callable[[], None] | None]:
+        """Where a writable root over the image will be, and what lays it; nothing where the pod has none."""
+        if not inside.get("root"):  # (plans of older versions never have one)
+            return "", None
+        from . import layers  # ctypes, only where it is needed
+
+        source = stage.source if stage else str
+        image, place = source(inside["root"]), stage.ROOT if stage else os.path.abspath("root")
+        targets = {target: os.path.isdir(source(origin)) for origin, target, _ in (*inside["binds"], *inside["mounts"])}
+        targets |= dict.fromkeys(inside["files"], False) | dict.fromkeys(layers.MOUNT_POINTS, True)
+        size = options.ROOT_BYTES + self._plan["limits"]["scratch_bytes"]
+        return f"{place}/{layers.MERGED}", lambda: layers.lay(image, place, targets, size=size, user=self._user)
 
     def _memory_file(self, name: str, content: bytes) -> int:
         fd = os.memfd_create(name)

@@ -55,14 +55,16 @@ def spawn(
         os._exit(64)
 
 
-def prepare(plan: dict[str, Any], group: memory.Group | None) -> None:
-    """In the child: enter the memory group, limit files and core dumps, become the pod's user."""
+def prepare(plan: dict[str, Any], group: memory.Group | None, root: Callable[[], None] | None = None) -> None:
+    """In the child: enter the memory group, limit files and core dumps, lay a `root`, become the pod's user."""
     if group is not None:
         group.enter()
     with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
         file.write("500")  # a pod rather than the server, when the whole machine is out of memory
     _limit(resource.RLIMIT_FSIZE, plan["limits"]["file_bytes"])
     _limit(resource.RLIMIT_CORE, 0)
+    if root is not None:
+        root()
     if plan["user"] is not None:
         _become(plan["user"])
     os.umask(0o022)

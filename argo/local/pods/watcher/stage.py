@@ -44,12 +44,15 @@ def open_plain(path: str) -> int:
 class Stage:
     """Places for sources, asked for by their path. Make it before the pod's first program, once."""
 
+    ROOT = f"{_PLACE}/root"  # for a pod's writable root, in a namespace of its own
+
     def __init__(self, containers: list[dict[str, Any]], user: int) -> None:
         self._libc = ctypes.CDLL(None, use_errno=True)
         self._user = user
         self._places: dict[str, str] = {}
         plain = {m[0]: m[2] for c in containers for m in c["inside"]["mounts"]}
         trusted = {b[0] for c in containers for b in c["inside"]["binds"]}
+        trusted |= {c["inside"]["root"] for c in containers if c["inside"].get("root")}
         trusted = {path for path in trusted if f"/{path.split('/')[1]}" not in _REACHABLE}
         self._call(self._libc.unshare(_NEW_MOUNTS), "unshare")
         self._mount(None, "/", None, _RECURSIVE | _SLAVE, None)

@@ -18,7 +18,7 @@ from tests.support.postgres import Postgres, running_postgres
 pytestmark = pytest.mark.integration
 
 CONSUMER = "0x" + "12" * 20
-NEWEST = "0004"
+NEWEST = "0005"
 
 
 @pytest.fixture

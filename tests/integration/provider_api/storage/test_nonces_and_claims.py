@@ -246,7 +246,7 @@ async def test_many_open_a_fresh_database_at_once(storage_url: str) -> None:
     finally:
         for database in databases:
             await database.close()
-    assert versions == ["0004"]
+    assert versions == ["0005"]
 
 
 async def test_an_older_database_is_brought_up_to_date(storage_url: str) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from argo.local.pods import Image, Images, SandboxRuntime
 from argo.local.pods.runtime import Container, ImageUnavailable, Limits, Mount, PodSpec
-from tests.support.pods import Pods, read_only, writable
+from tests.support.pods import Pods, read_only, unpack_image, writable
 
 pytestmark = pytest.mark.integration
 
@@ -125,21 +125,9 @@ async def test_unknown_image(pods: Pods) -> None:
         pods.start("true", image="example.org/x:1")
 
 
-def _unpack(image: Path) -> None:
-    """An image root that borrows this machine's programs (mounted at /machine): a real one has its own."""
-    for name in ("etc", "data", "proc"):
-        (image / name).mkdir(parents=True)
-    (image / "etc/motd").write_text("from the image\n")
-    (image / "data/hidden").write_text("not here")
-    for name in ("bin", "lib", "lib64", "lib32"):
-        if Path(f"/{name}").is_symlink():
-            (image / name).symlink_to(Path(f"/{name}").readlink())
-    (image / "usr").symlink_to("/machine")
-
-
 async def test_an_unpacked_image_folder_is_the_root(pods: Pods, tmp_path: Path) -> None:
     image = tmp_path / "image"
-    _unpack(image)
+    unpack_image(image)
     runtime = SandboxRuntime(Images([Image("mine", "folder", folder=image)]))
     made = Pods(runtime, pods.base)
     mounts = (read_only(Path("/usr"), "/machine"), writable(pods.volume(), "/data/outputs"))
