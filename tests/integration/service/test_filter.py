@@ -46,7 +46,7 @@ if any(b"secret" in p.read_bytes() for p in found):
     print("refused")
     raise SystemExit(10)
 for p in outputs.rglob("*"):
-    if p.is_file():
+    if p.is_file() and p.name != "go":
         p.write_bytes(p.read_bytes() + b" (released)")
 """
 
