@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from pods.publication import PUBLISHED_PATH
 from provider_api.http import paths
 from provider_api.http.clients import client_name
-from provider_api.http.errors import TooMuchAsked
+from provider_api.http.errors import NotOffered, TooMuchAsked
 from provider_api.strangers.asking import Asker, asked_by, signed_by
 from provider_api.strangers.budget import Budget
 
@@ -141,19 +141,25 @@ class StrangersGate:
 
 
 class _HeldBody:
-    """A body that has been read, for the application to read again."""
+    """A body that has been read, for the application to read again. One that is too large is refused when the
+    application reads it: who needs no body does not."""
 
     def __init__(self, budget: Budget, name: str) -> None:
         self._budget, self._name = budget, name
         self._messages: list[Message] = []
         self._held = 0
         self._receive: Receive | None = None
+        self._refusal: NotOffered | None = None
 
     async def read(self, receive: Receive) -> None:
-        """Raises TooMuchAsked, and what `receive` raises."""
+        """Raises TooMuchAsked."""
         self._receive = receive
         while True:
-            message = await receive()
+            try:
+                message = await receive()
+            except NotOffered as exc:
+                self._refusal = exc
+                return
             self._messages.append(message)
             if message["type"] != "http.request":
                 return
@@ -166,6 +172,8 @@ class _HeldBody:
     async def receive(self) -> Message:
         if self._messages:
             return self._messages.pop(0)
+        if self._refusal is not None:
+            raise self._refusal
         if self._receive is None:
             raise RuntimeError("the body is read first")
         return await self._receive()
