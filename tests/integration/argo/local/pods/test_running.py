@@ -101,7 +101,7 @@ async def test_a_closed_file_of_the_server_is_handed_over_read_only(pods: Pods) 
 
 
 async def test_steps_run_with_this_interpreter_and_project(pods: Pods) -> None:
-    script = "import sys, contract.job_spec, ocean; print(sys.prefix); print(pods.__file__)"
+    script = "import sys, contract.job_spec, pods; print(sys.prefix); print(pods.__file__)"
     ran = await pods.run("python", "-c", script, image="c2d-pods:0.1.0")
     assert ran.end.code == 0, ran.log
     assert ran.log.splitlines()[0] == sys.prefix
