@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
+from functools import cache
+from typing import Any
+
 import pytest
+from eth_abi.abi import encode
+from eth_abi.exceptions import DecodingError
 from eth_utils.abi import function_abi_to_4byte_selector
+from hexbytes import HexBytes
+from hypothesis import given as generated
+from hypothesis import settings
+from hypothesis import strategies as st
+from web3 import AsyncBaseProvider, AsyncWeb3
+from web3.exceptions import LogTopicError, MismatchedABI
 
 from ocean.chain.contracts import abi, artifact, entry, event
 from ocean.chain.errors import AnswerMalformed
@@ -74,3 +85,79 @@ async def test_creation_code_ends_with_the_arguments() -> None:
     assert given["data"] == plain + "00" * 12 + "11" * 20
     given = await node.creation("ERC20Template").build_transaction(filled)
     assert given["data"] == artifact("ERC20Template")["bytecode"]
+
+
+USED = [
+    ("ERC721Factory", "NFTCreated"),
+    ("ERC721Factory", "TokenCreated"),
+    ("ERC721Template", "MetadataCreated"),
+    ("ERC721Template", "MetadataUpdated"),
+    ("ERC721Template", "MetadataState"),
+    ("ERC721Template", "Transfer"),
+    ("ERC20Template", "OrderStarted"),
+    ("ERC20Template", "OrderReused"),
+    ("ERC20Template", "ProviderFee"),
+]
+
+
+@cache
+def _as_web3_reads(contract: str, name: str) -> Any:
+    found = entry(contract, "event", name)
+    return AsyncWeb3(AsyncBaseProvider()).eth.contract(abi=[found]).events[name]()
+
+
+def web3_decodes(contract: str, name: str, log: Log) -> dict[str, Any]:
+    """What the library above the decoder makes of it."""
+    raw = {"address": log.address, "topics": [HexBytes(topic) for topic in log.topics], "data": HexBytes(log.data)}
+    rest = dict.fromkeys(("blockHash", "transactionHash"), HexBytes(b""))
+    numbers = {"blockNumber": 1, "transactionIndex": 0, "logIndex": 0, "removed": False}
+    try:
+        values = _as_web3_reads(contract, name).process_log(raw | rest | numbers)["args"]
+    except (DecodingError, IndexError, LogTopicError, MismatchedABI, OverflowError, UnicodeDecodeError) as exc:
+        raise AnswerMalformed(name) from exc
+    addresses = {item["name"] for item in entry(contract, "event", name)["inputs"] if item["type"] == "address"}
+    return {key: value.lower() if key in addresses else value for key, value in values.items()}
+
+
+VALUES = {
+    "address": st.binary(min_size=20, max_size=20).map(lambda raw: "0x" + raw.hex()),
+    "bool": st.booleans(),
+    "bytes": st.binary(max_size=70),
+    "bytes32": st.binary(min_size=32, max_size=32),
+    "string": st.text(max_size=40).map(lambda text: text.encode("utf-8", "replace").decode()),
+    "uint256": st.integers(0, 2**256 - 1),
+    "uint8": st.integers(0, 255),
+    "uint256[]": st.lists(st.integers(0, 2**256 - 1), max_size=3),
+}
+
+
+@pytest.mark.parametrize(("contract", "name"), USED)
+@settings(max_examples=40, deadline=None)
+@generated(data=st.data())
+def test_events_are_read_as_web3_reads_them(contract: str, name: str, data: st.DataObject) -> None:
+    """Well-formed ones, and any with a byte changed, cut off or added, or a topic too few or too many."""
+    kind = event(contract, name)
+    topics = [kind.topic, *("0x" + encode([typ], [data.draw(VALUES[typ])]).hex() for _, typ in kind.indexed)]
+    body = encode([typ for _, typ in kind.plain], [data.draw(VALUES[typ]) for _, typ in kind.plain])
+    match data.draw(st.sampled_from(["as it is", "changed", "cut off", "longer", "topic gone", "topic more", "bits"])):
+        case "changed" if body:
+            place = data.draw(st.integers(0, len(body) - 1))
+            body = body[:place] + data.draw(st.binary(min_size=1, max_size=1)) + body[place + 1 :]
+        case "cut off":
+            body = body[: data.draw(st.integers(0, len(body)))]
+        case "longer":
+            body += data.draw(st.binary(max_size=40))
+        case "topic gone":
+            topics.pop()
+        case "topic more":
+            topics.append("0x" + "00" * 32)
+        case "bits" if len(topics) > 1:
+            topics[-1] = "0x" + "ff" * 32
+    log = Log("0x" + "11" * 20, tuple(topics), body, "0x", 1, 0)
+    try:
+        expected = web3_decodes(contract, name, log)
+    except AnswerMalformed:
+        with pytest.raises(AnswerMalformed):
+            kind.decode(log)
+    else:
+        assert kind.decode(log) == expected
