@@ -22,6 +22,7 @@ from pods.configuration.downloads import Download
 from pods.configuration.sources import Sources
 from tests.support.chain import environment
 from tests.support.http_server import HttpServer, Reply, Request
+from tests.support.lanes import size
 
 pytestmark = pytest.mark.integration
 
@@ -125,8 +126,10 @@ async def test_several_pods_of_one_environment(tmp_path: Path) -> None:
     assert await fetch(Provider(), tmp_path, files=3, pods=4) == [CONTENT] * 12
 
 
-async def test_two_hundred_pods_at_once(tmp_path: Path) -> None:
-    assert await fetch(Provider(), tmp_path, pods=200) == [CONTENT] * 200
+@pytest.mark.soak
+async def test_many_pods_at_once(tmp_path: Path) -> None:
+    pods = size(test=60, soak=200)
+    assert await fetch(Provider(), tmp_path, pods=pods) == [CONTENT] * pods
 
 
 @pytest.mark.parametrize("ahead", ["9" * 25, "9" * 25 + ".5"])
