@@ -22,7 +22,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from sqlalchemy import ColumnElement, Select, delete, func, insert, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Select, bindparam, delete, func, insert, or_, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -82,6 +82,7 @@ class Claim:
 
 
 _HOLDING: Final = claims.c.state.in_(("open", "submitted"))
+_CLAIM: Final = select(claims).where(claims.c.job_id == bindparam("job_id"))
 
 
 class Claims:
@@ -89,8 +90,8 @@ class Claims:
         self._database = database
 
     async def find(self, job_id: str) -> Claim | None:
-        async with self._database.read() as connection:
-            return await _find(connection, job_id)
+        found = await self._database.rows(_CLAIM, job_id=job_id)
+        return Claim(**found[0]._mapping) if found else None
 
     async def claim(
         self,
@@ -240,7 +241,7 @@ async def _take_nonce(connection: AsyncConnection, claim: Claim, nonce_text: str
 
 
 async def _find(connection: AsyncConnection, job_id: str) -> Claim | None:
-    row = (await connection.execute(select(claims).where(claims.c.job_id == job_id))).first()
+    row = (await connection.execute(_CLAIM, {"job_id": job_id})).first()
     return None if row is None else Claim(**row._mapping)
 
 

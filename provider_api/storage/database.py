@@ -12,13 +12,14 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, closing, contextmanager, nullcontext
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, event, text
-from sqlalchemy.engine import make_url
+from sqlalchemy import Connection, Row, Select, create_engine, event, text
+from sqlalchemy.engine import URL, Engine, make_url
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -27,6 +28,7 @@ from provider_api.storage import migrations
 BUSY_TIMEOUT_SECONDS = 15
 MIGRATION_LOCK = 7163412  # any fixed number: replicas that start together migrate one after the other
 _CONNECT_SECONDS, _COMMAND_SECONDS, _POOL_SECONDS = 5, 15, 10  # PostgreSQL
+_THREADS = 4  # for single questions to SQLite
 _WAIT_SECONDS = 0.5  # between two attempts to open a database
 _TELL_SECONDS = 10.0  # between two lines about it
 
@@ -42,7 +44,11 @@ class StorageUnavailable(Exception):
 
 
 class Database:
-    """One engine. `begin()` gives a writing transaction, `read()` a connection that sees committed rows."""
+    """`begin()` gives a writing transaction; `rows()` answers one question, `read()` several, from committed rows.
+
+    Single questions are most of what a request asks. In SQLite they take a short cut: a thread of its own with the
+    library's plain engine, a sixth of what a connection of the asynchronous one costs.
+    """
 
     def __init__(self, url: str) -> None:
         self._url = make_url(url)
@@ -53,10 +59,12 @@ class Database:
             event.listen(self.engine.sync_engine, "connect", _prepare_sqlite)
             event.listen(self.engine.sync_engine, "begin", _begin_immediate)
         self._turn = asyncio.Lock()
+        self._plain: Engine | None = _plain_engine(self._url) if self.is_sqlite else None
+        self._threads = ThreadPoolExecutor(_THREADS, "sqlite")
         self._reader = self.engine.execution_options(isolation_level="AUTOCOMMIT")
 
     async def open(self, wait_seconds: float = 0.0) -> migrations.Upgrade:
-        """Bring the tables up to date. So long it waits for a database that does not answer yet, or not to this user.
+        """Migrate the tables. Waits up to `wait_seconds` for a database that is still starting or making our user.
 
         Raises StorageUnavailable.
         """
@@ -94,6 +102,9 @@ class Database:
         return f"{self._url.host or 'localhost'}:{self._url.port or 5432}/{self._url.database or ''}"
 
     async def close(self) -> None:
+        await asyncio.to_thread(self._threads.shutdown)
+        if self._plain is not None:
+            self._plain.dispose()
         await self.engine.dispose()
 
     @asynccontextmanager
@@ -104,9 +115,21 @@ class Database:
             async with self._turn if self.is_sqlite else nullcontext(), self.engine.begin() as connection:
                 yield connection
 
+    async def rows(self, question: Select[Any], **values: Any) -> Sequence[Row[Any]]:
+        """All rows of one question; `values` are those of its bound parameters. Raises StorageUnavailable."""
+        if self._plain is None:
+            async with self.read() as connection:
+                answer = await connection.execute(question, values)
+                rows: Sequence[Row[Any]] = answer.all()
+                return rows
+        with _translated():
+            loop = asyncio.get_running_loop()
+            found: Sequence[Row[Any]] = await loop.run_in_executor(self._threads, _ask, self._plain, question, values)
+            return found
+
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
-        """A connection that sees committed rows. Raises StorageUnavailable."""
+        """A connection that sees committed rows, for several questions. Raises StorageUnavailable."""
         with _translated():
             async with self._reader.connect() as connection:
                 yield connection
@@ -124,6 +147,22 @@ def _translated() -> Iterator[None]:
 
 def _sqlite_options() -> dict[str, Any]:
     return {"connect_args": {"timeout": BUSY_TIMEOUT_SECONDS}}
+
+
+def _plain_engine(url: URL) -> Engine:
+    """For single questions to SQLite: no transaction to begin or to end."""
+    return create_engine(
+        url.set(drivername="sqlite"),
+        hide_parameters=True,
+        isolation_level="AUTOCOMMIT",
+        pool_reset_on_return=None,
+        connect_args={"timeout": BUSY_TIMEOUT_SECONDS},
+    )
+
+
+def _ask(engine: Engine, question: Select[Any], values: Mapping[str, Any]) -> Sequence[Row[Any]]:
+    with engine.connect() as connection:
+        return connection.execute(question, values).all()
 
 
 def _postgresql_options() -> dict[str, Any]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from decimal import Context, Decimal
 from typing import Final
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -27,6 +27,7 @@ from provider_api.storage.tables import accepted_texts, nonces
 FREELY: Final = Decimal(10) ** 240
 STEP: Final = Decimal(10) ** 18
 _EXACT: Final = Context(prec=600)  # more digits than a nonce has
+_STORED: Final = select(nonces.c.value).where(nonces.c.consumer == bindparam("consumer"))
 
 
 class NonceRefused(Exception):
@@ -92,8 +93,7 @@ def require_newer(stored: str | None, given: str) -> None:
 
 async def lock(connection: AsyncConnection, consumer: str) -> str | None:
     """The stored nonce, which nobody else can change before this transaction ends. None if there is none yet."""
-    statement = select(nonces.c.value).where(nonces.c.consumer == consumer).with_for_update()
-    return (await connection.execute(statement)).scalar_one_or_none()
+    return (await connection.execute(_STORED.with_for_update(), {"consumer": consumer})).scalar_one_or_none()
 
 
 async def take(connection: AsyncConnection, consumer: str, given: str, text: SignedText | None = None) -> None:
@@ -135,9 +135,8 @@ class Nonces:
 
     async def find(self, consumer: str) -> str | None:
         """The stored nonce as its consumer wrote it. `consumer` is canonical."""
-        statement = select(nonces.c.value).where(nonces.c.consumer == consumer)
-        async with self._database.read() as connection:
-            return (await connection.execute(statement)).scalar_one_or_none()
+        found = await self._database.rows(_STORED, consumer=consumer)
+        return found[0].value if found else None
 
     async def consume(self, consumer: str, given: str, text: SignedText | None = None) -> None:
         """Compare and store in one step. Raises NonceRefused."""

@@ -37,5 +37,5 @@ class ProviderCalls:
         statement = select(provider_calls.c.digest).where(
             provider_calls.c.signer == signer, provider_calls.c.nonce == nonce
         )
-        async with self._database.read() as connection:
-            return (await connection.execute(statement)).scalar_one_or_none()
+        found = await self._database.rows(statement)
+        return found[0].digest if found else None

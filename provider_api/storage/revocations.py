@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from typing import Final
 
-from sqlalchemy import Delete, delete, insert, select
+from sqlalchemy import Delete, bindparam, delete, insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -20,6 +20,8 @@ from provider_api.storage.tables import revoked_tokens, token_generations
 
 # How long an expired token stays listed: the clocks of two replicas may differ by less.
 _KEEP_SECONDS: Final = 3600
+_REVOKED: Final = select(revoked_tokens.c.digest).where(revoked_tokens.c.digest == bindparam("digest"))
+_GENERATION: Final = select(token_generations.c.generation).where(token_generations.c.consumer == bindparam("consumer"))
 
 
 class AlreadyRevoked(Exception):
@@ -31,9 +33,7 @@ class Revocations:
         self._database = database
 
     async def contains(self, digest: str) -> bool:
-        statement = select(revoked_tokens.c.digest).where(revoked_tokens.c.digest == digest)
-        async with self._database.read() as connection:
-            return (await connection.execute(statement)).first() is not None
+        return bool(await self._database.rows(_REVOKED, digest=digest))
 
     async def add(
         self, digest: str, expires_at: int, consumer: str, nonce: str, text: SignedText | None = None
@@ -56,8 +56,8 @@ class Revocations:
 
     async def generation(self, consumer: str) -> int:
         """How often the consumer has taken all tokens out of use."""
-        async with self._database.read() as connection:
-            return await _generation(connection, consumer)
+        found = await self._database.rows(_GENERATION, consumer=consumer)
+        return found[0].generation if found else 0
 
     async def begin_generation(self, consumer: str, nonce: str, text: SignedText | None = None) -> None:
         """Raises nonces.NonceRefused. Who takes a nonce holds the consumer's row, so nobody else counts meanwhile."""
@@ -69,8 +69,7 @@ class Revocations:
 
 
 async def _generation(connection: AsyncConnection, consumer: str) -> int:
-    statement = select(token_generations.c.generation).where(token_generations.c.consumer == consumer)
-    return (await connection.execute(statement)).scalar_one_or_none() or 0
+    return (await connection.execute(_GENERATION, {"consumer": consumer})).scalar_one_or_none() or 0
 
 
 def _expired() -> Delete:
