@@ -13,13 +13,14 @@ from __future__ import annotations
 
 import base64
 import binascii
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 from nacl.public import PrivateKey, PublicKey
+
+from ocean.kit.atomic import SECRET, make_file, replace_file
 
 ENVIRONMENT_KEY_FILE = "environment.key"
 SERVICE_PUBLIC_FILE = "service.pub"
@@ -92,17 +93,7 @@ def load_or_make_private_key(path: Path) -> PrivateKey:
     """The first key of a file, which is made (mode 0600) if there is none. Two callers at once get the same key."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if not path.exists():
-        scratch = path.with_name(f".{path.name}.{os.getpid()}")
-        with os.fdopen(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            file.write(encode_key(PrivateKey.generate()) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            os.link(scratch, path)  # fails where another caller was first
-        except FileExistsError:
-            pass
-        finally:
-            scratch.unlink()
+        make_file(path, encode_key(PrivateKey.generate()) + "\n", mode=SECRET, durable=True)
     return read_private_keys(path)[0]
 
 
@@ -115,9 +106,7 @@ def generate_keys(folder: Path, service_key: PublicKey) -> PublicKey:
     path = folder / SERVICE_PUBLIC_FILE
     known = read_public_keys(path) if path.exists() else ()
     if service_key not in known:
-        scratch = path.with_name(f".{path.name}.{os.getpid()}")
-        scratch.write_text("".join(encode_key(key) + "\n" for key in (service_key, *known)))
-        scratch.replace(path)
+        replace_file(path, "".join(encode_key(key) + "\n" for key in (service_key, *known)))
     return private.public_key
 
 

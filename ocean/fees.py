@@ -15,6 +15,7 @@ from typing import Any, Final, NoReturn
 from ocean.addresses import ZERO, AddressInvalid, canonical, checksum
 from ocean.keccak import keccak256
 from ocean.keys import Key, NoSigner, Signature, address_of, ethereum_digest, recover_digest, sign_digest
+from ocean.kit.compact_json import compact_json
 from ocean.signing import SignatureInvalid
 
 GRACE_SECONDS: Final = 90  # after `valid_until`, for the way from the order to the start
@@ -110,7 +111,7 @@ def make_quote(
 ) -> Quote:
     """Sign a quote; the key's address is the fee address. `now` becomes the time of the quote, in seconds."""
     data = {"environment": environment, "timestamp": float(now), "dt": checksum(datatoken), "id": service_id}
-    provider_data = json.dumps(data, separators=(",", ":")).encode()
+    provider_data = compact_json(data).encode()
     fee_address, token = address_of(key), checksum(fee_token)
     made = sign_digest(quote_digest(provider_data, fee_address, token, amount, valid_until), key)
     return Quote(provider_data, fee_address, token, amount, valid_until, made.recovery + 27, made.r, made.s)

@@ -11,6 +11,7 @@ from ocean.addresses import AddressInvalid, canonical, checksum
 from ocean.ddo import DDO, UNBOUND_VERSION, Service
 from ocean.files import File, FileObjectInvalid, parse_file
 from ocean.keys import Key, private_bytes
+from ocean.kit.compact_json import compact_json
 
 
 class FilesUnreadable(ValueError):
@@ -34,7 +35,7 @@ def encode_files(files: Iterable[File], datatoken: str, nft: str, public_key: by
         "nftAddress": checksum(nft),
         "files": [file.to_json() for file in files],
     }
-    return "0x" + ecies.encrypt(public_key, _compact(document)).hex()
+    return "0x" + ecies.encrypt(public_key, compact_json(document).encode()).hex()
 
 
 def files_of(ddo: DDO, service: Service, private_key: Key, *, allow_unbound: bool = False) -> tuple[File, ...]:
@@ -101,7 +102,3 @@ def _listed(document: Any, version: str | None, datatoken: str, nft: str, *, all
     if bound != expected:
         raise FilesUnreadable("they were encrypted for another asset or service")
     return document.get("files")
-
-
-def _compact(document: Any) -> bytes:
-    return json.dumps(document, separators=(",", ":")).encode()

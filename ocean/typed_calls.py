@@ -7,12 +7,12 @@ keys and without blanks.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any, Final
 
 from ocean.addresses import checksum
 from ocean.keccak import keccak256
+from ocean.kit.compact_json import compact_json
 
 DOMAIN: Final = {"name": "Compute-to-Data Provider", "version": "1"}
 TYPES: Final = {
@@ -64,7 +64,7 @@ def value_text(value: Any) -> str:
     """A parameter's value as it is signed."""
     if isinstance(value, str):
         return str(value)
-    return json.dumps(value, separators=(",", ":"), sort_keys=True, ensure_ascii=False)
+    return compact_json(value, sort_keys=True, ascii_only=False)
 
 
 def _text(text: str) -> bytes:

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ocean.kit.kubernetes_names import is_subdomain
+
 GIB = 1 << 30
 
 
@@ -196,6 +198,6 @@ def _number(environ: Mapping[str, str], name: str, default: int | None = None, *
 
 def _job_id(environ: Mapping[str, str]) -> str:
     value = _text(environ, "C2D_JOB_ID")
-    if not re.fullmatch(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?", value):
+    if not is_subdomain(value):
         raise SettingsInvalid("C2D_JOB_ID", "is not the name of a workflow")
     return value

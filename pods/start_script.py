@@ -181,10 +181,10 @@ class Start:
 def start_script(start: Start) -> str:
     """The script's text. Raises ValueError for text that no shell can hold (a zero byte, an unpaired surrogate)."""
     # Deferred: only this needs it.
-    import json
+    from ocean.kit.compact_json import compact_json
 
     algorithm_path = f"{start.volume}/transformations/algorithm"
-    dids = json.dumps([_bare(did) for did in start.dids], separators=(",", ":"))
+    dids = compact_json([_bare(did) for did in start.dids])
     text = _SCRIPT.substitute(
         dids=_quoted(dids),
         algorithm_did=_quoted(_bare(start.algorithm_did)),

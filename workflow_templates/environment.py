@@ -15,11 +15,10 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from contract import names
+from ocean.kit.kubernetes_names import LABEL, SUBDOMAIN
 
 FOLDER: Final = Path(__file__).parent / "environments"
 
-# A Kubernetes name (RFC 1123 label): the id is the template's name, a label value and a ConfigMap key.
-ID_PATTERN: Final = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
 _QUANTITY: Final = r"^[1-9][0-9]*(m|Ki|Mi|Gi)?$"
 _ADDRESS: Final = r"^0x[0-9a-fA-F]{40}$"
 _DECIMAL: Final = r"^(0|[1-9][0-9]{0,17})(\.[0-9]{1,18})?$"
@@ -85,13 +84,13 @@ class Publication(_Value):
     """A consumer may ask that a job's outputs become a new asset: on this chain, by the account in this Secret."""
 
     chain_id: int = Field(ge=1)
-    secret: str = Field(default=names.PUBLICATION_SECRET, pattern=r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$")
+    secret: str = Field(default=names.PUBLICATION_SECRET, pattern=f"^{SUBDOMAIN}$")
 
 
 class Environment(_Value):
     """One compute environment."""
 
-    id: str = Field(pattern=ID_PATTERN)
+    id: str = Field(pattern=f"^{LABEL}$")  # the template's name, a label value and a ConfigMap key
     description: str = Field(max_length=500)
 
     # what a job gets, and what is announced
@@ -118,7 +117,7 @@ class Environment(_Value):
     pending_timeout: Seconds = 300  # a pod that has not started by then never will: image missing, no room
 
     results: Literal["shared-volume", "object-store"] = "shared-volume"
-    storage_class: str | None = Field(default=None, pattern=r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$")
+    storage_class: str | None = Field(default=None, pattern=f"^{SUBDOMAIN}$")
     steps: StepPods = StepPods()
     filter: Filter | None = None  # None: results are published as they are
     publication: Publication | None = None  # None: results do not become assets

@@ -11,10 +11,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
-
 from contract import names
 from workflow_templates.environment import FOLDER, Environment, read_environments
+from workflow_templates.plain_yaml import plain_yaml
 from workflow_templates.quota import quota
 
 GITOPS: Final = Path(__file__).parent.parent / "argo" / "gitops"
@@ -133,12 +132,4 @@ def _kustomization(files: Iterable[str]) -> dict[str, Any]:
 
 
 def _document(source: str, manifest: Mapping[str, Any]) -> str:
-    body = yaml.dump(dict(manifest), Dumper=_Plain, sort_keys=False, default_flow_style=False, width=1000)
-    return _HEADER.format(source=source) + body
-
-
-class _Plain(yaml.SafeDumper):
-    """YAML without anchors: every pod of a manifest can be read on its own."""
-
-    def ignore_aliases(self, data: Any) -> bool:
-        return True
+    return _HEADER.format(source=source) + plain_yaml(manifest)

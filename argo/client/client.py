@@ -8,7 +8,6 @@ request begins when it is asked for: waiting until a thread is free counts. Erro
 from __future__ import annotations
 
 import asyncio
-import re
 import time
 from collections.abc import AsyncGenerator, Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -24,14 +23,11 @@ from argo.client.parsing import Json, nodes_left_out, parse_template, parse_work
 from argo.client.records import NewWorkflow, Template, Workflow
 from argo.naming import pod_name
 from contract import names
+from ocean.kit.kubernetes_names import is_label, is_label_key, is_label_value
 
 if TYPE_CHECKING:
     from argo.client.queries import Queries
     from argo.client.submission import Submission
-
-_NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
-_LABEL_KEY: Final = re.compile(r"([a-z0-9.-]{1,253}/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
-_LABEL_VALUE: Final = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
 
 PAGE: Final = 100  # workflows of one answer
 _UNFINISHED: Final = "workflows.argoproj.io/completed!=true"
@@ -95,7 +91,7 @@ class ArgoClient:
             raise ArgumentsMismatch(missing, unknown)
         if any("{{" in value for value in new.arguments.values()):
             raise ValueError("an argument contains {{, which the controller would evaluate")
-        if not _NAME.fullmatch(new.name) or not _NAME.fullmatch(new.template):
+        if not is_label(new.name) or not is_label(new.template):
             raise ValueError("not a name of a workflow or template")
         selector_of(new.labels)
         submission = await self._submitting()
@@ -104,7 +100,7 @@ class ArgoClient:
 
     async def get(self, name: str, *, arguments: bool = False) -> Workflow:
         """The workflow as it is now, live or archived; with its arguments if asked. Raises WorkflowNotFound."""
-        if not _NAME.fullmatch(name):  # Argo would read "@latest" as something else
+        if not is_label(name):  # Argo would read "@latest" as something else
             raise WorkflowNotFound(name)
         queries = await self._querying()
         return parse_workflow(await self._run(partial(queries.get, name, arguments=arguments)))
@@ -212,7 +208,7 @@ class ArgoClient:
         return await self._run(queries.version)
 
     async def _end(self, name: str, verb: Callable[[str], None]) -> None:
-        if not _NAME.fullmatch(name):
+        if not is_label(name):
             raise WorkflowNotFound(name)
         try:
             await self._run(verb, name)
@@ -268,7 +264,7 @@ def selector_of(labels: Mapping[str, str], *, unfinished_only: bool = False) -> 
     if not labels:
         raise ValueError("a query needs at least one label")
     for key, value in labels.items():
-        if not _LABEL_KEY.fullmatch(key) or not (value == names.ANY or _LABEL_VALUE.fullmatch(value)):
+        if not is_label_key(key) or not (value == names.ANY or is_label_value(value)):
             raise ValueError(f"not a label: {key}")
     parts = [key if value == names.ANY else f"{key}={value}" for key, value in sorted(labels.items())]
     return ",".join([*parts, _UNFINISHED] if unfinished_only else parts)

@@ -15,6 +15,7 @@ from typing import Final
 import urllib3
 
 from argo.client.errors import ArgoUnavailable
+from ocean.kit.kubernetes_names import is_label
 
 # What urllib3, below both libraries, raises before a request has left this machine.
 NEVER_SENT: Final = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)
@@ -40,7 +41,7 @@ class Connection:
     def __post_init__(self) -> None:
         if not re.match(r"https?://[^/]", self.url):
             raise ValueError("the address of Argo Server starts with http:// or https://")
-        if not re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", self.namespace):
+        if not is_label(self.namespace):
             raise ValueError("the namespace is not a Kubernetes name")
 
     @property

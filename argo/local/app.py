@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hmac
-import os
 import secrets
 from collections.abc import AsyncIterator
 
@@ -29,6 +28,7 @@ from argo.local.spec.library import TemplateLibrary
 from argo.local.workflows.controller import Controller
 from argo.local.workflows.store import Store
 from contract.names import STEP_IMAGE
+from ocean.kit.atomic import SECRET, make_file
 
 log = structlog.get_logger(__name__)
 _API = "/api/v1"
@@ -39,12 +39,7 @@ def read_token(settings: LocalArgoSettings) -> str:
     path = settings.token_path
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not path.exists():
-        draft = path.with_name(f".{path.name}.{os.getpid()}")
-        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "w") as file:
-            file.write(secrets.token_urlsafe(32))
-        with contextlib.suppress(FileExistsError):
-            os.link(draft, path)  # whole, or not at all
-        draft.unlink()
+        make_file(path, secrets.token_urlsafe(32), mode=SECRET)
     token = path.read_text().strip()
     if not token:
         raise ValueError(f"the token file {path} is empty")

@@ -146,7 +146,7 @@ def _keep_dump(folder: Path, *, last: bool = False) -> None:
         except (FileNotFoundError, ValueError):
             pass
         else:
-            draft.write_bytes(content)
+            draft.write_bytes(content)  # not by ocean.kit.atomic: the time of the dump must be on it before it counts
             os.utime(draft, ns=(written.st_atime_ns, written.st_mtime_ns))
             draft.replace(folder / "chain.json")
         if last:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import time
 from dataclasses import dataclass
 from functools import cache
@@ -29,6 +28,7 @@ from ocean.chain.network import NetworkMisconfigured, read_address_file
 from ocean.chain.node import Node
 from ocean.chain.rpc import Rpc
 from ocean.chain.transactions import Step, send_all
+from ocean.kit.atomic import replace_file
 
 CHAIN_ID = 8996  # the only local chain id that ocean.py knows, under the name "development"
 NETWORK_NAME = "development"
@@ -89,7 +89,7 @@ async def start_anvil(
             entry = await _known_stack(node, path, chain_id)
             if entry is None:
                 entry = await deploy_stack(node, account(OWNER))
-                _write(path, {NETWORK_NAME: entry})
+                replace_file(path, json.dumps({NETWORK_NAME: entry}, indent=2) + "\n")
         finally:
             await node.close()
     except BaseException:
@@ -165,9 +165,3 @@ async def _known_stack(node: Node, path: Path, chain_id: int) -> dict[str, Any] 
         return None
     codes = await node.read(*(code(checksum(entry[name])) for name in ("ERC721Factory", "Ocean")))
     return entry if all(codes) else None
-
-
-def _write(path: Path, document: dict[str, Any]) -> None:
-    draft = path.with_suffix(".new")
-    draft.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
-    os.replace(draft, path)

@@ -26,6 +26,7 @@ from ocean.chain.store import MetadataStore, StoreAnswer
 from ocean.ddo import DDO
 from ocean.did import is_did
 from ocean.keys import Key
+from ocean.kit.single_flight import SingleFlight
 from ocean.kit.together import together
 
 __all__ = ["AssetNotFound", "MetadataIndex"]
@@ -68,11 +69,12 @@ class MetadataIndex:
         self._documents: OrderedDict[tuple[Any, ...], DDO | str] = OrderedDict()  # or why there is none
         self._sizes: dict[tuple[Any, ...], int] = {}
         self._kept_bytes = 0
-        self._search: asyncio.Task[None] | None = None
+        self._search = SingleFlight[None, None]()
 
     async def sync(self) -> int:
         """Catch up with the chain by a look that begins now or later; answers the newest scanned block. All who ask
         meanwhile share it, and it goes on without them. Raises ChainUnavailable."""
+        # No SingleFlight: a look that has begun may have passed what this one shall see, so it waits for the next one.
         wanted = self._began + 1
         while True:
             if self._round is None or self._round.done():
@@ -104,10 +106,10 @@ class MetadataIndex:
             await asyncio.sleep(interval_seconds)
 
     async def close(self) -> None:
-        tasks = [task for task in (self._search, self._round) if task is not None]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._search.close()
+        if self._round is not None:
+            self._round.cancel()
+            await asyncio.gather(self._round, return_exceptions=True)
         self._store.close()
 
     @property
@@ -197,9 +199,7 @@ class MetadataIndex:
 
     async def _search_chain(self, did: str) -> str:
         """Look once more for an unknown DID. All who ask within a short time share one look."""
-        if self._search is None or self._search.done():
-            self._search = asyncio.create_task(self._look())
-        await asyncio.shield(self._search)
+        await self._search.run(None, self._look)
         if (nft := self._store.nft_of(did)) is not None:
             return nft
         self._require_able(self._looked, NOWHERE)

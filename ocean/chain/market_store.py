@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from ocean.chain.market_events import MADE, MarketEvent
+from ocean.kit.compact_json import compact_json
 
 TABLES = """
 CREATE TABLE market (block INTEGER NOT NULL, log_index INTEGER NOT NULL, tx TEXT NOT NULL, kind TEXT NOT NULL,
@@ -103,7 +104,7 @@ class MarketStore:
             yield parents.get(subject, subject), place
 
     def _keep(self, event: MarketEvent) -> None:
-        said = json.dumps(event.values, separators=(",", ":"))
+        said = compact_json(event.values)
         if len(said) > _LARGEST:
             return
         row = (event.block, event.log_index, event.tx, event.kind, event.emitter, event.subject, said)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -20,6 +19,7 @@ from ocean.chain.transactions import Call, account_of, send
 from ocean.ddo import DDO, UNBOUND_VERSION
 from ocean.did import did_of
 from ocean.files import File
+from ocean.kit.compact_json import compact_utf8
 from ocean.metadata_proof import MetadataProof
 
 UNLIMITED = 2**256 - 1
@@ -83,7 +83,7 @@ async def publish_asset(
     Raises TransactionFailed, ChainUnavailable, and what `encrypt` raises.
     """
     nft, datatoken = await create_nft(network, key, draft.name, template=draft.template)
-    files = await encrypt(compact_json(_file_list(draft, nft, datatoken)))
+    files = await encrypt(compact_utf8(_file_list(draft, nft, datatoken)))
     document = document_of(draft, network.chain_id, nft, datatoken, provider_url, "0x" + files.hex())
     await set_metadata(network, key, nft, document, provider_url=provider_url, encrypt=encrypt, flags=flags)
     return DDO.parse(document)
@@ -145,7 +145,7 @@ async def set_metadata(
     state: int = 0,
 ) -> str:
     """Write or replace an asset's document; the transaction hash."""
-    plain = compact_json(document)
+    plain = compact_utf8(document)
     packed = pack(plain, flags & ~ENCRYPTED)
     if flags & ENCRYPTED:
         if encrypt is None:
@@ -264,8 +264,3 @@ def _created(receipt: Receipt, kind: Event) -> str:
     """The new contract's address, from the factory's log of this kind."""
     log = next(log for log in receipt.logs if log.topics[0] == kind.topic)
     return checksum(kind.decode(log)["newTokenAddress"])
-
-
-def compact_json(document: Any) -> bytes:
-    """As it is packed."""
-    return json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()

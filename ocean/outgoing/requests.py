@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlencode
 
 import httpx
 
+from ocean.kit.compact_json import compact_json
 from ocean.outgoing.errors import OutgoingFailed, OutgoingRefused
 
 # What a file's own headers cannot set: they frame the message, belong to resumption, or name another host than the URL.
@@ -53,7 +54,7 @@ def first_hop(method: str, url: str, headers: Mapping[str, str], content: bytes 
         target = target.copy_with(username=None, password=None)
     values = _values(userdata)
     if values and method == "POST":
-        content = json.dumps(values, separators=(",", ":")).encode()
+        content = compact_json(values).encode()
         own["content-type"] = "application/json"
     elif values:
         target = _with_query(target, values)
@@ -123,6 +124,6 @@ def _pairs(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for name, value in values.items():
         for item in value if isinstance(value, list) else [value]:
             if isinstance(item, dict | list):
-                yield name, json.dumps(item, separators=(",", ":"))
+                yield name, compact_json(item)
             elif item is not None:
                 yield name, str(item)

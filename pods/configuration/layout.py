@@ -7,10 +7,8 @@ ordinary user could not write their outputs.)
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
-from typing import Any
 
 from pods.settings import Volume
 
@@ -49,8 +47,3 @@ def make_folder(path: Path, mode: int = READABLE_FOLDER) -> None:
 def write_file(path: Path, content: bytes, mode: int = READABLE_FILE) -> None:
     path.write_bytes(content)
     path.chmod(mode)
-
-
-def compact_json(value: Any) -> bytes:
-    """UTF-8 without spaces between the parts. Raises UnicodeEncodeError for text that is none (lone surrogates)."""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from contract.exit_codes import ExitCode
 from contract.job_spec import MAX_SEALED_BYTES, Binding, JobSpec, JobSpecRefused, open_sealed, require_binding
 from contract.keys import KeyFileInvalid, read_ethereum_key, read_key_ring
+from ocean.kit.compact_json import compact_utf8
 from ocean.outgoing import OutgoingGuard
 from pods.configuration.download import ByteBudget
 from pods.configuration.downloads import (
@@ -28,7 +29,7 @@ from pods.configuration.downloads import (
     plan_algorithm,
     plan_inputs,
 )
-from pods.configuration.layout import PROGRAM_FILE, READABLE_FILE, compact_json, make_folder, prepare_volume, write_file
+from pods.configuration.layout import PROGRAM_FILE, READABLE_FILE, make_folder, prepare_volume, write_file
 from pods.configuration.provision import Provisioner, ProvisioningFailed
 from pods.publication import write_wish
 from pods.settings import ConfigurationSettings, SettingsInvalid, Volume, read_configuration_settings
@@ -91,7 +92,7 @@ async def configure(settings: ConfigurationSettings, spec: JobSpec, log: StepLog
     prepare_volume(volume)
     try:
         inputs = plan_inputs(spec)
-        ddos = {folder_of(asset.did): compact_json(asset.ddo) for asset in spec.inputs}
+        ddos = {folder_of(asset.did): compact_utf8(asset.ddo) for asset in spec.inputs}
     except (PlanImpossible, UnicodeEncodeError) as exc:
         return _impossible(log, exc, ExitCode.INPUTS_NOT_PROVISIONED)
     try:
@@ -100,7 +101,7 @@ async def configure(settings: ConfigurationSettings, spec: JobSpec, log: StepLog
         return exc.code
     for name, ddo in ddos.items():
         write_file(volume.ddos / name, ddo)
-    write_file(volume.start / INPUTS_INDEX, compact_json(input_index(inputs, sizes)))
+    write_file(volume.start / INPUTS_INDEX, compact_utf8(input_index(inputs, sizes)))
     try:
         _finish_algorithm(volume, spec)
         seconds = _seconds_left(spec)
@@ -155,10 +156,10 @@ def _finish_algorithm(volume: Volume, spec: JobSpec) -> None:
     if algorithm.rawcode is not None:
         write_file(volume.transformations / ALGORITHM_FILE, algorithm.rawcode.encode(), PROGRAM_FILE)
     if algorithm.ddo is not None and algorithm.did:
-        write_file(volume.ddos / folder_of(algorithm.did), compact_json(algorithm.ddo))
+        write_file(volume.ddos / folder_of(algorithm.did), compact_utf8(algorithm.ddo))
     # Public libraries read it as an object and end with an error where it is null.
     given = {} if algorithm.custom_data is None else algorithm.custom_data
-    write_file(volume.inputs / "algoCustomData.json", compact_json(given))
+    write_file(volume.inputs / "algoCustomData.json", compact_utf8(given))
 
 
 def _write_start(volume: Volume, spec: JobSpec, seconds: int) -> None:
@@ -183,7 +184,7 @@ def _tell_limits(settings: ConfigurationSettings, spec: JobSpec, seconds: int) -
     outer = settings.seconds
     if spec.paid_until is not None:
         outer = max(1, min(outer, spec.paid_until - int(time.time())))
-    limits = compact_json({"run_seconds": seconds, "paid_until": spec.paid_until})
+    limits = compact_utf8({"run_seconds": seconds, "paid_until": spec.paid_until})
     for path, content in ((settings.outer_seconds, str(outer).encode()), (settings.limits, limits)):
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)

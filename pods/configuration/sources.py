@@ -22,6 +22,7 @@ from typing import Any
 from contract.job_spec import ProviderSource, UrlSource
 from ocean.files import UrlFile
 from ocean.keys import address_of
+from ocean.kit.compact_json import compact_json
 from ocean.outgoing import Download, OutgoingClient, OutgoingError, OutgoingFailed
 from ocean.signing import download_message, sign
 
@@ -96,7 +97,7 @@ class Sources:
             "signature": sign(download_message(source.did, nonce), self._key),
         }
         if source.userdata:
-            query["userdata"] = json.dumps(source.userdata, separators=(",", ":"))
+            query["userdata"] = compact_json(source.userdata)
         return query
 
     def _overtaken(self, source: ProviderSource, failure: OutgoingFailed) -> OutgoingFailed | None:

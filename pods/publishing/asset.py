@@ -23,7 +23,6 @@ from ocean.chain.metadata import COMPRESSED, ENCRYPTED, pack
 from ocean.chain.network import Network, NetworkMisconfigured
 from ocean.chain.publishing import (
     AssetDraft,
-    compact_json,
     created_datatoken,
     created_nft,
     datatoken_of,
@@ -38,6 +37,7 @@ from ocean.did import did_of
 from ocean.ecies import encrypt
 from ocean.file_lists import encode_files
 from ocean.files import UrlFile
+from ocean.kit.compact_json import compact_utf8
 from pods.publication import MAX_FILES, Outcome, Problem, Wish, published_url
 from pods.publishing.facts import Facts, FactsInvalid, read_facts
 from pods.publishing.journal import Journal, opened
@@ -167,7 +167,7 @@ async def _on_chain(
         receipt = await steps.perform("datatoken", datatoken_of(network, nft, name, SYMBOL, owner=owner))
         datatoken = created_datatoken(receipt)
         files = encode_files(draft.files, datatoken, nft, facts.provider_public_key)
-        document = compact_json(
+        document = compact_utf8(
             document_of(draft, network.chain_id, nft, datatoken, facts.provider_url, files),
         )
         packed = pack(document, COMPRESSED | ENCRYPTED, lambda plain: encrypt(facts.provider_public_key, plain))

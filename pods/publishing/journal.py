@@ -7,7 +7,6 @@ sealed one. Each change is on the disk before it counts.
 from __future__ import annotations
 
 import fcntl
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict
 
 from ocean.chain.resumable import Signed
+from ocean.kit.atomic import SECRET, replace_file
 from pods.publication import new_token
 
 JOURNAL_FILE: Final = "journal.json"
@@ -58,17 +58,7 @@ class Journal:
         self._keep(self._state.model_copy(update={"transactions": {**self._state.transactions, step: transactions}}))
 
     def _keep(self, state: _State) -> None:
-        scratch = self._path.with_name(f".{self._path.name}.part")
-        with os.fdopen(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-            file.write(state.model_dump_json())
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(scratch, self._path)
-        folder = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        replace_file(self._path, state.model_dump_json(), mode=SECRET, durable=True)
         self._state = state
 
 

@@ -6,7 +6,6 @@ a folder on the volume. It may run twice: the same keys are written again, and t
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from obstore.exceptions import BaseError
 
 from contract.exit_codes import ExitCode
 from contract.manifest import MANIFEST_NAME, LeftOut, Manifest, summary_of
+from ocean.kit.atomic import replace_file
 from pods.program import described
 from pods.publication import Outcome, read_wish
 from pods.publishing.names import shown
@@ -140,10 +140,8 @@ def _write_manifest(
 
 
 def _write_summary(path: Path, text: str) -> None:
-    scratch = path.with_name(f".{path.name}.part")
     path.parent.mkdir(parents=True, exist_ok=True)
-    scratch.write_text(text, encoding="utf-8")
-    os.replace(scratch, path)
+    replace_file(path, text)
 
 
 def _verdict(results: Sequence[Uploaded | Failed]) -> ExitCode:

@@ -24,6 +24,7 @@ from ocean.addresses import ZERO, AddressInvalid, canonical, checksum
 from ocean.ddo import Service
 from ocean.fees import Quote, QuoteMalformed, quote_signer, read_provider_data
 from ocean.files import UrlFile
+from ocean.kit.single_flight import SingleFlight
 from ocean.outgoing import OutgoingError, OutgoingFailed
 from ocean.signing import SignatureInvalid
 from provider_api.http.errors import SourcesBusy
@@ -78,7 +79,7 @@ class OtherProviders:
         self._fileinfo_seconds = settings.outgoing.timeout_seconds
         self._own = {base_of(url) for url in settings.server.public_urls}
         self._known: OrderedDict[_Asked, tuple[float, _Root | None]] = OrderedDict()  # until when (monotonic)
-        self._asking: dict[tuple[str, str, bool], asyncio.Task[_Root | None]] = {}
+        self._asking = SingleFlight[tuple[_Asked, bool], _Root | None]()
 
     async def find(self, endpoint: str, chain_id: int, publisher: str = "") -> OtherProvider | None:
         """The provider behind a `serviceEndpoint` of a publisher's asset. None: that is ourselves, or nobody who
@@ -126,17 +127,7 @@ class OtherProviders:
         until, known = self._known.get(asked, (0.0, None))
         if time.monotonic() < until:
             return known
-        place = (*asked, asker() is not None)
-        task = self._asking.get(place)
-        if task is None:
-            task = self._asking[place] = asyncio.create_task(self._read_root(asked))
-            task.add_done_callback(lambda ended: self._forget(place, ended))
-        return await asyncio.shield(task)
-
-    def _forget(self, place: tuple[str, str, bool], ended: asyncio.Task[_Root | None]) -> None:
-        self._asking.pop(place, None)
-        if not ended.cancelled():
-            ended.exception()  # those who asked may all have left
+        return await self._asking.run((asked, asker() is not None), lambda: self._read_root(asked))
 
     async def _read_root(self, asked: _Asked) -> _Root | None:
         base, publisher = asked

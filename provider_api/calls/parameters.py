@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
 
+from ocean.kit.compact_json import compact_json
 from provider_api.http.errors import Refused
 
 MAX_DEPTH = 64
@@ -169,7 +170,7 @@ def as_text(value: Any) -> str:
     if isinstance(value, str):
         return str(value)
     if isinstance(value, bool) or value is None or isinstance(value, dict | list):
-        return json.dumps(value, separators=(",", ":"))
+        return compact_json(value)
     return str(value)
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ocean.kit.single_flight import SingleFlight
 from ocean.kit.together import each_to_its_end, together
 from provider_api.chains.chains import Chain, Chains
 from provider_api.http.errors import NeighbourAway
@@ -55,19 +56,15 @@ class Catalogue:
     def __init__(self, chain: Chain, clock: Callable[[], float] = time.monotonic) -> None:
         self._chain, self._clock = chain, clock
         self._known: dict[str, _Read] = {}
-        self._reading: asyncio.Task[None] | None = None
+        self._reading = SingleFlight[None, None]()
 
     async def documents(self) -> list[Mapping[str, Any]]:
         """Raises ChainUnavailable."""
-        if self._reading is None or self._reading.done():
-            self._reading = asyncio.create_task(self._read())
-        await asyncio.shield(self._reading)
+        await self._reading.run(None, self._read)
         return [read.document for read in self._known.values() if read.document is not None]
 
     async def close(self) -> None:
-        if self._reading is not None:
-            self._reading.cancel()
-            await asyncio.gather(self._reading, return_exceptions=True)
+        await self._reading.close()
 
     async def _read(self) -> None:
         listing = await self._chain.listing()

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 import structlog
 
+from ocean.kit.single_flight import SingleFlight
 from provider_api.chains.chains import Chain
 
 log = structlog.get_logger(__name__)
@@ -32,29 +33,22 @@ class Readiness:
         self._questions = dict(questions)
         self._known: dict[str, str] = {}
         self._known_at = float("-inf")
-        self._look: asyncio.Task[None] | None = None
+        self._look = SingleFlight[None, None]()
 
     async def checks(self) -> dict[str, str]:
         """By neighbour "ok", or what is wrong; as known some seconds ago."""
         if time.monotonic() - self._known_at >= KEPT_SECONDS:
-            if self._look is None:
-                self._look = asyncio.create_task(self._ask_all())
-            await asyncio.shield(self._look)
+            await self._look.run(None, self._ask_all)
         return dict(self._known)
 
     async def close(self) -> None:
-        if self._look is not None:
-            self._look.cancel()
-            await asyncio.gather(self._look, return_exceptions=True)
+        await self._look.close()
 
     async def _ask_all(self) -> None:
-        try:
-            asked = (asyncio.wait_for(question(), LOOK_SECONDS) for question in self._questions.values())
-            answers = await asyncio.gather(*asked, return_exceptions=True)
-            self._known = {name: _said(name, answer) for name, answer in zip(self._questions, answers, strict=True)}
-            self._known_at = time.monotonic()
-        finally:
-            self._look = None
+        asked = (asyncio.wait_for(question(), LOOK_SECONDS) for question in self._questions.values())
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+        self._known = {name: _said(name, answer) for name, answer in zip(self._questions, answers, strict=True)}
+        self._known_at = time.monotonic()
 
 
 def chain_question(chain: Chain) -> Question:

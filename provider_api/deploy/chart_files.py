@@ -20,6 +20,7 @@ import yaml
 from ocean.outgoing.public import public_blocks
 from provider_api.settings import Settings
 from workflow_templates.environment import Environment, read_environments
+from workflow_templates.plain_yaml import plain_yaml
 from workflow_templates.render import manifests
 
 CHART: Final = Path(__file__).parents[2] / "helm"
@@ -143,8 +144,7 @@ def _trial(environments: Iterable[Environment]) -> dict[str, Any]:
 
 
 def _document(values: Mapping[str, Any], command: str, name: str) -> str:
-    body = yaml.dump(dict(values), Dumper=_Plain, sort_keys=False, default_flow_style=False, width=1000)
-    return _HEAD.format(command=command, name=name) + body
+    return _HEAD.format(command=command, name=name) + plain_yaml(values)
 
 
 def _is_secret(schema: Any) -> bool:
@@ -152,10 +152,3 @@ def _is_secret(schema: Any) -> bool:
     if isinstance(schema, Mapping):
         return bool(schema.get("writeOnly")) or any(_is_secret(value) for value in schema.values())
     return isinstance(schema, list) and any(_is_secret(item) for item in schema)
-
-
-class _Plain(yaml.SafeDumper):
-    """YAML without anchors."""
-
-    def ignore_aliases(self, data: Any) -> bool:
-        return True

@@ -9,7 +9,6 @@ results/, chain/, argo/, logs/   results of jobs, the development chain's state,
 from __future__ import annotations
 
 import json
-import os
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from argo.local.private import private_folder
 from contract import names
 from contract.keys import ETHEREUM_KEY_FILE, encode_key, generate_keys
 from ocean.keys import address_of
+from ocean.kit.atomic import SECRET, replace_file
 from pods.publishing.facts import FACTS_FILE, KEY_FILE
 from provider_api.deploy.pods_store import RESULTS_IN_POD
 from provider_api.keys import ProviderKeys, keys_of
@@ -146,17 +146,10 @@ def environment_keys(folder: Path, service: PublicKey) -> dict[str, str]:
 def write_secret(path: Path, text: str) -> None:
     """Write a file that only we may read; whoever reads it sees the old text or the new, never a part."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    scratch = path.with_name(f".{path.name}.{os.getpid()}")
-    with os.fdopen(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    scratch.replace(path)
+    replace_file(path, text, mode=SECRET, durable=True)
 
 
 def _replace(path: Path, text: str) -> None:
     """Leave the file alone where nothing changed: the server reads changed templates anew."""
     if not path.exists() or path.read_text() != text:
-        scratch = path.with_name(f".{path.name}.{os.getpid()}")
-        scratch.write_text(text)
-        scratch.replace(path)
+        replace_file(path, text)

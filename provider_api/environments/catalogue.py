@@ -18,6 +18,7 @@ from argo.client.errors import ArgoError, ArgoUnavailable
 from argo.client.records import FIRST_SERVER, Template, Workflow
 from contract import names
 from ocean.addresses import canonical
+from ocean.kit.single_flight import SingleFlight
 from ocean.kit.together import together
 from provider_api.environments.environment import Environment, TemplateUnusable
 
@@ -59,7 +60,7 @@ class Environments:
     def __init__(self, argo: TemplateReader, good_round: Callable[[], None] = lambda: None) -> None:
         self._argo, self._good_round = argo, good_round
         self._snapshot: Snapshot | None = None
-        self._refreshing: asyncio.Task[Snapshot] | None = None
+        self._refreshing = SingleFlight[None, Snapshot]()
         self._unusable: set[tuple[str, str]] = set()
 
     @property
@@ -103,9 +104,7 @@ class Environments:
 
     async def refresh(self) -> Snapshot:
         """Ask now; all who ask at the same time share one question. Raises ArgoError."""
-        if self._refreshing is None or self._refreshing.done():
-            self._refreshing = asyncio.create_task(self._read())
-        return await asyncio.shield(self._refreshing)
+        return await self._refreshing.run(None, self._read)
 
     async def run(self) -> None:
         """Refresh for ever; a bad round is logged. End it by cancelling."""
@@ -120,9 +119,7 @@ class Environments:
             await asyncio.sleep(REFRESH_SECONDS)
 
     async def close(self) -> None:
-        if self._refreshing is not None:
-            self._refreshing.cancel()
-            await asyncio.gather(self._refreshing, return_exceptions=True)
+        await self._refreshing.close()
 
     async def _read(self) -> Snapshot:
         clock, taken_at = time.monotonic(), time.time()

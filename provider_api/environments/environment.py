@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
@@ -16,8 +15,8 @@ from argo.local.pods.images import ImageNames
 from contract import names
 from contract.keys import decode_public_key
 from ocean.addresses import AddressInvalid, checksum
+from ocean.kit.kubernetes_names import is_label
 
-_NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _LAST = 10_000  # the place of a template that says none
 _SOME_JOBS = 100  # where a template does not say how many jobs may wait
 
@@ -60,7 +59,7 @@ class Environment:
     def of_template(cls, template: Template) -> Environment:
         """Read the annotations. Raises TemplateUnusable."""
         reader = _Annotations(template.annotations)
-        if not _NAME.fullmatch(template.name):
+        if not is_label(template.name):
             raise TemplateUnusable("name")
         try:
             address = checksum(reader.text(names.CONSUMER_ADDRESS))

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import structlog
 
 from ocean.file_requests import Fetch
+from ocean.kit.single_flight import SingleFlight
 from ocean.outgoing import FileDigest, OutgoingClient, OutgoingError, OutgoingFailed
 from provider_api.http.errors import SourcesBusy
 from provider_api.settings import OutgoingSettings
@@ -53,7 +54,7 @@ class FileChecksums:
         self._pools = pools
         self._settings = settings
         self._known: OrderedDict[str, _Known] = OrderedDict()
-        self._asking: dict[tuple[str, bool], asyncio.Task[FileDigest]] = {}
+        self._asking = SingleFlight[tuple[str, bool], FileDigest]()
 
     async def of(self, asked: Asked) -> FileDigest | None:
         """SHA-256 (lower-case hex) and size of a file as the pod will fetch it; None if it cannot be had or is too big.
@@ -78,18 +79,7 @@ class FileChecksums:
         known = self._known.get(key)
         if known is not None and time.monotonic() - known.asked_at < self._settings.checksum_seconds:
             return known.found
-        place = (key, asker() is not None)
-        task = self._asking.get(place)
-        if task is None:
-            task = asyncio.create_task(self._looked_up(key, known, asked))
-            self._asking[place] = task
-            task.add_done_callback(lambda ended: self._forget(place, ended))
-        return await asyncio.shield(task)
-
-    def _forget(self, place: tuple[str, bool], ended: asyncio.Task[FileDigest]) -> None:
-        self._asking.pop(place, None)
-        if not ended.cancelled():
-            ended.exception()  # those who asked may all have left
+        return await self._asking.run((key, asker() is not None), lambda: self._looked_up(key, known, asked))
 
     async def _looked_up(self, key: str, known: _Known | None, asked: Asked) -> FileDigest:
         client = self._pools.asking()

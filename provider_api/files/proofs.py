@@ -13,7 +13,6 @@ once. What does not get through is logged and gone, also when the queue is full 
 from __future__ import annotations
 
 import asyncio
-import json
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -22,6 +21,7 @@ import httpx
 import structlog
 
 from ocean.addresses import checksum
+from ocean.kit.compact_json import compact_json
 from ocean.signing import sign
 from provider_api.keys import ProviderKeys
 from provider_api.settings import AccessSettings
@@ -108,7 +108,7 @@ class Proofs:
             "fileIndex": delivery.file_index,
             "downloadedBytes": delivery.sent_bytes,
         }
-        data = json.dumps(provided, separators=(",", ":"))
+        data = compact_json(provided)
         return {
             "orderTxId": delivery.order_tx,
             "providerData": data,

@@ -6,15 +6,16 @@ order of the operator's answer, which the Provider relayed untouched.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from starlette.responses import Response
 
+from ocean.kit.compact_json import compact_utf8
+
 
 def json_bytes(value: Any, *, sort_keys: bool = True) -> bytes:
-    return json.dumps(value, sort_keys=sort_keys, separators=(",", ":"), ensure_ascii=False).encode() + b"\n"
+    return compact_utf8(value, sort_keys=sort_keys) + b"\n"
 
 
 def json_response(

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ocean.kit.compact_json import compact_json
 from provider_api.storage.nonces import SignedText, normal_form
 
 _NOT_CONTENT = ("signature", "providerSignature", "nonce", "consumerAddress")
@@ -27,7 +27,7 @@ class JobIdentity:
 def content_digest(values: Mapping[str, Any]) -> str:
     """SHA-256 of the request without what proves it. Key order and white space of the JSON do not matter."""
     content = {name: value for name, value in values.items() if name not in _NOT_CONTENT}
-    return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    return hashlib.sha256(compact_json(content, sort_keys=True).encode()).hexdigest()
 
 
 def identify(

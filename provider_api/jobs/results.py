@@ -19,6 +19,7 @@ import structlog
 from argo.client.records import Workflow
 from contract import names
 from contract.manifest import FileSummary, Manifest, ManifestInvalid, ResultFile, Summary
+from ocean.kit.single_flight import SingleFlight
 from provider_api.http.errors import NeighbourAway, NeighbourFailed, Refused
 from provider_api.jobs import ends
 from provider_api.jobs.expiry import is_expired
@@ -72,7 +73,7 @@ class ResultStore:
         self._retry = retry_after_seconds
         self._manifests: OrderedDict[_Key, Manifest] = OrderedDict()
         self._sizes: dict[_Key, int] = {}
-        self._loading: dict[_Key, asyncio.Task[Manifest]] = {}
+        self._loading = SingleFlight[_Key, Manifest]()
         self._large = asyncio.Semaphore(1)  # reading a large manifest costs processor time: one after the other
 
     async def listed(self, workflow: Workflow, start: int = 0, most: int = MOST_LISTED) -> Listed:
@@ -186,11 +187,7 @@ class ResultStore:
         if key in self._manifests:
             self._manifests.move_to_end(key)
             return self._manifests[key]
-        task = self._loading.get(key)
-        if task is None:
-            task = self._loading[key] = asyncio.create_task(self._loaded(key))
-            task.add_done_callback(lambda ended: self._forget(key, ended))
-        return await asyncio.shield(task)
+        return await self._loading.run(key, lambda: self._loaded(key))
 
     async def _loaded(self, key: _Key) -> Manifest:
         manifest = await pod_store.load_manifest(self._store, *key, one_at_a_time=self._large)
@@ -202,11 +199,6 @@ class ResultStore:
                 oldest, _ = self._manifests.popitem(last=False)
                 del self._sizes[oldest]
         return manifest
-
-    def _forget(self, key: _Key, ended: asyncio.Task[Manifest]) -> None:
-        self._loading.pop(key, None)
-        if not ended.cancelled():
-            ended.exception()  # those who asked may all have left
 
     def _away(self, exc: pod_store.StoreUnavailable) -> NeighbourAway | NeighbourFailed:
         log.warning("result_store_failed", action=exc.action, cause=exc.cause)

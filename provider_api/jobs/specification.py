@@ -6,7 +6,6 @@ publisher wrote travels in the sealed spec.
 
 from __future__ import annotations
 
-import json
 import secrets
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -15,6 +14,7 @@ from argo.client.records import NewWorkflow
 from contract import job_spec, names
 from ocean import parameters
 from ocean.ddo import DDO
+from ocean.kit.compact_json import compact_json
 from ocean.outgoing import ANY_PUBLISHER, Allowed
 from provider_api.access import payment, trust_rules
 from provider_api.access.accepted import Accepted, AcceptedAsset, AcceptedStart
@@ -182,7 +182,7 @@ def _annotations(start: AcceptedStart, owner_text: str) -> dict[str, str]:
         names.OWNER_TEXT: owner_text,
         names.AGREEMENT_ID: start.carrier.order.tx_hash,
         names.ALGORITHM_DID: facts.request.algorithm.asset.document_id,
-        names.INPUT_DIDS: json.dumps([item.request.document_id for item in facts.datasets], separators=(",", ":")),
+        names.INPUT_DIDS: compact_json([item.request.document_id for item in facts.datasets]),
         names.VALID_UNTIL: str(payment.end_of(facts)),
         names.STORAGE_EXPIRY: str(environment.storage_expiry),
         **({names.FILTERED: "true"} if environment.filtered else {}),

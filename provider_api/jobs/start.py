@@ -28,6 +28,7 @@ import structlog
 
 from argo.client import errors as argo_errors
 from argo.client.records import Workflow
+from ocean.kit.single_flight import SingleFlight
 from ocean.kit.together import together
 from provider_api.access import rules
 from provider_api.access.gather import FactFinder
@@ -77,23 +78,17 @@ class JobStarter:
         self._settings, self._keys, self._facts = settings, keys, facts
         self._argo = argo
         self._nonces, self._claims, self._metrics = nonces, claims, metrics
-        self._running: dict[str, asyncio.Task[Workflow]] = {}
+        self._running = SingleFlight[str, Workflow]()  # by job id
         self._watching: dict[str, asyncio.Task[None]] = {}
 
     async def start(self, request: StartRequest) -> Workflow:
         """The job's workflow. Identical requests that arrive together share one run, and so one answer; it goes on
         although the one who asked first hangs up."""
-        job_id = request.identity.job_id
-        task = self._running.get(job_id)
-        if task is None:
-            task = asyncio.create_task(self._start(request))
-            self._running[job_id] = task
-            task.add_done_callback(lambda _: self._running.pop(job_id, None))
-        return await asyncio.shield(task)
+        return await self._running.run(request.identity.job_id, lambda: self._start(request))
 
     async def close(self) -> None:
         """Let starts that are under way end."""
-        await asyncio.gather(*self._running.values(), return_exceptions=True)
+        await self._running.drain()
         watching = list(self._watching.values())
         for task in watching:
             task.cancel()

@@ -15,10 +15,10 @@ from typing import Any, Final
 
 from argo.local.errors import ApiError, invalid
 from argo.local.spec.model import Spec
+from ocean.kit.kubernetes_names import is_label_key, is_label_value
 
+# As Kubernetes itself spells it, which refuses two dots in a row; our own pattern of names leaves that to it.
 _NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
-_LABEL_VALUE: Final = re.compile(r"(([A-Za-z0-9][-A-Za-z0-9_.]{0,61})?[A-Za-z0-9])?")
-_LABEL_KEY: Final = re.compile(r"([a-z0-9][-a-z0-9.]{0,252}/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 _MAX_NAME: Final = 63
 MAX_ARGUMENT_BYTES: Final = 512 * 1024  # of one value; a real server gets into trouble above that
 _OWN: Final = "workflows.argoproj.io/"
@@ -139,9 +139,9 @@ def _texts(metadata: Mapping[str, Any], what: str, name: str) -> dict[str, str]:
     if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
         raise invalid(f"metadata.{what} must map text to text")
     for key, value in found.items():
-        if not _LABEL_KEY.fullmatch(key):
+        if not is_label_key(key):
             raise invalid(f'Workflow.argoproj.io "{name}" is invalid: metadata.{what}: Invalid value: "{key}"')
-        if what == "labels" and not _LABEL_VALUE.fullmatch(value):
+        if what == "labels" and not is_label_value(value):
             raise invalid(f'Workflow.argoproj.io "{name}" is invalid: metadata.labels: Invalid value: "{value}"')
         if key.startswith(_OWN) and what == "labels" and key not in _CLIENTS_OWN:
             raise invalid(f"metadata.labels.{key} is set by the server")

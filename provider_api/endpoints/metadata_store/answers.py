@@ -5,15 +5,16 @@ Documents come from strangers; escapes can spell every text that JSON can hold, 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from starlette.responses import Response
 
+from ocean.kit.compact_json import compact_json
+
 
 def answer(value: Any, status: int = 200) -> Response:
-    return Response(json.dumps(value, separators=(",", ":")), status, media_type="application/json")
+    return Response(compact_json(value), status, media_type="application/json")
 
 
 def refusal(error: str, status: int = 400, *, wanted: Mapping[str, str] | None = None) -> Response:

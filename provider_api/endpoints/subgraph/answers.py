@@ -5,7 +5,6 @@ A value of GraphQL is a mapping here: from a field to what it is, or to a functi
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeVar
 
@@ -16,6 +15,7 @@ from ocean.chain.market import Datatoken, Dispenser, Exchange, decimal_text
 from ocean.chain.market_events import MarketEvent, seconds
 from ocean.chain.market_store import Part
 from ocean.chain.market_view import MarketView
+from ocean.kit.compact_json import compact_json
 from provider_api.endpoints.subgraph.limits import MOST_ROWS_READ
 from provider_api.endpoints.subgraph.schema import MOST_ROWS
 
@@ -173,7 +173,7 @@ class Answers:
 
         def text(_: Info) -> str | None:
             paid = fee()
-            return None if paid is None else json.dumps(paid, separators=(",", ":"))
+            return None if paid is None else compact_json(paid)
 
         def until(_: Info) -> str | None:
             paid = fee()

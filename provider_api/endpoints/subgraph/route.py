@@ -18,6 +18,7 @@ from starlette.responses import Response
 
 from ocean.chain.errors import ChainUnavailable
 from ocean.kit.bounded_json import JsonUnbounded, require_bounded
+from ocean.kit.compact_json import compact_json
 from provider_api.chains.chains import Chain, Chains
 from provider_api.endpoints.request import services_of
 from provider_api.endpoints.subgraph.answers import Answers
@@ -139,5 +140,5 @@ def _shown(error: GraphQLError) -> dict[str, Any]:
 
 
 def _answer(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    text = json.dumps(value, separators=(",", ":"))
+    text = compact_json(value)
     return Response(text, status, media_type="application/json", headers=dict(headers or {}))

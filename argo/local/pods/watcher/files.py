@@ -26,6 +26,7 @@ WATCHER, GATE, LOG, END = "watcher.json", "gate.json", "log", "end.json"
 
 def put(folder: str, name: str, value: Any, *, durable: bool = False) -> None:
     """Write `value` as JSON so that a reader sees all of it or nothing; `durable`: also after a loss of power."""
+    # By itself what ocean.kit.atomic does: the watcher runs without our packages on its path (pods/launch.py).
     hidden = os.path.join(folder, f".{name}.{os.getpid()}")
     with open(os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "w") as file:
         json.dump(value, file)

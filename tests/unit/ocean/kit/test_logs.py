@@ -13,7 +13,7 @@ import pytest
 
 pytestmark = pytest.mark.unit
 
-PROJECT = Path(__file__).parents[3]
+PROJECT = Path(__file__).parents[4]
 SECRET = "correct horse battery staple"
 RAISING = f"""
 import asyncio, structlog

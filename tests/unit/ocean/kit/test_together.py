@@ -12,7 +12,7 @@ from ocean.kit.together import each_to_its_end, together
 
 pytestmark = pytest.mark.unit
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 PACKAGES = ("ocean", "contract", "results", "pods", "argo", "provider_api", "workflow_templates")
 
 
