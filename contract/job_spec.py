@@ -50,7 +50,7 @@ class Binding(_Value):
 
 
 class UrlSource(_Value):
-    """A file behind a URL: what files of the types url, ipfs, arweave and graphql come to. `userdata` go into the query
+    """A file behind a URL: what every type of file comes to that is fetched over HTTP. `userdata` go into the query
     (GET), or are the JSON body (POST)."""
 
     type: Literal["url"] = "url"

@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, field_validator, model_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
+from ocean.files.registry import gateway_roots
 from ocean.outgoing import Allowed, OutgoingGuard
 from provider_api import settings_text
 
@@ -240,9 +241,12 @@ class OutgoingSettings(_Group):
 
     def exceptions(self) -> tuple[str, ...]:
         """What a guard is told: `allow_private`, and the gateways for everybody."""
-        gateways = [f"{self.ipfs_gateway.rstrip('/')}/ipfs"] if self.ipfs_gateway else []
-        gateways += [self.arweave_gateway] if self.arweave_gateway else []
-        return (*self.allow_private, *(Allowed.of_url(url).text() for url in gateways))
+        return (*self.allow_private, *(Allowed.of_url(url).text() for url in gateway_roots(self.gateways())))
+
+    def gateways(self) -> dict[str, str]:
+        """Those that are set, by the type of file: each is a field `{type}_gateway`."""
+        named = {name.removesuffix("_gateway"): value for name, value in self if name.endswith("_gateway")}
+        return {type_: url for type_, url in named.items() if url}
 
 
 class StrangerSettings(_Group):

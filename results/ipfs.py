@@ -44,7 +44,11 @@ class KuboStore:
     seal_for: PublicKey | None = None
     key: PrivateKey | None = field(default=None, repr=False)
 
-    def new_key(self, job_id: str) -> str:
+    @property
+    def local_folder(self) -> None:
+        return None
+
+    def new_key(self, job_id: str, path: bytes) -> str:
         """A key for one try at one object of a job. What a try leaves behind goes with the job."""
         return f"{job_id}/{secrets.token_hex(16)}"
 
@@ -53,7 +57,7 @@ class KuboStore:
         job_id, slash, name = key.partition("/")
         return f"{self.folder}/{folder_name(job_id)}{slash}{name}"
 
-    def put(self, key: str, pieces: Iterable[bytes]) -> None:
+    def put(self, key: str, pieces: Iterable[bytes], *, most: int) -> None:
         """Blocks. What `pieces` raises comes through. An object that was begun and not ended cannot be opened."""
         if self.seal_for is None:
             raise KuboFailed("no key to seal results with", transient=False)
@@ -94,6 +98,16 @@ class KuboStore:
         """A job's folder with all that is in it. The node frees the room at its next collection."""
         async with self.node.async_client() as client:
             await self.node.remove(client, self.path(job_id))
+
+    async def jobs(self) -> AsyncGenerator[tuple[str, float]]:
+        """None can be told: folders bear only a digest of a job's id."""
+        return
+        yield
+
+    def is_transient(self, exc: Exception) -> bool:
+        if isinstance(exc, KuboFailed):
+            return exc.transient
+        return not isinstance(exc, PermissionError | FileNotFoundError | ValueError)
 
     async def _chunks(
         self, client: httpx.AsyncClient, path: str, opened: Opened, first: int, last: int

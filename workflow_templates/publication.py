@@ -30,7 +30,7 @@ def add_publication(manifest: dict[str, Any], publication: Publication) -> None:
     container = step["container"]
     container["volumeMounts"].append({"mountPath": FACTS, "name": names.PUBLICATION_VOLUME, "readOnly": True})
     if any(mount["name"] == names.RESULTS_VOLUME for mount in container["volumeMounts"]):
-        # Outputs that become an asset stay when the job's own folder goes: `results.store.asset_folder`.
+        # Outputs that become an asset stay when the job's own folder goes: `results.object_names.asset_folder`.
         folder = "asset-{{workflow.name}}"
         container["volumeMounts"].append(
             {"mountPath": f"/results/{folder}", "name": names.RESULTS_VOLUME, "subPath": folder}

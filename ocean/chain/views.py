@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
 from typing import Any
 
 from eth_abi.exceptions import EncodingError
@@ -12,22 +11,21 @@ from web3.exceptions import Web3Exception
 
 from ocean.chain.errors import CallReverted, ChainUnavailable
 from ocean.chain.node import Node
-from ocean.file_requests import UserdataInvalid
-from ocean.files import ContractFile
+from ocean.files.requests import UserdataInvalid, ViewCall
 
 
 class ViewFailed(Exception):
     """The contract refuses the call, or is not what the ABI says. Carries nothing of what it said."""
 
 
-async def read_view(node: Node, file: ContractFile, arguments: Sequence[Any], *, timeout_seconds: float = 10.0) -> Any:
+async def read_view(node: Node, call: ViewCall, *, timeout_seconds: float = 10.0) -> Any:
     """What the function answers, as JSON knows it: one value, a list of several, byte strings as 0x hex.
 
     Raises UserdataInvalid for arguments that do not fit the ABI, ViewFailed, ChainUnavailable.
     """
     try:
-        contract = node.web3.eth.contract(address=file.address, abi=[dict(file.abi)])  # type: ignore[call-overload]
-        function = contract.functions[str(file.abi["name"])](*arguments)
+        contract = node.web3.eth.contract(address=call.address, abi=[dict(call.abi)])  # type: ignore[call-overload]
+        function = contract.functions[str(call.abi["name"])](*call.arguments)
     except (Web3Exception, EncodingError, TypeError, ValueError, KeyError, AttributeError, OverflowError):
         raise UserdataInvalid("Invalid userparams") from None
     try:
@@ -39,7 +37,7 @@ async def read_view(node: Node, file: ContractFile, arguments: Sequence[Any], *,
         raise UserdataInvalid("Invalid userparams") from None
     except CallReverted:
         raise ViewFailed from None
-    if answer is None and file.abi.get("outputs"):
+    if answer is None and call.abi.get("outputs"):
         raise ViewFailed
     return _plain(answer)
 

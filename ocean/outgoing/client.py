@@ -12,10 +12,9 @@ from typing import Any, NamedTuple, Self
 
 import httpx
 
-from ocean.files import UrlFile
 from ocean.outgoing.download import Download, opened, passed_on
 from ocean.outgoing.errors import OutgoingFailed, OutgoingRefused
-from ocean.outgoing.requests import Hop, first_hop, is_same_origin, next_hop
+from ocean.outgoing.requests import Hop, HttpFile, first_hop, is_same_origin, next_hop
 from ocean.outgoing.transport import GuardedTransport
 
 MAX_REDIRECTS = 5
@@ -86,7 +85,7 @@ class OutgoingClient:
     @asynccontextmanager
     async def stream(
         self,
-        file: UrlFile,
+        file: HttpFile,
         *,
         userdata: Any = None,
         offset: int = 0,
@@ -126,7 +125,7 @@ class OutgoingClient:
     @asynccontextmanager
     async def fetch(
         self,
-        file: UrlFile,
+        file: HttpFile,
         *,
         userdata: Any = None,
         wanted: Mapping[str, str] | None = None,
@@ -148,7 +147,7 @@ class OutgoingClient:
 
     async def sha256_of(
         self,
-        file: UrlFile,
+        file: HttpFile,
         max_bytes: int,
         *,
         userdata: Any = None,

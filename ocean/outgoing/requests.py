@@ -6,7 +6,7 @@ import base64
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import unquote, urlencode
 
 import httpx
@@ -24,6 +24,18 @@ _OURS = {"connection", "content-length", "transfer-encoding", "te", "upgrade", "
     "proxy-connection",
 }
 _STANDARD = {"user-agent": "compute-to-data", "accept": "*/*", "accept-encoding": "identity"}
+
+
+class HttpFile(Protocol):
+    """A file as it is asked for over HTTP."""
+
+    @property
+    def url(self) -> str: ...
+    @property
+    def method(self) -> str: ...
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Sent to the origin of the URL only."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -20,7 +20,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from contract.job_spec import ProviderSource, UrlSource
-from ocean.files import UrlFile
+from ocean.files.requests import Fetch
 from ocean.keys import address_of
 from ocean.kit.compact_json import compact_json
 from ocean.outgoing import Download, OutgoingClient, OutgoingError, OutgoingFailed
@@ -53,10 +53,9 @@ class Sources:
         """As OutgoingClient.stream. Raises OutgoingError, with the reason `nonce` when another pod was faster."""
         async with AsyncExitStack() as stack:
             if isinstance(source, UrlSource):
-                file, userdata = UrlFile(source.url, source.method, source.headers), source.userdata
                 stream = self._client.stream(
-                    file,
-                    userdata=userdata,
+                    source,
+                    userdata=source.userdata,
                     offset=offset,
                     validator=validator,
                     max_bytes=max_bytes,
@@ -66,7 +65,7 @@ class Sources:
                 return
             async with self._turns[source.nonce]:  # until the answer has begun: then the nonce is used up
                 stream = self._client.stream(
-                    UrlFile(source.download),
+                    Fetch(source.download),
                     userdata=await self._signed(source, publisher),
                     offset=offset,
                     validator=validator,
@@ -118,7 +117,7 @@ class Sources:
         question, content = {"userAddress": address}, b""
         try:
             async with self._client.stream(
-                UrlFile(source.nonce),
+                Fetch(source.nonce),
                 userdata=question,
                 max_bytes=NONCE_BYTES,
                 same_origin=True,

@@ -45,7 +45,8 @@ from pods.publishing.names import shown
 from pods.publishing.upload import Failed, Uploaded, Uploader, result_files
 from pods.settings import PublicationSettings, PublishingSettings
 from pods.step_log import StepLog
-from results.store import Store, asset_folder, cause_of, put_object
+from results.object_names import asset_folder
+from results.store import Store, cause_of, put_object
 
 SYMBOL = "C2D"
 _NFT_NAME = 100  # characters of the asset's name that the NFT is given; its document has all of them

@@ -8,8 +8,6 @@ import os
 import threading
 from pathlib import Path
 
-from obstore.store import LocalStore
-
 from results.store import Store
 
 
@@ -19,8 +17,8 @@ class Room:
     def __init__(self, store: Store, folder: str, reserve_bytes: int) -> None:
         """`folder`: the job's in the store. It may be a mount of its own, while the store's root is the pod's."""
         self._folder: Path | None = None
-        if isinstance(store, LocalStore) and reserve_bytes > 0:
-            place = Path(str(store.prefix), folder)
+        if store.local_folder is not None and reserve_bytes > 0:
+            place = store.local_folder / folder
             self._folder = next(each for each in (place, *place.parents) if each.is_dir())
         self._reserve = reserve_bytes
         self._lock = threading.Lock()

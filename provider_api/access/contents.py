@@ -15,8 +15,7 @@ from ocean import parameters
 from ocean.chain.orders import OrderInvalid, normal_hash
 from ocean.ddo import DDO, Service
 from ocean.file_lists import FilesUnreadable, files_of
-from ocean.file_requests import UserdataInvalid, arguments
-from ocean.files import ContractFile, File, FileObjectInvalid, parse_file
+from ocean.files import File, FileObjectInvalid, parse_file
 from ocean.kit.together import together
 from provider_api.access.other_providers import OtherProvider, OtherProviders
 from provider_api.access.request import AssetRequest, ComputeRequest
@@ -51,7 +50,7 @@ class Contents:
         if any(problem.problem == "missing" for problem in missing):
             return True
         userdata = file_parameters(service, asset.userdata)
-        return any(isinstance(file, ContractFile) and not _has_arguments(file, userdata) for file in files)
+        return any(self._files.await_parameters(file, userdata) for file in files)
 
     async def sources_of_own_asset(
         self, asset: AssetRequest, ddo: DDO, service: Service, files: tuple[File, ...] | None, *, hashed: bool
@@ -120,14 +119,6 @@ def _raw_files(request: ComputeRequest) -> list[File]:
         return [parse_file({"type": "url", "url": request.algorithm.text("url")})]
     except FileObjectInvalid:
         return []
-
-
-def _has_arguments(file: ContractFile, userdata: dict[str, Any] | None) -> bool:
-    try:
-        arguments(file, userdata)
-    except UserdataInvalid:
-        return False
-    return True
 
 
 async def _nothing() -> None:

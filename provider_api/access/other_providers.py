@@ -23,7 +23,7 @@ import structlog
 from ocean.addresses import ZERO, AddressInvalid, canonical, checksum
 from ocean.ddo import Service
 from ocean.fees import Quote, QuoteMalformed, quote_signer, read_provider_data
-from ocean.files import UrlFile
+from ocean.files.requests import Fetch
 from ocean.kit.single_flight import SingleFlight
 from ocean.outgoing import OutgoingError, OutgoingFailed
 from ocean.signing import SignatureInvalid
@@ -102,7 +102,7 @@ class OtherProviders:
         question |= {"checksum": True} if wanted else {}
         question |= {"userdata": dict(userdata)} if userdata else {}
         try:
-            file, seconds = UrlFile(provider.fileinfo, "POST"), self._fileinfo_seconds
+            file, seconds = Fetch(provider.fileinfo, "POST"), self._fileinfo_seconds
             answer = await self._ask(file, question, seconds, FILE_LIST_BYTES, provider.publisher)
             return _digests(answer)
         except (_Unusable, OutgoingError, TimeoutError) as exc:
@@ -113,7 +113,7 @@ class OtherProviders:
         """What an order of the service costs there, signed by that provider for this very service."""
         question = {"documentId": did, "serviceId": service.id, "consumerAddress": consumer}
         try:
-            file = UrlFile(provider.initialize)
+            file = Fetch(provider.initialize)
             answer = await self._ask(file, question, QUOTE_SECONDS, ANSWER_BYTES, provider.publisher)
             return _quote(answer, provider, service)
         except (_Unusable, OutgoingError, TimeoutError) as exc:
@@ -132,7 +132,7 @@ class OtherProviders:
     async def _read_root(self, asked: _Asked) -> _Root | None:
         base, publisher = asked
         try:
-            found = _root(await self._ask(UrlFile(f"{base}/"), {}, ROOT_SECONDS, ANSWER_BYTES, publisher), base)
+            found = _root(await self._ask(Fetch(f"{base}/"), {}, ROOT_SECONDS, ANSWER_BYTES, publisher), base)
         except (_Unusable, OutgoingError, TimeoutError) as exc:
             log.info("other_provider_unavailable", provider=base, reason=_reason(exc))
             found = None
@@ -143,7 +143,7 @@ class OtherProviders:
         return found
 
     async def _ask(
-        self, question: UrlFile, values: Mapping[str, Any], seconds: float, most_bytes: int, publisher: str
+        self, question: Fetch, values: Mapping[str, Any], seconds: float, most_bytes: int, publisher: str
     ) -> Any:
         """The JSON of an answer. Raises OutgoingError, TimeoutError, _Unusable, SourcesBusy, TooMuchAsked."""
         content, client = bytearray(), self._pools.asking()

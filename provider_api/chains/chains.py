@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +27,7 @@ from ocean.chain.store import MetadataStore
 from ocean.chain.views import read_view
 from ocean.chain.wallets import signed_by_contract
 from ocean.ddo import DDO
-from ocean.files import ContractFile
+from ocean.files.requests import ViewCall
 from ocean.outgoing import OutgoingGuard
 from provider_api.keys import ProviderKeys
 from provider_api.settings import ChainSettings
@@ -69,7 +69,7 @@ class Chain(Protocol):
     def index_health(self) -> IndexHealth:
         """Whether the index keeps up with the chain."""
 
-    async def view(self, file: ContractFile, arguments: Sequence[Any]) -> Any:
+    async def view(self, call: ViewCall) -> Any:
         """Raises ViewFailed, UserdataInvalid."""
 
     async def publication(self, nft: str, tx: str | None) -> Publication: ...
@@ -130,8 +130,8 @@ class OceanChain:
     async def head(self) -> int:
         return await self.network.head()
 
-    async def view(self, file: ContractFile, arguments: Sequence[Any]) -> Any:
-        return await read_view(self.network, file, arguments)
+    async def view(self, call: ViewCall) -> Any:
+        return await read_view(self.network, call)
 
     async def publication(self, nft: str, tx: str | None) -> Publication:
         return await read_publication(self.network, nft, tx)

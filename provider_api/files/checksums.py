@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from ocean.file_requests import Fetch
+from ocean.files.requests import Fetch
 from ocean.kit.single_flight import SingleFlight
 from ocean.outgoing import FileDigest, OutgoingClient, OutgoingError, OutgoingFailed
 from provider_api.http.errors import SourcesBusy
@@ -45,7 +45,8 @@ class Asked:
 
     def key(self) -> str:
         """Short, whatever the publisher wrote and the consumer sent."""
-        told = [self.fetch.file.to_json(), self.fetch.userdata, self.most_bytes, self.publisher]
+        fetch = self.fetch
+        told = [fetch.url, fetch.method, dict(fetch.headers), fetch.userdata, self.most_bytes, self.publisher]
         return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()
 
 
@@ -86,7 +87,7 @@ class FileChecksums:
         if known is not None and await self._is_unchanged(client, asked, known.found.etag):
             return self._remember(key, known.found)
         found = await client.sha256_of(
-            asked.fetch.file,
+            asked.fetch,
             asked.most_bytes,
             userdata=asked.fetch.userdata,
             total_seconds=self._settings.timeout_seconds,
@@ -97,16 +98,16 @@ class FileChecksums:
 
     async def _is_unchanged(self, client: OutgoingClient, asked: Asked, validator: str | None) -> bool:
         """Raises OutgoingError."""
-        file = asked.fetch.file
-        if file.method != "GET" or asked.fetch.userdata is not None:
+        fetch = asked.fetch
+        if fetch.method != "GET" or fetch.userdata is not None:
             return False
         if validator is None or not validator.startswith('"') or len(validator) > _LONGEST_VALIDATOR:
             return False
-        headers = {**file.headers, "If-None-Match": validator}
+        headers = {**fetch.headers, "If-None-Match": validator}
         try:
             async with (
                 asyncio.timeout(self._settings.timeout_seconds),
-                client.open("GET", file.url, headers=headers, publisher=asked.publisher) as response,
+                client.open("GET", fetch.url, headers=headers, publisher=asked.publisher) as response,
             ):
                 return response.status_code == 304
         except TimeoutError:

@@ -18,8 +18,8 @@ import structlog
 
 from contract.job_spec import Source, TextSource, UrlSource
 from ocean.chain.views import ViewFailed, json_text
-from ocean.file_requests import Fetch, GatewayMissing, Gateways, UserdataInvalid, arguments, to_fetch
-from ocean.files import ContractFile, File, UrlFile
+from ocean.files import File
+from ocean.files.requests import Fetch, GatewayMissing, UserdataInvalid, ViewCall
 from ocean.kit.together import together
 from ocean.outgoing import Download, OutgoingError, OutgoingFailed
 from provider_api.chains.chains import Chains
@@ -36,6 +36,7 @@ _PASSED_ON = ("content-type", "accept-ranges", "etag", "last-modified")
 _HEAD_BYTES = 16 * 1024  # what a look at a file costs that is not read
 _NOT_ASKED = "Files that are asked for by POST are looked at when they are published."
 _AT_ONCE = 4  # files of one asset that are hashed side by side
+_TEXT_TYPE = "application/json"  # of a contract's answer
 _MAX_ANSWER_BYTES = 1024 * 1024  # of a contract's function
 
 
@@ -62,30 +63,37 @@ class Files:
 
     def __init__(self, pools: OutgoingPools, settings: OutgoingSettings, chains: Chains) -> None:
         self._pools, self._settings, self._chains = pools, settings, chains
-        self._gateways = Gateways(settings.ipfs_gateway, settings.arweave_gateway)
+        self._gateways = settings.gateways()
         self._checksums = FileChecksums(pools, settings)
 
-    def fetch_of(self, file: File, userdata: Any = None) -> Fetch:
-        """The file as an HTTP request. Raises FileUnavailable for a missing gateway and for a contract's answer,
-        UserdataInvalid."""
-        if isinstance(file, ContractFile):
-            raise FileUnavailable("the answer of a contract is no HTTP request")
+    def await_parameters(self, file: File, userdata: Any) -> bool:
+        """Whether the file cannot be had yet, because parameters for it are missing, or do not fit."""
         try:
-            return to_fetch(file, self._gateways, userdata)
-        except GatewayMissing as exc:
-            raise FileUnavailable(str(exc)) from None
+            file.request(self._gateways, userdata)
+        except GatewayMissing:
+            return False
+        except UserdataInvalid:
+            return True
+        return False
 
-    async def inline(self, file: ContractFile, userdata: Any = None) -> bytes:
-        """The answer of a contract's function as JSON text.
+    async def _looked_up(self, file: File, userdata: Any) -> Fetch | bytes:
+        """How the file is fetched; or its content, where a contract has it, which is asked now.
 
         Raises FileUnavailable, UserdataInvalid, ChainUnavailable.
         """
-        values = arguments(file, userdata)
-        chain = self._chains.find(file.chain_id) if file.chain_id is not None else None
+        try:
+            request = file.request(self._gateways, userdata)
+        except GatewayMissing as exc:
+            raise FileUnavailable(str(exc)) from None
+        return await self._called(request) if isinstance(request, ViewCall) else request
+
+    async def _called(self, call: ViewCall) -> bytes:
+        """A contract's answer as JSON text. Raises FileUnavailable, UserdataInvalid, ChainUnavailable."""
+        chain = self._chains.find(call.chain_id) if call.chain_id is not None else None
         if chain is None:
             raise FileUnavailable("the contract's chain is not served here")
         try:
-            content = json_text(await chain.view(file, values))
+            content = json_text(await chain.view(call))
         except ViewFailed:
             raise FileUnavailable("the contract refuses the call") from None
         if len(content) > _MAX_ANSWER_BYTES:
@@ -104,12 +112,10 @@ class Files:
             return None
 
     async def _source(self, file: File, userdata: Any) -> Source:
-        if isinstance(file, ContractFile):
-            return TextSource(text=(await self.inline(file, userdata)).decode())
-        fetch = self.fetch_of(file, userdata)
-        return UrlSource(
-            url=fetch.file.url, method=fetch.file.method, headers=dict(fetch.file.headers), userdata=fetch.userdata
-        )
+        found = await self._looked_up(file, userdata)
+        if isinstance(found, bytes):
+            return TextSource(text=found.decode())
+        return UrlSource(url=found.url, method=found.method, headers=dict(found.headers), userdata=found.userdata)
 
     async def digests(
         self, files: Sequence[File], userdata: Any = None, *, publisher: str | None
@@ -132,9 +138,10 @@ class Files:
         limits = self._settings
         most_bytes = limits.max_raw_algorithm_bytes if publisher is None else limits.max_algorithm_bytes
         try:
-            if isinstance(file, ContractFile):
-                return hashlib.sha256(await self.inline(file, userdata)).hexdigest()
-            known = await self._checksums.of(Asked(self.fetch_of(file, userdata), most_bytes, publisher))
+            found = await self._looked_up(file, userdata)
+            if isinstance(found, bytes):
+                return hashlib.sha256(found).hexdigest()
+            known = await self._checksums.of(Asked(found, most_bytes, publisher))
         except (FileUnavailable, UserdataInvalid) as exc:
             log.info("algorithm_file_unavailable", reason=str(exc))
             return None
@@ -153,14 +160,14 @@ class Files:
         entry: dict[str, Any] = {"index": index, "type": file.type, "valid": False}
         try:
             async with asyncio.timeout(self._settings.timeout_seconds):
-                if isinstance(file, ContractFile):
-                    return entry | await self._contract_info(file, checksum, userdata)
-                fetch = self.fetch_of(file, userdata)
-                if publisher is None and fetch.file.method != "GET":
+                found = await self._looked_up(file, userdata)
+                if isinstance(found, bytes):
+                    return entry | _text_info(found, checksum=checksum)
+                if publisher is None and found.method != "GET":
                     return entry | {"reason": _NOT_ASKED}
                 if publisher is None:
-                    fetch = Fetch(UrlFile(fetch.file.url), fetch.userdata)
-                return entry | await self._http_info(file, fetch, publisher, checksum=checksum)
+                    found = Fetch(found.url, userdata=found.userdata)
+                return entry | await self._http_info(file, found, publisher, checksum=checksum)
         except (FileUnavailable, OutgoingError, TimeoutError) as exc:
             if isinstance(exc, OutgoingFailed) and exc.reason == "busy":
                 raise SourcesBusy from None
@@ -168,15 +175,10 @@ class Files:
             log.info("file_unavailable", type=file.type, reason=reason)
             return entry | {"reason": reason}
 
-    async def _contract_info(self, file: ContractFile, checksum: bool, userdata: Any) -> dict[str, Any]:
-        content = await self.inline(file, userdata)
-        found = {"contentLength": len(content), "contentType": "application/json", "valid": True}
-        return found | (_checksum(hashlib.sha256(content).hexdigest()) if checksum else {})
-
     async def _http_info(self, file: File, fetch: Fetch, publisher: str | None, *, checksum: bool) -> dict[str, Any]:
         """Raises FileUnavailable, OutgoingError, TooMuchAsked."""
         client = self._pools.asking()
-        async with client.stream(fetch.file, userdata=fetch.userdata, publisher=publisher) as download:
+        async with client.stream(fetch, userdata=fetch.userdata, publisher=publisher) as download:
             headers = download.headers
             name = shown_name(file, headers, published=publisher is not None)
             content_type = headers.get("content-type", "").partition(";")[0].strip()
@@ -211,17 +213,16 @@ class Files:
         Raises FileUnavailable, OutgoingError (its source refuses or is away), UserdataInvalid, ChainUnavailable,
         SourcesBusy.
         """
-        if isinstance(file, ContractFile):
-            content = await self.inline(file, userdata)
-            headers = {"content-type": "application/json", "content-length": str(len(content))}
-            yield OpenFile(200, headers, download_name(file, headers), _once(content))
+        found = await self._looked_up(file, userdata)
+        if isinstance(found, bytes):
+            headers = {"content-type": _TEXT_TYPE, "content-length": str(len(found))}
+            yield OpenFile(200, headers, download_name(file, headers), _once(found))
             return
-        fetch = self.fetch_of(file, userdata)
         asked = dict(wanted or {})
         if not _SINGLE_RANGE.fullmatch(asked.get("range", "").strip()):
             asked = {}
         async with AsyncExitStack() as stack:
-            opening = self._pools.paid.fetch(fetch.file, userdata=fetch.userdata, wanted=asked, publisher=publisher)
+            opening = self._pools.paid.fetch(found, userdata=found.userdata, wanted=asked, publisher=publisher)
             try:
                 download = await stack.enter_async_context(opening)
             except OutgoingFailed as exc:
@@ -246,6 +247,11 @@ def _told(download: Download) -> dict[str, str]:
 
 async def _once(content: bytes) -> AsyncIterator[bytes]:
     yield content
+
+
+def _text_info(content: bytes, *, checksum: bool) -> dict[str, Any]:
+    found = {"contentLength": len(content), "contentType": _TEXT_TYPE, "valid": True}
+    return found | (_checksum(hashlib.sha256(content).hexdigest()) if checksum else {})
 
 
 def _checksum(digest: str) -> dict[str, str]:

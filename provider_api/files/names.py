@@ -10,7 +10,7 @@ from email.errors import HeaderParseError
 from email.header import decode_header
 from urllib.parse import quote, unquote
 
-from ocean.files import ArweaveFile, File, IpfsFile, UrlFile
+from ocean.files import File
 
 _PARAMETER = re.compile(r';\s*(filename(?:\*[0-9]{0,2}\*?)?)\s*=\s*("(?:[^"\\]|\\.)*"|[^;]*)', re.IGNORECASE)
 _ENCODED_WORDS = re.compile(r"=\?[^?\s]{1,40}\?[bq]\?[^?]*\?=(?:\s+=\?[^?\s]{1,40}\?[bq]\?[^?]*\?=)*", re.IGNORECASE)
@@ -31,7 +31,7 @@ def download_name(file: File, headers: Mapping[str, str]) -> str:
 
     A name without an extension gets the usual one of the content type, if that is known and has no parameters.
     """
-    name = header_name(headers.get("content-disposition", "")) or url_name(file) or secrets.token_hex(16)
+    name = header_name(headers.get("content-disposition", "")) or own_name(file) or secrets.token_hex(16)
     content_type = headers.get("content-type", "").strip()
     if "." not in name and content_type and ";" not in content_type:
         name += mimetypes.guess_extension(content_type) or ""
@@ -44,12 +44,10 @@ def shown_name(file: File, headers: Mapping[str, str], *, published: bool) -> st
     Names of public networks are never shown: who knows them has the file. Of a published asset only what looks like a
     file name is shown, because the last part of some URLs is a key (Ocean Provider shows both).
     """
-    name = header_name(headers.get("content-disposition", "")) or url_name(file)
+    name = header_name(headers.get("content-disposition", "")) or own_name(file)
     if not published:
         return name
-    if isinstance(file, IpfsFile | ArweaveFile):
-        return ""  # some gateways say `filename="{hash}.json"`
-    return name if _TELLING.fullmatch(name) else ""
+    return name if _TELLING.fullmatch(name) and not file.is_name_secret else ""
 
 
 def header_name(value: str) -> str:
@@ -126,12 +124,9 @@ def _is_percent_encoded(text: str) -> bool:
     return True
 
 
-def url_name(file: File) -> str:
-    """Last part of the path of a URL file as it was written, without its query; "" for other types."""
-    if not isinstance(file, UrlFile):
-        return ""
-    path = re.sub(r"^[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*", "", file.url)
-    return _last_part(unquote(re.split(r"[?#]", path, maxsplit=1)[0]))
+def own_name(file: File) -> str:
+    """The name that the publisher wrote into the file object, "" if there is none."""
+    return _last_part(file.own_name)
 
 
 def _last_part(text: str) -> str:

@@ -24,6 +24,7 @@ from provider_api.http.errors import NeighbourAway, NeighbourFailed, Refused
 from provider_api.jobs import ends
 from provider_api.jobs.expiry import is_expired
 from results import store as pod_store
+from results.object_names import asset_folder
 
 log = structlog.get_logger(__name__)
 
@@ -126,7 +127,7 @@ class ResultStore:
 
     async def published(self, token: str, index: int) -> ResultFile:
         """A file of an asset that was made of results. Raises Refused (404), NeighbourAway, NeighbourFailed."""
-        folder = pod_store.asset_folder(token)
+        folder = asset_folder(token)
         try:
             manifest = await self._manifest(folder, None)
         except pod_store.ResultMissing:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, get_args
 
+from ocean.files.registry import described_types
 from provider_api.jobs.status import TEXTS, Reason
 from provider_api.openapi.rules import ADDRESS
 
@@ -140,7 +141,7 @@ ANSWERS: Final[Mapping[str, Any]] = {
     "FileInfo": _object(
         {
             "index": {**_INTEGER, "minimum": 0},
-            "type": {"enum": ["url", "ipfs", "arweave", "graphql", "smartcontract"]},
+            "type": {"enum": [each.type for each in described_types()]},
             "valid": {"type": "boolean", "description": "Whether the file can be had; nothing else is told if not."},
         },
         {

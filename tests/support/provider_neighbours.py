@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import json
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -31,7 +31,8 @@ from ocean.chain.market_view import MarketView
 from ocean.chain.orders import Order, OrderInvalid, OrderRequest, normal_hash
 from ocean.ddo import DDO
 from ocean.file_lists import encode_files
-from ocean.files import ContractFile, UrlFile
+from ocean.files import UrlFile
+from ocean.files.requests import ViewCall
 from ocean.keys import public_bytes
 from ocean.outgoing import OutgoingGuard
 from ocean.signing import job_message, result_message, sign, start_message
@@ -272,9 +273,9 @@ class MemoryChain:
     def scanned(self) -> int:
         return 1
 
-    async def view(self, file: ContractFile, arguments: Sequence[Any]) -> Any:
+    async def view(self, call: ViewCall) -> Any:
         self._reachable()
-        return list(arguments)
+        return list(call.arguments)
 
     async def publication(self, nft: str, tx: str | None) -> Publication:
         self._reachable()

@@ -41,7 +41,7 @@ def example_files() -> dict[str, Path]:
 def algorithm(url: str) -> AssetDraft:
     return AssetDraft(
         name="Late departures explained",
-        files=[UrlFile(type="url", url=url, method="GET")],
+        files=[UrlFile(url)],
         type="algorithm",
         description="Regression of the share of late departures on weather and time of day",
         author="A data scientist",
@@ -54,7 +54,7 @@ def dataset(name: str, description: str, url: str, trusted: DDO, algorithm_bytes
     """A dataset that only the trusted algorithm may read: by its DID, the bytes of its files, its container."""
     return AssetDraft(
         name=name,
-        files=[UrlFile(type="url", url=url, method="GET")],
+        files=[UrlFile(url)],
         description=description,
         author="A data owner",
         compute=_only(trusted, algorithm_bytes),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from ocean.files.registry import described_members
 from provider_api.endpoints.descriptions import AUTH_TOKEN, CHAIN_AWAY, CONSUMER, NONCE, signature, signed
 from provider_api.endpoints.files import decrypt, download, fileinfo, initialize
 from provider_api.openapi import samples
@@ -140,16 +141,8 @@ OPERATIONS: Final = (
         parameters={
             "type": Parameter("Type of the file object.", "url"),
             "did": Parameter("The asset.", samples.DID),
-            "hash": Parameter("Of a file object: CID.", schema=_ANY),
-            "url": Parameter("Of a file object: address of the file or of the GraphQL server.", schema=_ANY),
-            "transactionId": Parameter("Of a file object: Arweave's transaction.", schema=_ANY),
             "serviceId": Parameter("`id` of the service in the DDO."),
-            "method": Parameter("Of a URL: GET or POST.", "GET", _ANY),
-            "headers": Parameter("Of a file object: sent with the request.", schema=_ANY),
-            "query": Parameter("Of a GraphQL file.", schema=_ANY),
-            "address": Parameter("Of a contract.", schema=_ANY),
-            "abi": Parameter("Of a contract: one view function.", schema=_ANY),
-            "chainId": Parameter("Of a contract.", schema=_ANY),
+            **{each.name: Parameter(each.text, each.example, _ANY) for each in described_members()},
             "checksum": Parameter("Whether checksums are wanted.", True, _ANY),
             "userdata": Parameter("Consumer parameters: an object, or its JSON text.", schema=_ANY),
         },

@@ -17,7 +17,7 @@ from starlette.responses import Response
 
 from ocean import signing
 from ocean.ddo import Service
-from ocean.file_requests import UserdataInvalid
+from ocean.files.requests import UserdataInvalid
 from ocean.outgoing import OutgoingError
 from provider_api.access.assets import Asset
 from provider_api.calls.fields import Field, position, required, text_value

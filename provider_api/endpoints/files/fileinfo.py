@@ -18,8 +18,9 @@ from starlette.responses import Response
 
 from ocean import parameters
 from ocean.ddo import Service
-from ocean.file_requests import UserdataInvalid
 from ocean.files import File, FileObjectInvalid, parse_file
+from ocean.files.registry import TYPES
+from ocean.files.requests import UserdataInvalid
 from provider_api.calls.fields import Field, did, one_of, required_if, required_without, text_value
 from provider_api.calls.parameters import Input, as_text, is_present, plain
 from provider_api.endpoints.request import parameters_of, services_of
@@ -30,11 +31,14 @@ from provider_api.services import Services
 router = APIRouter()
 
 FIELDS = (
-    Field("type", (required_without("did"), one_of("ipfs", "url", "arweave", "graphql", "smartcontract"))),
+    Field("type", (required_without("did"), one_of(*(each.type for each in TYPES)))),
     Field("did", (required_without("type"), did)),
-    Field("hash", (required_if("type", "ipfs"),)),
-    Field("url", (required_if("type", "url"),)),
-    Field("transactionId", (required_if("type", "arweave"),)),
+    *(
+        Field(member.name, (required_if("type", each.type),))
+        for each in TYPES
+        for member in each.members
+        if member.demanded
+    ),
     Field("serviceId", (required_without("type"), text_value)),
 )
 AT_ONCE = 3  # files of one request that are looked at side by side

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from ocean import fees, parameters
 from ocean.chain.orders import OrderInvalid
 from ocean.ddo import Service
-from ocean.file_requests import UserdataInvalid
+from ocean.files.requests import UserdataInvalid
 from provider_api.access.assets import Asset
 from provider_api.calls.fields import Field, address, position, required, text_value
 from provider_api.calls.parameters import Input, is_present, plain

@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from contract.job_spec import UrlSource
-from ocean.file_requests import Fetch
 from ocean.files import UrlFile
+from ocean.files.requests import Fetch
 from ocean.outgoing import OutgoingClient, OutgoingFailed, OutgoingGuard, OutgoingRefused
 from ocean.outgoing import errors as outgoing_errors
 from pods.configuration import download as pods_download
@@ -176,7 +176,7 @@ def test_a_checksum_is_right_or_refused(sequence: Sequence[Habit]) -> None:
         given: dict[str, Any] = {"timeout_seconds": 0.4, "checksum_seconds": 0}
         async with Host([OLD, NEW], [Habit(etag="strong")]) as host, hurried(host) as client:
             checksums = FileChecksums(OutgoingPools.single(client), OutgoingSettings(**given))
-            asked = Asked(Fetch(UrlFile(host.url)), 1_000_000, "0x1")
+            asked = Asked(Fetch(host.url), 1_000_000, "0x1")
             for _ in range(20):  # a machine under load may miss the limit
                 if (first := await checksums.of(asked)) is not None:
                     break
@@ -198,6 +198,6 @@ async def test_a_source_that_hangs_after_it_has_told_a_tag() -> None:
     ):
         limits = OutgoingSettings(timeout_seconds=2, checksum_seconds=0)
         checksums = FileChecksums(OutgoingPools.single(client), limits)
-        asked = Asked(Fetch(UrlFile(host.url)), 1_000_000, "0x1")
+        asked = Asked(Fetch(host.url), 1_000_000, "0x1")
         assert await checksums.of(asked) is not None
         assert await checksums.of(asked) is None

@@ -25,6 +25,7 @@ from contract.exit_codes import ExitCode
 from contract.manifest import ManifestInvalid
 from pods.publishing.sources import MAX_LOG_BYTES
 from pods.publishing.tree import Found, NotReadable, find_files, open_found
+from results.folder import FolderStore
 from results.store import (
     ResultMissing,
     StoreConfig,
@@ -178,7 +179,8 @@ def test_deleting_takes_what_a_folder_does_not_list(tmp_path: Path) -> None:
     outputs = tmp_path / "results" / JOB_ID / "outputs"
     outputs.mkdir(parents=True)
     (outputs / "model.bin#1").write_bytes(b"half")
-    assert [item for page in obstore.list(opened) for item in page] == []
+    assert isinstance(opened, FolderStore)
+    assert [item for page in obstore.list(opened.backend) for item in page] == []
     asyncio.run(delete_job(opened, JOB_ID))
     assert list((tmp_path / "results").iterdir()) == []
 

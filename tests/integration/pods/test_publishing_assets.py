@@ -19,7 +19,7 @@ from ocean.addresses import checksum
 from ocean.chain.development import DevelopmentChain, start_anvil
 from ocean.chain.network import Network
 from ocean.did import did_of
-from results.store import asset_folder
+from results.object_names import asset_folder
 from tests.support.assets import OUTPUTS, facts_of, made_by, make_job, summary_of
 from tests.support.chain import consumer, free_port
 from tests.support.rpc_proxy import rpc_proxy

@@ -15,7 +15,7 @@ from contract.manifest import (
 )
 from pods.publishing.names import shown
 from pods.publishing.upload import content_type_of
-from results.store import object_key
+from results.object_names import object_key
 
 pytestmark = pytest.mark.unit
 

@@ -16,7 +16,8 @@ from pods.publication import TOKEN, Wish, new_token, published_url, read_wish, w
 from pods.publishing.facts import FactsInvalid, read_facts
 from pods.publishing.journal import Journal
 from pods.settings import SettingsInvalid, Volume, read_publishing_settings
-from results.store import asset_folder, delete_job, open_store
+from results.object_names import asset_folder
+from results.store import delete_job, open_store
 
 pytestmark = pytest.mark.unit
 

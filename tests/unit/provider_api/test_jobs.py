@@ -22,6 +22,7 @@ from provider_api.jobs import delete
 from provider_api.jobs.results import Part, RangeUnsatisfiable, requested_part
 from provider_api.jobs.specification import run_time
 from results import store
+from results.object_names import asset_folder
 from tests.support import provider_facts as facts
 from tests.support.provider_neighbours import CONSUMER_KEY, FREE, PAID, PROVIDER_KEY, STRANGER_KEY, World
 
@@ -461,7 +462,7 @@ async def test_an_asset_that_outputs_have_become_is_named(world: World, listed: 
 
 async def test_files_of_an_asset_made_of_results(world: World) -> None:
     token, content = "t" * 43, b"a,b\n1,2\n"
-    folder = store.asset_folder(token)
+    folder = asset_folder(token)
     place = world.settings.data_folder / "results" / folder
     place.mkdir(parents=True)
     file = ResultFile(
