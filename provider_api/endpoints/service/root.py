@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from typing import Final
+
 from starlette.requests import Request
 from starlette.responses import Response
 
+from provider_api.endpoints.endpoint import endpoint
 from provider_api.http.responses import json_bytes
+from provider_api.openapi import samples
+from provider_api.openapi.components import ref
+from provider_api.openapi.operation import Answer, Operation
 from provider_api.services import Services
-
-router = APIRouter()
 
 PREFIX = "/api/services/"
 VERSION = "2.1.6"  # of Ocean's Provider, whose interface this is
@@ -34,6 +37,14 @@ ENDPOINTS = {
     "validateContainer": ["POST", PREFIX + "validateContainer"],
 }
 
+_ROOT: Final = {
+    "chainIds": [8996],
+    "providerAddresses": {"8996": samples.PROVIDER},
+    "serviceEndpoints": ENDPOINTS,
+    "software": "Provider",
+    "version": VERSION,
+}
+
 
 def document(services: Services) -> bytes:
     """The root document of this service."""
@@ -49,6 +60,16 @@ def document(services: Services) -> bytes:
     )
 
 
-@router.api_route("/", methods=["GET", "HEAD"])
+@endpoint(
+    Operation(
+        "GET",
+        "/",
+        "root",
+        "Service",
+        "Which endpoints there are",
+        {200: Answer("The endpoints.", ref("Root"), {"root": _ROOT})},
+        text="Clients take method and path of every call from here.",
+    )
+)
 async def root(request: Request) -> Response:
     return Response(request.app.state.root, media_type="application/json")
