@@ -46,7 +46,7 @@ _UNKNOWN: Final = Failure(
         path_parameters=_DID,
     )
 )
-async def document(request: Request, services: ServicesDep, did: str) -> Response:
+async def document(services: ServicesDep, did: str) -> Response:
     ddo = await _find(services, did)
     return _not_found(services, did) if ddo is None else answer(ddo.document())
 
@@ -63,7 +63,7 @@ async def document(request: Request, services: ServicesDep, did: str) -> Respons
         path_parameters=_DID,
     )
 )
-async def metadata(request: Request, services: ServicesDep, did: str) -> Response:
+async def metadata(services: ServicesDep, did: str) -> Response:
     """Of a deprecated or revoked asset nothing is left to show."""
     ddo = await _find(services, did)
     if ddo is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from starlette.requests import Request
 from starlette.responses import Response
 
 from provider_api.endpoints.endpoint import endpoint
@@ -27,7 +26,7 @@ from provider_api.openapi.operation import Answer, Failure, Operation, Parameter
         },
     )
 )
-async def listed(request: Request, services: ServicesDep) -> Response:
+async def listed(services: ServicesDep) -> Response:
     return answer({str(chain_id): True for chain_id in services.chains.ids()})
 
 
@@ -49,7 +48,7 @@ async def listed(request: Request, services: ServicesDep) -> Response:
         path_parameters={"chain_id": Parameter("Decimal.", "8996")},
     )
 )
-async def status(request: Request, services: ServicesDep, chain_id: str) -> Response:
+async def status(services: ServicesDep, chain_id: str) -> Response:
     """`last_block` is the newest block that was looked at in the background; -1 before the first."""
     for chain in services.chains.all():
         if chain_id == str(chain.chain_id):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from starlette.requests import Request
 from starlette.responses import Response
 
 from provider_api.endpoints.endpoint import endpoint
@@ -23,7 +22,7 @@ from provider_api.services import Services
         {200: Answer("It does.", ref("Health"), {"ok": {"status": "ok"}})},
     )
 )
-async def live(request: Request) -> Response:
+async def live() -> Response:
     return json_response({"status": "ok"})
 
 
@@ -53,7 +52,7 @@ async def live(request: Request) -> Response:
         },
     )
 )
-async def ready(request: Request, services: ServicesDep) -> Response:
+async def ready(services: ServicesDep) -> Response:
     """200 if database, Argo and every chain answer and all assets are up to date, else 503; the body says what is not.
     It is what was known some seconds ago."""
     return await readiness(services)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Sequence
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -37,27 +38,20 @@ ENDPOINTS = {
     "validateContainer": ["POST", PREFIX + "validateContainer"],
 }
 
-_ROOT: Final = {
-    "chainIds": [8996],
-    "providerAddresses": {"8996": samples.PROVIDER},
-    "serviceEndpoints": ENDPOINTS,
-    "software": "Provider",
-    "version": VERSION,
-}
-
 
 def document(services: Services) -> bytes:
     """The root document of this service."""
-    ids = services.chains.ids()
-    return json_bytes(
-        {
-            "chainIds": ids,
-            "providerAddresses": {str(chain_id): services.keys.address for chain_id in ids},
-            "serviceEndpoints": ENDPOINTS,
-            "software": "Provider",
-            "version": VERSION,
-        }
-    )
+    return json_bytes(_document(services.chains.ids(), services.keys.address))
+
+
+def _document(chain_ids: Sequence[int], provider: str) -> dict[str, Any]:
+    return {
+        "chainIds": chain_ids,
+        "providerAddresses": {str(chain_id): provider for chain_id in chain_ids},
+        "serviceEndpoints": ENDPOINTS,
+        "software": "Provider",
+        "version": VERSION,
+    }
 
 
 @endpoint(
@@ -67,7 +61,7 @@ def document(services: Services) -> bytes:
         "root",
         "Service",
         "Which endpoints there are",
-        {200: Answer("The endpoints.", ref("Root"), {"root": _ROOT})},
+        {200: Answer("The endpoints.", ref("Root"), {"root": _document([8996], samples.PROVIDER)})},
         text="Clients take method and path of every call from here.",
     )
 )
