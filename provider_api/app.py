@@ -14,11 +14,10 @@ from starlette.responses import Response
 from starlette.routing import Match
 from starlette.types import ASGIApp
 
-from provider_api import endpoints as routes
 from provider_api import openapi
-from provider_api.endpoints import metadata_store as aquarius
-from provider_api.endpoints import operator, subgraph
-from provider_api.endpoints.operations import OPERATIONS
+from provider_api.endpoints.jobs import published
+from provider_api.endpoints.operations import OPERATIONS, add_routes
+from provider_api.endpoints.service import root
 from provider_api.http.errors import ApiError, NotOffered, render
 from provider_api.http.last_resort import CatchAll
 from provider_api.http.responses import json_bytes
@@ -46,7 +45,7 @@ def create_app(settings: Settings, neighbours: OpenNeighbours = open_neighbours)
             stack.push_async_callback(asyncio.to_thread, tracer.close)
             services = await stack.enter_async_context(open_services(settings, neighbours, metrics, tracer))
             app.state.services = services
-            app.state.root = routes.root.document(services)
+            app.state.root = root.document(services)
             described = openapi.document(OPERATIONS)
             app.state.spec = json_bytes(described, sort_keys=False)
             app.state.docs = openapi.page(described)
@@ -54,7 +53,7 @@ def create_app(settings: Settings, neighbours: OpenNeighbours = open_neighbours)
                 internal = internal_app(services)
                 await stack.enter_async_context(serving(internal, settings.server.host, settings.metrics.port))
             if settings.publication.port is not None:
-                files = routes.published.files_app(services)
+                files = published.files_app(services)
                 await stack.enter_async_context(serving(files, settings.server.host, settings.publication.port))
             log.info("service_ready", chains=services.chains.ids(), provider=services.keys.address)
             yield
@@ -67,10 +66,7 @@ def create_app(settings: Settings, neighbours: OpenNeighbours = open_neighbours)
         openapi_url=None,
         redirect_slashes=False,
     )
-    app.include_router(routes.router)
-    app.include_router(aquarius.router)
-    app.include_router(operator.router)
-    app.include_router(subgraph.router)
+    add_routes(app)
     app.add_middleware(StrangersGate, budget=budget, proxies=bool(settings.server.trusted_proxies))
     app.add_middleware(CatchAll, retry_after_seconds=settings.limits.retry_after_seconds)
     app.add_exception_handler(ApiError, _render)

@@ -88,6 +88,7 @@ class Input:
 
     values: Mapping[str, Any]
     token_sent: bool = False  # the header AuthToken came along, which may stand for a signature
+    of_query: bool = False  # not of a body
 
     def get(self, name: str) -> Any:
         """The value, None if absent. A query cannot nest, so a dotted name is looked up as it stands there too."""
@@ -116,7 +117,7 @@ def read_input(query: str, content_type: str, body: bytes, *, token_sent: bool =
         for name, value in pairs:
             # JavaScript prints great numbers as 1.5e+23, and clients do not escape the plus sign
             values.setdefault(name, value.replace(" ", "+") if name == "nonce" else value)
-        return Input(values, token_sent)
+        return Input(values, token_sent, of_query=True)
     return Input(read_json_object(content_type, body), token_sent)
 
 

@@ -1,18 +1,19 @@
-"""What many operations say of themselves."""
+"""What the descriptions of many endpoints have in common: parameters, signatures, failures."""
 
 from __future__ import annotations
 
 from typing import Any, Final
 
 from provider_api.openapi import samples
-from provider_api.openapi.operation import Failure, Parameter
+from provider_api.openapi.operation import STRING, Failure, Parameter
 
 NONCE_TEXT: Final = (
     "A decimal number, greater than every one that the account has used here. A request that is refused for another"
     " reason leaves it unused."
 )
-CONSUMER: Final = Parameter("The account that the request speaks for.", samples.CONSUMER)
-NONCE: Final = Parameter(NONCE_TEXT, samples.NONCE)
+CONSUMER_PARAMETER: Final = Parameter("The account that the request speaks for.", samples.CONSUMER)
+NONCE_PARAMETER: Final = Parameter(NONCE_TEXT, samples.NONCE)
+USERDATA_PARAMETER: Final = Parameter("Consumer parameters, an object as JSON text.", '{"unit":"mm"}', STRING)
 AUTH_TOKEN: Final = {
     "AuthToken": Parameter("A token of `createAuthToken`, instead of `signature`. A signature that is sent wins.")
 }
@@ -65,3 +66,4 @@ ARGO_FAILED: Final = Failure(
     "The compute service refused a request of ours.",
     {"failed": {"context": None, "error": "The compute service refused a request of ours."}},
 )
+COMPUTE_FAILURES: Final = {502: ARGO_FAILED, 503: COMPUTE_AWAY}

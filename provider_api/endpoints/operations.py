@@ -1,20 +1,27 @@
-"""Every endpoint, in the order in which the description shows them."""
+"""Every endpoint, in the order in which the description shows them. The route of each stands below its description."""
+
+from __future__ import annotations
 
 from typing import Final
 
-from provider_api.endpoints.files import description as files
-from provider_api.endpoints.jobs import description as jobs
-from provider_api.endpoints.metadata_store import description as metadata_store
-from provider_api.endpoints.operator import description as operator
-from provider_api.endpoints.service import description as service
-from provider_api.endpoints.subgraph import description as subgraph
+from fastapi import FastAPI
+
+from provider_api.endpoints import files, jobs, metadata_store, operator, service, subgraph
+from provider_api.endpoints.endpoint import Endpoint
 from provider_api.openapi.operation import Operation
 
-OPERATIONS: Final[tuple[Operation, ...]] = (
-    *service.OPERATIONS,
-    *files.OPERATIONS,
-    *jobs.OPERATIONS,
-    *metadata_store.OPERATIONS,
-    *subgraph.OPERATIONS,
-    *operator.OPERATIONS,
+ENDPOINTS: Final[tuple[Endpoint, ...]] = (
+    *service.ENDPOINTS,
+    *files.ENDPOINTS,
+    *jobs.ENDPOINTS,
+    *metadata_store.ENDPOINTS,
+    *subgraph.ENDPOINTS,
+    *operator.ENDPOINTS,
 )
+OPERATIONS: Final[tuple[Operation, ...]] = tuple(each.operation for each in ENDPOINTS)
+
+
+def add_routes(app: FastAPI) -> None:
+    """All on the application's own router: a router that includes others asks each of them, for every request."""
+    for each in ENDPOINTS:
+        app.add_api_route(each.operation.path, each.route, methods=each.methods)

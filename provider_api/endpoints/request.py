@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Annotated
 
+from fastapi import Depends
 from starlette.requests import Request
 
 from ocean.addresses import canonical
 from provider_api.calls.fields import Field, address, nonce_number, required, text_value, validate
-from provider_api.calls.parameters import Input, read_input, unread
+from provider_api.calls.parameters import Input, read_input, read_json_object, unread
 from provider_api.calls.signature import signature_or_token, token_of
 from provider_api.http.errors import InvalidRequest, NotOffered
 from provider_api.services import Services
@@ -19,9 +21,13 @@ SIGNED = "the signature of this request, 0x and 130 hexadecimal digits, or a tok
 SIGNATURE = Field("signature", (signature_or_token, text_value), bail=True, wanted=SIGNED)
 
 
-def services_of(request: Request) -> Services:
+async def services_of(request: Request) -> Services:
+    """Asynchronous because FastAPI would send a plain function to a thread for each request."""
     services: Services = request.app.state.services
     return services
+
+
+ServicesDep = Annotated[Services, Depends(services_of)]
 
 
 async def parameters_of(request: Request, fields: Sequence[Field]) -> Input:
@@ -43,6 +49,21 @@ async def parameters_of(request: Request, fields: Sequence[Field]) -> Input:
     return given
 
 
+async def body_parameters_of(request: Request, fields: Sequence[Field]) -> Input:
+    """The same for a route that reads its body only: validated like all others, so that a query hides the body, then
+    without the query.
+
+    Raises InvalidRequest, Refused.
+    """
+    given = await parameters_of(request, fields)
+    if not given.of_query:
+        return given
+    body = read_json_object(request.headers.get("content-type", ""), await request.body())
+    given = Input(body, given.token_sent)
+    validate(fields, given)
+    return given
+
+
 def require_not_head(request: Request) -> None:
     if request.method == "HEAD":
         raise NotOffered(405)
@@ -53,11 +74,11 @@ def consumer_of(given: Input, field: str = "consumerAddress") -> str:
     return canonical(given.text(field))
 
 
-async def require_compute(request: Request) -> None:
+async def require_compute(services: Services) -> None:
     """404 where this service announces no environment at all, as a provider without an operator answers.
 
     Raises NotOffered, ArgoError.
     """
-    snapshot = await services_of(request).environments.current()
+    snapshot = await services.environments.current()
     if snapshot.complete and not snapshot.environments:
         raise NotOffered(404)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from provider_api.calls.fields import Field
 
 Schema = Mapping[str, Any]
+
+ANY: Final[Schema] = {}
+STRING: Final[Schema] = {"type": "string"}
+OBJECT: Final[Schema] = {"type": "object"}
 
 JSON = "application/json"
 TEXT = "text/plain"

@@ -35,6 +35,15 @@ ALGORITHM: Final[dict[str, Any]] = {
     "serviceId": "access-1",
     "transferTxId": SECOND_TX,
 }
+DDO: Final[dict[str, Any]] = {
+    "id": DID,
+    "version": "4.1.0",
+    "chainId": 8996,
+    "nftAddress": NFT,
+    "metadata": {"name": "Rain", "type": "dataset"},
+    "services": [],
+    "event": {"tx": TX},
+}
 
 
 def without_order(asset: dict[str, Any]) -> dict[str, Any]:

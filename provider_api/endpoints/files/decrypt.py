@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 
-from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -32,10 +31,12 @@ from provider_api.calls.fields import (
 )
 from provider_api.calls.parameters import Input
 from provider_api.calls.signature import About
-from provider_api.endpoints.request import SIGNATURE, parameters_of, services_of
+from provider_api.endpoints.descriptions import AUTH_TOKEN, CHAIN_AWAY, NONCE_PARAMETER, signature, signed
+from provider_api.endpoints.endpoint import endpoint
+from provider_api.endpoints.request import SIGNATURE, ServicesDep, parameters_of
 from provider_api.http.errors import Refused
-
-router = APIRouter()
+from provider_api.openapi import samples
+from provider_api.openapi.operation import ANY, TEXT, Answer, Failure, Operation, Parameter
 
 _GIVEN = ("encryptedDocument", "flags", "documentHash")
 FIELDS = (
@@ -72,10 +73,57 @@ _WANTED = {
 }
 
 
-@router.post("/api/services/decrypt")
-async def decrypt(request: Request) -> Response:
+@endpoint(
+    Operation(
+        "POST",
+        "/api/services/decrypt",
+        "decrypt",
+        "Assets",
+        "A published document in plain text",
+        {201: Answer("The document's bytes.", {"type": "string"}, {"ddo": '{"id":"did:op:…"}'}, media=TEXT)},
+        {
+            400: signed(
+                "decrypterAddress",
+                factory={"error": "Asset not deployed by the data NFT factory."},
+                unreadable={"error": "Failed to decrypt."},
+            ),
+            403: Failure(
+                "Refusal",
+                "The caller may not, or the asset is not active any more. A metadata store gives up.",
+                {"caller": {"error": "Decrypter not authorized"}, "revoked": {"error": "Asset revoked"}},
+            ),
+            503: CHAIN_AWAY,
+        },
+        text="For metadata stores. The document is that of a transaction, or is sent along with its flags and hash; it"
+        " must be the named data NFT's.",
+        fields=FIELDS,
+        parameters={
+            "decrypterAddress": Parameter("Who asks.", samples.CONSUMER),
+            "chainId": Parameter("Chain of the data NFT.", 8996),
+            "dataNftAddress": Parameter("The data NFT.", samples.NFT),
+            "transactionId": Parameter("The transaction that published it.", samples.TX),
+            "encryptedDocument": Parameter("Hex, with or without `0x`.", schema=ANY),
+            "flags": Parameter("1: compressed, 2: encrypted.", 2, ANY),
+            "documentHash": Parameter("SHA-256 of the plain document, hex.", schema=ANY),
+            "nonce": NONCE_PARAMETER,
+            "signature": signature("(transactionId or dataNftAddress) + decrypterAddress + chainId + nonce"),
+        },
+        place="body",
+        request_headers=AUTH_TOKEN,
+        examples={
+            "by_transaction": {
+                "decrypterAddress": samples.CONSUMER,
+                "chainId": 8996,
+                "dataNftAddress": samples.NFT,
+                "transactionId": samples.TX,
+                "nonce": samples.NONCE,
+                "signature": samples.SIGNATURE,
+            }
+        },
+    )
+)
+async def decrypt(request: Request, services: ServicesDep) -> Response:
     given = await parameters_of(request, FIELDS)
-    services = services_of(request)
     decrypter, chain_id, nft = given.text("decrypterAddress"), given.text("chainId"), given.text("dataNftAddress")
     tx = given.text("transactionId")
     caller = await services.callers.require(

@@ -10,8 +10,8 @@ from __future__ import annotations
 import mimetypes
 from contextlib import AsyncExitStack
 from functools import partial
+from typing import Final
 
-from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -22,15 +22,25 @@ from ocean.outgoing import OutgoingError
 from provider_api.access.assets import Asset
 from provider_api.calls.fields import Field, position, required, text_value
 from provider_api.calls.signature import About
-from provider_api.endpoints.request import CONSUMER, NONCE, SIGNATURE, parameters_of, services_of
+from provider_api.endpoints.descriptions import (
+    AUTH_TOKEN,
+    CHAIN_AWAY,
+    CONSUMER_PARAMETER,
+    NONCE_PARAMETER,
+    USERDATA_PARAMETER,
+    signature,
+    signed,
+)
+from provider_api.endpoints.endpoint import endpoint
+from provider_api.endpoints.request import CONSUMER, NONCE, SIGNATURE, ServicesDep, parameters_of
 from provider_api.files.files import FileUnavailable, OpenFile
 from provider_api.files.names import disposition
 from provider_api.files.proofs import Delivery
 from provider_api.http.errors import Refused
 from provider_api.http.streaming import StreamedFile
+from provider_api.openapi import samples
+from provider_api.openapi.operation import ANY, STRING, Answer, Operation, Parameter
 from provider_api.services import Services
-
-router = APIRouter()
 
 FIELDS = (
     Field("documentId", (required, text_value), bail=True),
@@ -42,11 +52,68 @@ FIELDS = (
     SIGNATURE,
 )
 
+_UNREACHABLE: Final = {
+    "error": "Provider Ganache: Asset URL not found, not available or invalid. File 0: outgoing request failed:"
+    " status 404."
+}
 
-@router.api_route("/api/services/download", methods=["GET", "HEAD"])
-async def download(request: Request) -> Response:
+
+@endpoint(
+    Operation(
+        "GET",
+        "/api/services/download",
+        "download",
+        "Assets",
+        "A file of an ordered asset",
+        {
+            200: Answer(
+                "The file, streamed from its source.",
+                ANY,
+                media="*/*",
+                headers={
+                    "Content-Disposition": "`attachment;filename=NAME`",
+                    "Content-Length": "If the source tells it. Without it the answer is chunked.",
+                    "ETag": "The source's.",
+                    "Accept-Ranges": "The source's.",
+                },
+            ),
+            206: Answer("The part that was asked for.", ANY, media="*/*", headers={"Content-Range": "Which part."}),
+            416: Answer("There is no such part.", headers={"Content-Range": "The source's."}),
+        },
+        {
+            400: signed(
+                "documentId",
+                order={
+                    "error": f"Provider Ganache: Order with tx_id {samples.TX} could not be validated due to error: The"
+                    " order has expired."
+                },
+                index={"error": "Provider Ganache: No such fileIndex 7"},
+                unreachable=_UNREACHABLE,
+            ),
+            503: CHAIN_AWAY,
+        },
+        text="An answer that ends before its length, or without its last chunk, is not the whole file: the source broke"
+        " off. `Range` goes on from there, with a new nonce.",
+        fields=FIELDS,
+        parameters={
+            "documentId": Parameter("DID.", samples.DID),
+            "serviceId": Parameter("`id` of the service in the DDO.", "access-1"),
+            "consumerAddress": CONSUMER_PARAMETER,
+            "transferTxId": Parameter("The order.", samples.TX),
+            "fileIndex": Parameter("Position in the list of files.", "0"),
+            "nonce": NONCE_PARAMETER,
+            "signature": signature("documentId + nonce"),
+            "userdata": USERDATA_PARAMETER,
+        },
+        request_headers={
+            "Range": Parameter("One part of the file, `bytes=0-1023`; the source decides.", schema=STRING),
+            "If-Range": Parameter("Only if the file still has this ETag; else the whole.", schema=STRING),
+            **AUTH_TOKEN,
+        },
+    )
+)
+async def download(request: Request, services: ServicesDep) -> Response:
     given = await parameters_of(request, FIELDS)
-    services = services_of(request)
     did, service_id, tx_hash = (given.text(name) for name in ("documentId", "serviceId", "transferTxId"))
     caller = await services.callers.require(
         request, given, partial(signing.download_message, did), about=About(dids=(did,))

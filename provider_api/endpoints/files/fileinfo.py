@@ -12,23 +12,25 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
 from ocean import parameters
 from ocean.ddo import Service
 from ocean.files import File, FileObjectInvalid, parse_file
-from ocean.files.registry import TYPES
+from ocean.files.registry import TYPES, described_members
 from ocean.files.requests import UserdataInvalid
 from provider_api.calls.fields import Field, did, one_of, required_if, required_without, text_value
 from provider_api.calls.parameters import Input, as_text, is_present, plain
-from provider_api.endpoints.request import parameters_of, services_of
+from provider_api.endpoints.descriptions import CHAIN_AWAY
+from provider_api.endpoints.endpoint import endpoint
+from provider_api.endpoints.request import ServicesDep, parameters_of
 from provider_api.http.errors import Refused
 from provider_api.http.responses import json_response
+from provider_api.openapi import samples
+from provider_api.openapi.components import ref
+from provider_api.openapi.operation import ANY, Answer, Failure, Operation, Parameter
 from provider_api.services import Services
-
-router = APIRouter()
 
 FIELDS = (
     Field("type", (required_without("did"), one_of(*(each.type for each in TYPES)))),
@@ -44,10 +46,65 @@ FIELDS = (
 AT_ONCE = 3  # files of one request that are looked at side by side
 
 
-@router.post("/api/services/fileinfo")
-async def fileinfo(request: Request) -> Response:
+@endpoint(
+    Operation(
+        "POST",
+        "/api/services/fileinfo",
+        "fileinfo",
+        "Assets",
+        "What is known of files",
+        {
+            200: Answer(
+                "In the order of the files.",
+                {"type": "array", "items": ref("FileInfo")},
+                {
+                    "table": [
+                        {
+                            "index": 0,
+                            "type": "url",
+                            "valid": True,
+                            "contentLength": "14",
+                            "contentType": "text/csv",
+                            "filename": "rain.csv",
+                            "checksum": "f2" * 32,
+                            "checksumType": "sha256",
+                        }
+                    ],
+                    "gone": [{"index": 0, "type": "url", "valid": False}],
+                },
+            )
+        },
+        {
+            400: Failure(
+                "InvalidOrRefused",
+                "A parameter is missing or malformed, no such asset or service, or no file object.",
+                {
+                    "asset": {"error": "Cannot resolve DID"},
+                    "service": {"error": "Provider Ganache: Invalid serviceId."},
+                    "object": {"error": "malformed service files, missing required keys."},
+                },
+            ),
+            503: CHAIN_AWAY,
+        },
+        text="Of an asset's service (`did`, `serviceId`), or of a file object that somebody is about to publish.",
+        fields=FIELDS,
+        parameters={
+            "type": Parameter("Type of the file object.", "url"),
+            "did": Parameter("The asset.", samples.DID),
+            "serviceId": Parameter("`id` of the service in the DDO."),
+            **{each.name: Parameter(each.text, each.example, ANY) for each in described_members()},
+            "checksum": Parameter("Whether checksums are wanted.", True, ANY),
+            "userdata": Parameter("Consumer parameters: an object, or its JSON text.", schema=ANY),
+        },
+        place="body",
+        examples={
+            "asset": {"did": samples.DID, "serviceId": samples.DATASET["serviceId"], "checksum": True},
+            "file_object": {"type": "url", "url": "https://example.com/rain.csv", "method": "GET"},
+        },
+    )
+)
+async def fileinfo(request: Request, services: ServicesDep) -> Response:
     given = await parameters_of(request, FIELDS)
-    services = services_of(request)
     checksum = _is_wanted(given.get("checksum"))
     userdata = plain(given.get("userdata"))
     if given.text("did"):

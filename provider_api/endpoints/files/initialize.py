@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 
-from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -16,12 +15,15 @@ from ocean.files.requests import UserdataInvalid
 from provider_api.access.assets import Asset
 from provider_api.calls.fields import Field, address, position, required, text_value
 from provider_api.calls.parameters import Input, is_present, plain
-from provider_api.endpoints.request import consumer_of, parameters_of, services_of
+from provider_api.endpoints.descriptions import CHAIN_AWAY, CONSUMER_PARAMETER, USERDATA_PARAMETER
+from provider_api.endpoints.endpoint import endpoint
+from provider_api.endpoints.request import ServicesDep, consumer_of, parameters_of
 from provider_api.http.errors import Refused
 from provider_api.http.responses import json_response
+from provider_api.openapi import samples
+from provider_api.openapi.components import ref
+from provider_api.openapi.operation import Answer, Failure, Operation, Parameter
 from provider_api.services import Services
-
-router = APIRouter()
 
 FIELDS = (
     Field("documentId", (required, text_value)),
@@ -32,10 +34,54 @@ FIELDS = (
 )
 
 
-@router.api_route("/api/services/initialize", methods=["GET", "HEAD"])
-async def initialize(request: Request) -> Response:
+@endpoint(
+    Operation(
+        "GET",
+        "/api/services/initialize",
+        "initialize",
+        "Assets",
+        "What to order for a download",
+        {
+            200: Answer(
+                "A quote, or the good order.",
+                ref("AccessQuote"),
+                {
+                    "to_order": {"datatoken": samples.DATATOKEN, "nonce": samples.NONCE, "providerFee": samples.fee()},
+                    "ordered": {"validOrder": samples.TX},
+                },
+            )
+        },
+        {
+            400: Failure(
+                "InvalidOrRefused",
+                "A parameter is missing or malformed, or the consumer cannot have the asset.",
+                {
+                    "asset": {"error": "Cannot resolve DID"},
+                    "state": {"error": "Provider Ganache: Asset is not consumable."},
+                    "compute": {
+                        "error": "Provider Ganache: Use the initializeCompute endpoint to initialize compute jobs."
+                    },
+                },
+            ),
+            503: CHAIN_AWAY,
+        },
+        text="Not signed. Downloads cost no provider fee.",
+        fields=FIELDS,
+        parameters={
+            "documentId": Parameter("DID.", samples.DID),
+            "serviceId": Parameter("`id` of the service in the DDO.", "access-1"),
+            "consumerAddress": CONSUMER_PARAMETER,
+            "fileIndex": Parameter("If given, the file must be there.", "0"),
+            "transferTxId": Parameter("An order that may still be good.", samples.TX),
+            "userdata": USERDATA_PARAMETER,
+            "environment": Parameter("Ignored."),
+            "validUntil": Parameter("Ignored."),
+        },
+    )
+)
+async def initialize(request: Request, services: ServicesDep) -> Response:
     given = await parameters_of(request, FIELDS)
-    services, consumer = services_of(request), consumer_of(given)
+    consumer = consumer_of(given)
     did, service_id, tx_hash = (given.text(name) for name in ("documentId", "serviceId", "transferTxId"))
     await services.control.require("initialize", consumer, [(did, service_id)])
     asset = await services.assets.find(did)

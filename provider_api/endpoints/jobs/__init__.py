@@ -1,1 +1,29 @@
-"""Endpoints of compute jobs."""
+"""Endpoints of compute jobs: environments, what must be bought, start, status, stop, delete, results, why not."""
+
+from typing import Final
+
+from provider_api.endpoints.jobs import (
+    delete,
+    environments,
+    initialize_compute,
+    published,
+    results,
+    start,
+    status,
+    stop,
+    validate_container,
+    why_not,
+)
+
+ENDPOINTS: Final = (
+    environments.compute_environments,
+    validate_container.validate_container,
+    initialize_compute.initialize_compute,
+    start.start,
+    status.status,
+    stop.stop,
+    delete.delete,
+    results.compute_result,
+    published.published,
+    why_not.why_not,
+)

@@ -2,20 +2,60 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from provider_api.endpoints.request import require_not_head, services_of
+from provider_api.endpoints.descriptions import COMPUTE_FAILURES
+from provider_api.endpoints.endpoint import endpoint
+from provider_api.endpoints.request import ServicesDep, require_not_head
 from provider_api.http.responses import json_response
+from provider_api.openapi import samples
+from provider_api.openapi.components import ref
+from provider_api.openapi.operation import Answer, Operation
 
-router = APIRouter()
 
-
-@router.api_route("/api/services/computeEnvironments", methods=["GET", "HEAD"])
-async def compute_environments(request: Request) -> Response:
+@endpoint(
+    Operation(
+        "GET",
+        "/api/services/computeEnvironments",
+        "computeEnvironments",
+        "Compute",
+        "Where jobs may run, and at which price",
+        {
+            200: Answer(
+                "The environments of every chain.",
+                ref("Environments"),
+                {
+                    "free": {
+                        "8996": [
+                            {
+                                "id": samples.ENVIRONMENT,
+                                "consumerAddress": samples.ENVIRONMENT_ADDRESS,
+                                "priceMin": 0,
+                                "feeToken": samples.FEE_TOKEN,
+                                "maxJobDuration": 600,
+                                "maxJobs": 4,
+                                "currentJobs": 1,
+                                "cpuNumber": 1,
+                                "cpuType": "",
+                                "gpuNumber": 0,
+                                "gpuType": "",
+                                "ramGB": 1,
+                                "diskGB": 2,
+                                "storageExpiry": 604800,
+                                "desc": "Small jobs, free of charge",
+                                "lastSeen": str(samples.MOMENT),
+                            }
+                        ]
+                    }
+                },
+            )
+        },
+        COMPUTE_FAILURES,
+    )
+)
+async def compute_environments(request: Request, services: ServicesDep) -> Response:
     require_not_head(request)
-    services = services_of(request)
     snapshot = await services.environments.current()
     return json_response(
         {

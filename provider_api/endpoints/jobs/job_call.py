@@ -17,7 +17,8 @@ from provider_api.calls.fields import (
     whole_did,
 )
 from provider_api.calls.signature import Caller, signature_or_token
-from provider_api.endpoints.request import CONSUMER, NONCE, SIGNED, parameters_of, services_of
+from provider_api.endpoints.request import CONSUMER, NONCE, SIGNED, parameters_of
+from provider_api.services import Services
 
 _REST = (
     Field("signature", (signature_or_token, text_value), wanted=SIGNED),
@@ -34,14 +35,13 @@ class JobCall:
     job_id: str  # "": all jobs of the caller
 
 
-async def read_job_call(request: Request, *, may_sign_no_nonce: bool) -> JobCall:
+async def read_job_call(request: Request, services: Services, *, may_sign_no_nonce: bool) -> JobCall:
     """A proven request that access control allows. The caller's nonce is not used up yet. Raises InvalidRequest,
     NeighbourAway.
 
     `may_sign_no_nonce`: what such a request does may be repeated by whoever has seen it (a stop, but no deletion).
     Counts only for one named job, and only with the setting for it.
     """
-    services = services_of(request)
     tolerant = services.settings.policy.tolerate_missing_nonce
     given = await parameters_of(request, TOLERANT if tolerant else FIELDS)
     owner, job, document = given.text("consumerAddress"), given.text("jobId"), given.text("documentId")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -10,6 +11,26 @@ from starlette.responses import Response, StreamingResponse
 from contract.manifest import ResultFile
 from provider_api.files.names import disposition
 from provider_api.jobs.results import Part, RangeUnsatisfiable, ResultStore, requested_part
+from provider_api.openapi.operation import ANY, STRING, Answer, Parameter
+
+FILE_ANSWERS: Final = {
+    200: Answer(
+        "The file.",
+        ANY,
+        media="*/*",
+        headers={
+            "Content-Disposition": "`attachment;filename=NAME`",
+            "ETag": "SHA-256 of the file.",
+            "Accept-Ranges": "`bytes`",
+        },
+    ),
+    206: Answer("The part that was asked for.", ANY, media="*/*", headers={"Content-Range": "Which part it is."}),
+    416: Answer("There is no such part.", headers={"Content-Range": "`bytes */SIZE`"}),
+}
+RANGE_HEADERS: Final = {
+    "Range": Parameter("A part of the file, `bytes=0-1023`.", schema=STRING),
+    "If-Range": Parameter("Only if the file has this ETag; else the whole.", schema=STRING),
+}
 
 
 async def answer_with(

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
 from contract import names
 from ocean import signing
 from provider_api.calls.fields import Field, canonical_number, position, required, text_value
-from provider_api.endpoints.jobs.result_file import answer_with
-from provider_api.endpoints.request import CONSUMER, NONCE, SIGNATURE, parameters_of, services_of
+from provider_api.endpoints.descriptions import (
+    ARGO_FAILED,
+    AUTH_TOKEN,
+    CONSUMER_PARAMETER,
+    NONCE_PARAMETER,
+    away,
+    signature,
+    signed,
+)
+from provider_api.endpoints.endpoint import endpoint
+from provider_api.endpoints.jobs.result_file import FILE_ANSWERS, RANGE_HEADERS, answer_with
+from provider_api.endpoints.request import CONSUMER, NONCE, SIGNATURE, ServicesDep, parameters_of
 from provider_api.http.errors import Refused
 from provider_api.jobs.records import find_existing
-
-router = APIRouter()
+from provider_api.openapi import samples
+from provider_api.openapi.operation import Failure, Operation, Parameter
 
 FIELDS = (
     Field("jobId", (required, text_value), bail=True),
@@ -25,10 +34,37 @@ FIELDS = (
 )
 
 
-@router.api_route("/api/services/computeResult", methods=["GET", "HEAD"])
-async def compute_result(request: Request) -> Response:
+@endpoint(
+    Operation(
+        "GET",
+        "/api/services/computeResult",
+        "computeResult",
+        "Compute",
+        "One file of a job's results",
+        FILE_ANSWERS,
+        {
+            400: signed("jobId"),
+            404: Failure(
+                "Refusal",
+                "No such job, none of this account, no results yet, or no such file.",
+                {"index": {"error": "No such index 9 in this compute job"}},
+            ),
+            502: ARGO_FAILED,
+            503: away("The result store does not answer at the moment."),
+        },
+        fields=FIELDS,
+        parameters={
+            "jobId": Parameter("The job.", samples.JOB),
+            "index": Parameter("`index` of the result.", "0"),
+            "consumerAddress": CONSUMER_PARAMETER,
+            "nonce": NONCE_PARAMETER,
+            "signature": signature("consumerAddress + jobId + index + nonce"),
+        },
+        request_headers={**RANGE_HEADERS, **AUTH_TOKEN},
+    )
+)
+async def compute_result(request: Request, services: ServicesDep) -> Response:
     given = await parameters_of(request, FIELDS)
-    services = services_of(request)
     owner, job_id, index = given.text("consumerAddress"), given.text("jobId"), given.text("index")
     caller = await services.callers.require(
         request, given, lambda nonce: signing.result_message(owner, job_id, index, nonce)

@@ -2,20 +2,48 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
 from provider_api.access.image import AlgorithmContainer, problem
 from provider_api.calls.parameters import plain
+from provider_api.endpoints.endpoint import endpoint
 from provider_api.endpoints.request import parameters_of
 from provider_api.http.errors import Refused
 from provider_api.http.responses import json_response
+from provider_api.openapi import samples
+from provider_api.openapi.operation import ANY, STRING, Answer, Failure, Operation, Parameter
 
-router = APIRouter()
 
-
-@router.post("/api/services/validateContainer")
+@endpoint(
+    Operation(
+        "POST",
+        "/api/services/validateContainer",
+        "validateContainer",
+        "Compute",
+        "Would a start take this container?",
+        {200: Answer("The container, as it was sent.", {"type": "object"}, {"container": samples.CONTAINER})},
+        {
+            400: Failure(
+                "Refusal",
+                "It would not, and why.",
+                {
+                    "missing": {"error": "missing_entrypoint_image_checksum"},
+                    "prefix": {"error": "checksum_prefix"},
+                },
+            )
+        },
+        text="The image registry is not asked.",
+        parameters={
+            "entrypoint": Parameter("Command, with `$ALGO` for the algorithm's file.", "python $ALGO", STRING, True),
+            "image": Parameter("Name of the image, without tag.", "python", STRING, True),
+            "tag": Parameter("Ignored: the checksum names the image.", "3", ANY),
+            "checksum": Parameter("`sha256:` and 64 hexadecimal digits.", samples.CHECKSUM, STRING, True),
+        },
+        place="body",
+        examples={"container": samples.CONTAINER},
+    )
+)
 async def validate_container(request: Request) -> Response:
     given = await parameters_of(request, ())
     texts = (value if isinstance(value := given.get(name), str) else "" for name in ("entrypoint", "image", "checksum"))

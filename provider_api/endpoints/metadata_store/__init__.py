@@ -4,12 +4,17 @@ ocean.py finds them below the address it takes for a metadata store, whose `GET 
 does. Answers have the store's shapes; a neighbour that is away gets the service's own (503 with Retry-After).
 """
 
-from fastapi import APIRouter
+from typing import Final
 
 from provider_api.endpoints.metadata_store import assets, chains, query, validation
 
-PREFIX = "/api/aquarius"
-
-router = APIRouter(prefix=PREFIX)
-for part in (assets, chains, query, validation):
-    router.include_router(part.router)
+ENDPOINTS: Final = (
+    assets.document,
+    assets.metadata,
+    assets.names,
+    query.query,
+    validation.validate,
+    validation.schema,
+    chains.listed,
+    chains.status,
+)

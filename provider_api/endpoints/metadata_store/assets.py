@@ -8,45 +8,108 @@ words of the 404.
 from __future__ import annotations
 
 import json
+from typing import Final
 
-from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
 from ocean.ddo import DDO
 from ocean.did import is_did
 from ocean.kit.together import together
+from provider_api.endpoints.descriptions import CHAIN_AWAY
+from provider_api.endpoints.endpoint import endpoint
 from provider_api.endpoints.metadata_store.answers import answer, refusal
-from provider_api.endpoints.request import services_of
+from provider_api.endpoints.request import ServicesDep
+from provider_api.openapi import samples
+from provider_api.openapi.operation import OBJECT, Answer, Failure, Operation, Parameter
 from provider_api.services import Services
 
-router = APIRouter(prefix="/assets")
-
-GET = ["GET", "HEAD"]
 _NOT_FOUND = "Asset DID {did} not found in Elasticsearch."  # to the letter
 
+_DID: Final = {"did": Parameter("The asset.", samples.DID)}
+_UNKNOWN: Final = Failure(
+    "StoreError",
+    "No such asset, or nothing of it may be shown.",
+    {"unknown": {"error": f"Asset DID {samples.DID} not found in Elasticsearch."}},
+)
 
-@router.api_route("/ddo/{did}", methods=GET)
-async def document(request: Request, did: str) -> Response:
-    services = services_of(request)
+
+@endpoint(
+    Operation(
+        "GET",
+        "/api/aquarius/assets/ddo/{did}",
+        "getDdo",
+        "Metadata store",
+        "The document of an asset",
+        {200: Answer("The DDO with the fields that a store adds.", OBJECT, {"ddo": samples.DDO})},
+        {404: _UNKNOWN, 503: CHAIN_AWAY},
+        path_parameters=_DID,
+    )
+)
+async def document(services: ServicesDep, did: str) -> Response:
     ddo = await _find(services, did)
     return _not_found(services, did) if ddo is None else answer(ddo.document())
 
 
-@router.api_route("/metadata/{did}", methods=GET)
-async def metadata(request: Request, did: str) -> Response:
+@endpoint(
+    Operation(
+        "GET",
+        "/api/aquarius/assets/metadata/{did}",
+        "getMetadata",
+        "Metadata store",
+        "The section `metadata` of a document",
+        {200: Answer("The section.", OBJECT, {"metadata": samples.DDO["metadata"]})},
+        {404: _UNKNOWN, 503: CHAIN_AWAY},
+        path_parameters=_DID,
+    )
+)
+async def metadata(services: ServicesDep, did: str) -> Response:
     """Of a deprecated or revoked asset nothing is left to show."""
-    services = services_of(request)
     ddo = await _find(services, did)
     if ddo is None:
         return _not_found(services, did)
     return _not_shown(did) if ddo.metadata is None else answer(ddo.document()["metadata"])
 
 
-@router.post("/names")
-async def names(request: Request) -> Response:
+@endpoint(
+    Operation(
+        "POST",
+        "/api/aquarius/assets/names",
+        "getNames",
+        "Metadata store",
+        "Names of assets",
+        {
+            200: Answer(
+                "Name by DID, empty for what is not there.",
+                {"type": "object", "additionalProperties": {"type": "string"}},
+                {"names": {samples.DID: "Rain"}},
+            )
+        },
+        {
+            400: Failure(
+                "StoreError",
+                "No list of DIDs, or too long a list.",
+                {"empty": {"error": "`didList` is required in the request payload, a list that is not empty."}},
+            ),
+            503: CHAIN_AWAY,
+        },
+        parameters={
+            "didList": Parameter(
+                "DIDs; not more than the service takes.",
+                schema={
+                    "type": "array",
+                    "minItems": 1,
+                    "items": {"type": "string", "pattern": "^did:op:[0-9a-f]{64}$"},
+                },
+                required=True,
+            )
+        },
+        place="body",
+        examples={"two": {"didList": [samples.DID, samples.ALGORITHM_DID]}},
+    )
+)
+async def names(request: Request, services: ServicesDep) -> Response:
     """Body `{"didList": [did, …]}`; answers `{did: name}`, "" for what is not found. At most `limits.list_limit`."""
-    services = services_of(request)
     try:
         given = json.loads(await request.body())
     except (ValueError, RecursionError):

@@ -8,11 +8,21 @@ a job that a consumer starts here. A provider sees its own jobs only. Without kn
 Errors are {"error": text}. A provider repeats a request after 502 to 504, so none of these is ever answered.
 """
 
-from fastapi import APIRouter
+from typing import Final
 
 from provider_api.endpoints.operator import admin, compute, environments, results
-from provider_api.http.paths import OPERATOR
 
-router = APIRouter()
-for part in (environments, compute, results, admin):
-    router.include_router(part.router, prefix=OPERATOR)
+ENDPOINTS: Final = (
+    environments.root,
+    environments.environments,
+    compute.start,
+    compute.status,
+    compute.stop,
+    compute.delete,
+    results.get_result,
+    admin.runningjobs,
+    admin.list_names,
+    admin.info,
+    admin.logs,
+    admin.pgsqlinit,
+)

@@ -5,19 +5,23 @@ from __future__ import annotations
 import hmac
 from datetime import datetime
 
-from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
 from argo.client.records import Workflow
 from contract import names
+from provider_api.calls.parameters import Input
+from provider_api.endpoints.endpoint import endpoint
 from provider_api.endpoints.operator.calls import read_call, require, text_of
+from provider_api.endpoints.operator.descriptions import ADMIN, JOB_IN_QUERY, SIGNED, TAG
+from provider_api.endpoints.request import ServicesDep
 from provider_api.http.errors import Refused
+from provider_api.http.paths import OPERATOR
 from provider_api.http.responses import json_response
 from provider_api.jobs.records import find_existing
+from provider_api.openapi import samples
+from provider_api.openapi.operation import ANY, TEXT, Answer, Operation, Parameter
 from provider_api.services import Services
-
-router = APIRouter()
 
 _COMPONENTS = {
     "configure": names.CONFIGURATION,
@@ -29,28 +33,51 @@ _LOG_BYTES = 1024 * 1024  # of a log that is shown
 _LABELLED = (names.ENVIRONMENT, names.OWNER, names.PROVIDER, names.CHAIN)
 
 
-async def _admin(request: Request) -> Services:
-    """Raises Refused, NotOffered."""
-    services, _ = await read_call(request)
-    given = request.headers.get("admin", "")
-    if not given:
+async def _admin_call(request: Request, services: Services) -> Input:
+    """Parameters of a call that an operator's own script makes. Raises Refused, NotOffered."""
+    parameters = await read_call(request, services)
+    secret = request.headers.get("admin", "")
+    if not secret:
         raise Refused("The header Admin is missing.")
-    secrets = (secret.get_secret_value() for secret in services.settings.operator.admins)
-    if not any([hmac.compare_digest(given.encode(), secret.encode()) for secret in secrets]):
+    known = (admin.get_secret_value() for admin in services.settings.operator.admins)
+    if not any([hmac.compare_digest(secret.encode(), each.encode()) for each in known]):
         raise Refused("The header Admin is wrong.", 401)
-    return services
+    return parameters
 
 
-@router.post("/pgsqlinit")
-async def pgsqlinit(request: Request) -> Response:
+@endpoint(
+    Operation(
+        "POST",
+        OPERATOR + "/pgsqlinit",
+        "operatorInit",
+        TAG,
+        "Nothing to do",
+        {200: Answer("Tables are made when the service starts.")},
+        SIGNED,
+        request_headers=ADMIN,
+    )
+)
+async def pgsqlinit(request: Request, services: ServicesDep) -> Response:
     """Deployment scripts call it. Tables are made when the service starts, so there is nothing to do."""
-    await _admin(request)
+    await _admin_call(request, services)
     return Response(status_code=200)
 
 
-@router.get("/runningjobs")
-async def runningjobs(request: Request) -> Response:
-    services = await _admin(request)
+@endpoint(
+    Operation(
+        "GET",
+        OPERATOR + "/runningjobs",
+        "operatorRunning",
+        TAG,
+        "Unfinished jobs of all providers",
+        {200: Answer("What they are.", {"type": "array"}, {"none": []})},
+        SIGNED,
+        request_headers=ADMIN,
+    ),
+    head=False,
+)
+async def runningjobs(request: Request, services: ServicesDep) -> Response:
+    await _admin_call(request, services)
     jobs = await _unfinished(services)
     keys = ("agreementId", "jobId", "owner", "status", "statusText", "dateCreated", "algoDID", "inputDID", "chainId")
     shown = [
@@ -60,35 +87,75 @@ async def runningjobs(request: Request) -> Response:
     return json_response(shown, sort_keys=False)
 
 
-@router.get("/list")
-async def list_names(request: Request) -> Response:
-    services = await _admin(request)
+@endpoint(
+    Operation(
+        "GET",
+        OPERATOR + "/list",
+        "operatorList",
+        TAG,
+        "Names of all workflows",
+        {200: Answer("Newest first.", {"type": "array", "items": {"type": "string"}}, {"one": [samples.JOB]})},
+        SIGNED,
+        request_headers=ADMIN,
+    ),
+    head=False,
+)
+async def list_names(request: Request, services: ServicesDep) -> Response:
+    await _admin_call(request, services)
     found: dict[str, datetime] = {}
     async for page in services.argo.pages({names.ENVIRONMENT: names.ANY}):
         found |= {job.name: job.created_at for job in page}
     return json_response(sorted(found, key=lambda name: (found[name], name), reverse=True), sort_keys=False)
 
 
-@router.get("/info")
-async def info(request: Request) -> Response:
+@endpoint(
+    Operation(
+        "GET",
+        OPERATOR + "/info",
+        "operatorInfo",
+        TAG,
+        "The workflow of a job",
+        {200: Answer("Without its arguments.", {"type": "object"}, {"one": {"name": samples.JOB, "nodes": []}})},
+        SIGNED,
+        parameters=JOB_IN_QUERY,
+        request_headers=ADMIN,
+    ),
+    head=False,
+)
+async def info(request: Request, services: ServicesDep) -> Response:
     """The workflow of a job, without its arguments: they are sealed anyhow."""
-    services = await _admin(request)
-    return json_response(_sanitised(await _job(request, services)), sort_keys=False)
+    given = await _admin_call(request, services)
+    return json_response(_sanitised(await _job(services, given)), sort_keys=False)
 
 
-@router.get("/logs")
-async def logs(request: Request) -> Response:
+@endpoint(
+    Operation(
+        "GET",
+        OPERATOR + "/logs",
+        "operatorLogs",
+        TAG,
+        "What a step has printed",
+        {200: Answer("The log.", {"type": "string"}, {"log": "read 2 files\n"}, media=TEXT)},
+        SIGNED,
+        parameters={
+            **JOB_IN_QUERY,
+            "component": Parameter("configure, algorithm, filter or publish.", "algorithm", ANY),
+        },
+        request_headers=ADMIN,
+    ),
+    head=False,
+)
+async def logs(request: Request, services: ServicesDep) -> Response:
     """What a step has printed so far, as text; after its pod is gone, what was published of it.
 
     Of an algorithm whose results pass a filter, only what was published.
     """
-    services = await _admin(request)
-    _, given = await read_call(request)
+    given = await _admin_call(request, services)
     require(given, ("component",))
     template = _COMPONENTS.get(text_of(given, "component"))
     if template is None:
         raise Refused(f"component must be one of {', '.join(_COMPONENTS)}.")
-    job = await _job(request, services)
+    job = await _job(services, given)
     text = await _printed(services, job, template)
     if text is None:
         raise Refused("There is no such pod.", 404)
@@ -109,9 +176,8 @@ async def _printed(services: Services, job: Workflow, template: str) -> str | No
     return await services.results.log(job, template, _LOG_BYTES)
 
 
-async def _job(request: Request, services: Services) -> Workflow:
+async def _job(services: Services, given: Input) -> Workflow:
     """Raises Refused."""
-    _, given = await read_call(request)
     require(given, ("jobId",))
     found = await find_existing(services.argo, text_of(given, "jobId"))
     if found is None:

@@ -19,7 +19,6 @@ from ocean import signing
 from ocean.addresses import AddressInvalid, canonical
 from provider_api.calls.fields import nonce_number
 from provider_api.calls.parameters import Input, is_present, read_input
-from provider_api.endpoints.request import services_of
 from provider_api.http.errors import NotOffered, Refused
 from provider_api.services import Services
 from provider_api.storage import nonces
@@ -37,16 +36,15 @@ class Provider:
     address: str  # the one that has signed this call
 
 
-async def read_call(request: Request) -> tuple[Services, Input]:
-    """The service and the parameters of a call: the query if there is one, else the JSON body.
+async def read_call(request: Request, services: Services) -> Input:
+    """The parameters of a call: the query if there is one, else the JSON body.
 
     Raises Refused; NotOffered where no provider is known.
     """
-    services = services_of(request)
     if not services.settings.operator.providers:
         raise NotOffered(404)
     query = request.scope["query_string"].decode("utf-8", "replace")
-    return services, read_input(query, request.headers.get("content-type", ""), await request.body())
+    return read_input(query, request.headers.get("content-type", ""), await request.body())
 
 
 def require(given: Input, names: Iterable[str]) -> None:

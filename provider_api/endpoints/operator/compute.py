@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import structlog
-from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
 from argo.client.records import Workflow
 from provider_api.access.request import ProviderTerms
 from provider_api.calls.parameters import Input
+from provider_api.endpoints.endpoint import endpoint
 from provider_api.endpoints.operator.calls import (
     Provider,
     address_of,
@@ -19,24 +21,84 @@ from provider_api.endpoints.operator.calls import (
     require_provider,
     text_of,
 )
+from provider_api.endpoints.operator.descriptions import JOB_ID, OWNER, SIGNED, TAG, proof
 from provider_api.endpoints.operator.workflow import agreement_of, job_request, stage_of
+from provider_api.endpoints.request import ServicesDep
 from provider_api.http.errors import Refused
+from provider_api.http.paths import OPERATOR
 from provider_api.http.responses import json_response
 from provider_api.jobs.delete import delete_jobs
 from provider_api.jobs.identity import identify
 from provider_api.jobs.start import StartRequest
 from provider_api.jobs.stop import stop_jobs
+from provider_api.openapi import samples
+from provider_api.openapi.components import ref
+from provider_api.openapi.operation import ANY, Answer, Operation, Parameter
 from provider_api.services import Services
-
-router = APIRouter()
 
 _START = ("workflow", "agreementId", "owner", "providerSignature", "environment", "nonce")
 
+_JOBS: Final = {"job": [samples.job()], "none": []}
+_FILTERS: Final = {
+    "owner": OWNER,
+    "jobId": JOB_ID,
+    "agreementId": Parameter("The order that a job counts against.", schema=ANY),
+    "chainId": Parameter("Only jobs of this chain.", schema=ANY),
+    **proof("owner + jobId + nonce"),
+}
+_WORKFLOW: Final = {
+    "stages": [
+        {
+            "index": 0,
+            "input": [{"index": 0, "id": samples.DID, "remote": {"txId": samples.TX, "serviceId": "compute-1"}}],
+            "compute": {"Instances": 1, "namespace": "ocean-compute", "maxtime": 3600},
+            "algorithm": {"id": "", "rawcode": "print(1)", "container": samples.CONTAINER},
+            "output": {"metadataUri": "https://metadata.example"},
+        }
+    ]
+}
+_EXAMPLE: Final = {
+    "workflow": _WORKFLOW,
+    "agreementId": samples.TX,
+    "owner": samples.CONSUMER,
+    "environment": samples.ENVIRONMENT,
+    "providerSignature": samples.SIGNATURE,
+    "providerAddress": samples.PROVIDER,
+    "nonce": 1795405424715548897,
+    "chainId": 8996,
+    "validUntil": samples.MOMENT + 600,
+}
+_TEXTS: Final = {
+    "workflow": "One stage; see the how-to.",
+    "agreementId": "One of the workflow's orders.",
+    "owner": "The consumer.",
+    "environment": "Where the job shall run.",
+    "providerSignature": "Over `owner + nonce`, see the introduction.",
+    "providerAddress": "If given, the signer.",
+    "nonce": "The provider's clock: nanoseconds, milliseconds or seconds.",
+    "chainId": "Chain of the orders.",
+    "validUntil": "Until when the job is paid for, Unix seconds; absent or 0: no end.",
+}
 
-@router.post("/compute")
-async def start(request: Request) -> Response:
+
+@endpoint(
+    Operation(
+        "POST",
+        OPERATOR + "/compute",
+        "operatorStart",
+        TAG,
+        "Start a job for a consumer",
+        {200: Answer("An array with the job. The identical request again gives the same job.", ref("Jobs"), _JOBS)},
+        SIGNED,
+        parameters={name: Parameter(text, schema=ANY) for name, text in _TEXTS.items()},
+        place="body",
+        body_required=False,
+        examples={"raw": _EXAMPLE},
+    )
+)
+async def start(request: Request, services: ServicesDep) -> Response:
     """The identical request again is answered with its job."""
-    services, given = await read_call(request)
+    given = await read_call(request, services)
     if not given.values:
         raise Refused("The body must be a JSON object.")
     require(given, _START)
@@ -57,9 +119,21 @@ async def start(request: Request) -> Response:
     return json_response(await services.reader.started(workflow, services.environments), sort_keys=False)
 
 
-@router.get("/compute")
-async def status(request: Request) -> Response:
-    services, given = await read_call(request)
+@endpoint(
+    Operation(
+        "GET",
+        OPERATOR + "/compute",
+        "operatorStatus",
+        TAG,
+        "Jobs of the calling provider",
+        {200: Answer("Those that match every filter, newest first.", ref("Jobs"), _JOBS)},
+        SIGNED,
+        parameters=_FILTERS,
+    ),
+    head=False,
+)
+async def status(request: Request, services: ServicesDep) -> Response:
+    given = await read_call(request, services)
     if not any(filter_of(given, name) for name in ("owner", "jobId", "agreementId")):
         raise Refused("owner, jobId or agreementId is missing.")
     provider = await require_provider(request, services, given, text_of(given, "jobId"))
@@ -67,10 +141,21 @@ async def status(request: Request) -> Response:
     return json_response(await services.reader.objects(found), sort_keys=False)
 
 
-@router.put("/compute")
-async def stop(request: Request) -> Response:
+@endpoint(
+    Operation(
+        "PUT",
+        OPERATOR + "/compute",
+        "operatorStop",
+        TAG,
+        "Stop a job, or all of an owner's",
+        {200: Answer("The jobs, afterwards.", ref("Jobs"), _JOBS)},
+        SIGNED,
+        parameters=_FILTERS,
+    )
+)
+async def stop(request: Request, services: ServicesDep) -> Response:
     """Without a job id all of the owner's that have not ended. What has ended stays as it is."""
-    services, given = await read_call(request)
+    given = await read_call(request, services)
     require(given, ("owner", "providerSignature", "nonce"))
     provider = await require_provider(request, services, given, text_of(given, "jobId"))
     found = await _selected(services, given, provider, unfinished_only=not filter_of(given, "jobId"))
@@ -78,10 +163,27 @@ async def stop(request: Request) -> Response:
     return json_response(await services.reader.objects(stopped), sort_keys=False)
 
 
-@router.delete("/compute")
-async def delete(request: Request) -> Response:
+@endpoint(
+    Operation(
+        "DELETE",
+        OPERATOR + "/compute",
+        "operatorDelete",
+        TAG,
+        "Delete a job, or all of an owner's",
+        {
+            200: Answer(
+                "The jobs that are gone, or an empty text.",
+                {"anyOf": [ref("Jobs"), {"const": ""}]},
+                {"job": [samples.job(results="", removed=1)], "none": ""},
+            )
+        },
+        SIGNED,
+        parameters=_FILTERS,
+    )
+)
+async def delete(request: Request, services: ServicesDep) -> Response:
     """The jobs that are gone; an empty text if there were none, for ocean.py takes the first of a list."""
-    services, given = await read_call(request)
+    given = await read_call(request, services)
     require(given, ("owner", "providerSignature", "nonce"))
     provider = await require_provider(request, services, given, text_of(given, "jobId"))
     found = await _selected(services, given, provider)

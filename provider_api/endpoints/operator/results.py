@@ -6,23 +6,49 @@ it to the consumer.
 
 from __future__ import annotations
 
-from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
+from provider_api.endpoints.endpoint import endpoint
 from provider_api.endpoints.jobs.result_file import answer_with
 from provider_api.endpoints.operator.calls import address_of, read_call, require, require_provider, text_of
+from provider_api.endpoints.operator.descriptions import JOB_ID, OWNER, SIGNED, TAG, proof
+from provider_api.endpoints.request import ServicesDep
 from provider_api.http.errors import ApiError, NotOffered, Refused, render
-
-router = APIRouter()
+from provider_api.http.paths import OPERATOR
+from provider_api.openapi.operation import ANY, Answer, Operation, Parameter
+from provider_api.services import Services
 
 _NAMED = {"Content-Disposition": "attachment;filename=error.json"}
 
 
-@router.get("/getResult")
-async def get_result(request: Request) -> Response:
+@endpoint(
+    Operation(
+        "GET",
+        OPERATOR + "/getResult",
+        "operatorResult",
+        TAG,
+        "One file of a job's results",
+        {
+            200: Answer("The file.", ANY, media="*/*", headers={"Content-Disposition": "On every answer."}),
+            206: Answer("The part that was asked for.", ANY, media="*/*"),
+            416: Answer("There is no such part."),
+        },
+        SIGNED,
+        parameters={
+            "owner": OWNER,
+            "jobId": JOB_ID,
+            "index": Parameter("Position in `results`.", "0", ANY),
+            "consumerSignature": Parameter("Ignored.", schema=ANY),
+            **proof("owner + jobId + nonce"),
+        },
+        request_headers={"Range": Parameter("A part of the file."), "If-Range": Parameter("Only with this ETag.")},
+    ),
+    head=False,
+)
+async def get_result(request: Request, services: ServicesDep) -> Response:
     try:
-        return await _result(request)
+        return await _result(request, services)
     except NotOffered:
         raise
     except ApiError as exc:
@@ -31,8 +57,8 @@ async def get_result(request: Request) -> Response:
         return answer
 
 
-async def _result(request: Request) -> Response:
-    services, given = await read_call(request)
+async def _result(request: Request, services: Services) -> Response:
+    given = await read_call(request, services)
     require(given, ("owner", "jobId", "index", "providerSignature", "nonce"))
     index, job_id = text_of(given, "index"), text_of(given, "jobId")
     digits = index.removeprefix("-")

@@ -7,7 +7,8 @@ token has a longest lifetime. The typed form covers everything, and a setting ma
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from typing import Final
+
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -16,18 +17,21 @@ from provider_api.calls.fields import Field, NearFuture, address, integer, requi
 from provider_api.calls.parameters import Input
 from provider_api.calls.signature import Caller, signature_given, stale
 from provider_api.calls.tokens import TokenRefused
-from provider_api.endpoints.request import NONCE, parameters_of, services_of
+from provider_api.endpoints.descriptions import NONCE_PARAMETER, signature, signed
+from provider_api.endpoints.endpoint import endpoint
+from provider_api.endpoints.request import NONCE, ServicesDep, parameters_of
 from provider_api.http.errors import Refused
 from provider_api.http.responses import json_response
+from provider_api.openapi import samples
+from provider_api.openapi.operation import Answer, Operation, Parameter
 from provider_api.services import Services
 from provider_api.storage.nonces import NonceRefused
-
-router = APIRouter()
 
 ADDRESS = Field("address", (required, address), bail=True)
 SIGNATURE = Field("signature", (signature_given, text_value))
 DELETE = (ADDRESS, Field("token", (required, text_value), bail=True), NONCE, SIGNATURE)
 DELETE_ALL = (ADDRESS, NONCE, SIGNATURE)
+_ADDRESS: Final = Parameter("The account.", samples.CONSUMER)
 
 
 def create_fields(limit_seconds: int) -> tuple[Field, ...]:
@@ -37,9 +41,35 @@ def create_fields(limit_seconds: int) -> tuple[Field, ...]:
     return (ADDRESS, expiration, NONCE, SIGNATURE)
 
 
-@router.api_route("/api/services/createAuthToken", methods=["GET", "HEAD"])
-async def create_auth_token(request: Request) -> Response:
-    services = services_of(request)
+@endpoint(
+    Operation(
+        "GET",
+        "/api/services/createAuthToken",
+        "create_auth_token",
+        "Accounts",
+        "A token that stands for signatures",
+        {
+            200: Answer(
+                "A compact JWS; the same address and expiration give the same token.",
+                {"type": "object", "properties": {"token": {"type": "string"}}, "required": ["token"]},
+                {"token": {"token": samples.TOKEN}},
+            )
+        },
+        {400: signed("address")},
+        text="For `decrypt`, `download`, `computeResult` and `compute`, in the header `AuthToken`. Nonces stay required"
+        " there. A token that was deactivated comes back to life when it is created again.",
+        fields=create_fields(0),
+        parameters={
+            "address": _ADDRESS,
+            "expiration": Parameter(
+                "Unix seconds, not further away than the service allows.", str(samples.MOMENT + 3600)
+            ),
+            "nonce": NONCE_PARAMETER,
+            "signature": signature("address + nonce", token=False),
+        },
+    )
+)
+async def create_auth_token(request: Request, services: ServicesDep) -> Response:
     given = await parameters_of(request, create_fields(services.settings.limits.token_seconds))
     owner = given.text("address")
     signer = await _signer(request, services, given)
@@ -50,9 +80,31 @@ async def create_auth_token(request: Request) -> Response:
     return json_response({"token": token})
 
 
-@router.delete("/api/services/deleteAuthToken")
-async def delete_auth_token(request: Request) -> Response:
-    services = services_of(request)
+@endpoint(
+    Operation(
+        "DELETE",
+        "/api/services/deleteAuthToken",
+        "delete_auth_token",
+        "Accounts",
+        "Take a token out of use",
+        {
+            200: Answer(
+                "It is.",
+                {"type": "object", "properties": {"success": {"type": "string"}}, "required": ["success"]},
+                {"done": {"success": "Token has been deactivated."}},
+            )
+        },
+        {400: signed("address", expired={"error": "Token is expired."}, invalid={"error": "Token is invalid."})},
+        fields=DELETE,
+        parameters={
+            "address": _ADDRESS,
+            "token": Parameter("The token.", samples.TOKEN),
+            "nonce": NONCE_PARAMETER,
+            "signature": signature("address + nonce", token=False),
+        },
+    )
+)
+async def delete_auth_token(request: Request, services: ServicesDep) -> Response:
     given = await parameters_of(request, DELETE)
     signer = await _signer(request, services, given)
     try:
@@ -64,10 +116,32 @@ async def delete_auth_token(request: Request) -> Response:
     return json_response({"success": "Token has been deactivated."})
 
 
-@router.delete("/api/v1/auth-tokens")
-async def delete_all_auth_tokens(request: Request) -> Response:
+@endpoint(
+    Operation(
+        "DELETE",
+        "/api/v1/auth-tokens",
+        "delete_all_auth_tokens",
+        "Accounts",
+        "Take all tokens of an account out of use",
+        {
+            200: Answer(
+                "They are, whoever has them. Tokens that are made from now on are other ones.",
+                {"type": "object", "properties": {"success": {"type": "string"}}, "required": ["success"]},
+                {"done": {"success": "All tokens have been deactivated."}},
+            )
+        },
+        {400: signed("address")},
+        text="An addition of this service.",
+        fields=DELETE_ALL,
+        parameters={
+            "address": _ADDRESS,
+            "nonce": NONCE_PARAMETER,
+            "signature": signature("address + nonce", token=False),
+        },
+    )
+)
+async def delete_all_auth_tokens(request: Request, services: ServicesDep) -> Response:
     """Whatever was made so far, also what nobody remembers."""
-    services = services_of(request)
     given = await parameters_of(request, DELETE_ALL)
     signer = await _signer(request, services, given)
     try:

@@ -8,25 +8,47 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
 from provider_api.calls.fields import Field, address, required
-from provider_api.endpoints.request import consumer_of, parameters_of, require_not_head, services_of
+from provider_api.endpoints.descriptions import invalid
+from provider_api.endpoints.endpoint import endpoint
+from provider_api.endpoints.request import ServicesDep, consumer_of, parameters_of, require_not_head
 from provider_api.http.responses import json_response
+from provider_api.openapi import samples
+from provider_api.openapi.operation import Answer, Operation, Parameter
 from provider_api.storage.nonces import number_of
 
-router = APIRouter()
 FIELDS = (Field("userAddress", (required, address)),)
 _EXACT = 2**53  # from here on JavaScript's numbers are further than 1 from each other
 
 
-@router.api_route("/api/services/nonce", methods=["GET", "HEAD"])
-async def nonce(request: Request) -> Response:
+@endpoint(
+    Operation(
+        "GET",
+        "/api/services/nonce",
+        "nonce",
+        "Accounts",
+        "The last nonce of an account",
+        {
+            200: Answer(
+                "A number where JavaScript holds it exactly, else the text that was sent; 1 for an account that has"
+                " used none.",
+                {"type": "object", "properties": {"nonce": {"type": ["number", "string"]}}, "required": ["nonce"]},
+                {"known": {"nonce": 57}, "new": {"nonce": 1}, "clock": {"nonce": "1795405424715548897"}},
+            )
+        },
+        {400: invalid("userAddress")},
+        text="Changes nothing. The next signed request must have a greater one.",
+        fields=FIELDS,
+        parameters={"userAddress": Parameter("The account.", samples.CONSUMER)},
+    )
+)
+async def nonce(request: Request, services: ServicesDep) -> Response:
     require_not_head(request)
     given = await parameters_of(request, FIELDS)
-    stored = await services_of(request).nonces.find(consumer_of(given, "userAddress"))
+    stored = await services.nonces.find(consumer_of(given, "userAddress"))
     return json_response({"nonce": shown(stored)})
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from collections.abc import Sequence
+from typing import Any
+
 from starlette.requests import Request
 from starlette.responses import Response
 
+from provider_api.endpoints.endpoint import endpoint
 from provider_api.http.responses import json_bytes
+from provider_api.openapi import samples
+from provider_api.openapi.components import ref
+from provider_api.openapi.operation import Answer, Operation
 from provider_api.services import Services
-
-router = APIRouter()
 
 PREFIX = "/api/services/"
 VERSION = "2.1.6"  # of Ocean's Provider, whose interface this is
@@ -37,18 +41,29 @@ ENDPOINTS = {
 
 def document(services: Services) -> bytes:
     """The root document of this service."""
-    ids = services.chains.ids()
-    return json_bytes(
-        {
-            "chainIds": ids,
-            "providerAddresses": {str(chain_id): services.keys.address for chain_id in ids},
-            "serviceEndpoints": ENDPOINTS,
-            "software": "Provider",
-            "version": VERSION,
-        }
+    return json_bytes(_document(services.chains.ids(), services.keys.address))
+
+
+def _document(chain_ids: Sequence[int], provider: str) -> dict[str, Any]:
+    return {
+        "chainIds": chain_ids,
+        "providerAddresses": {str(chain_id): provider for chain_id in chain_ids},
+        "serviceEndpoints": ENDPOINTS,
+        "software": "Provider",
+        "version": VERSION,
+    }
+
+
+@endpoint(
+    Operation(
+        "GET",
+        "/",
+        "root",
+        "Service",
+        "Which endpoints there are",
+        {200: Answer("The endpoints.", ref("Root"), {"root": _document([8996], samples.PROVIDER)})},
+        text="Clients take method and path of every call from here.",
     )
-
-
-@router.api_route("/", methods=["GET", "HEAD"])
+)
 async def root(request: Request) -> Response:
     return Response(request.app.state.root, media_type="application/json")

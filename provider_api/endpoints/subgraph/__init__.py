@@ -5,6 +5,8 @@ that the first chain answers that the service was told of. Every answer is one f
 was asked: clients ask right after their own transaction.
 """
 
-from provider_api.endpoints.subgraph.route import PATH, router
+from typing import Final
 
-__all__ = ["PATH", "router"]
+from provider_api.endpoints.subgraph import route
+
+ENDPOINTS: Final = (route.first_chain, route.one_chain)

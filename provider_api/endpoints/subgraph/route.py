@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import structlog
-from fastapi import APIRouter
 from graphql import DocumentNode, ExecutionResult, GraphQLError, GraphQLSyntaxError, execute, parse, validate
 from starlette.requests import Request
 from starlette.responses import Response
@@ -20,10 +19,15 @@ from ocean.chain.errors import ChainUnavailable
 from ocean.kit.bounded_json import JsonUnbounded, require_bounded
 from ocean.kit.compact_json import compact_json
 from provider_api.chains.chains import Chain, Chains
-from provider_api.endpoints.request import services_of
+from provider_api.endpoints.descriptions import CHAIN_AWAY
+from provider_api.endpoints.endpoint import endpoint
+from provider_api.endpoints.request import ServicesDep
 from provider_api.endpoints.subgraph.answers import Answers
 from provider_api.endpoints.subgraph.limits import MOST_TOKENS, too_much
 from provider_api.endpoints.subgraph.schema import schema
+from provider_api.openapi import samples
+from provider_api.openapi.operation import OBJECT, STRING, Answer, Failure, Operation, Parameter
+from provider_api.services import Services
 
 log = structlog.get_logger(__name__)
 
@@ -32,21 +36,83 @@ OF_CHAIN: Final = "/chains/{chain_id}"
 MAX_BODY_BYTES: Final = 64 * 1024
 MOST_ERRORS: Final = 10
 
-router = APIRouter()
+_QUERY: Final = "query ($id: ID!) { token(id: $id) { symbol fixedRateExchanges { price active } } }"
+_TOKEN: Final = {"symbol": "DT", "fixedRateExchanges": [{"price": "2.5", "active": True}]}
+_TEXT: Final = (
+    "GraphQL. The fields are those of Ocean's subgraph that nautilus and the Pontus-X portal read: `token`, `orders`,"
+    " `nftUpdates`, `opc`, `opcs`, `_meta`; the schema can be asked for. An answer holds for the block that the chain"
+    " has when it is asked. A question that is refused is answered with 200 and `errors`."
+)
 
 
-@router.post(PATH)
-async def first_chain(request: Request) -> Response:
-    return await _answered(request, None)
+def _operation(path: str, id_: str, summary: str, **more: Any) -> Operation:
+    failures = {
+        400: Failure(
+            "GraphErrors",
+            "The body is no question.",
+            {
+                "body": {
+                    "errors": [{"message": 'The body must be a JSON object like {"query": "…", "variables": {…}}.'}]
+                }
+            },
+        ),
+        503: Failure(
+            "GraphErrors",
+            CHAIN_AWAY.text,
+            {"away": {"errors": [{"message": "The blockchain node does not answer at the moment."}]}},
+            CHAIN_AWAY.headers,
+        ),
+    }
+    if path != PATH:
+        message = "This chain is not served. Served: 8996."
+        failures[404] = Failure("GraphErrors", "No such chain here.", {"chain": {"errors": [{"message": message}]}})
+    return Operation(
+        "POST",
+        path,
+        id_,
+        "Subgraph",
+        summary,
+        {
+            200: Answer(
+                "`data`, or `errors`.",
+                {"type": "object", "properties": {"data": {}, "errors": {"type": "array", "items": OBJECT}}},
+                {
+                    "price": {"data": {"token": _TOKEN}},
+                    "refused": {"errors": [{"message": "Cannot query field 'cost' on type 'Token'."}]},
+                },
+            )
+        },
+        failures,
+        text=_TEXT,
+        parameters={
+            "query": Parameter("The question.", schema=STRING, required=True),
+            "variables": Parameter("Values of its variables.", schema={"type": ["object", "null"]}),
+            "operationName": Parameter("Which of several operations.", schema={"type": ["string", "null"]}),
+        },
+        place="body",
+        examples={"price": {"query": _QUERY, "variables": {"id": samples.NFT.lower()}}},
+        **more,
+    )
 
 
-@router.post(OF_CHAIN + PATH)
-async def one_chain(request: Request, chain_id: str) -> Response:
-    return await _answered(request, chain_id)
+@endpoint(_operation(PATH, "askSubgraph", "Ask about the first chain"))
+async def first_chain(request: Request, services: ServicesDep) -> Response:
+    return await _answered(request, services, None)
 
 
-async def _answered(request: Request, chain_id: str | None) -> Response:
-    services = services_of(request)
+@endpoint(
+    _operation(
+        OF_CHAIN + PATH,
+        "askSubgraphOfChain",
+        "Ask about one of several chains",
+        path_parameters={"chain_id": Parameter("The chain.", "8996")},
+    )
+)
+async def one_chain(request: Request, services: ServicesDep, chain_id: str) -> Response:
+    return await _answered(request, services, chain_id)
+
+
+async def _answered(request: Request, services: Services, chain_id: str | None) -> Response:
     chain = _chain(services.chains, chain_id)
     if chain is None:
         served = ", ".join(map(str, services.chains.ids()))
