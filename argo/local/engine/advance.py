@@ -94,6 +94,8 @@ class Advance(Step):
             dag.carry_on(self, node, template)
         elif template.retry_strategy and node.type == "Retry":
             retry.carry_on(self, node, template)
+        elif node.type in ("DAG", "Retry"):  # nothing would ever carry it on
+            self.end(node, "Error", f"the stored node is a {node.type}, which its template {template.name} is not")
         return node
 
     def _execute_root(self) -> Node:

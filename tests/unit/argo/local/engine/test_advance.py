@@ -262,3 +262,18 @@ class TestQueue:
         story = Story(locks=Semaphores(lambda name, key: None)).look()
         assert story.node("j").phase == "Error"
         assert "c2d-limits/small" in story.node("j").message
+
+
+def test_a_stored_step_whose_template_is_of_another_kind_ends() -> None:
+    """A document that another version wrote, or somebody changed: nothing would ever carry such a step on."""
+    story = Story().look().see("configuration(0)", "running")
+
+    def without_tries(spec: dict[str, Any]) -> None:
+        del part(spec, "configuration")["retryStrategy"]
+
+    story.run.spec = Story(change=without_tries).run.spec
+    story.look()
+    assert story.node("configuration").phase == "Error"
+    assert "the stored node is a Retry" in story.node("configuration").message
+    story.end("publishing(0)", results="[]")
+    assert (story.run.phase, story.run.finished_at is not None) == ("Error", True)
