@@ -12,10 +12,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import downloads, overhead, relay, results, starts, startup, status, strangers
+from benchmarks import cpu, downloads, overhead, relay, results, starts, startup, status, strangers
 from benchmarks.figures import Figure, show
 
 ALL: dict[str, Callable[[Path], Awaitable[list[Figure]]]] = {
+    "cpu": cpu.measure,
     "starts": starts.measure,
     "status": status.measure,
     "overhead": overhead.measure,
