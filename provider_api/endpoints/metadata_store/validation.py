@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import Any, NoReturn
+from typing import Any
 
 from fastapi import APIRouter
 from starlette.requests import Request
@@ -16,6 +16,7 @@ from starlette.responses import Response
 
 from ocean.ddo_rules import VersionMissing, errors_of
 from ocean.ddo_schema import VERSIONS, schema_of
+from ocean.kit.bounded_json import no_constant
 from ocean.metadata_proof import prove
 from provider_api.endpoints.metadata_store.answers import answer, refusal
 from provider_api.endpoints.metadata_store.assets import GET
@@ -69,11 +70,7 @@ class _NotJson(ValueError):
 def _errors_of(body: bytes) -> dict[str, str]:
     """Raises _NotJson, VersionMissing."""
     try:
-        document: Any = json.loads(body.decode("utf-8"), parse_constant=_no_constant)
+        document: Any = json.loads(body.decode("utf-8"), parse_constant=no_constant)
     except (ValueError, RecursionError) as exc:
         raise _NotJson from exc
     return errors_of(document)
-
-
-def _no_constant(_: str) -> NoReturn:
-    raise ValueError("NaN and Infinity are not JSON")
