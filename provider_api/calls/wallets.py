@@ -23,7 +23,7 @@ class Wallets:
 
     def __init__(self, chains: Chains) -> None:
         self._chains = chains
-        self._good = TTLCache[bytes, bool](_MOST, REMEMBERED_SECONDS)
+        self._good: TTLCache[bytes, bool] = TTLCache(_MOST, REMEMBERED_SECONDS)
 
     async def accepts(
         self, address: str, digest: bytes, signature: bytes, *, dids: Sequence[str] = (), chain_id: int = 0

@@ -34,7 +34,7 @@ class JobReader:
 
     def __init__(self, settings: Settings, argo: Argo, results: ResultStore) -> None:
         self._settings, self._argo, self._results = settings, argo, results
-        self._queues = TTLCache[str, list[_Key]](_MOST_QUEUES, QUEUE_SECONDS)
+        self._queues: TTLCache[str, list[_Key]] = TTLCache(_MOST_QUEUES, QUEUE_SECONDS)
 
     async def find(self, owner: str, job_id: str) -> Workflow | None:
         """The job if it is this owner's; `owner` is canonical."""

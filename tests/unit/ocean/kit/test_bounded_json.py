@@ -30,7 +30,7 @@ def test_what_is_too_much(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "{", b"\xff", "'a'"])
 def test_what_is_no_json(text: str | bytes) -> None:
-    with pytest.raises(ValueError, match=".") as raised:
+    with pytest.raises(ValueError, match=r".") as raised:
         read_bounded(text)
     assert not isinstance(raised.value, JsonUnbounded)
 
