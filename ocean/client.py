@@ -64,10 +64,6 @@ class Consumer:
             self._root = document
         return self._root
 
-    async def provider_address(self, chain_id: int) -> str:
-        address: str = (await self.root())["providerAddresses"][str(chain_id)]
-        return address
-
     async def nonce(self) -> int:
         """The last nonce that the provider knows of this account, without what stands behind the point."""
         answer = await self.call("nonce", query={"userAddress": self.address})

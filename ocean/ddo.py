@@ -11,12 +11,12 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Mapping
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError
 from pydantic.alias_generators import to_camel
 
-from ocean.kit.bounded_json import JsonUnbounded, require_bounded
+from ocean.kit.bounded_json import JsonUnbounded, no_constant, require_bounded
 
 UNBOUND_VERSION = "4.0.0"  # what a document without `version` is
 
@@ -197,13 +197,9 @@ def publisher_of(document: Mapping[str, Any]) -> str:
 
 def _loaded(source: bytes | str) -> dict[str, Any]:
     try:
-        document = json.loads(source, parse_constant=_no_constant)
+        document = json.loads(source, parse_constant=no_constant)
     except (ValueError, TypeError, RecursionError):
         raise DDOMalformed("JSON") from None
     if not isinstance(document, dict):
         raise DDOMalformed("document")
     return document
-
-
-def _no_constant(_: str) -> NoReturn:
-    raise ValueError("NaN and Infinity are not JSON")

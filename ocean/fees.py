@@ -15,6 +15,7 @@ from typing import Any, Final, NoReturn
 from ocean.addresses import ZERO, AddressInvalid, canonical, checksum
 from ocean.keccak import keccak256
 from ocean.keys import Key, NoSigner, Signature, address_of, ethereum_digest, recover_digest, sign_digest
+from ocean.kit.bounded_json import no_constant
 from ocean.kit.compact_json import compact_json
 from ocean.signing import SignatureInvalid
 
@@ -144,7 +145,7 @@ def quote_signer(quote: Quote) -> str:
 def read_provider_data(data: bytes) -> ProviderData:
     """What a quote was made for; further keys are ignored. Raises QuoteMalformed."""
     try:
-        document = json.loads(data, parse_float=Decimal, parse_constant=_no_constant)
+        document = json.loads(data, parse_float=Decimal, parse_constant=no_constant)
     except (ValueError, RecursionError):
         raise QuoteMalformed("providerData") from None
     if not isinstance(document, dict):
@@ -230,7 +231,3 @@ def _bytes(wire: dict[str, Any], field: str, length: int | None = None) -> bytes
 
 def _malformed(field: str) -> NoReturn:
     raise QuoteMalformed(field)
-
-
-def _no_constant(_: str) -> NoReturn:
-    raise ValueError("NaN and Infinity are not JSON")

@@ -32,10 +32,6 @@ class PackedDocument:
     data: bytes
     digest: bytes  # SHA-256 of the plain document
 
-    @property
-    def is_encrypted(self) -> bool:
-        return bool(self.flags) and bool(self.flags[0] & ENCRYPTED)
-
 
 def pack(document: bytes, flags: int, encrypt: Callable[[bytes], bytes] | None = None) -> PackedDocument:
     """Pack a plain document. `encrypt` is needed with the flag for it."""

@@ -113,25 +113,10 @@ class Network(Node):
         )
         return NftReading(_is(listed, nft), _state(state), owner, head)
 
-    async def nft_state(self, nft: str) -> NftState | None:
-        """None when there is no data NFT at that address."""
-        (answer,) = await self.read(self.function("ERC721Template", nft, "getMetaData"))
-        return _state(answer)
-
     async def nft_owner(self, nft: str) -> str | None:
         """Checksum address of the publisher; None when there is no data NFT at that address."""
         (owner,) = await self.read(self.function("ERC721Template", nft, "ownerOf", 1))
         return None if owner is None else str(owner)
-
-    async def is_deployed(self, nft: str, datatoken: str) -> bool:
-        """Whether this NFT created that datatoken."""
-        (deployed,) = await self.read(self._deployed(nft, datatoken))
-        return bool(deployed)
-
-    async def factory_knows(self, nft: str) -> bool:
-        """Whether Ocean's factory created that NFT."""
-        (listed,) = await self.read(self._listed(nft))
-        return _is(listed, nft)
 
     # --- tokens ------------------------------------------------------------------------------------------------------
 

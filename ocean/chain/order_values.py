@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from ocean import fees
 from ocean.chain.logs import Receipt
 
 
@@ -118,13 +117,3 @@ def normal_hash(text: str) -> str:
     if len(digits) != 64 or any(digit not in "0123456789abcdef" for digit in digits):
         raise OrderInvalid("hash_malformed")
     return "0x" + digits
-
-
-def fee_carrier(datasets: list[Order], algorithm: Order | None, required: int, decimals: int) -> Order | None:
-    """The order that pays for the environment; its `tx_hash` is the job's agreement id.
-
-    The first one, datasets before the algorithm, whose fee covers `required` base units; so in a free environment the
-    first dataset's. Amounts are not added up. None: nobody paid enough.
-    """
-    candidates = [*datasets, *([algorithm] if algorithm else [])]
-    return next((order for order in candidates if fees.sufficient(order.fee_amount, required, decimals)), None)

@@ -14,7 +14,6 @@ from ocean.chain.order_values import (
     Order,
     OrderInvalid,
     OrderRequest,
-    fee_carrier,
     normal_hash,
 )
 
@@ -24,7 +23,6 @@ __all__ = [
     "OrderInvalid",
     "OrderRequest",
     "check_order",
-    "fee_carrier",
     "normal_hash",
     "verify_order",
 ]

@@ -9,7 +9,6 @@ from typing import Any, Literal
 
 from eth_account.signers.local import LocalAccount
 
-from ocean import ecies
 from ocean.addresses import ZERO, checksum
 from ocean.chain.contracts import Event, event
 from ocean.chain.logs import Receipt
@@ -24,7 +23,7 @@ from ocean.metadata_proof import MetadataProof
 
 UNLIMITED = 2**256 - 1
 
-# Encrypts bytes for the provider that will serve the asset: its `encrypt` endpoint, or `for_key`.
+# Encrypts bytes for the provider that will serve the asset: for example its `encrypt` endpoint.
 Encryption = Callable[[bytes], Awaitable[bytes]]
 
 _NFT_CREATED = event("ERC721Factory", "NFTCreated")
@@ -58,15 +57,6 @@ class AssetDraft:
     additional_information: Mapping[str, Any] = field(default_factory=dict)
     tags: Sequence[str] = ()
     categories: Sequence[str] = ()
-
-
-def for_key(public_key: bytes | str) -> Encryption:
-    """Encryption on the spot with a provider's public key."""
-
-    async def encrypt(plain: bytes) -> bytes:
-        return ecies.encrypt(public_key, plain)
-
-    return encrypt
 
 
 async def publish_asset(
@@ -188,11 +178,6 @@ def metadata_of(
     proven = [proof.tuple() for proof in proofs]
     values: tuple[Any, ...] = (state, provider_url, publisher, packed.flags, packed.data, packed.digest, proven)
     return network.function("ERC721Template", nft, "setMetaData", *values)
-
-
-async def set_state(network: Network, key: LocalAccount | str, nft: str, state: int) -> str:
-    """0 active, 1 end of life, 2 deprecated, 3 revoked, 4 ordering disabled, 5 unlisted."""
-    return (await send(network, key, network.function("ERC721Template", nft, "setMetaDataState", state))).tx_hash
 
 
 async def mint(network: Network, key: LocalAccount | str, datatoken: str, to: str, amount: int = 10**18) -> str:

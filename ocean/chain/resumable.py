@@ -28,6 +28,7 @@ from ocean.chain.errors import CallReverted, ChainUnavailable, NodeRefused
 from ocean.chain.logs import Receipt
 from ocean.chain.network import Network
 from ocean.chain.transactions import Call, TransactionFailed, TransactionUnconfirmed, filled_in, poll_seconds
+from ocean.kit.patience import ask_patiently
 
 SURE_READINGS = 3  # that show another transaction in the place of ours: nodes behind one address lag differently
 RESEND_SECONDS = 5.0  # a node may forget what waits
@@ -174,13 +175,7 @@ class Resumable:
             # Known already, nonce taken, another one waits with it: the next look tells which.
 
     async def _patiently(self, ask: Callable[[], Awaitable[T]]) -> T:
-        while True:
-            try:
-                return await ask()
-            except ChainUnavailable:
-                if time.monotonic() + PAUSE_SECONDS >= self._end:
-                    raise
-            await asyncio.sleep(PAUSE_SECONDS)
+        return await ask_patiently(ask, ChainUnavailable, end=self._end, pause_seconds=PAUSE_SECONDS)
 
 
 def _no_funds(refused: NodeRefused) -> bool:

@@ -18,7 +18,7 @@ from typing import Any
 import httpx
 import structlog
 
-from ocean.kit.bounded_json import JsonUnbounded, require_bounded
+from ocean.kit.bounded_json import read_bounded
 
 log = structlog.get_logger(__name__)
 
@@ -108,9 +108,8 @@ def _answer(body: bytes | None) -> StoreAnswer | None:
     if body is None:
         return None
     try:
-        said = json.loads(body)
-        require_bounded(said)
-    except (ValueError, RecursionError, JsonUnbounded) as exc:
+        said = read_bounded(body)
+    except ValueError as exc:
         raise StoreFailed("not_json") from exc
     if not isinstance(said, dict):
         raise StoreFailed("not_a_document")

@@ -7,8 +7,9 @@ that does not recurse.
 
 from __future__ import annotations
 
+import json
 import math
-from typing import Any
+from typing import Any, NoReturn
 
 MAX_DEPTH = 64
 MAX_VALUES = 200_000
@@ -16,6 +17,21 @@ MAX_VALUES = 200_000
 
 class JsonUnbounded(ValueError):
     """The value is nested too deeply, has too many parts, or holds a number that JSON has not."""
+
+
+def read_bounded(text: bytes | str) -> Any:
+    """The value of a stranger's text. Raises JsonUnbounded, and ValueError for what is no JSON."""
+    try:
+        value = json.loads(text)
+    except RecursionError:
+        raise JsonUnbounded("nested too deeply") from None
+    require_bounded(value)
+    return value
+
+
+def no_constant(_: str) -> NoReturn:
+    """For `parse_constant`: Python's parser takes NaN and Infinity, which JSON has not."""
+    raise ValueError("NaN and Infinity are not JSON")
 
 
 def require_bounded(value: Any, *, max_depth: int = MAX_DEPTH, max_values: int = MAX_VALUES) -> None:

@@ -38,6 +38,7 @@ from ocean.ecies import encrypt
 from ocean.file_lists import encode_files
 from ocean.files import UrlFile
 from ocean.kit.compact_json import compact_utf8
+from ocean.kit.patience import ask_patiently
 from pods.publication import MAX_FILES, Outcome, Problem, Wish, published_url
 from pods.publishing.facts import Facts, FactsInvalid, read_facts
 from pods.publishing.journal import Journal, opened
@@ -201,12 +202,13 @@ async def _leave(steps: Resumable, network: Network, nft: str, account: LocalAcc
 
 async def _network(facts: Facts, end: float) -> Network:
     """Raises _NotMade."""
-    while True:
-        try:
-            return await Network.open(facts.rpc_url, facts.addresses, chain_id=facts.chain_id)
-        except NetworkMisconfigured as exc:
-            raise _NotMade("misconfigured", str(exc)) from exc
-        except ChainUnavailable as exc:
-            if time.monotonic() + PAUSE_SECONDS >= end:
-                raise _NotMade("chain_away", str(exc)) from exc
-        await asyncio.sleep(PAUSE_SECONDS)
+
+    async def ask() -> Network:
+        return await Network.open(facts.rpc_url, facts.addresses, chain_id=facts.chain_id)
+
+    try:
+        return await ask_patiently(ask, ChainUnavailable, end=end, pause_seconds=PAUSE_SECONDS)
+    except NetworkMisconfigured as exc:
+        raise _NotMade("misconfigured", str(exc)) from exc
+    except ChainUnavailable as exc:
+        raise _NotMade("chain_away", str(exc)) from exc

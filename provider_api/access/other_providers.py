@@ -11,14 +11,14 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import time
-from collections import OrderedDict
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import httpx
 import structlog
+from cachetools import TLRUCache
 
 from ocean.addresses import ZERO, AddressInvalid, canonical, checksum
 from ocean.ddo import Service
@@ -78,7 +78,7 @@ class OtherProviders:
         self._pools, self._keys = pools, keys
         self._fileinfo_seconds = settings.outgoing.timeout_seconds
         self._own = {base_of(url) for url in settings.server.public_urls}
-        self._known: OrderedDict[_Asked, tuple[float, _Root | None]] = OrderedDict()  # until when (monotonic)
+        self._known = TLRUCache[_Asked, _Root | None](_REMEMBERED, ttu=_believed_until)
         self._asking = SingleFlight[tuple[_Asked, bool], _Root | None]()
 
     async def find(self, endpoint: str, chain_id: int, publisher: str = "") -> OtherProvider | None:
@@ -124,9 +124,8 @@ class OtherProviders:
 
     async def _root(self, asked: _Asked) -> _Root | None:
         """Remembered for a while; all who ask at the same time share one request, strangers among themselves."""
-        until, known = self._known.get(asked, (0.0, None))
-        if time.monotonic() < until:
-            return known
+        with suppress(KeyError):
+            return self._known[asked]
         return await self._asking.run((asked, asker() is not None), lambda: self._read_root(asked))
 
     async def _read_root(self, asked: _Asked) -> _Root | None:
@@ -136,10 +135,7 @@ class OtherProviders:
         except (_Unusable, OutgoingError, TimeoutError) as exc:
             log.info("other_provider_unavailable", provider=base, reason=_reason(exc))
             found = None
-        self._known[asked] = time.monotonic() + (FAILED_SECONDS if found is None else KNOWN_SECONDS), found
-        self._known.move_to_end(asked)
-        if len(self._known) > _REMEMBERED:
-            self._known.popitem(last=False)
+        self._known[asked] = found
         return found
 
     async def _ask(
@@ -163,6 +159,10 @@ class OtherProviders:
             return json.loads(bytes(content))
         except (ValueError, RecursionError):
             raise _Unusable("no JSON") from None
+
+
+def _believed_until(_: _Asked, found: _Root | None, now: float) -> float:
+    return now + (FAILED_SECONDS if found is None else KNOWN_SECONDS)
 
 
 def base_of(endpoint: str) -> str | None:

@@ -7,8 +7,9 @@ has code, all of them must say yes: the same address may belong to somebody else
 from __future__ import annotations
 
 import hashlib
-import time
 from collections.abc import Sequence
+
+from cachetools import TTLCache
 
 from ocean.kit.together import together
 from provider_api.chains.chains import Chain, Chains
@@ -22,7 +23,7 @@ class Wallets:
 
     def __init__(self, chains: Chains) -> None:
         self._chains = chains
-        self._good: dict[bytes, float] = {}
+        self._good: TTLCache[bytes, bool] = TTLCache(_MOST, REMEMBERED_SECONDS)
 
     async def accepts(
         self, address: str, digest: bytes, signature: bytes, *, dids: Sequence[str] = (), chain_id: int = 0
@@ -30,14 +31,13 @@ class Wallets:
         """Whether the canonical address is a wallet that has signed the digest. `dids`, `chain_id`: the
         assets, or the chain, that the call is about."""
         key = hashlib.sha256("|".join((address, digest.hex(), signature.hex(), *dids, str(chain_id))).encode()).digest()
-        now = time.monotonic()
-        if self._good.get(key, 0.0) > now:
+        if key in self._good:
             return True
         asked = [chain.signed_by_contract(address, digest, signature) for chain in await self._asked(dids, chain_id)]
         answers = [answer for answer in await together(*asked) if answer is not None]
         if not answers or not all(answers):
             return False
-        self._remember(key, now)
+        self._good[key] = True
         return True
 
     async def _asked(self, dids: Sequence[str], chain_id: int) -> Sequence[Chain]:
@@ -48,8 +48,3 @@ class Wallets:
             found = [resolved for did in dids if (resolved := await self._chains.resolve(did)) is not None]
             return list({chain.chain_id: chain for chain, _ in found}.values())
         return self._chains.all()
-
-    def _remember(self, key: bytes, now: float) -> None:
-        self._good = {known: until for known, until in self._good.items() if until > now}
-        if len(self._good) < _MOST:
-            self._good[key] = now + REMEMBERED_SECONDS

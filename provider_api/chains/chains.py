@@ -28,6 +28,7 @@ from ocean.chain.views import read_view
 from ocean.chain.wallets import signed_by_contract
 from ocean.ddo import DDO
 from ocean.files.requests import ViewCall
+from ocean.kit.patience import ask_patiently
 from ocean.outgoing import OutgoingGuard
 from provider_api.keys import ProviderKeys
 from provider_api.settings import ChainSettings
@@ -231,15 +232,11 @@ async def open_chain(
 
 async def _patiently(attempt: Callable[[], Awaitable[Network]], host: str) -> Network:
     """`host` is all that is told of the node's address, which may carry a key."""
-    deadline, told = time.monotonic() + OPEN_SECONDS, 0.0
-    while True:
-        try:
-            return await attempt()
-        except ChainUnavailable as trouble:
-            left = deadline - time.monotonic()
-            if left < 0:
-                raise
-            if time.monotonic() - told > TELL_SECONDS:
-                told = time.monotonic()
-                log.warning("chain_awaited", node=host, reason=trouble.reason, seconds_left=round(left))
-            await asyncio.sleep(0.3)
+
+    def tell(trouble: ChainUnavailable, left: float) -> None:
+        log.warning("chain_awaited", node=host, reason=trouble.reason, seconds_left=round(left))
+
+    end = time.monotonic() + OPEN_SECONDS
+    return await ask_patiently(
+        attempt, ChainUnavailable, end=end, pause_seconds=0.3, tell=tell, tell_seconds=TELL_SECONDS
+    )

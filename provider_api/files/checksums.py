@@ -11,10 +11,10 @@ import asyncio
 import hashlib
 import json
 import time
-from collections import OrderedDict
 from dataclasses import dataclass
 
 import structlog
+from cachetools import LRUCache
 
 from ocean.files.requests import Fetch
 from ocean.kit.single_flight import SingleFlight
@@ -54,7 +54,7 @@ class FileChecksums:
     def __init__(self, pools: OutgoingPools, settings: OutgoingSettings) -> None:
         self._pools = pools
         self._settings = settings
-        self._known: OrderedDict[str, _Known] = OrderedDict()
+        self._known = LRUCache[str, _Known](_REMEMBERED)  # by no time: an old digest can be confirmed
         self._asking = SingleFlight[tuple[str, bool], FileDigest]()
 
     async def of(self, asked: Asked) -> FileDigest | None:
@@ -117,7 +117,4 @@ class FileChecksums:
         if found.etag is not None and len(found.etag) > _LONGEST_VALIDATOR:
             found = found._replace(etag=None)
         self._known[key] = _Known(found, time.monotonic())
-        self._known.move_to_end(key)
-        if len(self._known) > _REMEMBERED:
-            self._known.popitem(last=False)
         return found

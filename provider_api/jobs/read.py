@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import structlog
+from cachetools import TTLCache
 
 from argo.client.errors import ArgoError
 from argo.client.records import Workflow
@@ -24,6 +24,7 @@ from provider_api.settings import Settings
 log = structlog.get_logger(__name__)
 
 QUEUE_SECONDS = 1.0
+_MOST_QUEUES = 1000
 MOST_LISTED_EACH = 200  # results of one job in an answer about several
 _Key = tuple[datetime, str]
 
@@ -33,7 +34,7 @@ class JobReader:
 
     def __init__(self, settings: Settings, argo: Argo, results: ResultStore) -> None:
         self._settings, self._argo, self._results = settings, argo, results
-        self._queues: dict[str, tuple[float, list[_Key]]] = {}
+        self._queues: TTLCache[str, list[_Key]] = TTLCache(_MOST_QUEUES, QUEUE_SECONDS)
 
     async def find(self, owner: str, job_id: str) -> Workflow | None:
         """The job if it is this owner's; `owner` is canonical."""
@@ -135,8 +136,8 @@ class JobReader:
 
         A job that was not there at the last look is a reason to look again.
         """
-        asked_at, known = self._queues.get(environment, (0.0, []))
-        if mine in known and time.monotonic() - asked_at < QUEUE_SECONDS:
+        known = self._queues.get(environment)
+        if known is not None and mine in known:
             return known
         waiting = [
             (other.created_at, other.name)
@@ -144,5 +145,5 @@ class JobReader:
             for other in page
             if status_of(other).waiting
         ]
-        self._queues[environment] = (time.monotonic(), waiting)
+        self._queues[environment] = waiting
         return waiting

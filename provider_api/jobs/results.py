@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import structlog
+from cachetools import LRUCache
 
 from argo.client.records import Workflow
 from contract import names
@@ -72,8 +73,7 @@ class ResultStore:
     def __init__(self, store: pod_store.Store, retry_after_seconds: int) -> None:
         self._store = store
         self._retry = retry_after_seconds
-        self._manifests: OrderedDict[_Key, Manifest] = OrderedDict()
-        self._sizes: dict[_Key, int] = {}
+        self._manifests = LRUCache[_Key, Manifest](_REMEMBERED_BYTES, getsizeof=_size_of)
         self._loading = SingleFlight[_Key, Manifest]()
         self._large = asyncio.Semaphore(1)  # reading a large manifest costs processor time: one after the other
 
@@ -172,7 +172,7 @@ class ResultStore:
         except pod_store.StoreUnavailable as exc:
             raise self._away(exc) from exc
         for key in [key for key in self._manifests if key[0] == job_id]:
-            del self._manifests[key], self._sizes[key]
+            del self._manifests[key]
 
     async def stored(self) -> AsyncIterator[pod_store.Stored]:
         """The jobs that have something in the store. Raises NeighbourAway, NeighbourFailed."""
@@ -185,20 +185,14 @@ class ResultStore:
     async def _manifest(self, job_id: str, digest: str | None) -> Manifest:
         """All who want the same one share one reading. Raises ResultMissing, StoreUnavailable, ManifestInvalid."""
         key = (job_id, digest)
-        if key in self._manifests:
-            self._manifests.move_to_end(key)
-            return self._manifests[key]
+        if (known := self._manifests.get(key)) is not None:
+            return known
         return await self._loading.run(key, lambda: self._loaded(key))
 
     async def _loaded(self, key: _Key) -> Manifest:
         manifest = await pod_store.load_manifest(self._store, *key, one_at_a_time=self._large)
-        size = sum(_ENTRY_BYTES + len(file.path) + len(file.filename) + len(file.key) for file in manifest.files)
-        size += sum(_ENTRY_BYTES + len(skipped.path) for skipped in manifest.left_out)
-        if size <= _REMEMBERED_BYTES:
-            self._manifests[key], self._sizes[key] = manifest, size
-            while sum(self._sizes.values()) > _REMEMBERED_BYTES:
-                oldest, _ = self._manifests.popitem(last=False)
-                del self._sizes[oldest]
+        with suppress(ValueError):  # larger than all that is remembered
+            self._manifests[key] = manifest
         return manifest
 
     def _away(self, exc: pod_store.StoreUnavailable) -> NeighbourAway | NeighbourFailed:
@@ -206,6 +200,12 @@ class ResultStore:
         if exc.transient:
             return NeighbourAway("The result store does not answer at the moment.", self._retry)
         return NeighbourFailed("The result store refused a request of ours.")
+
+
+def _size_of(manifest: Manifest) -> int:
+    """Bytes of memory, about."""
+    files = sum(_ENTRY_BYTES + len(file.path) + len(file.filename) + len(file.key) for file in manifest.files)
+    return files + sum(_ENTRY_BYTES + len(skipped.path) for skipped in manifest.left_out)
 
 
 async def _continued(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

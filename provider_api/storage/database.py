@@ -23,6 +23,7 @@ from sqlalchemy.engine import URL, Engine, make_url
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from ocean.kit.patience import ask_patiently
 from provider_api.storage import migrations
 
 BUSY_TIMEOUT_SECONDS = 15
@@ -68,22 +69,24 @@ class Database:
 
         Raises StorageUnavailable.
         """
-        deadline, told = time.monotonic() + wait_seconds, 0.0
-        while True:
-            try:
-                upgrade = await self._open()
-            except StorageUnavailable as trouble:
-                left = deadline - time.monotonic()
-                if left < _WAIT_SECONDS:
-                    raise StorageUnavailable(trouble.reason, self.place) from trouble
-                if time.monotonic() - told > _TELL_SECONDS:
-                    told = time.monotonic()
-                    log.warning("database_awaited", at=self.place, reason=trouble.reason, seconds_left=round(left))
-                await asyncio.sleep(_WAIT_SECONDS)
-            else:
-                if upgrade.newer:
-                    log.warning("database_newer", revision=upgrade.after)
-                return upgrade
+
+        def tell(trouble: StorageUnavailable, left: float) -> None:
+            log.warning("database_awaited", at=self.place, reason=trouble.reason, seconds_left=round(left))
+
+        try:
+            upgrade = await ask_patiently(
+                self._open,
+                StorageUnavailable,
+                end=time.monotonic() + wait_seconds,
+                pause_seconds=_WAIT_SECONDS,
+                tell=tell,
+                tell_seconds=_TELL_SECONDS,
+            )
+        except StorageUnavailable as trouble:
+            raise StorageUnavailable(trouble.reason, self.place) from trouble
+        if upgrade.newer:
+            log.warning("database_newer", revision=upgrade.after)
+        return upgrade
 
     async def _open(self) -> migrations.Upgrade:
         with _translated():

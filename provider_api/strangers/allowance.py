@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import dataclass
+
+from cachetools import LRUCache
 
 MOST_NAMES = 10_000  # that are remembered; whoever was longest away begins anew
 
@@ -19,7 +20,7 @@ class Allowance:
 
     def __init__(self, per_second: float, most: float) -> None:
         self._per_second, self._most = per_second, most
-        self._levels: OrderedDict[str, _Level] = OrderedDict()
+        self._levels = LRUCache[str, _Level](MOST_NAMES)
 
     def left(self, name: str, now: float) -> float:
         level = self._levels.get(name)
@@ -29,9 +30,6 @@ class Allowance:
         """What is left then."""
         left = self.left(name, now) - amount
         self._levels[name] = _Level(left, now)
-        self._levels.move_to_end(name)
-        if len(self._levels) > MOST_NAMES:
-            self._levels.popitem(last=False)
         return left
 
     def seconds_until_some(self, name: str, now: float) -> float:

@@ -15,13 +15,14 @@ from typing import Any
 from eth_abi.abi import encode
 from eth_account.signers.local import LocalAccount
 
-from ocean.addresses import ZERO
+from ocean import ecies
+from ocean.addresses import ZERO, checksum
 from ocean.chain.contracts import event
 from ocean.chain.development import CONSUMER, ENVIRONMENT, OWNER, PROVIDER, PUBLISHER, STRANGER, account
-from ocean.chain.network import Network
+from ocean.chain.network import Network, NftState
 from ocean.chain.ordering import start_order
 from ocean.chain.orders import OrderRequest
-from ocean.chain.publishing import AssetDraft, for_key, mint, publish_asset
+from ocean.chain.publishing import AssetDraft, Encryption, mint, publish_asset
 from ocean.chain.transactions import send
 from ocean.ddo import DDO
 from ocean.ecies import public_key_of
@@ -41,6 +42,32 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def for_key(public_key: bytes | str) -> Encryption:
+    """Encryption on the spot with a provider's public key."""
+
+    async def encrypt(plain: bytes) -> bytes:
+        return ecies.encrypt(public_key, plain)
+
+    return encrypt
+
+
+async def set_state(network: Network, key: LocalAccount | str, nft: str, state: int) -> None:
+    """0 active, 1 end of life, 2 deprecated, 3 revoked, 4 ordering disabled, 5 unlisted."""
+    await send(network, key, network.function("ERC721Template", nft, "setMetaDataState", state))
+
+
+async def nft_state(network: Network, nft: str) -> NftState | None:
+    """None when there is no data NFT at that address."""
+    (answer,) = await network.read(network.function("ERC721Template", nft, "getMetaData"))
+    return NftState(*answer) if answer else None
+
+
+async def is_deployed(network: Network, nft: str, datatoken: str) -> bool:
+    """Whether this NFT created that datatoken."""
+    (deployed,) = await network.read(network.function("ERC721Template", nft, "isDeployed", checksum(datatoken)))
+    return bool(deployed)
 
 
 @dataclass(frozen=True)

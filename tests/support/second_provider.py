@@ -20,11 +20,11 @@ import httpx
 
 from ocean.chain.development import CHAIN_ID, account
 from ocean.chain.network import Network
-from ocean.chain.publishing import AssetDraft, for_key, publish_asset
+from ocean.chain.publishing import AssetDraft, publish_asset
 from ocean.ddo import DDO
 from ocean.ecies import public_key_of
 from ocean.files import UrlFile
-from tests.support.chain import free_port
+from tests.support.chain import for_key, free_port
 from tests.support.chain import publisher as publisher_account
 from tests.support.processes import die_with_parent
 from tests.support.service import CONTAINER, Service

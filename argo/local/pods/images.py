@@ -20,7 +20,6 @@ from argo.local.pods.runtime import ImageUnavailable
 from contract.names import STEP_IMAGE
 
 _log = logging.getLogger(__name__)
-MACHINE_NOTE = "runs with the programs of this machine; not verified by digest"
 _PATH = "/usr/local/bin:/usr/bin:/bin"
 _REFERENCE = re.compile(
     r"(?P<repository>(?:[A-Za-z0-9.-]+(?::[0-9]+)?/)?[a-z0-9._-]+(?:/[a-z0-9._-]+)*)"
@@ -38,11 +37,6 @@ class Image:
     folder: Path | None = None  # kind folder: the image's root
     python: bool = False  # kind machine: this project's Python (with numpy) comes first on PATH
     without_sandbox: bool = False  # the operator trusts it to run as a plain process too
-
-    @property
-    def note(self) -> str:
-        """What an announcement of the image should say, or "" where there is nothing to add."""
-        return MACHINE_NOTE if self.kind == "machine" else ""
 
 
 class Register:

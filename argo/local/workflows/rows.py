@@ -11,6 +11,7 @@ from typing import Any, Final
 from argo.local.engine.state import OWN
 from argo.local.engine.stored import Part, Unreadable
 from argo.local.workflows.selectors import Requirement
+from ocean.kit.bounded_json import no_constant
 
 _COMPLETED: Final = OWN + "completed"
 _LAST_MOMENT: Final = 253_402_300_799  # the end of the year 9999, the last that a calendar date can say
@@ -135,13 +136,9 @@ def _moment(value: Any, what: str, damage: list[str]) -> float:
 def read_json(text: Any) -> Any:
     """Raises Unreadable; also for NaN and its like, which would spoil the answer for others."""
     try:
-        return json.loads(text, parse_constant=_no_constant)
+        return json.loads(text, parse_constant=no_constant)
     except (ValueError, TypeError, RecursionError) as exc:
         raise Unreadable("not JSON") from exc
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(name)
 
 
 def read_content(db: sqlite3.Connection, row: Row) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -6,7 +6,6 @@ Who names the assets gets them as they are at this moment, as from `assets/ddo`;
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ocean.did import is_did
-from ocean.kit.bounded_json import JsonUnbounded, require_bounded
+from ocean.kit.bounded_json import JsonUnbounded, read_bounded
 from ocean.kit.together import together
 from provider_api.endpoints.descriptions import CHAIN_AWAY
 from provider_api.endpoints.endpoint import endpoint
@@ -108,8 +107,7 @@ async def query(request: Request, services: ServicesDep) -> Response:
     if len(body) > MAX_BODY_BYTES:
         return refusal(f"A query may have at most {MAX_BODY_BYTES} bytes.", 413)
     try:
-        given = json.loads(body)
-        require_bounded(given)
+        given = read_bounded(body)
         search = await asyncio.to_thread(Search.of, given)
     except (JsonUnbounded, RecursionError):
         return refusal("The query is nested too deeply, or has too many values.")

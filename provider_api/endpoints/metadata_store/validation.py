@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from ocean.ddo_rules import VersionMissing, errors_of
 from ocean.ddo_schema import VERSIONS, schema_of
+from ocean.kit.bounded_json import no_constant
 from ocean.metadata_proof import prove
 from provider_api.endpoints.endpoint import endpoint
 from provider_api.endpoints.metadata_store.answers import answer, refusal
@@ -126,11 +127,7 @@ class _NotJson(ValueError):
 def _errors_of(body: bytes) -> dict[str, str]:
     """Raises _NotJson, VersionMissing."""
     try:
-        document: Any = json.loads(body.decode("utf-8"), parse_constant=_no_constant)
+        document: Any = json.loads(body.decode("utf-8"), parse_constant=no_constant)
     except (ValueError, RecursionError) as exc:
         raise _NotJson from exc
     return errors_of(document)
-
-
-def _no_constant(_: str) -> NoReturn:
-    raise ValueError("NaN and Infinity are not JSON")

@@ -6,7 +6,6 @@ question with 400; a chain that is away, or an index that is far behind, with 50
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -16,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ocean.chain.errors import ChainUnavailable
-from ocean.kit.bounded_json import JsonUnbounded, require_bounded
+from ocean.kit.bounded_json import read_bounded
 from ocean.kit.compact_json import compact_json
 from provider_api.chains.chains import Chain, Chains
 from provider_api.endpoints.descriptions import CHAIN_AWAY
@@ -166,9 +165,8 @@ def _question(body: bytes) -> tuple[str, Mapping[str, Any], str | None]:
     if len(body) > MAX_BODY_BYTES:
         raise ValueError(f"A question may have at most {MAX_BODY_BYTES} bytes.")
     try:
-        given = json.loads(body)
-        require_bounded(given)
-    except (ValueError, RecursionError, JsonUnbounded):
+        given = read_bounded(body)
+    except ValueError:
         given = None
     if not isinstance(given, dict) or not isinstance(given.get("query"), str):
         raise ValueError('The body must be a JSON object like {"query": "…", "variables": {…}}.')  # noqa: TRY004

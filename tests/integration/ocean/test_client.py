@@ -26,7 +26,7 @@ ALGORITHM = {"meta": {"rawcode": "print(1)"}}
 
 async def test_a_jobs_whole_way(tmp_path: Path) -> None:
     async with provider_double() as double, Consumer(double.url + "/", consumer) as client:
-        assert await client.provider_address(8996) == provider.address
+        assert (await client.root())["providerAddresses"]["8996"] == provider.address
         assert decrypt(provider, await client.encrypt(b"secret", 8996)) == b"secret"
         assert await client.environments(8996) == [{"id": "free"}]
         asked = (await client.initialize_compute([DATASET], ALGORITHM, "free", 99))["asked"]

@@ -21,7 +21,7 @@ from ocean.chain.network import Network
 from ocean.did import did_of
 from results.object_names import asset_folder
 from tests.support.assets import OUTPUTS, facts_of, made_by, make_job, summary_of
-from tests.support.chain import consumer, free_port
+from tests.support.chain import consumer, free_port, nft_state
 from tests.support.rpc_proxy import rpc_proxy
 
 pytestmark = pytest.mark.integration
@@ -118,7 +118,7 @@ async def test_killed_anywhere_it_makes_one_asset(
     assert sorted(dids) == sorted(did_of(checksum(nft), network.chain_id) for nft in nfts)
     assert all(len(assets_in(folder)) == 1 for folder in finished)
     for nft in nfts:
-        state = await network.nft_state(nft)
+        state = await nft_state(network, nft)
         assert state is not None
         assert state.has_metadata
 

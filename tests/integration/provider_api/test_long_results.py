@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cachetools import LRUCache
 
 from contract.manifest import Manifest, ResultFile, summary_of
 from provider_api.jobs import results as job_results
@@ -111,15 +112,15 @@ async def test_the_length_of_an_answer_is_bounded(world: World) -> None:
 
 
 async def test_what_is_remembered_is_bounded_by_bytes(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(job_results, "_REMEMBERED_BYTES", 3_000_000)
+    remembered = LRUCache[Any, Manifest](3_000_000, getsizeof=job_results._size_of)
+    monkeypatch.setattr(world.services.results, "_manifests", remembered)
     job_ids = [await start(world, nonce) for nonce in range(5, 11)]
     for number, job_id in enumerate(job_ids):
         publish(world, job_id, 1000 if number else 5000)
     store = world.services.results
     for job_id in job_ids * 2:
         await status(world, jobId=job_id)
-        assert sum(store._sizes.values()) <= 3_000_000
-        assert set(store._sizes) == set(store._manifests)
+        assert sum(map(job_results._size_of, store._manifests.values())) <= 3_000_000
     assert job_ids[0] not in {key[0] for key in store._manifests}, "one that is larger than all together"
     assert 1 < len(store._manifests) < len(job_ids)
 

@@ -22,14 +22,14 @@ from ocean.chain.decryption import read_publication
 from ocean.chain.development import account
 from ocean.chain.logs import Log
 from ocean.chain.metadata import PackedDocument
-from ocean.chain.publishing import create_nft, set_packed, set_state
+from ocean.chain.publishing import create_nft, set_packed
 from ocean.ddo import DDO
 from ocean.ecies import public_key_of
 from ocean.signing import decrypt_message, sign
 from provider_api.deploy.file_server import FileServer
 from provider_api.settings import AccessSettings
 from tests.support import provider_facts as facts
-from tests.support.chain import Chain, provider, publisher, stranger
+from tests.support.chain import Chain, provider, publisher, set_state, stranger
 from tests.support.provider_neighbours import CONSUMER_KEY, World
 from tests.support.raw_http import Memory, cpu_seconds
 from tests.support.service import Buyer, Service

@@ -7,11 +7,11 @@ from typing import Any
 import httpx
 import pytest
 
-from ocean.chain.publishing import mint, set_state
+from ocean.chain.publishing import mint
 from ocean.ddo import DDO
 from ocean.signing import download_message, sign
 from provider_api.deploy.file_server import FileServer
-from tests.support.chain import Asset, Chain, environment, mined_at, publisher
+from tests.support.chain import Asset, Chain, environment, mined_at, publisher, set_state
 from tests.support.service import Buyer, Service
 from tests.support.starts import Caller, refused_orders
 

@@ -13,13 +13,13 @@ import httpx
 import pytest
 
 from ocean.chain.metadata import pack
-from ocean.chain.publishing import create_nft, set_packed, set_state
+from ocean.chain.publishing import create_nft, set_packed
 from ocean.chain.transactions import TransactionFailed
 from ocean.ddo import DDO
 from ocean.did import did_of
 from ocean.metadata_proof import MetadataProof
 from provider_api.deploy.file_server import FileServer
-from tests.support.chain import mined_at, provider, publisher
+from tests.support.chain import mined_at, provider, publisher, set_state
 from tests.support.raw_http import cpu_seconds
 from tests.support.service import Buyer, Service, raw_python
 

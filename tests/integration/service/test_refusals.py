@@ -15,13 +15,12 @@ import httpx
 import pytest
 
 from ocean.chain.development import account
-from ocean.chain.publishing import set_state
 from ocean.client import Consumer
 from ocean.ddo import DDO
 from ocean.trust import container_checksum, files_checksum
 from provider_api.deploy.file_server import FileServer
 from tests.support.chain import consumer as buyer_account
-from tests.support.chain import publisher, stranger
+from tests.support.chain import publisher, set_state, stranger
 from tests.support.service import CONTAINER, Buyer, Service
 from tests.support.starts import Caller, Reference, job_of, raw, refusal
 

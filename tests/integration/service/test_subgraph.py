@@ -16,11 +16,11 @@ from eth_account.signers.local import LocalAccount
 from ocean.addresses import ZERO, canonical
 from ocean.chain.network import Network
 from ocean.chain.ordering import reuse_order, start_order
-from ocean.chain.publishing import mint, set_state
+from ocean.chain.publishing import mint
 from ocean.ddo import DDO
 from ocean.fees import make_quote
 from provider_api.deploy.file_server import FileServer
-from tests.support.chain import consumer, provider, publisher
+from tests.support.chain import consumer, provider, publisher, set_state
 from tests.support.market import ONE, SUBGRAPH, TOKEN_PRICE, ask, give_away, sell, set_rate
 from tests.support.service import FREE, Buyer, Service
 

@@ -12,10 +12,9 @@ from typing import Any
 import httpx
 import pytest
 
-from ocean.chain.publishing import set_state
 from ocean.ddo import DDO
 from provider_api.deploy.file_server import FileServer
-from tests.support.chain import publisher, stranger
+from tests.support.chain import publisher, set_state, stranger
 from tests.support.provider_neighbours import World
 from tests.support.service import FREE, PAID, Buyer, Service
 from tests.support.starts import Caller, Reference, claims, job_of, raw, reference, refusal

@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 
 from contract import names
+from ocean.chain.orders import Order
 from ocean.ddo import DDO
 from provider_api.access.accepted import Accepted, AcceptedStart
 from provider_api.access.facts import AssetFacts
@@ -53,6 +54,32 @@ def test_ours_carries_wherever_it_stands(free: bool) -> None:
     carrier = find_carrier(Decimal(0) if free else PRICE, [late, ours], NOW, 10)
     assert carrier is not None
     assert (carrier.order, carrier.paid_until) == (PAYING, int(NOW) + 600)
+
+
+@pytest.mark.parametrize(
+    ("fees", "algorithm_fee", "price", "carrier"),
+    [
+        ([0, 0], 0, 0, "first"),
+        ([0, 0], None, 0, "first"),
+        ([10, 0], 0, 1, "first"),
+        ([0, 10], 0, 1, "second"),
+        ([5, 5], 0, 1, None),
+        ([0, 0], 10, 1, "algorithm"),
+        ([10, 20], 30, 1, "first"),
+        ([0, 0], 0, 1, None),
+    ],
+)
+def test_who_carries_the_fee(fees: list[int], algorithm_fee: int | None, price: int, carrier: str | None) -> None:
+    """Ten minutes are asked for. Amounts are not added up; datasets come before the algorithm."""
+
+    def bought(tokens: int, tx: str) -> Order:
+        return order(fee_amount=tokens * 10**18, valid_until=int(NOW) + 600, tx_hash=tx)
+
+    assets = [dataset(order=bought(amount, tx)) for amount, tx in zip(fees, ("first", "second"), strict=True)]
+    if algorithm_fee is not None:
+        assets.append(algorithm(order=bought(algorithm_fee, "algorithm")))
+    found = find_carrier(Decimal(price), assets, NOW, 10)
+    assert (found.order.tx_hash if found else None) == carrier
 
 
 def test_the_end_is_that_of_our_orders() -> None:

@@ -17,11 +17,11 @@ from ocean.chain.errors import ChainUnavailable
 from ocean.chain.index import AssetNotFound, MetadataIndex
 from ocean.chain.metadata import PackedDocument, pack
 from ocean.chain.network import Network
-from ocean.chain.publishing import create_nft, set_metadata, set_packed, set_state
+from ocean.chain.publishing import create_nft, set_metadata, set_packed
 from ocean.chain.transactions import send
 from ocean.did import did_of
 from ocean.ecies import encrypt, public_key_of
-from tests.support.chain import PROVIDER_URL, Asset, Chain, free_port, provider, publisher, stranger
+from tests.support.chain import PROVIDER_URL, Asset, Chain, free_port, provider, publisher, set_state, stranger
 from tests.support.rpc_proxy import rpc_proxy
 
 pytestmark = pytest.mark.integration

@@ -11,7 +11,7 @@ import pytest
 from ocean.chain.errors import AnswerMalformed, CallReverted, ChainUnavailable
 from ocean.chain.network import Network, NetworkMisconfigured
 from ocean.chain.orders import OrderInvalid, verify_order
-from tests.support.chain import Chain, consumer, free_port, publisher, stranger
+from tests.support.chain import Chain, consumer, free_port, is_deployed, nft_state, publisher, stranger
 from tests.support.rpc_proxy import rpc_proxy
 
 pytestmark = pytest.mark.integration
@@ -19,13 +19,13 @@ pytestmark = pytest.mark.integration
 
 async def test_facts_of_an_asset(chain: Chain) -> None:
     network, asset = chain.network, await chain.publish()
-    state = await network.nft_state(asset.nft)
+    state = await nft_state(network, asset.nft)
     assert state is not None
     assert (state.state, state.has_metadata, state.decryptor_url) == (0, True, "http://127.0.0.1:8030")
     assert await network.nft_owner(asset.nft) == publisher.address
-    assert await network.factory_knows(asset.nft)
-    assert await network.is_deployed(asset.nft, asset.datatoken)
-    assert not await network.is_deployed(asset.nft, network.ocean)
+    assert (await network.read_nft(asset.nft)).of_factory
+    assert await is_deployed(network, asset.nft, asset.datatoken)
+    assert not await is_deployed(network, asset.nft, network.ocean)
     assert network.name == "Ganache"
 
 
@@ -33,10 +33,10 @@ async def test_facts_of_an_asset(chain: Chain) -> None:
 async def test_addresses_that_are_no_data_nft(chain: Chain, kind: str) -> None:
     network = chain.network
     address = {"nobody": stranger.address, "token": network.ocean, "factory": network.factory}[kind]
-    assert await network.nft_state(address) is None
+    assert await nft_state(network, address) is None
     assert await network.nft_owner(address) is None
-    assert not await network.factory_knows(address)
-    assert not await network.is_deployed(address, network.ocean)
+    assert not (await network.read_nft(address)).of_factory
+    assert not await is_deployed(network, address, network.ocean)
 
 
 async def test_tokens(chain: Chain) -> None:
@@ -88,7 +88,7 @@ async def test_contract_that_reverts_with_nonsense(chain: Chain, said: str) -> N
     async with rpc_proxy(chain.url) as proxy:
         network = await Network.open(proxy.url, chain.network.addresses)
         proxy.answer = json.dumps({"jsonrpc": "2.0", "id": 1, "error": error})
-        assert await network.nft_state(stranger.address) is None
+        assert await nft_state(network, stranger.address) is None
         await network.close()
 
 
@@ -100,7 +100,7 @@ async def test_answers_of_other_contracts(chain: Chain, said: str) -> None:
     async with rpc_proxy(chain.url) as proxy:
         network = await Network.open(proxy.url, chain.network.addresses)
         proxy.answer = json.dumps({"jsonrpc": "2.0", "id": 1, "result": "0x" + said})
-        assert await network.nft_state(stranger.address) is None
+        assert await nft_state(network, stranger.address) is None
         assert await network.read(network.function("ERC20Template", stranger.address, "name")) == [None]
         await network.close()
 

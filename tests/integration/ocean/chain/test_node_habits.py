@@ -17,7 +17,7 @@ from ocean.chain.network import Network
 from ocean.chain.orders import verify_order
 from ocean.chain.publishing import set_metadata
 from ocean.chain.transactions import send
-from tests.support.chain import PROVIDER_URL, Chain, consumer, provider, publisher, stranger
+from tests.support.chain import PROVIDER_URL, Chain, consumer, nft_state, provider, publisher, stranger
 from tests.support.habits import ABSENT, NEEDLESS, Node, node_with_habits
 from tests.support.node_texts import BATCHES, RANGES, RATES, RESULTS
 
@@ -334,7 +334,7 @@ async def test_the_words_of_a_contract_are_not_the_nodes(chain: Chain) -> None:
             receipt = await send(chain.network, stranger, code.constructor())
             assert receipt.contract_address is not None
             before = node.round_trips
-            assert await network.nft_state(receipt.contract_address) is None
+            assert await nft_state(network, receipt.contract_address) is None
             assert node.round_trips - before == 1
         assert network.rpc.batch_size == rpc.MAX_BATCH
 

@@ -13,12 +13,12 @@ import pytest
 from ocean.chain import store as store_module
 from ocean.chain.index import AssetNotFound, MetadataIndex
 from ocean.chain.metadata import pack
-from ocean.chain.publishing import set_packed, set_state
+from ocean.chain.publishing import set_packed
 from ocean.chain.store import PATH, MetadataStore
 from ocean.ddo import DDO
 from ocean.ecies import encrypt, public_key_of
 from ocean.keys import Key
-from tests.support.chain import PROVIDER_URL, Asset, Chain, provider, publisher, stranger
+from tests.support.chain import PROVIDER_URL, Asset, Chain, provider, publisher, set_state, stranger
 from tests.support.http_server import HttpServer, Reply, Request
 
 pytestmark = pytest.mark.integration

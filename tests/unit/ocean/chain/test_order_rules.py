@@ -20,7 +20,6 @@ from ocean.chain.order_values import (
     Order,
     OrderInvalid,
     OrderRequest,
-    fee_carrier,
     normal_hash,
 )
 from ocean.fees import Quote, make_quote
@@ -318,31 +317,6 @@ def test_malformed_hashes(text: Any) -> None:
 
 def test_passing_reasons() -> None:
     assert [reason for reason in REASONS if OrderInvalid(reason).transient] == ["order_not_found", "not_confirmed"]
-
-
-def bought(fee_amount: int, tx: str) -> Order:
-    return replace(check_order(REQUEST, evidence(GOOD), 1_200), fee_amount=fee_amount, tx_hash=tx)
-
-
-@pytest.mark.parametrize(
-    ("fees", "algorithm_fee", "required", "carrier"),
-    [
-        ([0, 0], 0, 0, "first"),
-        ([0, 0], None, 0, "first"),
-        ([10, 0], 0, 10, "first"),
-        ([0, 10], 0, 10, "second"),
-        ([5, 5], 0, 10, None),
-        ([0, 0], 10, 10, "algorithm"),
-        ([10, 20], 30, 10, "first"),
-        ([0, 0], 0, 10, None),
-    ],
-)
-def test_who_carries_the_fee(fees: list[int], algorithm_fee: int | None, required: int, carrier: str | None) -> None:
-    scale = 10**18
-    datasets = [bought(amount * scale, tx) for amount, tx in zip(fees, ("first", "second"), strict=True)]
-    algorithm = None if algorithm_fee is None else bought(algorithm_fee * scale, "algorithm")
-    found = fee_carrier(datasets, algorithm, required * scale, 18)
-    assert (found.tx_hash if found else None) == carrier
 
 
 def test_addresses_are_compared_in_any_spelling() -> None:

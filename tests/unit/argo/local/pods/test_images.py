@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from argo.local.pods.images import MACHINE_NOTE, Image, ImageNames, Images
+from argo.local.pods.images import Image, ImageNames, Images
 from argo.local.pods.runtime import ImageUnavailable
 
 pytestmark = pytest.mark.unit
@@ -45,10 +45,10 @@ def test_a_folder_that_is_gone_is_unavailable(tmp_path: Path) -> None:
         images.find("mine:1")
 
 
-def test_notes_and_trust() -> None:
+def test_kinds_and_trust() -> None:
     images = Images.default(machine=["mine"], without_sandbox=["docker.io/library/busybox"])
-    assert images.find("mine").note == images.find("debian").note == MACHINE_NOTE
-    assert images.find("c2d-pods:0.1.0").note == ""
+    assert images.find("mine").kind == images.find("debian").kind == "machine"
+    assert images.find("c2d-pods:0.1.0").kind == "step"
     assert {image.name for image in images.known() if image.without_sandbox} == {"c2d-pods:0.1.0", "busybox"}
 
 
