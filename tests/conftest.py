@@ -6,10 +6,15 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from ocean.chain.development import DevelopmentChain, start_anvil
 from ocean.chain.network import Network
 from tests.support.chain import Chain, free_port
+
+# Workers share two cores: an example may take seconds, and so may the making of one.
+settings.register_profile("side by side", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("side by side")
 
 # --- The development chain: one process for the whole session, a network for each test --------------------------------
 
