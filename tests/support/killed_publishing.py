@@ -46,7 +46,7 @@ def _around(module: Any, name: str, *, after: bool = True) -> None:
 
 
 def _patch() -> None:
-    _around(journal_module.os, "replace")  # of the summary too: one module
+    _around(os, "replace")  # of the journal and of the summary
     _around(journal_module.Journal, "_keep", after=False)
     _around(asset_module, "put_object", after=False)
     _around(upload_module, "put_object", after=False)
