@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
+from ocean.chain import anvil
 from ocean.chain.development import DevelopmentChain, start_anvil
 from ocean.chain.network import Network
 from tests.support.chain import Chain, free_port
@@ -15,6 +16,7 @@ from tests.support.chain import Chain, free_port
 # Workers share two cores: an example may take seconds, and so may the making of one.
 settings.register_profile("side by side", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("side by side")
+anvil.DUMP_SECONDS = 4  # ten megabytes each time, of a dozen chains
 
 # --- The development chain: one process for the whole session, a network for each test --------------------------------
 

@@ -137,18 +137,23 @@ def _dump_of(folder: Path) -> Path:
 
 
 def _keep_dump(folder: Path, *, last: bool = False) -> None:
-    """Let chain.json be the latest complete dump. anvil writes over its dump in place: a kill leaves half of one."""
-    dump, draft = _dump_of(folder), folder / "chain.json.new"
+    """Let chain.json be the latest complete dump. anvil writes over its dump in place: a kill leaves half of one.
+
+    A chain on which nothing happens is dumped each second too, ten megabytes that are the same: only their time is new.
+    """
+    dump, draft, kept = _dump_of(folder), folder / "chain.json.new", folder / "chain.json"
     with _KEEPING:
         try:
             written, content = dump.stat(), dump.read_bytes()
-            json.loads(content)
+            if kept.exists() and content == kept.read_bytes():
+                os.utime(kept, ns=(written.st_atime_ns, written.st_mtime_ns))
+            else:
+                json.loads(content)
+                draft.write_bytes(content)  # not by ocean.kit.atomic: the dump's time must be on it before it counts
+                os.utime(draft, ns=(written.st_atime_ns, written.st_mtime_ns))
+                draft.replace(kept)
         except (FileNotFoundError, ValueError):
             pass
-        else:
-            draft.write_bytes(content)  # not by ocean.kit.atomic: the time of the dump must be on it before it counts
-            os.utime(draft, ns=(written.st_atime_ns, written.st_mtime_ns))
-            draft.replace(folder / "chain.json")
         if last:
             dump.unlink(missing_ok=True)
 
