@@ -134,10 +134,10 @@ async def test_outputs_become_an_asset_of_the_owner(
     assert asset.document()["metadata"]["name"] == "The answer"
     assert await caller.network.nft_owner(asset.nft_address) == caller.address
 
-    wanted["metadata"] = {"name": 5}
+    wanted["metadata"] = {"name": "The answer", "author": 5}
     order = await buy(caller, pair, dataset)
     body = peer.start_body(workflow([(dataset, order)], algorithm, output=wanted), caller.address, order)
-    assert "metadata.name_invalid" in refused(await peer.start(body))
+    assert "metadata.author_invalid" in refused(await peer.start(body))
 
 
 def refused(answer: httpx.Response, status: int = 400) -> str:
@@ -375,7 +375,9 @@ async def test_nonces(caller: Caller, peer: OperatorPeer) -> None:
     assert refused(await peer.call("GET", again | {"agreementId": "0x" + "17" * 32}), 401)
     for old in (now - 400 * 10**9, now + 400 * 10**9, 5, "1.5"):
         assert refused(await peer.call("GET", peer.query(owner, nonce=old)), 401)
-    for odd in ("", "x", "-1", "1e18", "9" * 80):
+    for other in ("1e18", "9" * 80):  # well-formed, and not what was signed
+        assert refused(await peer.call("GET", peer.query(owner) | {"nonce": other}), 401)
+    for odd in ("", "x", "-1", "1e", "inf", "9" * 300):
         assert refused(await peer.call("GET", peer.query(owner) | {"nonce": odd}))
 
 
