@@ -16,14 +16,11 @@ from typing import Any, Final
 from aiohttp import ClientSession
 
 from benchmarks.figures import Figure, sample
-from benchmarks.load import Call, UnexpectedAnswer, fetch, http
-from benchmarks.orders import prepare_starts
-from benchmarks.service import forget_jobs, waiting_service
-from benchmarks.starts import Requests
-from ocean.client import Consumer
-from provider_api.deploy.file_server import FileServer
+from benchmarks.load import Call, UnexpectedAnswer, fetch
+from benchmarks.service import forget_jobs
+from benchmarks.starts import Requests, prepared_requests
 from tests.support.chain import consumer as consumer_account
-from tests.support.service import Buyer, Service
+from tests.support.service import Service
 
 RUNS: Final = 4
 EACH: Final = {"root": 400, "nonce": 400, "status": 200, "encrypt": 200, "fileinfo": 100, "initializeCompute": 40}
@@ -32,24 +29,9 @@ _TICKS: Final = os.sysconf("SC_CLK_TCK")
 
 
 async def measure(place: Path) -> list[Figure]:
-    contents = place / "rain.csv"
-    contents.write_text("day,mm\n1,3\n")
-    with FileServer({"rain.csv": contents}) as files, waiting_service(place, [files.address]) as service:
-        network = await service.network()
-        try:
-            async with Consumer(service.url, consumer_account) as client:
-                buyer = Buyer(service, network, client)
-                dataset = await buyer.publish(files.urls["rain.csv"])
-                algorithm = await buyer.publish(files.urls["rain.csv"], kind="algorithm")
-            prepared = await prepare_starts(service, network, dataset, algorithm, 1 + (RUNS + 1) * STARTS)
-            async with http() as session:
-                requests = Requests(service, session, (dataset, algorithm), [iter(lane) for lane in prepared.lanes])
-                (job,) = json.loads(await requests.starts(1)[0][0]())  # type: ignore[arg-type]
-                asked = {"did": dataset.id, "serviceId": dataset.services[0].id}
-                kinds = _kinds(requests, session, job, asked)
-                found = await _measure(requests, kinds, session)
-        finally:
-            await network.close()
+    async with prepared_requests(place, 1 + (RUNS + 1) * STARTS) as (requests, _):
+        (job,) = json.loads(await requests.starts(1)[0][0]())  # type: ignore[arg-type]
+        found = await _measure(requests, _kinds(requests, job))
     root = sample(found["root"])
     return [
         Figure(f"CPU of the API: {name}", "ms", sample(values), "root document", root)
@@ -58,7 +40,9 @@ async def measure(place: Path) -> list[Figure]:
     ]
 
 
-def _kinds(requests: Requests, session: ClientSession, job: dict[str, Any], asked: dict[str, Any]) -> dict[str, Call]:
+def _kinds(requests: Requests, job: dict[str, Any]) -> dict[str, Call]:
+    session, dataset = requests.session, requests.assets[0]
+    asked = {"did": dataset.id, "serviceId": dataset.services[0].id}
     url = f"{requests.service.url}/api/services/"
     account, mine = consumer_account.address, {"jobId": job["jobId"], "consumerAddress": job["owner"]}
     ask = {"data": json.dumps(asked).encode(), "headers": {"content-type": "application/json"}}
@@ -79,7 +63,7 @@ async def _encrypt(session: ClientSession, url: str) -> None:
         await answer.read()
 
 
-async def _measure(requests: Requests, kinds: dict[str, Call], session: ClientSession) -> dict[str, list[float]]:
+async def _measure(requests: Requests, kinds: dict[str, Call]) -> dict[str, list[float]]:
     found: dict[str, list[float]] = {}
     for run in range(RUNS + 1):
         for name, call in kinds.items():
@@ -90,7 +74,7 @@ async def _measure(requests: Requests, kinds: dict[str, Call], session: ClientSe
         spent = await _cpu(requests.service, starts)
         if run:
             found.setdefault("start", []).append(spent)
-    await forget_jobs(requests.service, session)
+    await forget_jobs(requests.service, requests.session)
     return found
 
 

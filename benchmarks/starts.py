@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,13 @@ Body = dict[str, Any]
 
 
 async def measure(place: Path) -> list[Figure]:
+    async with prepared_requests(place, WARM + RUNS * STARTS + COUNTED + 2 * ALONE // LANES) as (requests, network):
+        return await _measure(requests, network)
+
+
+@asynccontextmanager
+async def prepared_requests(place: Path, each: int) -> AsyncIterator[tuple[Requests, Network]]:
+    """A service whose jobs wait, with a dataset, an algorithm, and `each` paid starts of every lane."""
     contents = place / "rain.csv"
     contents.write_text("day,mm\n1,3\n")
     with FileServer({"rain.csv": contents}) as files, waiting_service(place, [files.address]) as service:
@@ -46,11 +54,10 @@ async def measure(place: Path) -> list[Figure]:
                 buyer = Buyer(service, network, client)
                 dataset = await buyer.publish(files.urls["rain.csv"])
                 algorithm = await buyer.publish(files.urls["rain.csv"], kind="algorithm")
-            each = WARM + RUNS * STARTS + COUNTED + 2 * ALONE // LANES
             prepared = await prepare_starts(service, network, dataset, algorithm, each)
             async with http() as session:
-                requests = Requests(service, session, (dataset, algorithm), [iter(lane) for lane in prepared.lanes])
-                return await _measure(requests, network)
+                lanes = [iter(lane) for lane in prepared.lanes]
+                yield Requests(service, session, (dataset, algorithm), lanes), network
         finally:
             await network.close()
 

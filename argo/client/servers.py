@@ -38,9 +38,7 @@ class ArgoServers:
         self._homes: dict[str, str] = {}  # environment -> server, as last told
         self._doubled: set[str] = set()
         self._stack = AsyncExitStack()
-        self.unreachable_servers: frozenset[str] = (
-            frozenset()
-        )  # servers that did not tell their templates, when last asked
+        self.unreachable_servers: frozenset[str] = frozenset()  # which did not tell their templates when last asked
 
     async def __aenter__(self) -> Self:
         for client in self._clients.values():

@@ -20,9 +20,10 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import TypeVar
 
 import structlog
 
@@ -48,6 +49,7 @@ from provider_api.storage.nonces import NonceRefused, Nonces
 from provider_api.telemetry.metrics import Metrics
 
 log = structlog.get_logger(__name__)
+T = TypeVar("T")
 
 _ATTEMPTS = 4  # to take a claim, when others change the same rows
 _LOOK_EVERY_SECONDS = 1.0  # for a workflow that may come late
@@ -171,32 +173,30 @@ class JobStarter:
             chain_id=prepared.chain_id,
             agreement_id=prepared.agreement_id,
         )
-        for _ in range(_ATTEMPTS):
-            try:
-                return await self._claims.claim(
-                    claim, prepared.orders, _counted(identity), identity.signed, prepared.places
-                )
-            except NonceRefused as exc:
-                raise stale(exc) from None
-            except OrderTaken as exc:
-                await self._free(exc.holders)
-            except PlacesTaken as exc:
-                await self._make_room(exc.holders, exc.most, identity.job_id)
-        raise self._busy()
+        await self._with_room(
+            lambda: self._claims.claim(claim, prepared.orders, _counted(identity), identity.signed, prepared.places),
+            identity.job_id,
+        )
 
     async def _reopen(self, claim: Claim, prepared: PreparedJob, identity: JobIdentity) -> None:
         """Raises Refused, AlreadyClaimed when somebody else changed the claim meanwhile."""
+        opened = await self._with_room(
+            lambda: self._claims.reopen(claim, prepared.orders, _counted(identity), prepared.places), identity.job_id
+        )
+        if not opened:
+            raise AlreadyClaimed
+
+    async def _with_room(self, take: Callable[[], Awaitable[T]], job_id: str) -> T:
+        """Take a claim; where jobs that are over are in its way, again without them. Raises Refused, NeighbourAway."""
         for _ in range(_ATTEMPTS):
             try:
-                if await self._claims.reopen(claim, prepared.orders, _counted(identity), prepared.places):
-                    return
-                raise AlreadyClaimed
+                return await take()
             except NonceRefused as exc:
                 raise stale(exc) from None
             except OrderTaken as exc:
                 await self._free(exc.holders)
             except PlacesTaken as exc:
-                await self._make_room(exc.holders, exc.most, identity.job_id)
+                await self._make_room(exc.holders, exc.most, job_id)
         raise self._busy()
 
     async def _free(self, holders: Sequence[tuple[Order, Claim]]) -> None:

@@ -28,6 +28,7 @@ FREELY: Final = Decimal(10) ** 240
 STEP: Final = Decimal(10) ** 18
 _EXACT: Final = Context(prec=600)  # more digits than a nonce has
 _STORED: Final = select(nonces.c.value).where(nonces.c.consumer == bindparam("consumer"))
+_LOCKED: Final = _STORED.with_for_update()
 
 
 class NonceRefused(Exception):
@@ -93,7 +94,7 @@ def require_newer(stored: str | None, given: str) -> None:
 
 async def lock(connection: AsyncConnection, consumer: str) -> str | None:
     """The stored nonce, which nobody else can change before this transaction ends. None if there is none yet."""
-    return (await connection.execute(_STORED.with_for_update(), {"consumer": consumer})).scalar_one_or_none()
+    return (await connection.execute(_LOCKED, {"consumer": consumer})).scalar_one_or_none()
 
 
 async def take(connection: AsyncConnection, consumer: str, given: str, text: SignedText | None = None) -> None:

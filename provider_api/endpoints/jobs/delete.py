@@ -10,20 +10,17 @@ from starlette.responses import Response
 from provider_api.endpoints.descriptions import (
     ARGO_FAILED,
     AUTH_TOKEN,
-    CONSUMER_PARAMETER,
-    NONCE_PARAMETER,
     away,
-    signature,
     signed,
 )
 from provider_api.endpoints.endpoint import endpoint
-from provider_api.endpoints.jobs.job_call import FIELDS, read_job_call
+from provider_api.endpoints.jobs.job_call import FIELDS, job_parameters, read_job_call
 from provider_api.endpoints.request import ServicesDep
 from provider_api.http.responses import json_response
 from provider_api.jobs.delete import delete_jobs
 from provider_api.openapi import samples
 from provider_api.openapi.components import ref
-from provider_api.openapi.operation import Answer, Operation, Parameter
+from provider_api.openapi.operation import Answer, Operation
 
 _HALF_DELETED: Final = away(
     "The result store does not answer at the moment.",
@@ -49,13 +46,7 @@ _HALF_DELETED: Final = away(
         text="What still runs is ended and publishes nothing; then results, logs, volume and the job itself are"
         " removed, and its orders are free for another job.",
         fields=FIELDS,
-        parameters={
-            "consumerAddress": CONSUMER_PARAMETER,
-            "jobId": Parameter("The job; without it all jobs of the account.", samples.JOB),
-            "documentId": Parameter("Part of the signed message beside a `jobId`, otherwise ignored."),
-            "nonce": NONCE_PARAMETER,
-            "signature": signature("consumerAddress + jobId + documentId + nonce"),
-        },
+        parameters=job_parameters("The job; without it all jobs of the account."),
         request_headers=AUTH_TOKEN,
     )
 )

@@ -17,7 +17,10 @@ from provider_api.calls.fields import (
     whole_did,
 )
 from provider_api.calls.signature import Caller, signature_or_token
+from provider_api.endpoints.descriptions import CONSUMER_PARAMETER, NONCE_PARAMETER, signature
 from provider_api.endpoints.request import CONSUMER, NONCE, SIGNED, parameters_of
+from provider_api.openapi import samples
+from provider_api.openapi.operation import Parameter
 from provider_api.services import Services
 
 _REST = (
@@ -27,6 +30,17 @@ _REST = (
 )
 FIELDS = (CONSUMER, NONCE, *_REST)
 TOLERANT = (CONSUMER, Field("nonce", (required_without("jobId"), nonce_number), bail=True), *_REST)
+
+
+def job_parameters(job: str) -> dict[str, Parameter]:
+    """The description of what is sent; `job`: that of the job's id."""
+    return {
+        "consumerAddress": CONSUMER_PARAMETER,
+        "jobId": Parameter(job, samples.JOB),
+        "documentId": Parameter("Part of the signed message beside a `jobId`, otherwise ignored."),
+        "nonce": NONCE_PARAMETER,
+        "signature": signature("consumerAddress + jobId + documentId + nonce"),
+    }
 
 
 @dataclass(frozen=True, slots=True)

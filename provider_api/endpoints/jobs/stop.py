@@ -8,19 +8,16 @@ from starlette.responses import Response
 from provider_api.endpoints.descriptions import (
     AUTH_TOKEN,
     COMPUTE_FAILURES,
-    CONSUMER_PARAMETER,
-    NONCE_PARAMETER,
-    signature,
     signed,
 )
 from provider_api.endpoints.endpoint import endpoint
-from provider_api.endpoints.jobs.job_call import FIELDS, read_job_call
+from provider_api.endpoints.jobs.job_call import FIELDS, job_parameters, read_job_call
 from provider_api.endpoints.request import ServicesDep
 from provider_api.http.responses import json_response
 from provider_api.jobs.stop import stop_jobs
 from provider_api.openapi import samples
 from provider_api.openapi.components import ref
-from provider_api.openapi.operation import Answer, Operation, Parameter
+from provider_api.openapi.operation import Answer, Operation
 
 
 @endpoint(
@@ -39,13 +36,7 @@ from provider_api.openapi.operation import Answer, Operation, Parameter
         },
         {400: signed("consumerAddress"), **COMPUTE_FAILURES},
         fields=FIELDS,
-        parameters={
-            "consumerAddress": CONSUMER_PARAMETER,
-            "jobId": Parameter("The job; without it all jobs of the account that have not ended.", samples.JOB),
-            "documentId": Parameter("Part of the signed message beside a `jobId`, otherwise ignored."),
-            "nonce": NONCE_PARAMETER,
-            "signature": signature("consumerAddress + jobId + documentId + nonce"),
-        },
+        parameters=job_parameters("The job; without it all jobs of the account that have not ended."),
         request_headers=AUTH_TOKEN,
     )
 )
