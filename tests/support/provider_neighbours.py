@@ -87,11 +87,11 @@ class MemoryArgo:
             raise ArgoUnavailable("connection refused", definite=True)
 
     async def submit(self, new: NewWorkflow) -> Workflow:
-        name = new.name
+        name, held = new.name, self.held
         self.submissions.append(name)
         await asyncio.sleep(self.slow_seconds)
-        if self.held is not None:
-            await self.held.wait()
+        if held is not None:
+            await held.wait()
         self._reachable()
         if self.refuses:
             raise SubmissionRefused(403, "no right")

@@ -28,6 +28,7 @@ pytestmark = pytest.mark.integration
 
 STARTS = 200
 ORDERS = 25  # few, so that most starts meet another one on one of their orders
+UNFINISHED = 6  # so many jobs at least hold their orders until all starts have been answered
 ADDRESS = Account.from_key(CONSUMER_KEY).address
 # Every refusal that there may be, and whether the identical request may be sent again.
 FINAL = (
@@ -140,10 +141,10 @@ def _require_answers_that_say_what_to_do(answers: list[tuple[dict[str, Any], htt
 
 
 async def _jobs_end(folder: Path, chance: random.Random) -> None:
-    """Now and then an unfinished job ends, so that its orders may be used again."""
+    """Where many jobs are unfinished one ends, so that its orders may be used again."""
     while True:
         await asyncio.sleep(0.2)
-        if names := sorted(unfinished(folder)):
+        if len(names := sorted(unfinished(folder))) > UNFINISHED:
             await asyncio.to_thread(finish, folder, chance.choice(names))
 
 
