@@ -21,7 +21,8 @@ from ocean.outgoing import Allowed, OutgoingGuard
 from provider_api import settings_text
 
 PREFIX = "C2D_"
-_DATABASES = ("sqlite+aiosqlite://", "postgresql+asyncpg://")
+_DATABASES = ("sqlite://", "postgresql+asyncpg://")
+_KNOWN_DATABASES = (*_DATABASES, "sqlite+aiosqlite://")  # with the driver of asynchronous programs, which is not needed
 
 
 class UnknownSetting(ValueError):
@@ -149,13 +150,13 @@ class PublicationSettings(_Group):
 
 class StorageSettings(_Group):
     url: SecretStr | None = None
-    """SQLAlchemy address, sqlite+aiosqlite:///… or postgresql+asyncpg://…. Empty: service.sqlite in the data folder.
+    """SQLAlchemy address, sqlite:///… or postgresql+asyncpg://…. Empty: service.sqlite in the data folder.
     Several API processes may share either, on several machines PostgreSQL. Nothing else is needed, no Redis."""
 
     @field_validator("url")
     @classmethod
     def _known_database(cls, url: SecretStr | None) -> SecretStr | None:
-        if url is not None and not url.get_secret_value().startswith(_DATABASES):
+        if url is not None and not url.get_secret_value().startswith(_KNOWN_DATABASES):
             scheme, mark, _ = url.get_secret_value().partition("://")
             given = f"{scheme}://" if mark and len(scheme) < 30 else "this"
             raise ValueError(f"{given} is no database of this service; expected {' or '.join(_DATABASES)}…")
@@ -453,7 +454,7 @@ class Settings(BaseSettings):
         """SQLAlchemy address, default filled in."""
         if self.storage.url is not None:
             return self.storage.url.get_secret_value()
-        return f"sqlite+aiosqlite:///{(self.data_folder / 'service.sqlite').absolute()}"
+        return f"sqlite:///{(self.data_folder / 'service.sqlite').absolute()}"
 
     def results_url(self) -> str:
         """Address of the result store, default filled in."""

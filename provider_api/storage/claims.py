@@ -22,9 +22,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from sqlalchemy import ColumnElement, Select, bindparam, delete, func, insert, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, delete, func, insert, or_, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from provider_api.storage import nonces
 from provider_api.storage.database import Database
@@ -82,6 +81,7 @@ class Claim:
 
 
 _HOLDING: Final = claims.c.state.in_(("open", "submitted"))
+_INSERT: Final = insert(claims)
 _CLAIM: Final = select(claims).where(claims.c.job_id == bindparam("job_id"))
 
 
@@ -107,13 +107,16 @@ class Claims:
         there is no limit. Raises AlreadyClaimed, nonces.NonceRefused, OrderTaken, PlacesTaken.
         """
         wanted, values = {claim.agreement, *orders}, _values(claim, "open", time.time())
+
+        def take(connection: Connection) -> None:
+            if nonce_text is not None:
+                _take_nonce(connection, claim, nonce_text, signed)
+            connection.execute(_INSERT, values)
+            _take_place(connection, claim.job_id, places)
+            _hold(connection, claim.job_id, wanted)
+
         try:
-            async with self._database.begin() as connection:
-                if nonce_text is not None:
-                    await _take_nonce(connection, claim, nonce_text, signed)
-                await connection.execute(insert(claims).values(**values))
-                await _take_place(connection, claim.job_id, places)
-                await _hold(connection, claim.job_id, wanted)
+            await self._database.write(take)
         except IntegrityError:
             await self._explain_conflict(claim.job_id, wanted)
             raise AlreadyClaimed from None
@@ -126,35 +129,35 @@ class Claims:
         Raises OrderTaken, PlacesTaken; nonces.NonceStale if a released claim's nonce is no longer the consumer's last.
         """
         wanted = {seen.agreement, *orders}
+
+        def open_again(connection: Connection) -> bool:
+            if seen.state == "released" and nonce_text is not None:
+                stored = nonces.lock(connection, seen.consumer)
+                if stored is not None and nonces.number_of(stored) != nonces.number_of(nonce_text):
+                    raise nonces.NonceStale(stored, nonce_text)
+            if not _change(connection, seen, "open"):
+                return False
+            _take_place(connection, seen.job_id, places)
+            _hold(connection, seen.job_id, wanted)
+            return True
+
         try:
-            async with self._database.begin() as connection:
-                if seen.state == "released" and nonce_text is not None:
-                    stored = await nonces.lock(connection, seen.consumer)
-                    if stored is not None and nonces.number_of(stored) != nonces.number_of(nonce_text):
-                        raise nonces.NonceStale(stored, nonce_text)
-                if not await _change(connection, seen, "open"):
-                    return False
-                await _take_place(connection, seen.job_id, places)
-                await _hold(connection, seen.job_id, wanted)
-                return True
+            return await self._database.write(open_again)
         except IntegrityError:
             await self._explain_conflict(seen.job_id, wanted)
             return False
 
     async def holders(self, orders: Collection[Order], *, but: str = "") -> list[tuple[Order, Claim]]:
         """Which of the orders are held, by the claims of which jobs (but that one)."""
-        async with self._database.read() as connection:
-            return await _holders(connection, but, orders)
+        return await self._database.read(lambda connection: _holders(connection, but, orders))
 
     async def change(self, seen: Claim, state: State) -> bool:
         """Move a claim from exactly what was seen to `state`; False if it is not that any more."""
-        async with self._database.begin() as connection:
-            return await _change(connection, seen, state)
+        return await self._database.write(lambda connection: _change(connection, seen, state))
 
     async def mark(self, job_id: str, before: State, after: State) -> bool:
         """Move a claim by its state alone: for the one who holds it."""
-        async with self._database.begin() as connection:
-            return await _move(connection, job_id, after, claims.c.state == before)
+        return await self._database.write(lambda connection: _move(connection, job_id, after, claims.c.state == before))
 
     async def _explain_conflict(self, job_id: str, orders: Collection[Order]) -> None:
         """Raises OrderTaken if other jobs hold some of the orders."""
@@ -162,7 +165,7 @@ class Claims:
             raise OrderTaken(found) from None
 
 
-async def _take_place(connection: AsyncConnection, job_id: str, places: Places | None) -> None:
+def _take_place(connection: Connection, job_id: str, places: Places | None) -> None:
     """Inside the transaction that opens the claim, before it waits for any order: who has the account's turn may wait
     for orders, and never the other way round. Raises PlacesTaken.
     """
@@ -170,42 +173,42 @@ async def _take_place(connection: AsyncConnection, job_id: str, places: Places |
         return
     if connection.dialect.name == "postgresql":  # SQLite has one writer at a time
         turn = func.hashtextextended(f"places {places.environment} {places.account}", 0)
-        await connection.execute(select(func.pg_advisory_xact_lock(turn)))
+        connection.execute(select(func.pg_advisory_xact_lock(turn)))
     theirs = (claimed_places.c.environment == places.environment) & (claimed_places.c.account == places.account)
     having = select(claimed_places.c.place, claims).join_from(
         claimed_places, claims, claimed_places.c.job_id == claims.c.job_id
     )
-    rows = await connection.execute(having.where(theirs, _HOLDING, claims.c.job_id != job_id))
+    rows = connection.execute(having.where(theirs, _HOLDING, claims.c.job_id != job_id))
     held = {row[0]: Claim(*row[1:]) for row in rows}
     if len(held) >= places.most:
         raise PlacesTaken(held.values(), places.most)
-    await connection.execute(delete(claimed_places).where(theirs, claimed_places.c.place.not_in(list(held))))
+    connection.execute(delete(claimed_places).where(theirs, claimed_places.c.place.not_in(list(held))))
     free = next(place for place in range(places.most) if place not in held)
     row = {"environment": places.environment, "account": places.account, "place": free, "job_id": job_id}
-    await connection.execute(insert(claimed_places).values(**row))
+    connection.execute(insert(claimed_places).values(**row))
 
 
-async def _hold(connection: AsyncConnection, job_id: str, orders: Collection[Order]) -> None:
+def _hold(connection: Connection, job_id: str, orders: Collection[Order]) -> None:
     """Inside the transaction that opens the claim. Raises OrderTaken, IntegrityError.
 
     A row of a job that is over is in nobody's way, and a job's own row is written anew: who waits for the old one finds
     the new one afterwards.
     """
-    if found := await _holders(connection, job_id, orders):
+    if found := _holders(connection, job_id, orders):
         raise OrderTaken(found)
     over = select(claims.c.job_id).where(~_HOLDING)
     for chain_id, order_id in sorted(orders):
         dead = or_(claimed_orders.c.job_id == job_id, claimed_orders.c.job_id.in_(over))
-        await connection.execute(
+        connection.execute(
             delete(claimed_orders).where(
                 claimed_orders.c.chain_id == chain_id, claimed_orders.c.order_id == order_id, dead
             )
         )
         row = {"chain_id": chain_id, "order_id": order_id, "job_id": job_id}
-        await connection.execute(insert(claimed_orders).values(**row))
+        connection.execute(insert(claimed_orders).values(**row))
 
 
-async def _holders(connection: AsyncConnection, but: str, orders: Collection[Order]) -> list[tuple[Order, Claim]]:
+def _holders(connection: Connection, but: str, orders: Collection[Order]) -> list[tuple[Order, Claim]]:
     """By the rows of orders; and by the claims themselves, for processes that write no such rows."""
     held = select(claimed_orders.c.chain_id, claimed_orders.c.order_id, claims).join_from(
         claimed_orders, claims, claimed_orders.c.job_id == claims.c.job_id
@@ -216,48 +219,48 @@ async def _holders(connection: AsyncConnection, but: str, orders: Collection[Ord
         (held, tuple_(claimed_orders.c.chain_id, claimed_orders.c.order_id)),
         (paying, tuple_(claims.c.chain_id, claims.c.agreement_id)),
     ):
-        for (chain_id, order_id), claim in await _rows(connection, statement, place.in_(sorted(orders)), but):
+        for (chain_id, order_id), claim in _rows(connection, statement, place.in_(sorted(orders)), but):
             found[(chain_id, order_id), claim.job_id] = claim
     return [(order, claim) for (order, _), claim in sorted(found.items(), key=lambda item: item[0])]
 
 
-async def _rows(
-    connection: AsyncConnection, statement: Select[Any], among: ColumnElement[bool], but: str
+def _rows(
+    connection: Connection, statement: Select[Any], among: ColumnElement[bool], but: str
 ) -> list[tuple[Order, Claim]]:
-    rows = await connection.execute(statement.where(among, _HOLDING, claims.c.job_id != but))
+    rows = connection.execute(statement.where(among, _HOLDING, claims.c.job_id != but))
     return [((row[0], row[1]), Claim(*row[2:])) for row in rows]
 
 
-async def _take_nonce(connection: AsyncConnection, claim: Claim, nonce_text: str, signed: SignedText | None) -> None:
+def _take_nonce(connection: Connection, claim: Claim, nonce_text: str, signed: SignedText | None) -> None:
     """Raises AlreadyClaimed, also if waiting for the nonce was waiting for the identical request; NonceRefused."""
-    if await _find(connection, claim.job_id) is not None:
+    if _find(connection, claim.job_id) is not None:
         raise AlreadyClaimed
     try:
-        await nonces.take(connection, claim.consumer, nonce_text, signed)
+        nonces.take(connection, claim.consumer, nonce_text, signed)
     except nonces.NonceRefused:
-        if await _find(connection, claim.job_id) is not None:
+        if _find(connection, claim.job_id) is not None:
             raise AlreadyClaimed from None
         raise
 
 
-async def _find(connection: AsyncConnection, job_id: str) -> Claim | None:
-    row = (await connection.execute(_CLAIM, {"job_id": job_id})).first()
+def _find(connection: Connection, job_id: str) -> Claim | None:
+    row = connection.execute(_CLAIM, {"job_id": job_id}).first()
     return None if row is None else Claim(**row._mapping)
 
 
-async def _change(connection: AsyncConnection, seen: Claim, state: State) -> bool:
+def _change(connection: Connection, seen: Claim, state: State) -> bool:
     as_seen = (claims.c.state == seen.state) & (claims.c.changed_at == seen.changed_at)
-    return await _move(connection, seen.job_id, state, as_seen)
+    return _move(connection, seen.job_id, state, as_seen)
 
 
-async def _move(connection: AsyncConnection, job_id: str, state: State, if_so: ColumnElement[bool]) -> bool:
+def _move(connection: Connection, job_id: str, state: State, if_so: ColumnElement[bool]) -> bool:
     """To a state, if it is still as expected; a job that is over holds no orders and no place."""
     statement = update(claims).where(claims.c.job_id == job_id, if_so).values(state=state, changed_at=time.time())
-    if (await connection.execute(statement)).rowcount != 1:
+    if connection.execute(statement).rowcount != 1:
         return False
     if state in ("released", "closed"):
         for table in (claimed_orders, claimed_places):
-            await connection.execute(delete(table).where(table.c.job_id == job_id))
+            connection.execute(delete(table).where(table.c.job_id == job_id))
     return True
 
 

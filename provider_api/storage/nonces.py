@@ -15,9 +15,8 @@ from dataclasses import dataclass
 from decimal import Context, Decimal
 from typing import Final
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from provider_api.storage.database import Database
 from provider_api.storage.tables import accepted_texts, nonces
@@ -92,42 +91,40 @@ def require_newer(stored: str | None, given: str) -> None:
         raise NonceLeap
 
 
-async def lock(connection: AsyncConnection, consumer: str) -> str | None:
+def lock(connection: Connection, consumer: str) -> str | None:
     """The stored nonce, which nobody else can change before this transaction ends. None if there is none yet."""
-    return (await connection.execute(_LOCKED, {"consumer": consumer})).scalar_one_or_none()
+    return connection.execute(_LOCKED, {"consumer": consumer}).scalar_one_or_none()
 
 
-async def take(connection: AsyncConnection, consumer: str, given: str, text: SignedText | None = None) -> None:
+def take(connection: Connection, consumer: str, given: str, text: SignedText | None = None) -> None:
     """Inside a transaction: require a newer nonce and a new text, and store both. `text`: None if nothing was signed,
     or nothing that can be read otherwise. Raises NonceRefused; for a lost race, NonceStale with the winner."""
-    await _take_number(connection, consumer, given)
+    _take_number(connection, consumer, given)
     if text is None:
         return
     mine = accepted_texts.c.consumer == consumer
-    known = await connection.execute(
-        select(accepted_texts.c.digits).where(mine, accepted_texts.c.digest == text.digest)
-    )
+    known = connection.execute(select(accepted_texts.c.digits).where(mine, accepted_texts.c.digest == text.digest))
     if known.first() is not None:
         raise TextUsed
-    await connection.execute(delete(accepted_texts).where(mine, accepted_texts.c.digits < digits_of(number_of(given))))
+    connection.execute(delete(accepted_texts).where(mine, accepted_texts.c.digits < digits_of(number_of(given))))
     if text.digits:
         row = {"consumer": consumer, "digest": text.digest, "digits": text.digits}
-        await connection.execute(insert(accepted_texts).values(**row))
+        connection.execute(insert(accepted_texts).values(**row))
 
 
-async def _take_number(connection: AsyncConnection, consumer: str, given: str) -> None:
-    stored = await lock(connection, consumer)
+def _take_number(connection: Connection, consumer: str, given: str) -> None:
+    stored = lock(connection, consumer)
     if stored is None:
         require_newer(None, given)
         try:
-            async with connection.begin_nested():
-                await connection.execute(insert(nonces).values(consumer=consumer, value=given))
+            with connection.begin_nested():
+                connection.execute(insert(nonces).values(consumer=consumer, value=given))
         except IntegrityError:  # somebody else's first one was faster
-            stored = await lock(connection, consumer)
+            stored = lock(connection, consumer)
         else:
             return
     require_newer(stored, given)
-    await connection.execute(update(nonces).where(nonces.c.consumer == consumer).values(value=given))
+    connection.execute(update(nonces).where(nonces.c.consumer == consumer).values(value=given))
 
 
 class Nonces:
@@ -141,5 +138,4 @@ class Nonces:
 
     async def consume(self, consumer: str, given: str, text: SignedText | None = None) -> None:
         """Compare and store in one step. Raises NonceRefused."""
-        async with self._database.begin() as connection:
-            await take(connection, consumer, given, text)
+        await self._database.write(lambda connection: take(connection, consumer, given, text))

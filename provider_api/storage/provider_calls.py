@@ -7,7 +7,7 @@ is let through again. Rows are kept for as long as the time in the nonce is acce
 
 from __future__ import annotations
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import Connection, delete, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from provider_api.storage.database import Database
@@ -25,10 +25,13 @@ class ProviderCalls:
     async def admit(self, signer: str, nonce: str, digest: str, now: float, keep_seconds: float) -> None:
         """Use up a nonce (normal form) of a canonical address. Raises NonceUsed."""
         row = {"signer": signer, "nonce": nonce, "digest": digest, "used_at": now}
+
+        def use_up(connection: Connection) -> None:
+            connection.execute(insert(provider_calls).values(**row))
+            connection.execute(delete(provider_calls).where(provider_calls.c.used_at < now - keep_seconds))
+
         try:
-            async with self._database.begin() as connection:
-                await connection.execute(insert(provider_calls).values(**row))
-                await connection.execute(delete(provider_calls).where(provider_calls.c.used_at < now - keep_seconds))
+            await self._database.write(use_up)
         except IntegrityError:
             if await self._digest(signer, nonce) != digest:
                 raise NonceUsed from None

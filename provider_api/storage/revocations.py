@@ -9,9 +9,8 @@ from __future__ import annotations
 import time
 from typing import Final
 
-from sqlalchemy import Delete, bindparam, delete, insert, select
+from sqlalchemy import Connection, Delete, bindparam, delete, insert, select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from provider_api.storage import nonces
 from provider_api.storage.database import Database
@@ -39,20 +38,26 @@ class Revocations:
         self, digest: str, expires_at: int, consumer: str, nonce: str, text: SignedText | None = None
     ) -> None:
         """Raises nonces.NonceRefused, AlreadyRevoked; the nonce stays usable then."""
+
+        def revoke(connection: Connection) -> None:
+            nonces.take(connection, consumer, nonce, text)
+            connection.execute(insert(revoked_tokens).values(digest=digest, expires_at=expires_at))
+            connection.execute(_expired())
+
         try:
-            async with self._database.begin() as connection:
-                await nonces.take(connection, consumer, nonce, text)
-                await connection.execute(insert(revoked_tokens).values(digest=digest, expires_at=expires_at))
-                await connection.execute(_expired())
+            await self._database.write(revoke)
         except IntegrityError:
             raise AlreadyRevoked from None
 
     async def remove(self, digest: str, consumer: str, nonce: str, text: SignedText | None = None) -> None:
         """Raises nonces.NonceRefused."""
-        async with self._database.begin() as connection:
-            await nonces.take(connection, consumer, nonce, text)
-            await connection.execute(delete(revoked_tokens).where(revoked_tokens.c.digest == digest))
-            await connection.execute(_expired())
+
+        def restore(connection: Connection) -> None:
+            nonces.take(connection, consumer, nonce, text)
+            connection.execute(delete(revoked_tokens).where(revoked_tokens.c.digest == digest))
+            connection.execute(_expired())
+
+        await self._database.write(restore)
 
     async def generation(self, consumer: str) -> int:
         """How often the consumer has taken all tokens out of use."""
@@ -61,15 +66,18 @@ class Revocations:
 
     async def begin_generation(self, consumer: str, nonce: str, text: SignedText | None = None) -> None:
         """Raises nonces.NonceRefused. Who takes a nonce holds the consumer's row, so nobody else counts meanwhile."""
-        async with self._database.begin() as connection:
-            await nonces.take(connection, consumer, nonce, text)
-            following = await _generation(connection, consumer) + 1
-            await connection.execute(delete(token_generations).where(token_generations.c.consumer == consumer))
-            await connection.execute(insert(token_generations).values(consumer=consumer, generation=following))
+
+        def count_on(connection: Connection) -> None:
+            nonces.take(connection, consumer, nonce, text)
+            following = _generation(connection, consumer) + 1
+            connection.execute(delete(token_generations).where(token_generations.c.consumer == consumer))
+            connection.execute(insert(token_generations).values(consumer=consumer, generation=following))
+
+        await self._database.write(count_on)
 
 
-async def _generation(connection: AsyncConnection, consumer: str) -> int:
-    return (await connection.execute(_GENERATION, {"consumer": consumer})).scalar_one_or_none() or 0
+def _generation(connection: Connection, consumer: str) -> int:
+    return connection.execute(_GENERATION, {"consumer": consumer}).scalar_one_or_none() or 0
 
 
 def _expired() -> Delete:

@@ -17,7 +17,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -26,7 +26,7 @@ from typing import Any
 
 import httpx
 import uvicorn
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection
 
 from argo.client.errors import ArgoUnavailable, WorkflowExists, WorkflowFinished, WorkflowNotFound
 from argo.client.records import NewWorkflow, Workflow
@@ -134,16 +134,18 @@ class TroubledArgo(SharedArgo):
 
 def make_database_slow() -> None:
     """Transactions of this process end late at random, with what they have locked."""
-    begin = Database.begin
+    write = Database.write
 
-    @asynccontextmanager
-    async def slow(database: Database) -> AsyncIterator[AsyncConnection]:
-        async with begin(database) as connection:
-            yield connection
+    async def slow(database: Database, work: Callable[[Connection], Any]) -> Any:
+        def lingering(connection: Connection) -> Any:
+            done = work(connection)
             if _CHANCE.random() < 0.1:
-                await asyncio.sleep(_CHANCE.uniform(0, 0.2))
+                time.sleep(_CHANCE.uniform(0, 0.2))
+            return done
 
-    Database.begin = slow  # type: ignore[method-assign]
+        return await write(database, lingering)
+
+    Database.write = slow  # type: ignore[method-assign]
 
 
 def unfinished(folder: Path) -> set[str]:

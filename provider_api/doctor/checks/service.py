@@ -114,8 +114,7 @@ async def _database(around: Surroundings) -> Sequence[Line]:
         return _no_database("there is no such file")
     database = Database(url)
     try:
-        async with database.read() as connection:
-            current = await connection.run_sync(_revision)
+        current = await database.read(_revision)
     except StorageUnavailable as exc:
         return _no_database(f"no answer ({exc.reason})")
     finally:

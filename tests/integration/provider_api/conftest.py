@@ -20,6 +20,6 @@ def postgres() -> Iterator[Postgres]:
 async def storage_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The address of an empty database, on each kind in turn."""
     if request.param == "sqlite":
-        return f"sqlite+aiosqlite:///{tmp_path / 'service.sqlite'}"
+        return f"sqlite:///{tmp_path / 'service.sqlite'}"
     server: Postgres = request.getfixturevalue("postgres")
     return await server.create_database()

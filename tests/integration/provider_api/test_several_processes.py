@@ -28,7 +28,7 @@ END = expiration()
 def addresses(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
     """The processes, on each kind of database in turn. They and the database are shared by the tests."""
     folder = tmp_path_factory.mktemp("replicas")
-    url = f"sqlite+aiosqlite:///{folder / 'service.sqlite'}"
+    url = f"sqlite:///{folder / 'service.sqlite'}"
     if request.param == "postgresql":
         server: Postgres = request.getfixturevalue("postgres")
         url = asyncio.run(server.create_database())

@@ -45,7 +45,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def addresses(folder: Path) -> Iterator[list[str]]:
-    url = f"sqlite+aiosqlite:///{folder / 'service.sqlite'}"
+    url = f"sqlite:///{folder / 'service.sqlite'}"
     with replicas(folder, url, trouble=True) as running:
         yield running.addresses
 

@@ -31,7 +31,7 @@ def test_nothing_set() -> None:
     assert settings.server.port == 8030
     assert settings.chains == ()
     assert settings.model_fields_set == set()
-    assert settings.storage_url().startswith("sqlite+aiosqlite:////")
+    assert settings.storage_url().startswith("sqlite:////")
     assert settings.results_url().startswith("file:///")
 
 

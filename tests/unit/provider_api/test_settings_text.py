@@ -88,7 +88,7 @@ def test_an_example_is_readable() -> None:
 WRONG: dict[str, tuple[dict[str, str], str]] = {
     "a database of another kind": ({"C2D_STORAGE__URL": f"mysql://u:{SECRET}@h/d"}, "C2D_STORAGE__URL: mysql:// is no"),
     "a driver that waits": ({"C2D_STORAGE__URL": f"postgresql://u:{SECRET}@h/d"}, "postgresql+asyncpg://"),
-    "no database at all": ({"C2D_STORAGE__URL": SECRET}, "sqlite+aiosqlite://"),
+    "no database at all": ({"C2D_STORAGE__URL": SECRET}, "sqlite://"),
     "a database at no port": (
         {"C2D_STORAGE__URL": f"postgresql+asyncpg://u:{SECRET}@h:port/d"},
         "C2D_STORAGE__URL: this is no address",

@@ -157,10 +157,11 @@ async def test_databases(around: Neighbours, postgres: Postgres) -> None:
     found = {}
     for name, revision in (("older", "0001"), ("newer", "head")):
         database = Database(url := await postgres.create_database())
-        async with database.engine.begin() as connection:
-            await connection.run_sync(migrations.upgrade, revision)
-            if name == "newer":
-                await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+        await database.write(lambda connection, to=revision: migrations.upgrade(connection, to))
+        if name == "newer":
+            await database.write(
+                lambda connection: connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+            )
         await database.close()
         found[name] = await asyncio.to_thread(lambda url=url: around.report(C2D_STORAGE__URL=url))
     assert found["older"].levels("migrations") == ["failure"]
@@ -230,7 +231,7 @@ async def test_a_machine_that_runs_c2d_serve(tmp_path: Path) -> None:
     (data / "results").mkdir(parents=True)
     data.chmod(0o750)
     (data / "provider.key").write_text(PROVIDER_KEY + "\n")
-    database = Database(f"sqlite+aiosqlite:///{data / 'service.sqlite'}")
+    database = Database(f"sqlite:///{data / 'service.sqlite'}")
     await database.open()
     await database.close()
     report = await asyncio.to_thread(lambda: run_doctor(tmp_path, "--data", str(data), cluster=None))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import column, select, table, text
 
 from provider_api.storage.database import Database, StorageUnavailable
 from provider_api.storage.migrations import Upgrade
@@ -36,6 +36,15 @@ async def opened(url: str, wait_seconds: float = 0.0) -> Upgrade:
         await database.close()
 
 
+async def execute(database: Database, *statements: str) -> None:
+    await database.write(lambda connection: [connection.execute(text(statement)) for statement in statements])
+
+
+async def versions(database: Database) -> list[str]:
+    rows = await database.rows(select(column("version_num")).select_from(table("alembic_version")))
+    return [row.version_num for row in rows]
+
+
 async def test_an_empty_database_and_an_up_to_date_one(storage_url: str) -> None:
     assert await opened(storage_url) == Upgrade(None, NEWEST)
     assert await opened(storage_url) == Upgrade(NEWEST, NEWEST)
@@ -46,14 +55,14 @@ async def test_tables_of_a_later_release_are_used_as_they_are(storage_url: str) 
     await opened(storage_url)
     database = Database(storage_url)
     try:
-        async with database.engine.begin() as connection:
-            await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-            await connection.execute(text("ALTER TABLE nonces ADD COLUMN later INTEGER"))
+        await execute(
+            database,
+            "UPDATE alembic_version SET version_num = '9999'",
+            "ALTER TABLE nonces ADD COLUMN later INTEGER",
+        )
         assert await database.open() == Upgrade("9999", "9999", newer=True)
         assert await Nonces(database).find(CONSUMER) is None
-        async with database.read() as connection:
-            versions = (await connection.execute(text("SELECT version_num FROM alembic_version"))).scalars().all()
-        assert versions == ["9999"]
+        assert await versions(database) == ["9999"]
     finally:
         await database.close()
 
@@ -75,8 +84,7 @@ async def test_a_user_without_rights_waits_for_the_migrations_of_another(mortal:
     url = await mortal.create_database()
     owner = Database(url)
     try:
-        async with owner.engine.begin() as connection:
-            await connection.execute(text("CREATE ROLE plain LOGIN"))
+        await execute(owner, "CREATE ROLE plain LOGIN")
         plain = url.replace("postgres@", "plain@")
         assert plain != url
         with pytest.raises(StorageUnavailable):
@@ -85,10 +93,7 @@ async def test_a_user_without_rights_waits_for_the_migrations_of_another(mortal:
         await asyncio.sleep(0.8)
         assert not waiting.done()
         await owner.open()
-        async with owner.engine.begin() as connection:
-            await connection.execute(
-                text("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO plain")
-            )
+        await execute(owner, "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO plain")
         assert await waiting == Upgrade(NEWEST, NEWEST)
     finally:
         await owner.close()
@@ -124,11 +129,11 @@ def test_the_command_says_what_it_did(storage_url: str) -> None:
         ),
         (
             "postgresq://name:covert@127.0.0.1/x",
-            "settings: C2D_STORAGE__URL: postgresq:// is no database of this service; expected sqlite+aiosqlite:// or"
+            "settings: C2D_STORAGE__URL: postgresq:// is no database of this service; expected sqlite:// or"
             " postgresql+asyncpg://…",
         ),
         (
-            "sqlite+aiosqlite:////nowhere/at/all.sqlite",
+            "sqlite:////nowhere/at/all.sqlite",
             "the database at /nowhere/at/all.sqlite does not answer: OperationalError",
         ),
     ],

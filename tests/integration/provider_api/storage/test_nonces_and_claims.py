@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 from sqlalchemy import insert, inspect, select, text, update
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from provider_api.storage import migrations
 from provider_api.storage.claims import AlreadyClaimed, Claim, Claims, OrderTaken
@@ -31,17 +32,16 @@ async def database(storage_url: str) -> AsyncIterator[Database]:
 
 
 async def test_the_migration_makes_the_tables_of_the_code(database: Database) -> None:
-    async with database.read() as connection:
-        found = await connection.run_sync(
-            lambda c: {
-                table: {column["name"] for column in inspect(c).get_columns(table)}
-                for table in inspect(c).get_table_names()
-                if table != "alembic_version"
-            }
-        )
-        indexes = await connection.run_sync(
-            lambda c: {table: {index["name"] for index in inspect(c).get_indexes(table)} for table in metadata.tables}
-        )
+    found = await database.read(
+        lambda c: {
+            table: {column["name"] for column in inspect(c).get_columns(table)}
+            for table in inspect(c).get_table_names()
+            if table != "alembic_version"
+        }
+    )
+    indexes = await database.read(
+        lambda c: {table: {index["name"] for index in inspect(c).get_indexes(table)} for table in metadata.tables}
+    )
     assert found == {name: {c.name for c in table.columns} for name, table in metadata.tables.items()}
     assert indexes == {name: {index.name for index in table.indexes} for name, table in metadata.tables.items()}
 
@@ -227,8 +227,7 @@ async def test_expired_tokens_are_cleaned_up(database: Database) -> None:
     await revocations.add("b" * 64, int(time.time()) - 7200, CONSUMER, "1")
     await revocations.add("c" * 64, int(time.time()) - 60, CONSUMER, "2")
     await revocations.add(DIGEST, LATER, CONSUMER, "3")
-    async with database.read() as connection:
-        kept = set((await connection.execute(select(revoked_tokens.c.digest))).scalars())
+    kept = {row.digest for row in await database.rows(select(revoked_tokens.c.digest))}
     assert kept == {DIGEST, "c" * 64}, "a token that has just expired stays: clocks of replicas differ a little"
 
 
@@ -241,8 +240,9 @@ async def test_many_open_a_fresh_database_at_once(storage_url: str) -> None:
     databases = [Database(storage_url) for _ in range(6)]
     try:
         await asyncio.gather(*(database.open() for database in databases))
-        async with databases[0].read() as connection:
-            versions = (await connection.execute(text("SELECT version_num FROM alembic_version"))).scalars().all()
+        versions = await databases[0].read(
+            lambda c: c.execute(text("SELECT version_num FROM alembic_version")).scalars().all()
+        )
     finally:
         for database in databases:
             await database.close()
@@ -253,9 +253,10 @@ async def test_an_older_database_is_brought_up_to_date(storage_url: str) -> None
     """What an earlier release has stored is still there."""
     database = Database(storage_url)
     try:
-        async with database.engine.begin() as connection:
-            await connection.run_sync(lambda c: migrations.upgrade(c, "0001"))
-            await connection.execute(insert(metadata.tables["nonces"]).values(consumer=CONSUMER, value="7"))
+        await database.write(lambda c: migrations.upgrade(c, "0001"))
+        await database.write(
+            lambda c: c.execute(insert(metadata.tables["nonces"]).values(consumer=CONSUMER, value="7"))
+        )
         await database.open()
         assert await Nonces(database).find(CONSUMER) == "7"
         assert not await Revocations(database).contains(DIGEST)
@@ -266,9 +267,9 @@ async def test_an_older_database_is_brought_up_to_date(storage_url: str) -> None
 async def test_replicas_wait_for_the_one_that_migrates(postgres: Postgres) -> None:
     """The lock of PostgreSQL: a second opener waits until the first one's transaction is over."""
     url = await postgres.create_database()
-    first, second = Database(url), Database(url)
+    first, second = create_async_engine(url), Database(url)
     try:
-        async with first.engine.begin() as connection:
+        async with first.begin() as connection:
             await connection.execute(text(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))
             opening = asyncio.create_task(second.open())
             done, _ = await asyncio.wait({opening}, timeout=0.5)
@@ -276,7 +277,7 @@ async def test_replicas_wait_for_the_one_that_migrates(postgres: Postgres) -> No
         await opening
         assert await Nonces(second).find(CONSUMER) is None
     finally:
-        await first.close()
+        await first.dispose()
         await second.close()
 
 
@@ -341,13 +342,12 @@ async def test_reopening_takes_the_orders_again(database: Database) -> None:
 async def test_claims_of_the_release_before_are_taken_over(storage_url: str) -> None:
     database = Database(storage_url)
     try:
-        async with database.engine.begin() as connection:
-            await connection.run_sync(lambda c: migrations.upgrade(c, "0003"))
-            rows = [
-                _row(replace(CLAIM, job_id=f"00{n:030x}", nonce=str(n), agreement_id=ORDERS[n][1]), state)
-                for n, state in enumerate(("open", "submitted", "released", "closed"))
-            ]
-            await connection.execute(insert(metadata.tables["claims"]), rows)
+        await database.write(lambda c: migrations.upgrade(c, "0003"))
+        rows = [
+            _row(replace(CLAIM, job_id=f"00{n:030x}", nonce=str(n), agreement_id=ORDERS[n][1]), state)
+            for n, state in enumerate(("open", "submitted", "released", "closed"))
+        ]
+        await database.write(lambda c: c.execute(insert(metadata.tables["claims"]), rows))
         await database.open()
         assert [order for order, _ in await Claims(database).holders(ORDERS)] == ORDERS[:2]
         with pytest.raises(OrderTaken):
@@ -361,16 +361,15 @@ async def test_beside_a_process_of_the_release_before(database: Database) -> Non
     """It writes and changes claims only: what it holds is held, what it has closed is free."""
     table = metadata.tables["claims"]
     theirs = replace(CLAIM, job_id="00" + "7" * 30, consumer="0x" + "7" * 40, agreement_id=ORDERS[0][1])
-    async with database.begin() as connection:
-        await connection.execute(insert(table), [_row(theirs, "submitted")])
+    await database.write(lambda c: c.execute(insert(table), [_row(theirs, "submitted")]))
     claims = Claims(database)
     with pytest.raises(OrderTaken) as taken:
         await claims.claim(CLAIM, ORDERS[:2], "5")
     assert taken.value.holders[0][1].job_id == theirs.job_id
     assert await claims.mark(theirs.job_id, "submitted", "closed")
     await claims.claim(CLAIM, ORDERS[:2], "5")
-    async with database.begin() as connection:
-        await connection.execute(update(table).where(table.c.job_id == CLAIM.job_id).values(state="closed"))
+    closed = update(table).where(table.c.job_id == CLAIM.job_id).values(state="closed")
+    await database.write(lambda c: c.execute(closed))
     await claims.claim(replace(CLAIM, job_id="00" + "8" * 30, nonce="6"), ORDERS[1:3], "6")
 
 
@@ -392,9 +391,8 @@ async def test_a_text_is_taken_once_and_forgotten_when_every_reading_is_stale(da
     await nonces.consume(CONSUMER, "8", SignedText("b" * 64, 0))
     await nonces.consume(CONSUMER, "1000", SignedText("c" * 64, 5))
     table = metadata.tables["accepted_texts"]
-    async with database.read() as connection:
-        kept = (await connection.execute(select(table.c.digest).where(table.c.consumer == CONSUMER))).scalars().all()
-    assert kept == ["c" * 64]
+    kept = await database.rows(select(table.c.digest).where(table.c.consumer == CONSUMER))
+    assert [row.digest for row in kept] == ["c" * 64]
 
 
 async def test_a_nonce_of_255_digits_is_stored(database: Database) -> None:

@@ -39,8 +39,7 @@ async def databases(storage_url: str) -> AsyncIterator[list[Database]]:
 
 async def rows(database: Database) -> list[tuple[str, str, int, str]]:
     statement = select(claimed_places).order_by(claimed_places.c.environment, claimed_places.c.place)
-    async with database.read() as connection:
-        return [tuple(row) for row in await connection.execute(statement)]
+    return [tuple(row) for row in await database.rows(statement)]
 
 
 @pytest.mark.parametrize("counted", [True, False], ids=["own nonces", "a provider's nonces"])

@@ -117,7 +117,7 @@ def test_names_are_unique() -> None:
 
 
 async def test_a_database_that_cannot_be(tmp_path: Path) -> None:
-    url = "sqlite+aiosqlite:////nowhere/service.sqlite"
+    url = "sqlite:////nowhere/service.sqlite"
     database, migrations = await service._database(around(tmp_path, C2D_STORAGE__URL=url))
     assert (database.level, database.found) == (Level.FAILURE, "there is no such file")
     assert migrations.level is Level.NOT_CHECKED
