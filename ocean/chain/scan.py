@@ -95,6 +95,8 @@ class ChainScan:
         logs, end = await self._network.read(question, header(last))
         if end is None:
             raise ChainUnavailable(self._network.chain_id, "the node does not know its own head")
+        if any(log.block_number == last and log.block_hash not in (None, end.hash) for log in logs):
+            raise ChainUnavailable(self._network.chain_id, "the node contradicts itself about a block's hash")
         return _Range(first, last, logs, end)
 
     async def _learn(self, first: int, last: int, failure: BaseException) -> None:
@@ -137,11 +139,12 @@ class ChainScan:
         return head, max(start, scanned - TAIL + 1) if checkpoints else start
 
     async def _is_another_chain(self, genesis: Header) -> bool:
-        """Raises ChainUnavailable if the node says once this and once that."""
+        """Raises ChainUnavailable if the node says once this and once that, also at the first look: a false block 0
+        would be another chain's at the next one, which forgets everything."""
         chain_id = self._network.chain_id
         if self._store.belongs_to(chain_id, genesis.hash):
             return False
-        if self._store.known_chain(chain_id) and await self._network.ask(header(0)) != genesis:
+        if await self._network.ask(header(0)) != genesis:
             raise ChainUnavailable(chain_id, "the node contradicts itself about block 0")
         return True
 
@@ -207,7 +210,8 @@ class ChainScan:
                 continue  # a contract of somebody else with the same topic, or texts that are none
         end = found.end
         blocks = {log.block_number: log.block_hash for log in found.logs if log.block_hash is not None}
-        recent = [(number, said) for number, said in blocks.items() if number > found.last - TAIL]
+        # The newest of all with content is kept too: should the hash of the last block be false, nothing lies above.
+        recent = [(number, said) for number, said in blocks.items() if number > min(found.last - TAIL, max(blocks) - 1)]
         scanned = None if end is None else (end.number, end.hash)
         fresh = (log for log in found.logs if not self._store.market.has(log.block_number, log.index, log.tx_hash))
         market = [said for log in fresh if (said := self._market.read(log)) is not None]

@@ -62,6 +62,7 @@ class Node:
         self.shuffles = False
         self.page: tuple[int, str] | None = None  # said to everything, with a status
         self.hangs = False
+        self.answers_left: int | None = None  # requests until it is away; None: it stays
         self.legacy = False  # no EIP-1559
         self.calls: list[Mapping[str, Any]] = []  # of every request so far, also those inside batches
         self.refused = 0  # requests, and calls in batches
@@ -88,6 +89,10 @@ class Node:
         self.calls += calls
         if self.hangs:
             await asyncio.sleep(60)
+        if self.answers_left == 0:
+            return web.Response(status=502, text="Bad Gateway")
+        if self.answers_left is not None:
+            self.answers_left -= 1
         if self.page is not None:
             return web.Response(status=self.page[0], text=self.page[1], content_type="text/html")
         if self.rate_refusals > 0:

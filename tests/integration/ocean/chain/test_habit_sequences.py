@@ -289,4 +289,8 @@ async def tell(development: DevelopmentChain, sequence: list[Habit | str]) -> No
 )
 @given(sequence=SEQUENCE)
 def test_sequences_of_habits(development_chain: DevelopmentChain, sequence: list[Habit | str]) -> None:
-    asyncio.run(tell(development_chain, sequence))
+    try:
+        asyncio.run(tell(development_chain, sequence))
+    except BaseException as failure:
+        failure.add_note(f"after the sequence {sequence!r}")
+        raise

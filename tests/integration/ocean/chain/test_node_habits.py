@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -216,6 +216,28 @@ async def test_another_hash_that_is_not_said_twice_changes_nothing(chain: Chain)
             assert asset.ddo.id in index.dids()
             await index.sync()
             assert (await index.resolve(asset.ddo.id)).id == asset.ddo.id
+
+
+@pytest.mark.parametrize("place", ["block 0", "a last block without content", "a last block with content"])
+async def test_a_false_hash_at_the_first_look_takes_nothing_away_later(chain: Chain, place: str) -> None:
+    """Whatever was remembered of it, and whenever the node goes away at the next look."""
+    asset = await chain.publish()
+    if place == "a last block without content":
+        await chain.network.rpc.call("anvil_mine", hex(140))
+    head = await chain.network.head()
+    for answers in range(8):
+        async with node_with_habits(chain.url) as node, through(chain, node) as (_, index):
+            node.false_hashes = (0 if place == "block 0" else head, 1)
+            with suppress(ChainUnavailable):
+                await index.sync()
+            known = set(index.dids())
+            node.answers_left = answers
+            with suppress(ChainUnavailable):
+                await index.sync()
+            assert known <= set(index.dids())
+            node.answers_left = None
+            await index.sync()
+            assert asset.ddo.id in index.dids()
 
 
 async def test_orders_are_counted_once_however_often_they_are_read(chain: Chain) -> None:
