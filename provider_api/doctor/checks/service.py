@@ -6,15 +6,10 @@ import asyncio
 import os
 import secrets
 from collections.abc import Sequence
-from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from nacl.public import PrivateKey
 from obstore.exceptions import BaseError
-from sqlalchemy import Connection
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -114,29 +109,17 @@ async def _database(around: Surroundings) -> Sequence[Line]:
         return _no_database("there is no such file")
     database = Database(url)
     try:
-        current = await database.read(_revision)
+        current = await database.read(migrations.current)
     except StorageUnavailable as exc:
         return _no_database(f"no answer ({exc.reason})")
     finally:
         await database.close()
-    head, known = _revisions()
-    return [service.DATABASE.ok(address.get_backend_name()), service.judge_migrations(current, head, known)]
+    migrated = service.judge_migrations(current, migrations.HEAD, migrations.REVISIONS)
+    return [service.DATABASE.ok(address.get_backend_name()), migrated]
 
 
 def _no_database(found: str) -> list[Line]:
     return [service.DATABASE.failure(found), service.MIGRATIONS.not_checked("there is no database to look at")]
-
-
-def _revision(connection: Connection) -> str | None:
-    return MigrationContext.configure(connection).get_current_revision()
-
-
-def _revisions() -> tuple[str, frozenset[str]]:
-    """The newest of this release, and all."""
-    config = Config()
-    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
-    scripts = ScriptDirectory.from_config(config)
-    return str(scripts.get_current_head()), frozenset(script.revision for script in scripts.walk_revisions())
 
 
 # --- result store ----------------------------------------------------------------------------------------------------

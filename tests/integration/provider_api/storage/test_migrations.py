@@ -7,8 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy import column, select, table, text
 
+from provider_api.storage import migrations
 from provider_api.storage.database import Database, StorageUnavailable
 from provider_api.storage.migrations import Upgrade
 from provider_api.storage.nonces import Nonces
@@ -43,6 +46,14 @@ async def execute(database: Database, *statements: str) -> None:
 async def versions(database: Database) -> list[str]:
     rows = await database.rows(select(column("version_num")).select_from(table("alembic_version")))
     return [row.version_num for row in rows]
+
+
+def test_the_names_of_files_are_their_revisions() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    scripts = ScriptDirectory.from_config(config)
+    assert migrations.HEAD == scripts.get_current_head() == NEWEST
+    assert {script.revision for script in scripts.walk_revisions()} == migrations.REVISIONS
 
 
 async def test_an_empty_database_and_an_up_to_date_one(storage_url: str) -> None:
