@@ -76,13 +76,11 @@ async def test_postgresql_lets_nobody_in(tmp_path: Path, mortal: Postgres) -> No
     name = make_url(url).database
     administrator = Database(mortal.url("postgres"))
     async with world_on(tmp_path, url).running() as world:
-        async with administrator.read() as connection:
-            await connection.execute(text(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false"))
-            await connection.execute(
-                text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name"), {"name": name}
-            )
-            await require_503(world)
-            await connection.execute(text(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true"))
+        await administrator.read(lambda c: c.execute(text(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")))
+        ending = text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name")
+        await administrator.read(lambda c: c.execute(ending, {"name": name}))
+        await require_503(world)
+        await administrator.read(lambda c: c.execute(text(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")))
         assert (await create(world.http, CONSUMER_KEY, 1)).status_code == 200
     await administrator.close()
 
@@ -91,7 +89,6 @@ async def test_a_statement_that_fails(tmp_path: Path, storage_url: str) -> None:
     """Ocean Provider made a status of an error's code, which was no number."""
     async with world_on(tmp_path, storage_url).running() as world:
         other = Database(storage_url)
-        async with other.begin() as connection:
-            await connection.execute(text("DROP TABLE nonces"))
+        await other.write(lambda c: c.execute(text("DROP TABLE nonces")))
         await other.close()
         await require_503(world)
