@@ -168,9 +168,13 @@ class DDO(_Section):
 
     def document(self) -> dict[str, Any]:
         """The document as it was received, a copy."""
+        return copy.deepcopy(self.shared())
+
+    def shared(self) -> dict[str, Any]:
+        """The same, not a copy: whoever only reads it saves most of the cost."""
         if self._document is None:
             return self.model_dump(mode="json", by_alias=True, exclude_none=True)
-        return copy.deepcopy(self._document)
+        return self._document
 
     def service(self, service_id: str) -> Service | None:
         """The first service with this id."""

@@ -54,7 +54,7 @@ def algorithm_is_unambiguous(facts: ComputeFacts) -> Refusal | None:
 
 
 def _published_section(item: AssetFacts) -> Mapping[str, Any]:
-    metadata = item.ddo.document().get("metadata") if item.ddo is not None else None
+    metadata = item.ddo.shared().get("metadata") if item.ddo is not None else None
     section = metadata.get("algorithm") if isinstance(metadata, Mapping) else None
     return section if isinstance(section, Mapping) else {}
 

@@ -173,7 +173,7 @@ def _algorithm(accepted: Accepted, item: AcceptedAsset) -> job_spec.Algorithm:
 def _shown_to_jobs(ddo: DDO) -> dict[str, Any]:
     """The document without `stats`: they say nothing to an algorithm, and libraries that read documents want a price in
     them, which an asset need not have."""
-    return {name: value for name, value in ddo.document().items() if name != "stats"}
+    return {name: value for name, value in ddo.shared().items() if name != "stats"}
 
 
 def _annotations(start: AcceptedStart, owner_text: str) -> dict[str, str]:

@@ -20,9 +20,9 @@ from __future__ import annotations
 import time
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
-from sqlalchemy import ColumnElement, Connection, Select, bindparam, delete, func, insert, or_, select, tuple_, update
+from sqlalchemy import Connection, Update, and_, bindparam, delete, func, insert, or_, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 
 from provider_api.storage import nonces
@@ -80,9 +80,55 @@ class Claim:
         return self.chain_id, self.agreement_id
 
 
-_HOLDING: Final = claims.c.state.in_(("open", "submitted"))
-_INSERT: Final = insert(claims)
-_CLAIM: Final = select(claims).where(claims.c.job_id == bindparam("job_id"))
+# Statements are made once: making one costs more than SQLite takes to run it. Names of values begin with `the_` where a
+# column has the same.
+_HOLDING: Final = or_(claims.c.state == "open", claims.c.state == "submitted")
+_CLAIM: Final = select(claims).where(claims.c.job_id == bindparam("the_job"))
+_NEW: Final = insert(claims)
+_MOVED: Final = (
+    update(claims)
+    .where(claims.c.job_id == bindparam("the_job"), claims.c.state == bindparam("the_state"))
+    .values(state=bindparam("new_state"), changed_at=bindparam("now"))
+)
+_CHANGED: Final = _MOVED.where(claims.c.changed_at == bindparam("seen_at"))
+_FREED: Final = [
+    delete(table).where(table.c.job_id == bindparam("the_job")) for table in (claimed_orders, claimed_places)
+]
+
+_THEIRS: Final = (claimed_places.c.environment == bindparam("the_environment")) & (
+    claimed_places.c.account == bindparam("the_account")
+)
+_PLACES: Final = (
+    select(claimed_places.c.place, claims)
+    .join_from(claimed_places, claims, claimed_places.c.job_id == claims.c.job_id)
+    .where(_THEIRS, _HOLDING, claims.c.job_id != bindparam("the_job"))
+)
+_OLD_PLACES: Final = delete(claimed_places).where(
+    _THEIRS, claimed_places.c.place.not_in(bindparam("held", expanding=True))
+)
+_NEW_PLACE: Final = insert(claimed_places)
+
+_OLD_ORDER: Final = delete(claimed_orders).where(
+    claimed_orders.c.chain_id == bindparam("the_chain"),
+    claimed_orders.c.order_id == bindparam("the_order"),
+    or_(
+        claimed_orders.c.job_id == bindparam("the_job"),
+        claimed_orders.c.job_id.in_(select(claims.c.job_id).where(~_HOLDING)),
+    ),
+)
+_NEW_ORDER: Final = insert(claimed_orders)
+_OTHERS: Final = and_(_HOLDING, claims.c.job_id != bindparam("the_job"))
+# Who holds which of some orders: by the rows of orders; and by the claims themselves, for processes that write none.
+_HOLDERS: Final = (
+    select(claimed_orders.c.chain_id, claimed_orders.c.order_id, claims)
+    .join_from(claimed_orders, claims, claimed_orders.c.job_id == claims.c.job_id)
+    .where(
+        tuple_(claimed_orders.c.chain_id, claimed_orders.c.order_id).in_(bindparam("orders", expanding=True)), _OTHERS
+    ),
+    select(claims.c.chain_id, claims.c.agreement_id, claims).where(
+        tuple_(claims.c.chain_id, claims.c.agreement_id).in_(bindparam("orders", expanding=True)), _OTHERS
+    ),
+)
 
 
 class Claims:
@@ -90,7 +136,7 @@ class Claims:
         self._database = database
 
     async def find(self, job_id: str) -> Claim | None:
-        found = await self._database.rows(_CLAIM, job_id=job_id)
+        found = await self._database.rows(_CLAIM, the_job=job_id)
         return Claim(**found[0]._mapping) if found else None
 
     async def claim(
@@ -111,7 +157,7 @@ class Claims:
         def take(connection: Connection) -> None:
             if nonce_text is not None:
                 _take_nonce(connection, claim, nonce_text, signed)
-            connection.execute(_INSERT, values)
+            connection.execute(_NEW, values)
             _take_place(connection, claim.job_id, places)
             _hold(connection, claim.job_id, wanted)
 
@@ -157,7 +203,7 @@ class Claims:
 
     async def mark(self, job_id: str, before: State, after: State) -> bool:
         """Move a claim by its state alone: for the one who holds it."""
-        return await self._database.write(lambda connection: _move(connection, job_id, after, claims.c.state == before))
+        return await self._database.write(lambda connection: _move(connection, _MOVED, job_id, before, after))
 
     async def _explain_conflict(self, job_id: str, orders: Collection[Order]) -> None:
         """Raises OrderTaken if other jobs hold some of the orders."""
@@ -174,18 +220,14 @@ def _take_place(connection: Connection, job_id: str, places: Places | None) -> N
     if connection.dialect.name == "postgresql":  # SQLite has one writer at a time
         turn = func.hashtextextended(f"places {places.environment} {places.account}", 0)
         connection.execute(select(func.pg_advisory_xact_lock(turn)))
-    theirs = (claimed_places.c.environment == places.environment) & (claimed_places.c.account == places.account)
-    having = select(claimed_places.c.place, claims).join_from(
-        claimed_places, claims, claimed_places.c.job_id == claims.c.job_id
-    )
-    rows = connection.execute(having.where(theirs, _HOLDING, claims.c.job_id != job_id))
-    held = {row[0]: Claim(*row[1:]) for row in rows}
+    theirs = {"the_environment": places.environment, "the_account": places.account}
+    held = {row[0]: Claim(*row[1:]) for row in connection.execute(_PLACES, {**theirs, "the_job": job_id})}
     if len(held) >= places.most:
         raise PlacesTaken(held.values(), places.most)
-    connection.execute(delete(claimed_places).where(theirs, claimed_places.c.place.not_in(list(held))))
+    connection.execute(_OLD_PLACES, {**theirs, "held": list(held)})
     free = next(place for place in range(places.most) if place not in held)
     row = {"environment": places.environment, "account": places.account, "place": free, "job_id": job_id}
-    connection.execute(insert(claimed_places).values(**row))
+    connection.execute(_NEW_PLACE, row)
 
 
 def _hold(connection: Connection, job_id: str, orders: Collection[Order]) -> None:
@@ -196,39 +238,18 @@ def _hold(connection: Connection, job_id: str, orders: Collection[Order]) -> Non
     """
     if found := _holders(connection, job_id, orders):
         raise OrderTaken(found)
-    over = select(claims.c.job_id).where(~_HOLDING)
-    for chain_id, order_id in sorted(orders):
-        dead = or_(claimed_orders.c.job_id == job_id, claimed_orders.c.job_id.in_(over))
-        connection.execute(
-            delete(claimed_orders).where(
-                claimed_orders.c.chain_id == chain_id, claimed_orders.c.order_id == order_id, dead
-            )
-        )
-        row = {"chain_id": chain_id, "order_id": order_id, "job_id": job_id}
-        connection.execute(insert(claimed_orders).values(**row))
+    wanted = sorted(orders)
+    connection.execute(_OLD_ORDER, [{"the_chain": one[0], "the_order": one[1], "the_job": job_id} for one in wanted])
+    connection.execute(_NEW_ORDER, [{"chain_id": one[0], "order_id": one[1], "job_id": job_id} for one in wanted])
 
 
 def _holders(connection: Connection, but: str, orders: Collection[Order]) -> list[tuple[Order, Claim]]:
-    """By the rows of orders; and by the claims themselves, for processes that write no such rows."""
-    held = select(claimed_orders.c.chain_id, claimed_orders.c.order_id, claims).join_from(
-        claimed_orders, claims, claimed_orders.c.job_id == claims.c.job_id
-    )
-    paying = select(claims.c.chain_id, claims.c.agreement_id, claims)
     found: dict[tuple[Order, str], Claim] = {}
-    for statement, place in (
-        (held, tuple_(claimed_orders.c.chain_id, claimed_orders.c.order_id)),
-        (paying, tuple_(claims.c.chain_id, claims.c.agreement_id)),
-    ):
-        for (chain_id, order_id), claim in _rows(connection, statement, place.in_(sorted(orders)), but):
-            found[(chain_id, order_id), claim.job_id] = claim
+    for statement in _HOLDERS:
+        for row in connection.execute(statement, {"orders": sorted(orders), "the_job": but}):
+            order, claim = (row[0], row[1]), Claim(*row[2:])
+            found[order, claim.job_id] = claim
     return [(order, claim) for (order, _), claim in sorted(found.items(), key=lambda item: item[0])]
-
-
-def _rows(
-    connection: Connection, statement: Select[Any], among: ColumnElement[bool], but: str
-) -> list[tuple[Order, Claim]]:
-    rows = connection.execute(statement.where(among, _HOLDING, claims.c.job_id != but))
-    return [((row[0], row[1]), Claim(*row[2:])) for row in rows]
 
 
 def _take_nonce(connection: Connection, claim: Claim, nonce_text: str, signed: SignedText | None) -> None:
@@ -244,23 +265,22 @@ def _take_nonce(connection: Connection, claim: Claim, nonce_text: str, signed: S
 
 
 def _find(connection: Connection, job_id: str) -> Claim | None:
-    row = connection.execute(_CLAIM, {"job_id": job_id}).first()
+    row = connection.execute(_CLAIM, {"the_job": job_id}).first()
     return None if row is None else Claim(**row._mapping)
 
 
 def _change(connection: Connection, seen: Claim, state: State) -> bool:
-    as_seen = (claims.c.state == seen.state) & (claims.c.changed_at == seen.changed_at)
-    return _move(connection, seen.job_id, state, as_seen)
+    return _move(connection, _CHANGED, seen.job_id, seen.state, state, seen_at=seen.changed_at)
 
 
-def _move(connection: Connection, job_id: str, state: State, if_so: ColumnElement[bool]) -> bool:
+def _move(connection: Connection, statement: Update, job_id: str, before: State, after: State, **more: float) -> bool:
     """To a state, if it is still as expected; a job that is over holds no orders and no place."""
-    statement = update(claims).where(claims.c.job_id == job_id, if_so).values(state=state, changed_at=time.time())
-    if connection.execute(statement).rowcount != 1:
+    values = {"the_job": job_id, "the_state": before, "new_state": after, "now": time.time(), **more}
+    if connection.execute(statement, values).rowcount != 1:
         return False
-    if state in ("released", "closed"):
-        for table in (claimed_orders, claimed_places):
-            connection.execute(delete(table).where(table.c.job_id == job_id))
+    if after in ("released", "closed"):
+        for freed in _FREED:
+            connection.execute(freed, {"the_job": job_id})
     return True
 
 

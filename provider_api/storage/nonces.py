@@ -28,6 +28,12 @@ STEP: Final = Decimal(10) ** 18
 _EXACT: Final = Context(prec=600)  # more digits than a nonce has
 _STORED: Final = select(nonces.c.value).where(nonces.c.consumer == bindparam("consumer"))
 _LOCKED: Final = _STORED.with_for_update()
+_FIRST: Final = insert(nonces)
+_NEXT: Final = update(nonces).where(nonces.c.consumer == bindparam("the_consumer")).values(value=bindparam("given"))
+_OWN_TEXTS: Final = accepted_texts.c.consumer == bindparam("the_consumer")
+_ACCEPTED: Final = select(accepted_texts.c.digits).where(_OWN_TEXTS, accepted_texts.c.digest == bindparam("the_digest"))
+_STALE_TEXTS: Final = delete(accepted_texts).where(_OWN_TEXTS, accepted_texts.c.digits < bindparam("fewer"))
+_NEW_TEXT: Final = insert(accepted_texts)
 
 
 class NonceRefused(Exception):
@@ -102,14 +108,13 @@ def take(connection: Connection, consumer: str, given: str, text: SignedText | N
     _take_number(connection, consumer, given)
     if text is None:
         return
-    mine = accepted_texts.c.consumer == consumer
-    known = connection.execute(select(accepted_texts.c.digits).where(mine, accepted_texts.c.digest == text.digest))
+    known = connection.execute(_ACCEPTED, {"the_consumer": consumer, "the_digest": text.digest})
     if known.first() is not None:
         raise TextUsed
-    connection.execute(delete(accepted_texts).where(mine, accepted_texts.c.digits < digits_of(number_of(given))))
+    connection.execute(_STALE_TEXTS, {"the_consumer": consumer, "fewer": digits_of(number_of(given))})
     if text.digits:
         row = {"consumer": consumer, "digest": text.digest, "digits": text.digits}
-        connection.execute(insert(accepted_texts).values(**row))
+        connection.execute(_NEW_TEXT, row)
 
 
 def _take_number(connection: Connection, consumer: str, given: str) -> None:
@@ -118,13 +123,13 @@ def _take_number(connection: Connection, consumer: str, given: str) -> None:
         require_newer(None, given)
         try:
             with connection.begin_nested():
-                connection.execute(insert(nonces).values(consumer=consumer, value=given))
+                connection.execute(_FIRST, {"consumer": consumer, "value": given})
         except IntegrityError:  # somebody else's first one was faster
             stored = lock(connection, consumer)
         else:
             return
     require_newer(stored, given)
-    connection.execute(update(nonces).where(nonces.c.consumer == consumer).values(value=given))
+    connection.execute(_NEXT, {"the_consumer": consumer, "given": given})
 
 
 class Nonces:

@@ -48,7 +48,7 @@ _UNKNOWN: Final = Failure(
 )
 async def document(services: ServicesDep, did: str) -> Response:
     ddo = await _find(services, did)
-    return _not_found(services, did) if ddo is None else answer(ddo.document())
+    return _not_found(services, did) if ddo is None else answer(ddo.shared())
 
 
 @endpoint(
@@ -68,7 +68,7 @@ async def metadata(services: ServicesDep, did: str) -> Response:
     ddo = await _find(services, did)
     if ddo is None:
         return _not_found(services, did)
-    return _not_shown(did) if ddo.metadata is None else answer(ddo.document()["metadata"])
+    return _not_shown(did) if ddo.metadata is None else answer(ddo.shared()["metadata"])
 
 
 @endpoint(

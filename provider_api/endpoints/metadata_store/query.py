@@ -125,4 +125,4 @@ async def _documents(services: Services, search: Search) -> list[Mapping[str, An
         return await services.catalogues.documents()
     named = sorted(did for did in search.ids if is_did(did))
     found = await together(*(services.chains.resolve(did) for did in named))
-    return [each[1].document() for each in found if each is not None]
+    return [each[1].shared() for each in found if each is not None]
