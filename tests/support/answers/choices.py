@@ -52,7 +52,7 @@ async def answers(book: Book) -> None:
     for said in (True, False, "words"):
         with replay_server() as server:
             server.on("POST", "/", Answer(200, json.dumps(said)))
-            async with place(book, access={"rbac_url": f"{server.url}/"}) as (world, asker):
+            async with place(book, access={"rbac_url": f"{server.url}/", "timeout_seconds": 300}) as (world, asker):
                 assets(world, NOWHERE)
                 access = publish(world, 50, service={"type": "access"})
                 given = {"documentId": access, "serviceId": "svc", "consumerAddress": ME}
