@@ -1,0 +1,226 @@
+"""Environments; jobs as their owners read, stop and delete them; their results."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from ocean.signing import job_message, result_message, sign
+from tests.support import provider_facts as facts
+from tests.support.answers.accounts import ME, STRANGER, creation, two_spoiled
+from tests.support.answers.book import Asker, Book
+from tests.support.answers.calls import Call, asked, mostly_unread, sent, without
+from tests.support.answers.places import RecordedWorld, place, publish_asset_files, publish_results
+from tests.support.provider_neighbours import CONSUMER_KEY, STRANGER_KEY
+
+STATUS: Final = "GET /api/services/compute"
+STOP: Final = "PUT /api/services/compute"
+DELETE: Final = "DELETE /api/services/compute"
+RESULT: Final = "GET /api/services/computeResult"
+ENVIRONMENTS: Final = "GET /api/services/computeEnvironments"
+NO_JOB: Final = "00" + "ab" * 15
+TABLE: Final = b"a,b\n1,2\n"
+
+
+def about(nonce: Any, job: str = "", did: str = "", key: str = CONSUMER_KEY, **changes: Any) -> dict[str, Any]:
+    """Parameters of a stop or a deletion."""
+    given = {"consumerAddress": ME, "jobId": job, "documentId": did, "nonce": str(nonce)}
+    given = {name: value for name, value in given.items() if value}
+    return given | {"signature": sign(job_message(ME, job, did, str(nonce)), key)} | changes
+
+
+def result(nonce: Any, job: str, index: Any = "0", key: str = CONSUMER_KEY, **changes: Any) -> dict[str, Any]:
+    given = {"consumerAddress": ME, "jobId": job, "index": str(index), "nonce": str(nonce)}
+    return given | {"signature": sign(result_message(ME, job, str(index), str(nonce)), key)} | changes
+
+
+async def answers(book: Book) -> None:
+    async with place(book) as (world, asker):
+        await asker.table({"environments": asked(ENVIRONMENTS), "by HEAD": asked(ENVIRONMENTS.replace("GET", "HEAD"))})
+        jobs = []
+        for nonce in (1, 2, 3):
+            started = await world.start(world.start_body(nonce))
+            jobs.append(str(started.json()[0]["jobId"]))
+        await _status(world, asker, jobs)
+        await _stop(asker, jobs)
+        publish_results(world, jobs[0], ("a.csv", TABLE, "output"), ("algorithm.log", b"", "algorithmLog"))
+        world.argo.finish(jobs[1], "Failed")
+        await _results(world, asker, jobs)
+        await _delete(asker, jobs)
+        await _published(world, asker)
+        world.argo.away = True
+        await asker.table(
+            {
+                "status, no Argo": asked(STATUS, {"consumerAddress": ME}),
+                "stop, no Argo": asked(STOP, about(900)),
+                "delete, no Argo": asked(DELETE, about(900, jobs[2])),
+                "result, no Argo": asked(RESULT, result(900, jobs[2])),
+            }
+        )
+    async with place(book, lambda world: setattr(world.argo, "away", True)) as (_, asker):
+        await asker.ask("environments, no Argo", asked(ENVIRONMENTS))
+    async with place(book, policy={"tolerate_missing_nonce": True, "failures_as_finished": True}) as (world, asker):
+        started = await world.start(world.start_body(1))
+        job = str(started.json()[0]["jobId"])
+        await asker.table(
+            {
+                "no nonce for all jobs": asked(STOP, without(about("", ""), "nonce")),
+                "a nonce that was not sent": asked(STOP, without(about(2, job), "nonce")),
+                "no nonce at all": asked(STOP, about("", job)),
+                "no nonce and a wrong signature": asked(STOP, about("", job, key=STRANGER_KEY)),
+                "a deletion without a nonce": asked(DELETE, about("", job)),
+            },
+            "tolerant, ",
+        )
+
+
+async def _status(world: RecordedWorld, asker: Asker, jobs: list[str]) -> None:
+    mine = {"consumerAddress": ME}
+    agreement = world.argo.workflows[jobs[0]].annotations["c2d.oceanprotocol.com/agreement-id"]
+    await asker.table(
+        {
+            "one": asked(STATUS, mine | {"jobId": jobs[1]}),
+            "one that waits": asked(STATUS, mine | {"jobId": jobs[2]}),
+            "all": asked(STATUS, mine),
+            "of an order": asked(STATUS, mine | {"agreementId": agreement}),
+            "of no order": asked(STATUS, mine | {"agreementId": "no hex!"}),
+            "of nobody": asked(STATUS, {"consumerAddress": STRANGER}),
+            "another's job": asked(STATUS, {"consumerAddress": STRANGER, "jobId": jobs[0]}),
+            "unknown job": asked(STATUS, mine | {"jobId": NO_JOB}),
+            "a job that is none": asked(STATUS, mine | {"jobId": "@latest"}),
+            "in the body": sent(STATUS, mine | {"jobId": jobs[0]}),
+            "a null byte": sent(STATUS, mine | {"jobId": "\0"}),
+            "a list for a job": sent(STATUS, mine | {"jobId": [jobs[0]]}),
+            "results from a word": asked(STATUS, mine | {"resultsFrom": "x"}),
+            "no address": asked(STATUS, {"jobId": jobs[0]}),
+            "half an address": asked(STATUS, {"consumerAddress": "0x12"}),
+            "several that are wrong": sent(
+                STATUS, {"consumerAddress": 5, "jobId": {}, "agreementId": [], "resultsFrom": -1}
+            ),
+            "by HEAD": asked(STATUS.replace("GET", "HEAD"), mine),
+            **mostly_unread(STATUS, mine),
+        },
+        "status, ",
+    )  # fmt: skip
+
+
+async def _stop(asker: Asker, jobs: list[str]) -> None:
+    whole = about(10, jobs[0])
+    bad = two_spoiled(whole["signature"])
+    await asker.table(
+        {
+            **{f"no {name}": asked(STOP, without(whole, name)) for name in whole},
+            "half an address": asked(STOP, whole | {"consumerAddress": "0x12"}),
+            "a job that is none": asked(STOP, about(10, "job")),
+            "a DID without a job": asked(STOP, about(10, "", facts.did(1))),
+            "half a DID": asked(STOP, about(10, jobs[0], "did:op:12")),
+            "a nonce in words": asked(STOP, whole | {"nonce": "soon"}),
+            "several that are wrong": sent(STOP, whole | {"signature": [], "jobId": 5, "documentId": {}}),
+            **{name: asked(STOP, whole | {"signature": text}) for name, text in bad.items()},
+            "signed by another": asked(STOP, about(10, jobs[0], key=STRANGER_KEY)),
+            "a stale nonce": asked(STOP, about(3, jobs[0])),
+            "unknown job": asked(STOP, about(10, NO_JOB)),
+            "one": asked(STOP, about(11, jobs[0])),
+            "the same again": asked(STOP, about(11, jobs[0])),
+            "with a DID, in the body": sent(STOP, about(12, jobs[1], facts.did(0))),
+        },
+        "stop, ",
+    )
+    made = await asker.ask("stop, a token for it", creation(13))
+    token = made.json()["token"]
+    by_token = without(about(14, jobs[0]), "signature")
+    await asker.table(
+        {
+            "a token": asked(STOP, by_token, authtoken=token),
+            "a token of another": asked(STOP, by_token | {"consumerAddress": STRANGER}, authtoken=token),
+            "a token that is none": asked(STOP, by_token | {"nonce": "15"}, authtoken="token"),
+            "all": asked(STOP, about(16)),
+        },
+        "stop, ",
+    )
+
+
+async def _results(world: RecordedWorld, asker: Asker, jobs: list[str]) -> None:
+    whole, mine = result(20, jobs[0]), {"consumerAddress": ME, "jobId": jobs[0]}
+    await asker.table(
+        {
+            "status, finished": asked(STATUS, mine),
+            "status, results from the second": asked(STATUS, mine | {"resultsFrom": "1"}),
+            "status, failed": asked(STATUS, mine | {"jobId": jobs[1]}),
+            "stop, finished": asked(STOP, about(19, jobs[0])),
+        }
+    )
+
+    def part(nonce: int, **headers: str) -> Call:
+        return asked(RESULT, result(nonce, jobs[0]), **headers)
+
+    good, bad = await asker.ask("result, good", asked(RESULT, whole)), two_spoiled(whole["signature"])
+    await asker.table(
+        {
+            **{f"no {name}": asked(RESULT, without(whole, name)) for name in whole},
+            "half an address": asked(RESULT, whole | {"consumerAddress": "0x12"}),
+            "an index in words": asked(RESULT, whole | {"index": "x"}),
+            "an index below zero": asked(RESULT, whole | {"index": "-1"}),
+            "an index with a zero in front": asked(RESULT, whole | {"index": "00"}),
+            "a job with a null byte": sent(RESULT, whole | {"jobId": "\0"}),
+            **{name: asked(RESULT, result(21, jobs[0], signature=text)) for name, text in bad.items()},
+            "signed by another": asked(RESULT, result(21, jobs[0], key=STRANGER_KEY)),
+            "the same again": asked(RESULT, whole),
+            "no such index": asked(RESULT, result(21, jobs[0], 9)),
+            "no results": asked(RESULT, result(21, jobs[2])),
+            "unknown job": asked(RESULT, result(21, NO_JOB)),
+            "an empty file": asked(RESULT, result(21, jobs[0], 1)),
+            "in the body": sent(RESULT, result(22, jobs[0]) | {"index": 0, "nonce": 22}),
+            "a part": part(23, range="bytes=0-2"),
+            "the end": part(24, range="bytes=-3"),
+            "behind the end": part(25, range="bytes=99-"),
+            "several parts": part(26, range="bytes=0-1,3-4"),
+            "a part of the same file": part(27, range="bytes=4-", if_range=good.headers["etag"]),
+            "a part of another file": part(28, range="bytes=4-", if_range='"another"'),
+            "by HEAD": asked(RESULT.replace("GET", "HEAD"), result(29, jobs[0])),
+        },
+        "result, ",
+    )  # fmt: skip
+    path = world.settings.data_folder / "results" / jobs[0] / "0"
+    path.unlink()
+    await asker.ask("result, a file that is gone", asked(RESULT, result(40, jobs[0])))
+
+
+async def _delete(asker: Asker, jobs: list[str]) -> None:
+    whole = about(50, jobs[0])
+    await asker.table(
+        {
+            **{f"no {name}": asked(DELETE, without(whole, name)) for name in whole},
+            "half an address": asked(DELETE, whole | {"consumerAddress": "0x12"}),
+            "a DID without a job": asked(DELETE, about(50, "", facts.did(1))),
+            "signed by another": asked(DELETE, about(50, jobs[0], key=STRANGER_KEY)),
+            "signed for another call": asked(DELETE, whole | {"jobId": jobs[1]}),
+            "unknown job": asked(DELETE, about(50, NO_JOB)),
+            "one": asked(DELETE, about(51, jobs[0])),
+            "already deleted": asked(DELETE, about(52, jobs[0])),
+            "all": sent(DELETE, about(53)),
+        },
+        "delete, ",
+    )
+
+
+async def _published(world: RecordedWorld, asker: Asker) -> None:
+    token = "t" * 43
+    publish_asset_files(world, token, ("a.csv", TABLE, "output"))
+    path = f"/api/services/published/{token}"
+    await asker.table(
+        {
+            "good": asked(f"GET {path}/0/a.csv"),
+            "another name": asked(f"GET {path}/0/b"),
+            "by HEAD": asked(f"HEAD {path}/0/a.csv"),
+            "a part": asked(f"GET {path}/0/a.csv", range="bytes=2-"),
+            "behind the end": asked(f"GET {path}/0/a.csv", range="bytes=8-"),
+            "no such file": asked(f"GET {path}/1/a.csv"),
+            "an index in words": asked(f"GET {path}/x/a.csv"),
+            "a long index": asked(f"GET {path}/00000/a.csv"),
+            "unknown token": asked(f"GET {path[:-1]}u/0/a.csv"),
+            "half a token": asked("GET /api/services/published/t/0/a.csv"),
+            "no name": asked(f"GET {path}/0"),
+            "by POST": asked(f"POST {path}/0/a.csv"),
+        },
+        "published, ",
+    )
