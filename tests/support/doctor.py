@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from contract import names
 from contract.keys import encode_key
 from ocean.chain.development import ENVIRONMENT, PROVIDER, account
 from provider_api.keys import keys_of
+from tests.support import forks
 from tests.support.admission import JOB, job
 from tests.support.kube_api import FakeCluster, merged, read_answers
 from tests.support.markers import find_markers, marker
@@ -143,13 +143,5 @@ def run_doctor(
         kubeconfig = cluster.kubeconfig(home / "kubeconfig")
     if kubeconfig is not None:
         words = ("--kubeconfig", str(kubeconfig), *words)
-    done = subprocess.run(
-        command("--json", *words),
-        env=clean_environment(settings or {}, home),
-        cwd=home,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=240,
-    )
+    done = forks.run(forks.C2D, "doctor", "--json", *words, env=clean_environment(settings or {}, home), cwd=home)
     return Report(done.returncode, done.stdout, done.stderr)

@@ -1,4 +1,4 @@
-"""One API process of several on one database: `python -m tests.support.replica FOLDER PORT URL [trouble]`.
+"""One API process of several on one database: `replica:command` with the words FOLDER PORT URL [trouble].
 
 A real uvicorn with the real application and storage. The chain is in its own memory: all of them know the same dataset
 and the same orders. Argo takes a name once for all of them. So what they share is the database, and Argo's names.
@@ -13,8 +13,6 @@ import asyncio
 import os
 import pickle
 import random
-import signal
-import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
@@ -34,7 +32,8 @@ from provider_api.__main__ import KEEP_ALIVE_SECONDS
 from provider_api.settings import ArgoSettings, LimitSettings, StorageSettings
 from provider_api.storage.database import Database
 from tests.support.chain import free_port
-from tests.support.processes import die_with_parent
+from tests.support.clients import ROOT
+from tests.support.forks import Forked
 from tests.support.provider_neighbours import MemoryArgo, World
 
 ORDERS = 400  # `transaction(1)` and so on
@@ -225,11 +224,11 @@ class Replicas:
         self._processes[number].terminate()
         return self._processes[number].wait(_START_SECONDS)
 
-    def _start(self, number: int) -> subprocess.Popen[bytes]:
+    def _start(self, number: int) -> Forked:
         place, port = str(self._folder / str(number)), str(self._ports[number])
-        command = [sys.executable, "-m", "tests.support.replica", place, port, self._url, *self._trouble]
-        with (self._folder / f"replica-{number}.log").open("ab") as output:
-            return subprocess.Popen(command, stdout=output, stderr=output, preexec_fn=die_with_parent(signal.SIGTERM))
+        log = self._folder / f"replica-{number}.log"
+        words = (place, port, self._url, *self._trouble)
+        return Forked("tests.support.replica:command", words, env=os.environ, cwd=ROOT, output=log, errors=log)
 
 
 @contextmanager
@@ -241,7 +240,7 @@ def replicas(folder: Path, url: str, count: int = 3, *, trouble: bool = False) -
         running.end()
 
 
-def _wait(address: str, process: subprocess.Popen[bytes]) -> None:
+def _wait(address: str, process: Forked) -> None:
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline:
         assert process.poll() is None, "a replica ended at once; see its log"
@@ -262,5 +261,7 @@ async def clients(addresses: Sequence[str]) -> AsyncIterator[list[httpx.AsyncCli
         yield made
 
 
-if __name__ == "__main__":
+def command() -> None:
+    """What each of the processes runs."""
+    _CHANCE.seed()
     main(*sys.argv[1:])

@@ -8,7 +8,6 @@ import os
 import re
 import socket
 import subprocess
-import sys
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -22,6 +21,7 @@ from nacl.public import PrivateKey
 
 from contract.job_spec import Algorithm, Binding, InputAsset, JobSpec, seal
 from contract.keys import generate_keys, read_private_keys
+from tests.support import forks
 from tests.support.kubo import Kubo, running_kubo
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -176,16 +176,8 @@ class Job:
         (self.folder / "job-spec").write_text(text)
 
     def run(self, step: str) -> subprocess.CompletedProcess[str]:
-        environ = self.environ | {"PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"], "HOME": "/tmp"}
-        return subprocess.run(
-            [sys.executable, "-W", "error", "-m", f"pods.{step}"],
-            env=environ,
-            capture_output=True,
-            text=True,
-            timeout=200,
-            check=False,
-            cwd=self.folder,
-        )
+        environ = self.environ | {"PATH": os.environ["PATH"], "HOME": "/tmp"}
+        return forks.run(f"pods.{step}", env=environ, cwd=self.folder, timeout=200, warn=False)
 
     def log(self, name: str = "configure.log") -> str:
         return (self.data / "adminlogs" / name).read_text()

@@ -7,6 +7,7 @@ import json
 import random
 import subprocess
 import sys
+import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from ocean.did import did_of
 from results.object_names import asset_folder
 from tests.support.assets import OUTPUTS, facts_of, made_by, make_job, summary_of
 from tests.support.chain import consumer, free_port, nft_state
+from tests.support.forks import Forked
 from tests.support.rpc_proxy import rpc_proxy
 
 pytestmark = pytest.mark.integration
@@ -48,12 +50,10 @@ async def with_ether(network: Network, ether: int = 100) -> LocalAccount:
     return made
 
 
-def start(environ: dict[str, str]) -> subprocess.Popen[str]:
-    command = [sys.executable, "-W", "error", "-m", "pods.publishing"]
-    pipe = subprocess.PIPE
-    return subprocess.Popen(
-        command, env=environ | {"PYTHONPATH": str(ROOT)}, stdout=pipe, stderr=pipe, text=True, cwd=ROOT
-    )
+def start(environ: dict[str, str]) -> Forked:
+    folder = Path(tempfile.mkdtemp())
+    output, errors = folder / "output", folder / "errors"
+    return Forked("pods.publishing", (), env=environ, cwd=ROOT, output=output, errors=errors, warn=False)
 
 
 async def publish(environ: dict[str, str], seconds: float = 120) -> tuple[int, str]:

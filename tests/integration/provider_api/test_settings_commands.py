@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.support import forks
+
 pytestmark = pytest.mark.integration
 
 SECRET = "a-secret-that-nobody-may-read"
-C2D = str(Path(sys.executable).parent / "c2d")
 COMMANDS = [
-    [sys.executable, "-m", "provider_api"],
-    *([C2D, *words.split()] for words in ("serve", "doctor", "migrate", "result-store", "publication 1", "demo")),
+    ["provider_api.__main__:main"],
+    *([forks.C2D, *words.split()] for words in ("serve", "doctor", "migrate", "result-store", "publication 1", "demo")),
 ]
 
 
-@pytest.mark.parametrize("words", COMMANDS, ids=lambda words: words[1])
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
 def test_every_command_says_it_in_one_line(tmp_path: Path, words: list[str]) -> None:
     environment = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "C2D_CHAINS": SECRET}
-    done = subprocess.run(
-        words, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=240
-    )
+    done = forks.run(*words, env=environment, cwd=tmp_path)
     lines = [line for line in (done.stdout + done.stderr).splitlines() if line.strip() and "logs:" not in line]
     assert done.returncode == (2 if words[-1] == "doctor" else 1), lines
     said = lines[-1]

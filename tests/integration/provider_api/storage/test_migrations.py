@@ -1,8 +1,6 @@
 """The order of starts does not matter: a service waits for its database, and lives on tables newer than itself."""
 
 import asyncio
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +13,7 @@ from provider_api.storage import migrations
 from provider_api.storage.database import Database, StorageUnavailable
 from provider_api.storage.migrations import Upgrade
 from provider_api.storage.nonces import Nonces
+from tests.support import forks
 from tests.support.clients import ROOT
 from tests.support.postgres import Postgres, running_postgres
 
@@ -121,8 +120,7 @@ async def test_without_patience_it_is_told_at_once(mortal: Postgres) -> None:
 
 
 def run(environment: dict[str, str], *options: str) -> tuple[int, str]:
-    command = [Path(sys.executable).with_name("c2d"), "migrate", *options]
-    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=240, check=False)
+    done = forks.run(forks.C2D, "migrate", *options, env=environment, cwd=ROOT)
     return done.returncode, done.stdout + done.stderr
 
 
