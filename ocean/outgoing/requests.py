@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
@@ -11,6 +10,7 @@ from urllib.parse import unquote, urlencode
 
 import httpx
 
+from ocean import parameters
 from ocean.kit.compact_json import compact_json
 from ocean.outgoing.errors import OutgoingFailed, OutgoingRefused
 
@@ -117,12 +117,8 @@ def _basic(url: httpx.URL) -> str:
 
 def _values(userdata: Any) -> dict[str, Any]:
     """User data as an object. Text that is not JSON counts as none: one client's encoding cuts texts off."""
-    if isinstance(userdata, str):
-        try:
-            userdata = json.loads(userdata)
-        except (ValueError, RecursionError):
-            return {}
-    return userdata if isinstance(userdata, dict) else {}
+    values = parameters.read_values(userdata)
+    return values if isinstance(values, dict) else {}
 
 
 def _with_query(url: httpx.URL, values: Mapping[str, Any]) -> httpx.URL:

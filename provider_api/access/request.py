@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ocean.kit.object_or_text import TextIsNotJson, object_or_text
 from provider_api.calls.parameters import Input, as_text, is_present, plain
 
 
@@ -128,12 +128,10 @@ def _algorithm(given: Input) -> AlgorithmRequest:
     userdata = item.get("userdata") if item.get("userdata") is not None else item.get("algouserdata")
     asset = _asset("algorithm", {**item, "userdata": userdata})
     custom_data = plain(item.get("algocustomdata"))
-    meta = plain(item.get("meta"))
-    if isinstance(meta, str) and meta:
-        try:
-            meta = json.loads(meta)
-        except (ValueError, RecursionError):
-            return AlgorithmRequest(asset, meta_broken=True)
+    try:
+        meta = object_or_text(plain(item.get("meta")))
+    except TextIsNotJson:
+        return AlgorithmRequest(asset, meta_broken=True)
     if not is_present(meta) or isinstance(meta, bool):
         return AlgorithmRequest(asset, custom_data=custom_data)
     if not isinstance(meta, Mapping):

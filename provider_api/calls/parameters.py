@@ -16,10 +16,11 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
 
+from ocean.kit.bounded_json import JsonUnbounded, levels, no_constant
 from ocean.kit.compact_json import compact_json
 from provider_api.http.errors import Refused
 
-MAX_DEPTH = 64
+MAX_DEPTH = 64  # levels, with the document itself as the first
 MAX_PARTS = 200_000  # commas and opening brackets of a document
 MAX_QUERY_PARAMETERS = 1000
 
@@ -28,14 +29,6 @@ class NumberText(str):
     """A JSON number with a fraction or an exponent, exactly as it was written."""
 
     __slots__ = ()
-
-
-class _NotJson(ValueError):
-    pass
-
-
-def _no_constant(text: str) -> Any:
-    raise _NotJson(text)
 
 
 def parse_json(body: bytes) -> Any:
@@ -47,7 +40,7 @@ def parse_json(body: bytes) -> Any:
     if sum(body.count(mark) for mark in (b",", b"[", b"{")) > MAX_PARTS:
         raise Refused("The JSON document has too many parts.")
     try:
-        value = json.loads(body, parse_float=NumberText, parse_constant=_no_constant)
+        value = json.loads(body, parse_float=NumberText, parse_constant=no_constant)
     except RecursionError:
         raise Refused("The JSON document is nested too deep.") from None
     except ValueError:
@@ -57,21 +50,12 @@ def parse_json(body: bytes) -> Any:
 
 
 def _require_sane(value: Any) -> None:
-    level = [value]
-    for _ in range(MAX_DEPTH):
-        following: list[Any] = []
-        for item in level:
-            if isinstance(item, dict):
-                following.extend(item.keys())
-                following.extend(item.values())
-            elif isinstance(item, list):
-                following.extend(item)
-            elif isinstance(item, str) and not _is_unicode(item):
+    try:
+        for level in levels(value, max_depth=MAX_DEPTH - 1, with_names=True):
+            if any(isinstance(item, str) and not _is_unicode(item) for item in level):
                 raise Refused("The JSON document contains text that is not valid Unicode.")
-        if not following:
-            return
-        level = following
-    raise Refused("The JSON document is nested too deep.")
+    except JsonUnbounded:
+        raise Refused("The JSON document is nested too deep.") from None
 
 
 def _is_unicode(text: str) -> bool:
