@@ -67,12 +67,16 @@ def _is_unicode(text: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Input:
-    """Parameters of one request. Dotted names reach into nested JSON objects."""
+class Call:
+    """One request as those see it who judge what is asked, and by whom. `calls/signature.py` proves the caller.
+
+    Dotted names of parameters reach into nested JSON objects.
+    """
 
     values: Mapping[str, Any]
-    token_sent: bool = False  # the header AuthToken came along, which may stand for a signature
-    of_query: bool = False  # not of a body
+    of_query: bool = False  # the values are of the query, not of a body
+    route: str = ""  # method and path as signatures of the typed form name them: "PUT /api/services/compute"
+    token: str = ""  # the header AuthToken, which may stand for a signature
 
     def get(self, name: str) -> Any:
         """The value, None if absent. A query cannot nest, so a dotted name is looked up as it stands there too."""
@@ -91,18 +95,16 @@ class Input:
         return "" if value is None else as_text(value)
 
 
-def read_input(query: str, content_type: str, body: bytes, *, token_sent: bool = False) -> Input:
-    """The parameters of a request. Raises Refused for too many of them, and for a JSON body that is no object."""
+def read_parameters(query: str, content_type: str, body: bytes) -> tuple[dict[str, Any], bool]:
+    """The parameters of a request, and whether they are of its query. Raises Refused for too many of them, and for a
+    JSON body that is no object."""
     if query.count("&") >= MAX_QUERY_PARAMETERS:
         raise Refused("The query has too many parameters.")
-    pairs = parse_qsl(query, keep_blank_values=True)
-    if pairs:
-        values: dict[str, Any] = {}
-        for name, value in pairs:
-            # JavaScript prints great numbers as 1.5e+23, and clients do not escape the plus sign
-            values.setdefault(name, value.replace(" ", "+") if name == "nonce" else value)
-        return Input(values, token_sent, of_query=True)
-    return Input(read_json_object(content_type, body), token_sent)
+    values: dict[str, Any] = {}
+    for name, value in parse_qsl(query, keep_blank_values=True):
+        # JavaScript prints great numbers as 1.5e+23, and clients do not escape the plus sign
+        values.setdefault(name, value.replace(" ", "+") if name == "nonce" else value)
+    return (values, True) if values else (read_json_object(content_type, body), False)
 
 
 def _is_json(content_type: str) -> bool:
