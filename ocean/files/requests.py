@@ -60,7 +60,8 @@ def through_gateway(gateways: Gateways, type_: str, path: str) -> str:
 
 
 def optional_object(userdata: Any) -> dict[str, Any] | None:
-    """The parameters where they are optional; None for nothing, and for whatever is no object."""
+    """The parameters where they are optional; None for nothing, and for whatever is no object: one client's encoding
+    cuts texts off."""
     try:
         return required_object(userdata)
     except UserdataInvalid:

@@ -40,7 +40,9 @@ class Environment:
     publication_chain: int | None = None  # where results may become assets; None: nowhere
     images: ImageNames | None = None  # all that can be run there; None: images are pulled
     server: str = FIRST_SERVER  # which Argo Server has it
-    shown: Mapping[str, Any] = field(default_factory=dict, repr=False)  # all options that consumers read, as JSON
+    shown: Mapping[str, Any] = field(
+        default_factory=dict, repr=False, hash=False
+    )  # all options that consumers read, as JSON
 
     @classmethod
     def of_template(cls, template: Template) -> Environment:
