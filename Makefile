@@ -71,7 +71,7 @@ soak: setup ## all of what takes hours: hundreds of kills, jobs, sequences of wh
 lock: setup ## resolve the dependencies anew
 	@$(COMPILE) --all-extras --upgrade pyproject.toml -o requirements.lock
 	@$(COMPILE) --constraints requirements.lock pods/requirements.in -o pods/requirements.lock
-	@$(COMPILE) --constraints requirements.lock --extra tracing pyproject.toml -o provider_api/requirements.lock
+	@$(COMPILE) --constraints requirements.lock --extra tracing --extra doctor pyproject.toml -o provider_api/requirements.lock
 
 clean: ## remove what was installed; keys, results and the chain under data stay
 	@rm -rf .venv .clients tools/node_modules

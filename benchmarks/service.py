@@ -63,6 +63,6 @@ def _without_places(target: Path) -> Path:
 
 def _change(document: dict[str, Any]) -> None:
     if document.get("kind") == "WorkflowTemplate":
-        document["metadata"]["annotations"][names.MAX_QUEUED_JOBS] = str(PLACES)
+        document["metadata"]["annotations"][names.option("max_queued_jobs")] = str(PLACES)
     elif document.get("metadata", {}).get("name") == names.LIMITS_CONFIG_MAP:
         document["data"] = dict.fromkeys(document["data"], "0")

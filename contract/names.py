@@ -32,35 +32,24 @@ INPUT_DIDS: Final = PREFIX + "input-dids"  # JSON array of DIDs
 IMAGE: Final = PREFIX + "image"  # the algorithm's image reference, as the argument has it
 VALID_UNTIL: Final = PREFIX + "valid-until"  # Unix seconds, or "0": no end
 
-# Annotations of a template: what is announced of the environment. All values are text; numbers are decimal.
-CPU_NUMBER: Final = PREFIX + "cpu-number"
-CPU_TYPE: Final = PREFIX + "cpu-type"
-GPU_NUMBER: Final = PREFIX + "gpu-number"
-GPU_TYPE: Final = PREFIX + "gpu-type"
-RAM_GB: Final = PREFIX + "ram-gb"
-DISK_GB: Final = PREFIX + "disk-gb"
-MAX_RESULTS_GB: Final = PREFIX + "max-results-gb"  # of 2^30 bytes: the most that is published of one job
-SCRATCH_ROOT: Final = (
-    PREFIX + "scratch-root"
-)  # size of what an algorithm may write outside of its folders; absent: nothing
-PRICE_PER_MINUTE: Final = PREFIX + "price-per-minute"  # whole fee tokens
-MAX_JOB_DURATION: Final = PREFIX + "max-job-duration"  # seconds
-MAX_JOBS: Final = PREFIX + "max-jobs"  # that run at once
-MAX_QUEUED_JOBS: Final = PREFIX + "max-queued-jobs"  # that may wait
-MAX_JOBS_PER_ACCOUNT: Final = PREFIX + "max-jobs-per-account"  # unfinished ones of one account; absent: no limit
-POSITION: Final = PREFIX + "position"  # among the environments: smaller ones are announced first
-ALLOWED_CHAINS: Final = PREFIX + "allowed-chains"  # JSON array of chain ids; empty: every chain
-IMAGES: Final = PREFIX + "images"  # JSON list of the images that the server can run; only where none are pulled
-DESCRIPTION: Final = PREFIX + "description"
-FILTERED: Final = PREFIX + "filtered"  # "true": a filter sees results first. Also on a workflow, as STORAGE_EXPIRY is
-PENDING_TIMEOUT: Final = PREFIX + "pending-timeout"  # seconds that a pod may take to start
-STORAGE_EXPIRY: Final = PREFIX + "storage-expiry"  # seconds that results are kept; 0: for ever
-PUBLICATION_CHAIN: Final = (
-    PREFIX + "publication-chain"
-)  # where results may become new assets: a chain id; absent: nowhere
+
+def option(name: str) -> str:
+    """The annotation of a template that announces this option of its environment; workflow_templates/options.py has
+    them. Values are text; numbers are decimal."""
+    return PREFIX + name.replace("_", "-")
+
+
+# Those that somebody asks for by name.
+MAX_JOBS: Final = option("max_jobs")
+FILTERED: Final = option("filtered")  # also on a workflow, as STORAGE_EXPIRY is
+STORAGE_EXPIRY: Final = option("storage_expiry")
+PUBLICATION_CHAIN: Final = option("publication_chain")
 # Set per deployment (kustomize overlay, or `c2d serve`), because they belong to keys that a deployment makes:
-CONSUMER_ADDRESS: Final = PREFIX + "consumer-address"  # checksum address of the environment's Ethereum key
-BOX_PUBLIC_KEY: Final = PREFIX + "box-public-key"  # base64 of the environment's NaCl public key
+CONSUMER_ADDRESS: Final = option("consumer_address")  # checksum address of the environment's Ethereum key
+BOX_PUBLIC_KEY: Final = option("box_public_key")  # base64 of the environment's NaCl public key
+
+# Annotation of a template, by its server: JSON list of the images that it can run; only where none are pulled.
+IMAGES: Final = PREFIX + "images"
 
 # All that a workflow of ours may carry when it is made. The admission policy (argo/gitops/cluster) lists the same.
 JOB_LABELS: Final = (ENVIRONMENT, OWNER, AGREEMENT, CHAIN, PROVIDER)

@@ -9,11 +9,11 @@ only who stands in it: nobody, if it has no address, or only credentials which w
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any, Literal
 
 from ocean.addresses import canonical
+from ocean.kit.object_or_text import TextIsNotJson, object_or_text
 
 EVERYBODY = "*"
 
@@ -45,11 +45,10 @@ def denial(credentials: Any, address: str) -> Denial | None:
 
 
 def _section(credentials: Any) -> dict[str, Any]:
-    if isinstance(credentials, str) and credentials:
-        try:
-            credentials = json.loads(credentials)
-        except (ValueError, RecursionError):
-            raise CredentialsMalformed("credentials") from None
+    try:
+        credentials = object_or_text(credentials)
+    except TextIsNotJson:
+        raise CredentialsMalformed("credentials") from None
     if credentials is None or credentials == "":
         return {}
     if not isinstance(credentials, dict):

@@ -9,11 +9,11 @@ Provider checks nothing of this. Names without a definition pass through.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any, Literal
 
 from ocean.form_values import YES, ValueUnreadable, read_value
+from ocean.kit.object_or_text import TextIsNotJson, object_or_text
 
 Problem = Literal["missing", "invalid"]
 
@@ -36,11 +36,9 @@ class ParameterRefused(ValueError):
 def read_values(given: Any) -> Any:
     """Values as sent: an object, or its JSON text. Text that is not JSON counts as nothing, because one client's
     encoding cuts texts off."""
-    if not isinstance(given, str):
-        return given
     try:
-        return json.loads(given)
-    except (ValueError, RecursionError):
+        return object_or_text(given)
+    except TextIsNotJson:
         return None
 
 

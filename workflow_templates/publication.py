@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from contract import names
-from workflow_templates.environment import Publication
+from workflow_templates.parts import Publication
 
 FACTS: Final = "/c2d/publication"  # a Secret
 NETWORK: Final = "chain"

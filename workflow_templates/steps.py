@@ -23,7 +23,8 @@ from hera.workflows import (
 from hera.workflows import models as m
 
 from contract import names
-from workflow_templates.environment import Environment, Filter, StepPods
+from workflow_templates.environment import Environment
+from workflow_templates.parts import Filter, StepPods
 
 DATA: Final = "/data"  # the job's volume, as the algorithm knows it
 JOB_SPEC: Final = "/c2d/job-spec"

@@ -19,7 +19,7 @@ from hera.workflows import models as m
 
 from contract import names
 from workflow_templates import steps
-from workflow_templates.environment import Environment
+from workflow_templates.environment import ANNOUNCED, Environment
 from workflow_templates.publication import add_publication
 
 RUNNER_ACCOUNT: Final = "job-runner"  # of the pods: no right at all, and its token is not mounted
@@ -95,34 +95,14 @@ def _places(environment: Environment) -> m.Synchronization:
 
 
 def _announced(environment: Environment) -> dict[str, str]:
-    values: dict[str, object] = {
-        names.DESCRIPTION: environment.description,
-        names.CPU_NUMBER: environment.cpu_number,
-        names.CPU_TYPE: environment.cpu_type,
-        names.GPU_NUMBER: environment.gpu_number,
-        names.GPU_TYPE: environment.gpu_type,
-        names.RAM_GB: environment.ram_gb,
-        names.DISK_GB: environment.disk_gb,
-        names.PRICE_PER_MINUTE: environment.price_per_minute,
-        names.MAX_JOB_DURATION: environment.max_job_duration,
-        names.MAX_JOBS: environment.max_jobs,
-        names.MAX_QUEUED_JOBS: environment.max_queued_jobs,
-        names.MAX_JOBS_PER_ACCOUNT: environment.jobs_per_account,
-        names.POSITION: environment.position,
-        names.ALLOWED_CHAINS: json.dumps(environment.allowed_chains),
-        names.STORAGE_EXPIRY: environment.storage_expiry,
-        names.PENDING_TIMEOUT: environment.pending_timeout,
-        names.MAX_RESULTS_GB: environment.most_results_gb,
-    }
-    if environment.scratch_root is not None:
-        values[names.SCRATCH_ROOT] = environment.scratch_root
-    if environment.filter is not None:
-        values[names.FILTERED] = "true"
-    if environment.consumer_address is not None:
-        values[names.CONSUMER_ADDRESS] = environment.consumer_address
-    if environment.box_public_key is not None:
-        values[names.BOX_PUBLIC_KEY] = environment.box_public_key
-    return {name: str(value) for name, value in values.items()}
+    """An annotation for each option that is announced and set. Numbers are decimal, lists are JSON."""
+    found = {}
+    for option in ANNOUNCED:
+        value = getattr(environment, option.source)
+        if value is not None and value is not False:
+            text = "true" if value is True else json.dumps(value) if isinstance(value, tuple) else str(value)
+            found[names.option(option.name)] = text
+    return found
 
 
 def _add_pending_timeout(manifest: dict[str, Any], seconds: int) -> None:

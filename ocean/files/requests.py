@@ -6,10 +6,11 @@ JSON counts as none where parameters are optional anyway (ocean.js cuts texts of
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
+
+from ocean.kit.object_or_text import TextIsNotJson, object_or_text
 
 Gateways = Mapping[str, str]
 """Addresses of the gateways to public networks, by the type of file that is fetched through them."""
@@ -59,7 +60,8 @@ def through_gateway(gateways: Gateways, type_: str, path: str) -> str:
 
 
 def optional_object(userdata: Any) -> dict[str, Any] | None:
-    """The parameters where they are optional; None for nothing, and for whatever is no object."""
+    """The parameters where they are optional; None for nothing, and for whatever is no object: one client's encoding
+    cuts texts off."""
     try:
         return required_object(userdata)
     except UserdataInvalid:
@@ -68,13 +70,12 @@ def optional_object(userdata: Any) -> dict[str, Any] | None:
 
 def required_object(userdata: Any) -> dict[str, Any] | None:
     """The parameters as an object, None if there are none. Raises UserdataInvalid."""
-    if isinstance(userdata, str):
-        if not userdata.strip():
-            return None
-        try:
-            userdata = json.loads(userdata)
-        except (ValueError, RecursionError):
-            raise UserdataInvalid("userdata is not JSON.") from None
+    if isinstance(userdata, str) and not userdata.strip():
+        return None
+    try:
+        userdata = object_or_text(userdata)
+    except TextIsNotJson:
+        raise UserdataInvalid("userdata is not JSON.") from None
     if userdata is None:
         return None
     if not isinstance(userdata, Mapping):

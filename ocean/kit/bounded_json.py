@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterator
 from typing import Any, NoReturn
 
 MAX_DEPTH = 64
@@ -36,19 +37,29 @@ def no_constant(_: str) -> NoReturn:
 
 def require_bounded(value: Any, *, max_depth: int = MAX_DEPTH, max_values: int = MAX_VALUES) -> None:
     """Raises JsonUnbounded."""
-    level, count = [value], 0
-    for _ in range(max_depth + 1):
+    count = 0
+    for level in levels(value, max_depth=max_depth):
         count += len(level)
         if count > max_values:
             raise JsonUnbounded("too many values")
+        if any(isinstance(item, float) and not math.isfinite(item) for item in level):
+            raise JsonUnbounded("a number that is none")
+
+
+def levels(value: Any, *, max_depth: int, with_names: bool = False) -> Iterator[list[Any]]:
+    """The value, then the values in it, then those in them, without recursion. `with_names`: the names of an object's
+    values come beside them. Raises JsonUnbounded after `max_depth` levels inside the value, if there are more."""
+    level = [value]
+    for _ in range(max_depth + 1):
+        yield level
         inner: list[Any] = []
         for item in level:
             if isinstance(item, dict):
                 inner.extend(item.values())
+                if with_names:
+                    inner.extend(item)
             elif isinstance(item, list):
                 inner.extend(item)
-            elif isinstance(item, float) and not math.isfinite(item):
-                raise JsonUnbounded("a number that is none")
         if not inner:
             return
         level = inner

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
@@ -11,6 +10,7 @@ from urllib.parse import unquote, urlencode
 
 import httpx
 
+from ocean.files.requests import optional_object
 from ocean.kit.compact_json import compact_json
 from ocean.outgoing.errors import OutgoingFailed, OutgoingRefused
 
@@ -64,7 +64,7 @@ def first_hop(method: str, url: str, headers: Mapping[str, str], content: bytes 
     if target.userinfo:
         own.setdefault("authorization", _basic(target))
         target = target.copy_with(username=None, password=None)
-    values = _values(userdata)
+    values = optional_object(userdata) or {}
     if values and method == "POST":
         content = compact_json(values).encode()
         own["content-type"] = "application/json"
@@ -113,16 +113,6 @@ def _basic(url: httpx.URL) -> str:
     user, _, password = url.userinfo.partition(b":")
     pair = f"{unquote(user.decode())}:{unquote(password.decode())}"
     return "Basic " + base64.b64encode(pair.encode()).decode()
-
-
-def _values(userdata: Any) -> dict[str, Any]:
-    """User data as an object. Text that is not JSON counts as none: one client's encoding cuts texts off."""
-    if isinstance(userdata, str):
-        try:
-            userdata = json.loads(userdata)
-        except (ValueError, RecursionError):
-            return {}
-    return userdata if isinstance(userdata, dict) else {}
 
 
 def _with_query(url: httpx.URL, values: Mapping[str, Any]) -> httpx.URL:

@@ -16,6 +16,7 @@ from ocean.chain.orders import OrderInvalid, normal_hash
 from ocean.ddo import DDO, Service
 from ocean.file_lists import FilesUnreadable, files_of
 from ocean.files import File, FileObjectInvalid, parse_file
+from ocean.files.requests import optional_object
 from ocean.kit.together import together
 from provider_api.access.other_providers import OtherProvider, OtherProviders
 from provider_api.access.request import AssetRequest, ComputeRequest
@@ -100,7 +101,7 @@ class Contents:
         algorithm = request.algorithm
         if algorithm.text("rawcode") or not algorithm.text("url"):
             return (), ()
-        sources = await self._files.sources(_raw_files(request), object_of(algorithm.asset.userdata))
+        sources = await self._files.sources(_raw_files(request), optional_object(algorithm.asset.userdata))
         return (sources, ()) if sources else ((), None)
 
     async def raw_digests(self, request: ComputeRequest) -> tuple[str, ...] | None:
@@ -109,7 +110,7 @@ class Contents:
         algorithm = request.algorithm
         if algorithm.text("rawcode") or not algorithm.text("url"):
             return ()
-        files, userdata = _raw_files(request), object_of(algorithm.asset.userdata)
+        files, userdata = _raw_files(request), optional_object(algorithm.asset.userdata)
         return await self._files.digests(files, userdata, publisher=None) if files else None
 
 
@@ -128,10 +129,4 @@ async def _nothing() -> None:
 def file_parameters(service: Service, userdata: Any) -> dict[str, Any] | None:
     """Parameters that go with each download of a service's files, defaults filled in. What is missing or does not fit
     is the matter of a rule."""
-    return object_of(parameters.so_far(service.consumer_parameters, userdata))
-
-
-def object_of(values: Any) -> dict[str, Any] | None:
-    """User data as the pods take it: an object (or its JSON text) with something in it, else nothing."""
-    found = parameters.read_values(values)
-    return found if isinstance(found, dict) and found else None
+    return optional_object(parameters.so_far(service.consumer_parameters, userdata))

@@ -1,7 +1,8 @@
 """Find out everything the rules judge, side by side: documents and states, files, orders, digests.
 
-Nothing is judged here, and what cannot be known is left out of the facts. Only a neighbour that does not answer ends
-the gathering (ChainUnavailable, ArgoError): then nobody can judge.
+What cannot be known is left out of the facts. Only a neighbour that does not answer ends the gathering
+(ChainUnavailable, ArgoError): then nobody can judge. Nothing is judged here but the file of a raw algorithm, which is
+fetched when all other rules have been passed.
 """
 
 from __future__ import annotations
@@ -18,10 +19,12 @@ from ocean.addresses import ZERO, AddressInvalid, canonical
 from ocean.chain.orders import Order, OrderInvalid, OrderRequest
 from ocean.ddo import DDO, Service
 from ocean.kit.together import together
-from provider_api.access import rules
+from provider_api.access.accepted import AcceptedStart
+from provider_api.access.algorithm_rules import raw_algorithm_is_available
 from provider_api.access.contents import Contents, Found
 from provider_api.access.facts import AssetFacts, ComputeFacts
 from provider_api.access.other_providers import OtherProvider, OtherProviders
+from provider_api.access.refusal import Refusal
 from provider_api.access.request import AssetRequest, ComputeRequest
 from provider_api.access.starts import StartsUnderWay
 from provider_api.chains.chains import Chain, Chains
@@ -57,12 +60,17 @@ class FactFinder:
         return self._starts.one(request)
 
     async def for_start(self, request: ComputeRequest) -> ComputeFacts:
-        """Facts about a start. Raises ChainUnavailable, ArgoError. A raw algorithm's URL leads anywhere: it is fetched
-        for those only who have paid and may run one."""
-        facts = await self._gather(request, with_orders=True, with_credentials=True, patient=True)
-        if not facts.gathered or facts.algorithm is not None or rules.first_refusal(facts) is not None:
-            return facts
-        return replace(facts, raw_digests=await self._contents.raw_digests(request))
+        """Facts about a start, without the digests of a raw algorithm. Raises ChainUnavailable, ArgoError."""
+        return await self._gather(request, with_orders=True, with_credentials=True, patient=True)
+
+    async def with_raw_algorithm(self, accepted: AcceptedStart) -> AcceptedStart | Refusal:
+        """The start with the digests of its raw algorithm, if it has one. The URL of such an algorithm leads anywhere,
+        so it is fetched only for those who have paid and may run one."""
+        facts = accepted.facts
+        if facts.algorithm is not None:
+            return accepted
+        facts = replace(facts, raw_digests=await self._contents.raw_digests(facts.request))
+        return raw_algorithm_is_available(facts) or replace(accepted, facts=facts)
 
     async def for_quotes(self, request: ComputeRequest) -> ComputeFacts:
         """Facts about a request for quotes: orders are looked at leniently and are not demanded.

@@ -8,13 +8,13 @@ stands in the section neither makes an asset nor refuses a start.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from pydantic import ValidationError
 
 from contract.job_spec import AssetMetadata
+from ocean.kit.object_or_text import object_or_text
 from provider_api.environments.environment import Environment
 
 _EXPECTED = {
@@ -35,12 +35,12 @@ class OutputInvalid(ValueError):
 
 
 def output_section(output: Any) -> Any:
-    """The section as a value; it may come as JSON text. Raises ValueError, RecursionError for text that is none."""
-    return json.loads(output) if isinstance(output, str) and output.strip() else output
+    """The section as a value; it may come as JSON text, and blanks are no section. Raises TextIsNotJson."""
+    return None if isinstance(output, str) and not output.strip() else object_or_text(output)
 
 
 def wanted_asset(environment: Environment | None, output: Any) -> AssetMetadata | None:
-    """What the asset shall be; None where there shall be none. Raises OutputInvalid, and as `output_section`."""
+    """What the asset shall be; None where there shall be none. Raises OutputInvalid, TextIsNotJson."""
     section = output_section(output)
     if environment is None or environment.publication_chain is None or not isinstance(section, Mapping):
         return None

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from provider_api.calls.parameters import Input, as_text, is_present, plain
+from ocean.kit.object_or_text import TextIsNotJson, object_or_text
+from provider_api.calls.parameters import Call, as_text, is_present, plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,44 +66,44 @@ class ComputeRequest:
     terms: ProviderTerms | None = None  # None: the consumer asks, and pays us
 
 
-def read_start(given: Input, consumer: str) -> ComputeRequest:
+def read_start(call: Call, consumer: str) -> ComputeRequest:
     """The content of a start request. `consumer` is canonical."""
-    additional, invalid = _additional(given)
-    main = given.get("dataset")
+    additional, invalid = _additional(call)
+    main = call.get("dataset")
     datasets = [_asset("dataset", main if isinstance(main, Mapping) else {})]
     datasets += [_asset(f"datasets[{n}]", item) for n, item in enumerate(additional, start=1)]
     return ComputeRequest(
         datasets=tuple(datasets),
-        algorithm=_algorithm(given),
-        environment=_plain(given.get("environment")),
+        algorithm=_algorithm(call),
+        environment=_plain(call.get("environment")),
         consumer=consumer,
-        output=plain(given.get("output")),
+        output=plain(call.get("output")),
         additional_invalid=invalid,
     )
 
 
-def read_quote(given: Input, consumer: str) -> ComputeRequest:
+def read_quote(call: Call, consumer: str) -> ComputeRequest:
     """The content of a request for quotes; the shape of `datasets` has been validated."""
-    items = given.get("datasets")
+    items = call.get("datasets")
     datasets = [_asset("dataset" if n == 0 else f"datasets[{n}]", item) for n, item in enumerate(items)]
     return ComputeRequest(
         datasets=tuple(datasets),
-        algorithm=_algorithm(given),
-        environment=_plain(given.get("compute.env")),
+        algorithm=_algorithm(call),
+        environment=_plain(call.get("compute.env")),
         consumer=consumer,
     )
 
 
-def read_why_not(given: Input, consumer: str) -> ComputeRequest:
+def read_why_not(call: Call, consumer: str) -> ComputeRequest:
     """The same, with the environment also where a start names it, and the output section of a start."""
-    quote = read_quote(given, consumer)
-    environment = _plain(given.get("environment")) or quote.environment
-    return replace(quote, environment=environment, output=plain(given.get("output")))
+    quote = read_quote(call, consumer)
+    environment = _plain(call.get("environment")) or quote.environment
+    return replace(quote, environment=environment, output=plain(call.get("output")))
 
 
-def _additional(given: Input) -> tuple[list[Mapping[str, Any]], bool]:
+def _additional(call: Call) -> tuple[list[Mapping[str, Any]], bool]:
     """Further datasets. ocean.py's name for them is `additionalInputs`. Anything empty means none."""
-    found = given.get("additionalDatasets") or given.get("additionalInputs")
+    found = call.get("additionalDatasets") or call.get("additionalInputs")
     if not found:
         return [], False
     if not isinstance(found, list) or not all(isinstance(item, Mapping) for item in found):
@@ -121,19 +121,17 @@ def _asset(place: str, item: Mapping[str, Any]) -> AssetRequest:
     )
 
 
-def _algorithm(given: Input) -> AlgorithmRequest:
-    found = given.get("algorithm")
+def _algorithm(call: Call) -> AlgorithmRequest:
+    found = call.get("algorithm")
     item: Mapping[str, Any] = found if isinstance(found, Mapping) else {}
     # Ocean Provider reads user data from `algouserdata`, its documentation and clients say `userdata`.
     userdata = item.get("userdata") if item.get("userdata") is not None else item.get("algouserdata")
     asset = _asset("algorithm", {**item, "userdata": userdata})
     custom_data = plain(item.get("algocustomdata"))
-    meta = plain(item.get("meta"))
-    if isinstance(meta, str) and meta:
-        try:
-            meta = json.loads(meta)
-        except (ValueError, RecursionError):
-            return AlgorithmRequest(asset, meta_broken=True)
+    try:
+        meta = object_or_text(plain(item.get("meta")))
+    except TextIsNotJson:
+        return AlgorithmRequest(asset, meta_broken=True)
     if not is_present(meta) or isinstance(meta, bool):
         return AlgorithmRequest(asset, custom_data=custom_data)
     if not isinstance(meta, Mapping):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ocean.kit.object_or_text import TextIsNotJson
 from provider_api.access import payment
 from provider_api.access.facts import ComputeFacts
 from provider_api.access.output import OutputInvalid, output_section, wanted_asset
@@ -91,7 +92,7 @@ def output_is_json(facts: ComputeFacts) -> Refusal | None:
 def _reads(facts: ComputeFacts) -> bool:
     try:
         output_section(facts.request.output)
-    except (ValueError, RecursionError):
+    except TextIsNotJson:
         return False
     return True
 

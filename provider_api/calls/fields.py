@@ -12,10 +12,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from provider_api.calls.parameters import Input, NumberText, as_text, is_present
+from provider_api.calls.parameters import Call, NumberText, as_text, is_present
 from provider_api.http.errors import InvalidRequest
 
-Rule = Callable[[str, Any, Input], str | None]
+Rule = Callable[[str, Any, Call], str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +28,14 @@ class Field:
     wanted: str = ""
 
 
-def validate(fields: Sequence[Field], given: Input) -> None:
+def validate(fields: Sequence[Field], call: Call) -> None:
     """Raises InvalidRequest with every text, in the order of the fields."""
     errors: dict[str, list[str]] = {}
     wanted: dict[str, str] = {}
     for field in fields:
-        value = given.get(field.name)
+        value = call.get(field.name)
         for rule in field.rules:
-            text = rule(field.name, value, given)
+            text = rule(field.name, value, call)
             if text is not None:
                 errors.setdefault(field.name, []).append(text)
                 if allowed := field.wanted or _allowed(rule):
@@ -68,7 +68,7 @@ def _words(name: str) -> str:
     return name.replace("_", " ")
 
 
-def required(name: str, value: Any, given: Input) -> str | None:
+def required(name: str, value: Any, call: Call) -> str | None:
     return None if is_present(value) else f"The {_words(name)} field is required."
 
 
@@ -76,8 +76,8 @@ def required(name: str, value: Any, given: Input) -> str | None:
 class RequiredWithout:
     others: tuple[str, ...]
 
-    def __call__(self, name: str, value: Any, given: Input) -> str | None:
-        if is_present(value) or all(is_present(given.get(other)) for other in self.others):
+    def __call__(self, name: str, value: Any, call: Call) -> str | None:
+        if is_present(value) or all(is_present(call.get(other)) for other in self.others):
             return None
         return f"The {_words(name)} field is required when {', '.join(self.others)} is not present."
 
@@ -86,8 +86,8 @@ class RequiredWithout:
 class RequiredWithAll:
     others: tuple[str, ...]
 
-    def __call__(self, name: str, value: Any, given: Input) -> str | None:
-        if is_present(value) or not all(is_present(given.get(other)) for other in self.others):
+    def __call__(self, name: str, value: Any, call: Call) -> str | None:
+        if is_present(value) or not all(is_present(call.get(other)) for other in self.others):
             return None
         return f"The {_words(name)} field is required when {', '.join(self.others)} are present."
 
@@ -97,8 +97,8 @@ class RequiredIf:
     other: str
     wanted: str
 
-    def __call__(self, name: str, value: Any, given: Input) -> str | None:
-        if is_present(value) or given.get(self.other) != self.wanted:
+    def __call__(self, name: str, value: Any, call: Call) -> str | None:
+        if is_present(value) or call.get(self.other) != self.wanted:
             return None
         return f"The {_words(name)} field is required when {self.other} is {self.wanted}."
 
@@ -107,7 +107,7 @@ class RequiredIf:
 class OneOf:
     choices: tuple[str, ...]
 
-    def __call__(self, name: str, value: Any, given: Input) -> str | None:
+    def __call__(self, name: str, value: Any, call: Call) -> str | None:
         if value in (None, "") or (isinstance(value, str) and value in self.choices):
             return None
         return f"The selected {_words(name)} is invalid."
@@ -143,7 +143,7 @@ def is_nonce(text: str) -> bool:
     return exponent is None or (len(fraction) <= int(exponent) and len(whole) + int(exponent) <= LONGEST_NONCE)
 
 
-def nonce_number(name: str, value: Any, given: Input) -> str | None:
+def nonce_number(name: str, value: Any, call: Call) -> str | None:
     """What `is_nonce` says. Stricter than Ocean Provider, which takes whatever Python's float() takes: `inf` locked an
     account for ever there."""
     if not is_present(value):
@@ -152,28 +152,28 @@ def nonce_number(name: str, value: Any, given: Input) -> str | None:
     return None if is_nonce(text) else f"The {_words(name)} must be a number."
 
 
-def job_id(name: str, value: Any, given: Input) -> str | None:
+def job_id(name: str, value: Any, call: Call) -> str | None:
     """A job's id, or nothing: 32 hexadecimal digits. Part of a signed text, so it must not be read otherwise."""
     if value in (None, "") or (isinstance(value, str) and re.fullmatch(r"[0-9a-f]{32}", value, re.ASCII)):
         return None
     return f"The {_words(name)} format is invalid."
 
 
-def whole_did(name: str, value: Any, given: Input) -> str | None:
+def whole_did(name: str, value: Any, call: Call) -> str | None:
     """A DID in full, or nothing. Part of a signed text, as above."""
     if value in (None, "") or (isinstance(value, str) and re.fullmatch(r"did:op:[0-9a-fA-F]{64}", value, re.ASCII)):
         return None
     return f"The {_words(name)} format is invalid."
 
 
-def canonical_number(name: str, value: Any, given: Input) -> str | None:
+def canonical_number(name: str, value: Any, call: Call) -> str | None:
     """Digits without a zero in front. Part of a signed text, as above."""
-    if integer(name, value, given) is not None or value is None or str(value) == str(int(value)):
+    if integer(name, value, call) is not None or value is None or str(value) == str(int(value)):
         return None  # `integer` says what it has to say
     return f"The {_words(name)} must be an integer without leading zeros."
 
 
-def integer(name: str, value: Any, given: Input) -> str | None:
+def integer(name: str, value: Any, call: Call) -> str | None:
     """Decimal digits only, as text or JSON number."""
     if value is None:
         return None
@@ -181,20 +181,20 @@ def integer(name: str, value: Any, given: Input) -> str | None:
     return None if ok else f"The {_words(name)} must be an integer."
 
 
-def position(name: str, value: Any, given: Input) -> str | None:
+def position(name: str, value: Any, call: Call) -> str | None:
     """The place of something in a list: an integer, of which one below 0 is told apart."""
     negative = isinstance(value, int | str) and re.fullmatch(r"-[0-9]{1,30}", str(value))
-    return f"The {_words(name)} must be at least 0." if negative else integer(name, value, given)
+    return f"The {_words(name)} must be at least 0." if negative else integer(name, value, call)
 
 
-def text_value(name: str, value: Any, given: Input) -> str | None:
+def text_value(name: str, value: Any, call: Call) -> str | None:
     """Text, or a plain number that stands for its text. No null bytes: a database may not be able to hold them."""
     if value is None or (isinstance(value, str | int) and not isinstance(value, bool) and "\0" not in str(value)):
         return None
     return f"The {_words(name)} format is invalid."
 
 
-def address(name: str, value: Any, given: Input) -> str | None:
+def address(name: str, value: Any, call: Call) -> str | None:
     """An Ethereum address in any letter case. Ocean Provider crashes on others."""
     if not is_present(value):
         return None
@@ -202,7 +202,7 @@ def address(name: str, value: Any, given: Input) -> str | None:
     return None if ok else f"The {_words(name)} format is invalid."
 
 
-def did(name: str, value: Any, given: Input) -> str | None:
+def did(name: str, value: Any, call: Call) -> str | None:
     """A DID of Ocean's; whether there is such an asset is another question."""
     if value in (None, ""):
         return None
@@ -210,7 +210,7 @@ def did(name: str, value: Any, given: Input) -> str | None:
     return None if ok else f"The {_words(name)} format is invalid."
 
 
-def non_empty_list_of_objects(name: str, value: Any, given: Input) -> str | None:
+def non_empty_list_of_objects(name: str, value: Any, call: Call) -> str | None:
     if value is None or (isinstance(value, list) and all(isinstance(item, dict) for item in value)):
         return None
     return f"The {_words(name)} format is invalid."
@@ -230,9 +230,9 @@ _ALLOWED: dict[Rule, str] = {
 }
 
 
-def only_with_job(name: str, value: object, given: Input) -> str | None:
+def only_with_job(name: str, value: object, call: Call) -> str | None:
     """A DID without a job would be signed as a start is: whoever has seen the start could stop or delete all jobs."""
-    if not is_present(value) or is_present(given.get("jobId")):
+    if not is_present(value) or is_present(call.get("jobId")):
         return None
     return f"The {name} field needs a jobId beside it; without both, all jobs are meant."
 
@@ -243,6 +243,6 @@ class NearFuture:
 
     limit_seconds: int
 
-    def __call__(self, name: str, value: object, given: Input) -> str | None:
+    def __call__(self, name: str, value: object, call: Call) -> str | None:
         now = time.time()
         return None if now < int(as_text(value)) <= now + self.limit_seconds else "Invalid timestamp provided."

@@ -16,10 +16,11 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
 
+from ocean.kit.bounded_json import JsonUnbounded, levels, no_constant
 from ocean.kit.compact_json import compact_json
 from provider_api.http.errors import Refused
 
-MAX_DEPTH = 64
+MAX_DEPTH = 64  # levels, with the document itself as the first
 MAX_PARTS = 200_000  # commas and opening brackets of a document
 MAX_QUERY_PARAMETERS = 1000
 
@@ -28,14 +29,6 @@ class NumberText(str):
     """A JSON number with a fraction or an exponent, exactly as it was written."""
 
     __slots__ = ()
-
-
-class _NotJson(ValueError):
-    pass
-
-
-def _no_constant(text: str) -> Any:
-    raise _NotJson(text)
 
 
 def parse_json(body: bytes) -> Any:
@@ -47,7 +40,7 @@ def parse_json(body: bytes) -> Any:
     if sum(body.count(mark) for mark in (b",", b"[", b"{")) > MAX_PARTS:
         raise Refused("The JSON document has too many parts.")
     try:
-        value = json.loads(body, parse_float=NumberText, parse_constant=_no_constant)
+        value = json.loads(body, parse_float=NumberText, parse_constant=no_constant)
     except RecursionError:
         raise Refused("The JSON document is nested too deep.") from None
     except ValueError:
@@ -57,21 +50,12 @@ def parse_json(body: bytes) -> Any:
 
 
 def _require_sane(value: Any) -> None:
-    level = [value]
-    for _ in range(MAX_DEPTH):
-        following: list[Any] = []
-        for item in level:
-            if isinstance(item, dict):
-                following.extend(item.keys())
-                following.extend(item.values())
-            elif isinstance(item, list):
-                following.extend(item)
-            elif isinstance(item, str) and not _is_unicode(item):
+    try:
+        for level in levels(value, max_depth=MAX_DEPTH - 1, with_names=True):
+            if any(isinstance(item, str) and not _is_unicode(item) for item in level):
                 raise Refused("The JSON document contains text that is not valid Unicode.")
-        if not following:
-            return
-        level = following
-    raise Refused("The JSON document is nested too deep.")
+    except JsonUnbounded:
+        raise Refused("The JSON document is nested too deep.") from None
 
 
 def _is_unicode(text: str) -> bool:
@@ -83,12 +67,16 @@ def _is_unicode(text: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Input:
-    """Parameters of one request. Dotted names reach into nested JSON objects."""
+class Call:
+    """One request as those see it who judge what is asked, and by whom. `calls/signature.py` proves the caller.
+
+    Dotted names of parameters reach into nested JSON objects.
+    """
 
     values: Mapping[str, Any]
-    token_sent: bool = False  # the header AuthToken came along, which may stand for a signature
-    of_query: bool = False  # not of a body
+    of_query: bool = False  # the values are of the query, not of a body
+    route: str = ""  # method and path as signatures of the typed form name them: "PUT /api/services/compute"
+    token: str = ""  # the header AuthToken, which may stand for a signature
 
     def get(self, name: str) -> Any:
         """The value, None if absent. A query cannot nest, so a dotted name is looked up as it stands there too."""
@@ -107,18 +95,16 @@ class Input:
         return "" if value is None else as_text(value)
 
 
-def read_input(query: str, content_type: str, body: bytes, *, token_sent: bool = False) -> Input:
-    """The parameters of a request. Raises Refused for too many of them, and for a JSON body that is no object."""
+def read_parameters(query: str, content_type: str, body: bytes) -> tuple[dict[str, Any], bool]:
+    """The parameters of a request, and whether they are of its query. Raises Refused for too many of them, and for a
+    JSON body that is no object."""
     if query.count("&") >= MAX_QUERY_PARAMETERS:
         raise Refused("The query has too many parameters.")
-    pairs = parse_qsl(query, keep_blank_values=True)
-    if pairs:
-        values: dict[str, Any] = {}
-        for name, value in pairs:
-            # JavaScript prints great numbers as 1.5e+23, and clients do not escape the plus sign
-            values.setdefault(name, value.replace(" ", "+") if name == "nonce" else value)
-        return Input(values, token_sent, of_query=True)
-    return Input(read_json_object(content_type, body), token_sent)
+    values: dict[str, Any] = {}
+    for name, value in parse_qsl(query, keep_blank_values=True):
+        # JavaScript prints great numbers as 1.5e+23, and clients do not escape the plus sign
+        values.setdefault(name, value.replace(" ", "+") if name == "nonce" else value)
+    return (values, True) if values else (read_json_object(content_type, body), False)
 
 
 def _is_json(content_type: str) -> bool:

@@ -15,13 +15,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from starlette.requests import Request
-
 from ocean import signing
 from ocean.addresses import canonical
 from ocean.typed_calls import typed_digest
 from provider_api.calls.fields import is_nonce
-from provider_api.calls.parameters import Input, is_present, plain
+from provider_api.calls.parameters import Call, is_present, plain
 from provider_api.calls.signed_text import remembered
 from provider_api.calls.tokens import TokenRefused, Tokens
 from provider_api.calls.wallets import Wallets
@@ -40,19 +38,14 @@ _ABSENT = "Invalid signature provided. Please check the nonce or documentId."
 _SHOWN = 300  # characters of a caller's own value in an error
 
 
-def signature_given(name: str, value: object, given: Input) -> str | None:
+def signature_given(name: str, value: object, call: Call) -> str | None:
     """Rule of the field `signature` where a token does not stand for one."""
     return None if is_present(value) else _ABSENT
 
 
-def signature_or_token(name: str, value: object, given: Input) -> str | None:
+def signature_or_token(name: str, value: object, call: Call) -> str | None:
     """Rule of the field `signature`."""
-    return None if given.token_sent else signature_given(name, value, given)
-
-
-def token_of(request: Request) -> str:
-    """The header `AuthToken`, "" if absent."""
-    return request.headers.get("authtoken", "")
+    return None if call.token else signature_given(name, value, call)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,20 +56,19 @@ class Caller:
 
 
 @dataclass(frozen=True, slots=True)
-class About:
-    """What a call is about, for whom a contract wallet is asked: assets, or a chain, or (neither) the account."""
+class Signed:
+    """What the caller of a call signs: a text for each nonce. A contract wallet is asked whether it has signed it, on
+    the chain of `chain_id` or those of `dids` (assets), where the call is about one; else on every chain."""
 
+    message: Message
+    by: str = "consumerAddress"  # parameter with the address that the call speaks for
     dids: tuple[str, ...] = ()
     chain_id: int = 0
 
 
-ACCOUNT = About()
-
-
 class Callers:
-    """All methods raise InvalidRequest; ChainUnavailable where a signature may be that of a contract wallet. `field`
-    names the parameter with the address that the request speaks for; it has passed its format rule, as has the nonce.
-    Addresses that come back are canonical."""
+    """All methods raise InvalidRequest; ChainUnavailable where a signature may be that of a contract wallet. Address
+    and nonce of a call have passed the rules of their format. Addresses that come back are canonical."""
 
     def __init__(
         self, known: nonces.Nonces, tokens: Tokens, wallets: Wallets, provider: str, typed: TypedSignatures
@@ -84,58 +76,43 @@ class Callers:
         self._nonces, self._tokens, self._wallets = known, tokens, wallets
         self._provider, self._typed = provider, typed
 
-    async def require(
-        self,
-        request: Request,
-        given: Input,
-        message: Message,
-        field: str = "consumerAddress",
-        about: About = ACCOUNT,
-    ) -> Caller:
+    async def require(self, call: Call, signed: Signed) -> Caller:
         """The proven caller, with a nonce that was fresh a moment ago. Nothing is stored."""
-        await self._require_fresh(given, field)
-        return await self._prove(request, given, message, field, about)
+        await self._require_fresh(call, signed)
+        return await self._prove(call, signed)
 
-    async def require_signer(self, request: Request, given: Input, message: Message, field: str) -> Caller:
+    async def require_signer(self, call: Call, signed: Signed) -> Caller:
         """As `require`, but a token does not do. For calls about tokens."""
-        await self._require_fresh(given, field)
-        return await self._signer(request, given, message, field, ACCOUNT, typed_only=self._typed != "accepted")
+        await self._require_fresh(call, signed)
+        return await self._signer(call, signed, typed_only=self._typed != "accepted")
 
-    async def identify(
-        self,
-        request: Request,
-        given: Input,
-        message: Message,
-        field: str = "consumerAddress",
-        about: About = ACCOUNT,
-    ) -> Caller:
+    async def identify(self, call: Call, signed: Signed) -> Caller:
         """The proven caller of a start, whose nonce is judged with its claim: the identical start may come again."""
         try:
-            return await self._prove(request, given, message, field, about)
+            return await self._prove(call, signed)
         except InvalidRequest:
-            await self._require_fresh(given, field)
+            await self._require_fresh(call, signed)
             raise
 
-    async def require_with_lost_nonce(
-        self, request: Request, given: Input, message: Message, *, may_sign_none: bool
-    ) -> Caller:
+    async def require_with_lost_nonce(self, call: Call, signed: Signed, *, may_sign_none: bool) -> Caller:
         """As `require`, for clients that do not send the nonce they have signed, or (`may_sign_none`) sign none.
 
         A client counts on from what it has read here, so the nonce it does not send is known. A nonce that is sent but
         not signed is nobody's word: it is not used up, or a stranger could set it as high as there are numbers.
         """
-        stored, sent = await self._nonces.find(canonical(given.text("consumerAddress"))), given.text("nonce")
+        claimed, sent = canonical(call.text(signed.by)), call.text("nonce")
+        stored = await self._nonces.find(claimed)
         if sent:
             require_fresh(stored, sent)
-        if is_present(given.get("signature")) and self._typed != "demanded":
+        if is_present(call.get("signature")) and self._typed != "demanded":
             for nonce in (sent,) if sent else following(stored):
-                if (signer := _has_signed(given, message(nonce), "consumerAddress")) is not None:
-                    return Caller(signer, nonce, remembered(message(nonce), nonce))
-            if may_sign_none and (signer := _has_signed(given, message(""), "consumerAddress")) is not None:
-                return Caller(signer, None)
+                if _judged(claimed, text := signed.message(nonce), call.text("signature"))[0]:
+                    return Caller(claimed, nonce, remembered(text, nonce))
+            if may_sign_none and _judged(claimed, signed.message(""), call.text("signature"))[0]:
+                return Caller(claimed, None)
         if not sent:
             raise InvalidRequest({"nonce": ["The nonce field is required."]})
-        return await self._prove(request, given, message, "consumerAddress", ACCOUNT)
+        return await self._prove(call, signed)
 
     async def use_up(self, caller: Caller) -> None:
         """Compare and store the nonce in one step. After the read-only checks, before the first effect. Nothing where
@@ -147,64 +124,57 @@ class Callers:
         except nonces.NonceRefused as exc:
             raise stale(exc) from None
 
-    async def _require_fresh(self, given: Input, field: str) -> None:
-        require_fresh(await self._nonces.find(canonical(given.text(field))), given.text("nonce"))
+    async def _require_fresh(self, call: Call, signed: Signed) -> None:
+        require_fresh(await self._nonces.find(canonical(call.text(signed.by))), call.text("nonce"))
 
-    async def _prove(self, request: Request, given: Input, message: Message, field: str, about: About) -> Caller:
-        if is_present(given.get("signature")):
-            return await self._signer(request, given, message, field, about, typed_only=self._typed == "demanded")
-        address = canonical(given.text(field))
+    async def _prove(self, call: Call, signed: Signed) -> Caller:
+        if is_present(call.get("signature")):
+            return await self._signer(call, signed, typed_only=self._typed == "demanded")
+        address = canonical(call.text(signed.by))
         try:
-            await self._tokens.require(token_of(request), address)
+            await self._tokens.require(call.token, address)
         except TokenRefused as exc:
             wanted = f"a signature, or a token in the header AuthToken that is good for {address}; {exc}"
             raise InvalidRequest({"signature": [_ABSENT]}, {"signature": wanted}) from None
-        return Caller(address, given.text("nonce"))
+        return Caller(address, call.text("nonce"))
 
-    async def _signer(
-        self, request: Request, given: Input, message: Message, field: str, about: About, *, typed_only: bool
-    ) -> Caller:
-        claimed, nonce = canonical(given.text(field)), given.text("nonce")
-        text, signature = message(nonce), given.text("signature")
-        plain_good, plain_found = _judged(claimed, text, signature)
+    async def _signer(self, call: Call, signed: Signed, *, typed_only: bool) -> Caller:
+        claimed, nonce = canonical(call.text(signed.by)), call.text("nonce")
+        text = signed.message(nonce)
+        plain_good, plain_found = _judged(claimed, text, call.text("signature"))
         if plain_good and not typed_only:
             return Caller(claimed, nonce, remembered(text, nonce))
-        if await self._has_signed_otherwise(request, given, field, about, None if typed_only else text):
+        if await self._has_signed_otherwise(call, signed, None if typed_only else text):
             return Caller(claimed, nonce, None if typed_only else remembered(text, nonce))
-        raise InvalidRequest(
-            {"signature": _TYPED_WANTED if plain_good else _refusal(given, message, field, plain_found)}
-        )
+        raise InvalidRequest({"signature": _TYPED_WANTED if plain_good else _refusal(call, signed, plain_found)})
 
-    async def _has_signed_otherwise(
-        self, request: Request, given: Input, field: str, about: About, text: str | None
-    ) -> bool:
+    async def _has_signed_otherwise(self, call: Call, signed: Signed, text: str | None) -> bool:
         """The typed form, by a key or a contract wallet; or the text, by a contract wallet."""
-        claimed, raw = canonical(given.text(field)), signing.signature_bytes(given.text("signature"))
+        claimed, raw = canonical(call.text(signed.by)), signing.signature_bytes(call.text("signature"))
         if raw is None:
             return False
         try:
-            digests = [self._typed_digest(request, given, field), *([] if text is None else [signing.digest(text)])]
+            digests = [self._typed_digest(call, signed), *([] if text is None else [signing.digest(text)])]
         except UnicodeEncodeError:
             return False
         try:
-            if signing.recover_signer(digests[0], signing.parse(given.text("signature"))).lower() == claimed:
+            if signing.recover_signer(digests[0], signing.parse(call.text("signature"))).lower() == claimed:
                 return True
         except signing.SignatureInvalid:
             pass  # a contract wallet's may have any form
         for digest in digests:
-            if await self._wallets.accepts(claimed, digest, raw, dids=about.dids, chain_id=about.chain_id):
+            if await self._wallets.accepts(claimed, digest, raw, dids=signed.dids, chain_id=signed.chain_id):
                 return True
         return False
 
-    def _typed_digest(self, request: Request, given: Input, field: str) -> bytes:
-        left_out = ("signature", "nonce", field)
+    def _typed_digest(self, call: Call, signed: Signed) -> bytes:
+        left_out = ("signature", "nonce", signed.by)
         parameters = {
             name: plain(value) if isinstance(value, dict | list) else value
-            for name, value in given.values.items()
+            for name, value in call.values.items()
             if name not in left_out
         }
-        call = f"{request.method} {request.scope['route'].path}"
-        return typed_digest(self._provider, canonical(given.text(field)), call, parameters, given.text("nonce"))
+        return typed_digest(self._provider, canonical(call.text(signed.by)), call.route, parameters, call.text("nonce"))
 
 
 def require_fresh(stored: str | None, given: str) -> None:
@@ -229,18 +199,12 @@ def _judged(claimed: str, text: str, signature: str) -> tuple[bool, str]:
     return found == claimed, found
 
 
-def _refusal(given: Input, message: Message, field: str, found: str) -> str:
-    claimed, nonce, signature = given.text(field), given.text("nonce"), given.text("signature")
+def _refusal(call: Call, signed: Signed, found: str) -> str:
+    claimed, nonce, signature = call.text(signed.by), call.text("nonce"), call.text("signature")
     return (
         f"Invalid signature {_spelled(signature)} for ethereum address {claimed[:_SHOWN]}, "
-        f"message {message('')[:_SHOWN]} and nonce {nonce}. Got {found}"
+        f"message {signed.message('')[:_SHOWN]} and nonce {nonce}. Got {found}"
     )
-
-
-def _has_signed(given: Input, signed: str, field: str) -> str | None:
-    """The canonical address that the request speaks for, if it has signed this text."""
-    claimed = canonical(given.text(field))
-    return claimed if _judged(claimed, signed, given.text("signature"))[0] else None
 
 
 def following(stored: str | None) -> Sequence[str]:

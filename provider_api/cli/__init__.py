@@ -183,6 +183,7 @@ def render(
     target: Annotated[Path | None, typer.Option("--to", help="Where to: the folder base in it.")] = None,
 ) -> None:
     """Render environments to manifests: the project's own ones, or those of a folder."""
+    from workflow_templates import page
     from workflow_templates import render as rendering
     from workflow_templates.environment import EnvironmentInvalid, read_environments
 
@@ -199,6 +200,11 @@ def render(
         for line in (rendering.check if check else rendering.write)(folder, environments):
             typer.echo(line)
             differing = True
+    if source is None and page.differs():
+        typer.echo("docs/reference/environments.md")
+        differing = True
+        if not check:
+            page.write()
     if check and differing:
         typer.echo("rendered files differ from their programs; run: c2d templates render", err=True)
         raise typer.Exit(1)

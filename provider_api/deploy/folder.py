@@ -25,7 +25,7 @@ from ocean.kit.atomic import SECRET, replace_file
 from pods.publishing.facts import FACTS_FILE, KEY_FILE
 from provider_api.deploy.pods_store import RESULTS_IN_POD
 from provider_api.keys import ProviderKeys, keys_of
-from workflow_templates.environment import Publication
+from workflow_templates.parts import Publication
 from workflow_templates.publication import add_publication
 
 

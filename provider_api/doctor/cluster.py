@@ -1,7 +1,7 @@
 """The cluster as the doctor reads it: Kubernetes' own JSON, through the kubernetes client. Blocking.
 
-A missing object is None. What this identity may not read is Forbidden, a server that does not answer NoAnswer; other
-answers that are no success Refused. Nothing is repeated.
+Only this module uses the client, which is in the extra `doctor`, and imports it when a cluster is opened. A missing
+object is None; what an answer that is no success becomes is in refusals.py. Nothing is repeated.
 """
 
 from __future__ import annotations
@@ -14,14 +14,12 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, Final
 
-import kubernetes.client
-import kubernetes.config
-import urllib3
-from kubernetes.client.exceptions import ApiException
+from provider_api.doctor.refusals import Forbidden, NoAnswer, Refused, refusal
 
 Json = Mapping[str, Any]
 
 _ARGO: Final = ("argoproj.io", "v1alpha1")
+_CLIENT_MISSING: Final = "the Kubernetes client is not installed; pip install 'compute-to-data[doctor]' installs it"
 
 
 class NoCluster(Exception):
@@ -30,22 +28,6 @@ class NoCluster(Exception):
     def __init__(self, reason: str, *, asked_for: bool) -> None:
         super().__init__(reason)
         self.asked_for = asked_for
-
-
-class Forbidden(Exception):
-    """This identity may not ask that."""
-
-
-class NoAnswer(Exception):
-    """The API server cannot be reached, is not trusted, or does not know who we are."""
-
-
-class Refused(Exception):
-    """Any other answer that is no success."""
-
-    def __init__(self, status: int, message: str = "") -> None:
-        super().__init__(f"the API server answered {status}")
-        self.status, self.message = status, message
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +48,14 @@ def open_cluster(kubeconfig: Path | None, context: str | None, timeout_seconds: 
 
     Raises NoCluster. `timeout_seconds`: of one request.
     """
+    asked_for = kubeconfig is not None or context is not None or "KUBECONFIG" in os.environ
+    try:
+        import kubernetes
+        import urllib3
+    except ModuleNotFoundError:
+        raise NoCluster(_CLIENT_MISSING, asked_for=asked_for) from None
     configuration = kubernetes.client.Configuration()
     configuration.retries = urllib3.Retry(0, redirect=0)
-    asked_for = kubeconfig is not None or context is not None or "KUBECONFIG" in os.environ
     config: Any = kubernetes.config  # (has no types)
     try:
         try:
@@ -86,16 +73,19 @@ def open_cluster(kubeconfig: Path | None, context: str | None, timeout_seconds: 
         if asked_for:
             raise NoCluster(f"the kubeconfig cannot be used ({type(exc).__name__})", asked_for=True) from None
         raise NoCluster("no usable kubeconfig, and not inside a cluster", asked_for=False) from None
-    return Cluster(configuration, timeout_seconds)
+    return Cluster(kubernetes.client, configuration, timeout_seconds)
 
 
 class Cluster:
-    def __init__(self, configuration: Any, timeout_seconds: float) -> None:
+    """`client`: the module kubernetes.client."""
+
+    def __init__(self, client: Any, configuration: Any, timeout_seconds: float) -> None:
+        self._client = client
         self._configuration = configuration
         self._timeouts = (min(3.0, timeout_seconds), timeout_seconds)
-        self._api = kubernetes.client.ApiClient(configuration)
-        self._core = kubernetes.client.CoreV1Api(self._api)
-        self._custom = kubernetes.client.CustomObjectsApi(self._api)
+        self._api = self._client.ApiClient(configuration)
+        self._core = self._client.CoreV1Api(self._api)
+        self._custom = self._client.CustomObjectsApi(self._api)
         self._reviews_refused = False
         self._acting: dict[str, Any] = {}
 
@@ -103,7 +93,7 @@ class Cluster:
 
     def version(self) -> tuple[str, float | None]:
         """Its version, and its clock: Unix seconds, None where the answer has no date."""
-        answer = self._answer(kubernetes.client.VersionApi(self._api).get_code)
+        answer = self._answer(self._client.VersionApi(self._api).get_code)
         date = answer.headers.get("Date")
         moment = parsedate_to_datetime(date).timestamp() if date else None
         return str(json.loads(answer.data).get("gitVersion") or ""), moment
@@ -132,22 +122,22 @@ class Cluster:
         return self._find(self._core.read_namespaced_persistent_volume_claim, name, namespace)
 
     def deployment(self, namespace: str, name: str) -> Json | None:
-        return self._find(kubernetes.client.AppsV1Api(self._api).read_namespaced_deployment, name, namespace)
+        return self._find(self._client.AppsV1Api(self._api).read_namespaced_deployment, name, namespace)
 
     def quotas(self, namespace: str) -> Sequence[Json]:
         return self._list(self._core.list_namespaced_resource_quota, namespace)
 
     def network_policies(self, namespace: str) -> Sequence[Json]:
-        return self._list(kubernetes.client.NetworkingV1Api(self._api).list_namespaced_network_policy, namespace)
+        return self._list(self._client.NetworkingV1Api(self._api).list_namespaced_network_policy, namespace)
 
     def admission_policies(self) -> tuple[Sequence[Json], Sequence[Json]]:
         """ValidatingAdmissionPolicies, and their bindings."""
-        api = kubernetes.client.AdmissionregistrationV1Api(self._api)
+        api = self._client.AdmissionregistrationV1Api(self._api)
         bindings = self._list(api.list_validating_admission_policy_binding)
         return self._list(api.list_validating_admission_policy), bindings
 
     def storage_classes(self) -> Sequence[Json]:
-        return self._list(kubernetes.client.StorageV1Api(self._api).list_storage_class)
+        return self._list(self._client.StorageV1Api(self._api).list_storage_class)
 
     def templates(self, namespace: str, selector: str) -> Sequence[Json] | None:
         """WorkflowTemplates; None: the cluster does not know the kind."""
@@ -160,7 +150,7 @@ class Cluster:
 
     def identity(self) -> str:
         """The user name that the API server sees in us."""
-        api = kubernetes.client.AuthenticationV1Api(self._api)
+        api = self._client.AuthenticationV1Api(self._api)
         review = self._call(api.create_self_subject_review, {"apiVersion": "authentication.k8s.io/v1"})
         return str(review["status"]["userInfo"].get("username") or "")
 
@@ -173,7 +163,7 @@ class Cluster:
         if not self._reviews_refused:
             groups = ["system:serviceaccounts", f"system:serviceaccounts:{namespace}", "system:authenticated"]
             spec = {"user": user, "groups": groups, "resourceAttributes": _attributes(right)}
-            api = kubernetes.client.AuthorizationV1Api(self._api)
+            api = self._client.AuthorizationV1Api(self._api)
             try:
                 return _allowed(self._call(api.create_subject_access_review, {"spec": spec}))
             except Forbidden:
@@ -185,13 +175,13 @@ class Cluster:
 
     def _acting_as(self, user: str) -> Any:
         if user not in self._acting:
-            client: Any = kubernetes.client.ApiClient(self._configuration)
+            client: Any = self._client.ApiClient(self._configuration)
             client.set_default_header("Impersonate-User", user)
             self._acting[user] = client
         return self._acting[user]
 
     def _self_review(self, client: Any, right: Right) -> bool:
-        api = kubernetes.client.AuthorizationV1Api(client)
+        api = self._client.AuthorizationV1Api(client)
         return _allowed(
             self._call(api.create_self_subject_access_review, {"spec": {"resourceAttributes": _attributes(right)}})
         )
@@ -217,7 +207,7 @@ class Cluster:
     def _custom_as(self, user: str) -> Any:
         if user not in self._acting and self.identity() == user:
             self._acting[user] = self._api
-        return kubernetes.client.CustomObjectsApi(self._acting_as(user))
+        return self._client.CustomObjectsApi(self._acting_as(user))
 
     def _try(self, method: Callable[..., Any], *args: Any) -> str | None:
         try:
@@ -233,11 +223,11 @@ class Cluster:
     # --- jobs of the probe -------------------------------------------------------------------------------------------
 
     def create_job(self, namespace: str, manifest: Json) -> None:
-        self._call(kubernetes.client.BatchV1Api(self._api).create_namespaced_job, namespace, manifest)
+        self._call(self._client.BatchV1Api(self._api).create_namespaced_job, namespace, manifest)
 
     def delete_job(self, namespace: str, name: str) -> None:
         """With its pods. Gone already is fine."""
-        method = kubernetes.client.BatchV1Api(self._api).delete_namespaced_job
+        method = self._client.BatchV1Api(self._api).delete_namespaced_job
         self._find(method, name, namespace, propagation_policy="Background", grace_period_seconds=0)
 
     def pods_of_job(self, namespace: str, name: str) -> Sequence[Json]:
@@ -263,34 +253,19 @@ class Cluster:
 
     def _answer(self, method: Callable[..., Any], *args: Any, **more: Any) -> Any:
         """Raises Forbidden, NoAnswer, Refused."""
+        from urllib3.exceptions import HTTPError
+
         try:
             answer = method(*args, _preload_content=False, _request_timeout=self._timeouts, **more)
             content = answer.data  # read here, where what goes wrong is translated
-        except urllib3.exceptions.HTTPError as exc:
+        except HTTPError as exc:
             cause = getattr(exc, "reason", None) or exc
             raise NoAnswer(f"the API server does not answer ({type(cause).__name__})") from None
-        except ApiException as exc:
-            raise _refusal(int(exc.status or 0), exc.body) from None
+        except self._client.ApiException as exc:
+            raise refusal(int(exc.status or 0), exc.body) from None
         if not 200 <= answer.status < 300:
-            raise _refusal(answer.status, content)
+            raise refusal(answer.status, content)
         return answer
-
-
-def _refusal(status: int, body: str | bytes | None) -> Forbidden | NoAnswer | Refused:
-    if status == 401:
-        return NoAnswer("the API server does not accept this identity")
-    if status == 403:
-        return Forbidden(f"this identity may not: {_message(body)}")
-    return Refused(status, _message(body))
-
-
-def _message(body: str | bytes | None) -> str:
-    """What Kubernetes says of a refusal: who may not do what. No object's content."""
-    try:
-        text = str(json.loads(body or "").get("message") or "")
-    except (ValueError, AttributeError):
-        text = ""
-    return text[:300] or "the answer gives no reason"
 
 
 def _attributes(right: Right) -> dict[str, str]:

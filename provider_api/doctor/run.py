@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from provider_api.doctor.cluster import Forbidden, NoAnswer, Refused
 from provider_api.doctor.lines import Item, Line
+from provider_api.doctor.refusals import Forbidden, NoAnswer, Refused
 from provider_api.doctor.surroundings import NotCheckable, Surroundings
 
 Gather = Callable[[Surroundings], Awaitable[Sequence[Line]]]

@@ -23,5 +23,6 @@ OPERATIONS: Final[tuple[Operation, ...]] = tuple(each.operation for each in ENDP
 
 def add_routes(app: FastAPI) -> None:
     """All on the application's own router: a router that includes others asks each of them, for every request."""
+    app.state.operations = {each.route: each.operation for each in ENDPOINTS}
     for each in ENDPOINTS:
         app.add_api_route(each.operation.path, each.route, methods=each.methods)

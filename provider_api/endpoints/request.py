@@ -1,8 +1,9 @@
-"""What all routes do first: find the services, read and validate parameters."""
+"""What all routes do first: find the services, read the call and validate its parameters."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import Depends
@@ -10,9 +11,10 @@ from starlette.requests import Request
 
 from ocean.addresses import canonical
 from provider_api.calls.fields import Field, address, nonce_number, required, text_value, validate
-from provider_api.calls.parameters import Input, read_input, read_json_object, unread
-from provider_api.calls.signature import signature_or_token, token_of
+from provider_api.calls.parameters import Call, read_json_object, read_parameters, unread
+from provider_api.calls.signature import signature_or_token
 from provider_api.http.errors import InvalidRequest, NotOffered
+from provider_api.openapi.operation import Operation
 from provider_api.services import Services
 
 CONSUMER = Field("consumerAddress", (required, address), bail=True)
@@ -30,38 +32,46 @@ async def services_of(request: Request) -> Services:
 ServicesDep = Annotated[Services, Depends(services_of)]
 
 
-async def parameters_of(request: Request, fields: Sequence[Field]) -> Input:
-    """Validated parameters. A GET route answers HEAD with 405, but only after the validation, as Ocean Provider does.
-    Where parameters are missing because a body could not be read, the answer says why.
+async def read_call(request: Request, fields: Sequence[Field]) -> Call:
+    """The call with validated parameters. A GET route answers HEAD with 405, but only after the validation, as Ocean
+    Provider does. Where parameters are missing because a body could not be read, the answer says why.
 
     Raises InvalidRequest, Refused, NotOffered.
     """
     query = request.scope["query_string"].decode("utf-8", "replace")
-    content_type, token_sent = request.headers.get("content-type", ""), bool(token_of(request))
-    body = await request.body()
-    given = read_input(query, content_type, body, token_sent=token_sent)
+    content_type, body = request.headers.get("content-type", ""), await request.body()
+    route = f"{request.method} {request.scope['route'].path}"
+    call = Call(*read_parameters(query, content_type, body), route, request.headers.get("authtoken", ""))
     try:
-        validate(fields, given)
+        validate(fields, call)
     except InvalidRequest as exc:
         reason = unread(query, content_type, body)
         raise InvalidRequest(exc.errors, exc.wanted | ({"body": reason} if reason else {})) from None
     require_not_head(request)
-    return given
+    return call
 
 
-async def body_parameters_of(request: Request, fields: Sequence[Field]) -> Input:
+async def read_body_call(request: Request, fields: Sequence[Field]) -> Call:
     """The same for a route that reads its body only: validated like all others, so that a query hides the body, then
     without the query.
 
     Raises InvalidRequest, Refused.
     """
-    given = await parameters_of(request, fields)
-    if not given.of_query:
-        return given
+    call = await read_call(request, fields)
+    if not call.of_query:
+        return call
     body = read_json_object(request.headers.get("content-type", ""), await request.body())
-    given = Input(body, given.token_sent)
-    validate(fields, given)
-    return given
+    call = replace(call, values=body, of_query=False)
+    validate(fields, call)
+    return call
+
+
+async def _described_call(request: Request) -> Call:
+    operation: Operation = request.app.state.operations[request.scope["endpoint"]]
+    return await read_call(request, operation.fields)
+
+
+CallDep = Annotated[Call, Depends(_described_call)]  # with the fields that the route's description has
 
 
 def require_not_head(request: Request) -> None:
@@ -69,9 +79,9 @@ def require_not_head(request: Request) -> None:
         raise NotOffered(405)
 
 
-def consumer_of(given: Input, field: str = "consumerAddress") -> str:
+def consumer_of(call: Call, field: str = "consumerAddress") -> str:
     """Canonical address of a validated field."""
-    return canonical(given.text(field))
+    return canonical(call.text(field))
 
 
 async def require_compute(services: Services) -> None:

@@ -20,7 +20,8 @@ from contract import names
 from ocean.addresses import canonical
 from ocean.kit.single_flight import SingleFlight
 from ocean.kit.together import together
-from provider_api.environments.environment import Environment, TemplateUnusable
+from provider_api.environments.announced import TemplateUnusable
+from provider_api.environments.environment import Environment
 
 log = structlog.get_logger(__name__)
 

@@ -155,6 +155,8 @@ class JobStarter:
         """Rules, then everything that may still fail without a trace. Argo's absence shows here."""
         facts = await self._facts.for_start(request.content)  # counts jobs, hence within `starting`
         judged = rules.judge_start(facts)
+        if not isinstance(judged, Refusal):
+            judged = await self._facts.with_raw_algorithm(judged)
         if isinstance(judged, Refusal):
             self._metrics.start("refused", judged.code.partition(":")[0])  # behind it stand names without number
             log.info("start_refused", place=judged.place, code=judged.code, job_id=request.identity.job_id)

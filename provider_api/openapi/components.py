@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from typing import Any, Final, get_args
 
 from ocean.files.registry import described_types
+from provider_api.environments.announced import ALWAYS, ordered
 from provider_api.jobs.status import TEXTS, Reason
 from provider_api.openapi.rules import ADDRESS
+from workflow_templates.declaring import Kind
+from workflow_templates.environment import ANNOUNCED
 
 _TEXT: Final = {"type": "string"}
 _INTEGER: Final = {"type": "integer"}
@@ -30,6 +33,38 @@ def _object(required: Mapping[str, Any], optional: Mapping[str, Any] | None = No
 
 def _list(items: Mapping[str, Any], text: str = "") -> dict[str, Any]:
     return {"type": "array", "items": dict(items)} | ({"description": text} if text else {})
+
+
+_OF_KIND: Final[Mapping[Kind, Any]] = {
+    "text": _TEXT,
+    "address": _ADDRESS,
+    "number": _NUMBER,
+    "whole": _INTEGER,
+    "chains": _list(_INTEGER),
+    "flag": {"const": True},
+}
+
+
+def _environment() -> dict[str, Any]:
+    """The options of environments, and what the service itself says of one."""
+    options = {
+        option.key: _OF_KIND[option.kind] | ({"description": option.text} if option.text else {})
+        for option in ANNOUNCED
+        if option.key
+    }
+    members = ordered(
+        {
+            **options,
+            "id": _TEXT,
+            "feeToken": _ADDRESS,
+            "currentJobs": _INTEGER,
+            "lastSeen": {"type": "string", "description": "Unix seconds, as text."},
+            "publishesResults": {"const": True, "description": "Outputs may become an asset: `output` at a start."},
+        }
+    )
+    return _object(
+        {key: members[key] for key in ALWAYS}, {key: value for key, value in members.items() if key not in ALWAYS}
+    )
 
 
 _NONCE: Final = {"type": ["string", "null"], "description": "The consumer's last nonce; null before the first."}
@@ -181,38 +216,7 @@ ANSWERS: Final[Mapping[str, Any]] = {
         {"datasets": _list(ref("Quote"), "In the order of the request.")},
         {"algorithm": ref("Quote"), "startNeeds": _NEEDS},
     ),
-    "Environment": _object(
-        {
-            "id": _TEXT,
-            "consumerAddress": {**_ADDRESS, "description": "The consumer of every order for this environment."},
-            "priceMin": {**_NUMBER, "description": "Price of a minute, in whole fee tokens; 0 is free."},
-            "feeToken": _ADDRESS,
-            "maxJobDuration": {**_INTEGER, "description": "Seconds."},
-            "maxJobs": {**_INTEGER, "description": "Jobs that run at the same time; further ones wait."},
-            "currentJobs": _INTEGER,
-            "cpuNumber": _NUMBER,
-            "cpuType": _TEXT,
-            "gpuNumber": _NUMBER,
-            "gpuType": _TEXT,
-            "ramGB": _NUMBER,
-            "diskGB": _NUMBER,
-            "storageExpiry": {**_INTEGER, "description": "Seconds for which results are kept."},
-            "desc": _TEXT,
-            "lastSeen": {"type": "string", "description": "Unix seconds, as text."},
-        },
-        {
-            "allowedChainId": _list(_INTEGER),
-            "maxResultsGB": {**_NUMBER, "description": "The most that is published of one job."},
-            "scratchRoot": {
-                "type": "string",
-                "description": "How much an algorithm may write in its image's files, beside its folders and `/tmp`.",
-            },
-            "maxJobsPerAccount": {**_INTEGER, "description": "Unfinished jobs that one account may have here."},
-            "filtered": {"const": True, "description": "A program of the operator's judges results first."},
-            "publishesResults": {"const": True, "description": "Outputs may become an asset: `output` at a start."},
-            "publicationChainId": {**_INTEGER, "description": "The chain of these assets."},
-        },
-    ),
+    "Environment": _environment(),
     "Environments": {
         "type": "object",
         "description": "By chain id, as text.",

@@ -166,15 +166,15 @@ class MemoryArgo:
                 {
                     names.CONSUMER_ADDRESS: facts.ENVIRONMENT_ADDRESS,
                     names.BOX_PUBLIC_KEY: encode_key(ENVIRONMENT_KEY.public_key),
-                    names.PRICE_PER_MINUTE: price,
-                    names.MAX_JOB_DURATION: "3600",
+                    names.option("price_per_minute"): price,
+                    names.option("max_job_duration"): "3600",
                     names.MAX_JOBS: "2",
-                    names.MAX_QUEUED_JOBS: str(self.max_queued),
-                    **({names.MAX_JOBS_PER_ACCOUNT: str(most)} if (most := self.per_account) else {}),
-                    **({names.POSITION: str(self.positions[name])} if name in self.positions else {}),
-                    names.CPU_NUMBER: "1",
-                    names.RAM_GB: "0.5",
-                    names.PENDING_TIMEOUT: "300",
+                    names.option("max_queued_jobs"): str(self.max_queued),
+                    **({names.option("max_jobs_per_account"): str(most)} if (most := self.per_account) else {}),
+                    **({names.option("position"): str(self.positions[name])} if name in self.positions else {}),
+                    names.option("cpu_number"): "1",
+                    names.option("ram_gb"): "0.5",
+                    names.option("pending_timeout"): "300",
                 },
             )
             for name, price in self.prices.items()

@@ -35,7 +35,7 @@ class Image:
     name: str
     kind: Literal["step", "machine", "folder"]
     folder: Path | None = None  # kind folder: the image's root
-    python: bool = False  # kind machine: this project's Python (with numpy) comes first on PATH
+    python: bool = False  # kind machine: this project's Python, with its packages, comes first on PATH
     without_sandbox: bool = False  # the operator trusts it to run as a plain process too
 
 

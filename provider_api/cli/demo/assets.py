@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,11 +27,13 @@ CONTAINER: Final = {
 
 
 class ExampleMissing(RuntimeError):
-    """The demo's files are not there: it needs a checkout of the project."""
+    """The demo's files are not there, or not what their algorithm computes with."""
 
 
 def example_files() -> dict[str, Path]:
     """Name to path. Raises ExampleMissing."""
+    if find_spec("numpy") is None:
+        raise ExampleMissing("the demo's algorithm needs numpy; install it with: pip install 'compute-to-data[demo]'")
     files = {name: EXAMPLE / name for name in (DEPARTURES, WEATHER, ALGORITHM)}
     for path in files.values():
         if not path.is_file():

@@ -9,9 +9,10 @@ from functools import partial
 from contract import names
 from ocean.kit.together import together
 from provider_api.doctor.checks.threads import in_thread
-from provider_api.doctor.cluster import Cluster, Forbidden, Right
+from provider_api.doctor.cluster import Cluster, Right
 from provider_api.doctor.judging import admission, attempts, chains, controller, namespaces, networks, rights, versions
 from provider_api.doctor.lines import Line
+from provider_api.doctor.refusals import Forbidden
 from provider_api.doctor.run import Check
 from provider_api.doctor.surroundings import (
     CONTROLLER,

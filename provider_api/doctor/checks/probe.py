@@ -14,9 +14,10 @@ from typing import Any, Final
 from contract import names
 from provider_api.doctor.checks.environments import templates_of
 from provider_api.doctor.checks.threads import in_thread
-from provider_api.doctor.cluster import Cluster, Forbidden, Refused
+from provider_api.doctor.cluster import Cluster
 from provider_api.doctor.judging import networks
 from provider_api.doctor.lines import Line, listed
+from provider_api.doctor.refusals import Forbidden, Refused
 from provider_api.doctor.run import Check
 from provider_api.doctor.surroundings import RUNNER, NotCheckable, Options, Surroundings
 

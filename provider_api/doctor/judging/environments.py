@@ -10,7 +10,8 @@ from contract import names
 from contract.keys import ENVIRONMENT_KEY_FILE, ETHEREUM_KEY_FILE, SERVICE_PUBLIC_FILE
 from pods.publishing.facts import FACTS_FILE, KEY_FILE
 from provider_api.doctor.lines import Item, Line, listed
-from provider_api.environments.environment import Environment, TemplateUnusable
+from provider_api.environments.announced import TemplateUnusable
+from provider_api.environments.environment import Environment
 from results.store import STORE_FILE
 
 Json = Mapping[str, Any]

@@ -9,8 +9,8 @@ was away, may come again as it is. (Ocean Provider spends it first.)
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
-from starlette.requests import Request
 from starlette.responses import Response
 
 from ocean import ecies, signing
@@ -29,11 +29,11 @@ from provider_api.calls.fields import (
     required_without,
     text_value,
 )
-from provider_api.calls.parameters import Input
-from provider_api.calls.signature import About
+from provider_api.calls.parameters import Call
+from provider_api.calls.signature import Signed
 from provider_api.endpoints.descriptions import AUTH_TOKEN, CHAIN_AWAY, NONCE_PARAMETER, signature, signed
 from provider_api.endpoints.endpoint import endpoint
-from provider_api.endpoints.request import SIGNATURE, ServicesDep, parameters_of
+from provider_api.endpoints.request import SIGNATURE, CallDep, ServicesDep
 from provider_api.http.errors import Refused
 from provider_api.openapi import samples
 from provider_api.openapi.operation import ANY, TEXT, Answer, Failure, Operation, Parameter
@@ -122,24 +122,18 @@ _WANTED = {
         },
     )
 )
-async def decrypt(request: Request, services: ServicesDep) -> Response:
-    given = await parameters_of(request, FIELDS)
-    decrypter, chain_id, nft = given.text("decrypterAddress"), given.text("chainId"), given.text("dataNftAddress")
-    tx = given.text("transactionId")
-    caller = await services.callers.require(
-        request,
-        given,
-        lambda nonce: signing.decrypt_message(tx or nft, decrypter, chain_id, nonce),
-        "decrypterAddress",
-        About(chain_id=int(chain_id)),
-    )
+async def decrypt(call: CallDep, services: ServicesDep) -> Response:
+    decrypter, chain_id, nft = call.text("decrypterAddress"), call.text("chainId"), call.text("dataNftAddress")
+    tx = call.text("transactionId")
+    message = partial(signing.decrypt_message, tx or nft, decrypter, chain_id)
+    caller = await services.callers.require(call, Signed(message, by="decrypterAddress", chain_id=int(chain_id)))
     chain = services.chains.find(int(chain_id))
     if chain is None:
         served = ", ".join(map(str, sorted(services.chains.ids())))
         raise Refused("Unconfigured chain_id", wanted={"chainId": f"one of {served}; {int(chain_id)} was sent"})
     require_authorized(caller.address, services.settings.access.authorized_decrypters)
     publication = await chain.publication(nft, tx or None)
-    packed = document_of(publication, given)
+    packed = document_of(publication, call)
     require_readable(publication.state)
     await services.callers.use_up(caller)
     try:
@@ -182,16 +176,16 @@ def _spelled(entry: str) -> str:
         return ""
 
 
-def document_of(publication: Publication, given: Input) -> PackedDocument:
+def document_of(publication: Publication, call: Call) -> PackedDocument:
     """What is to be opened: from the transaction if one is named, else as the caller gives it. Raises Refused."""
     if not publication.of_factory:
         wanted = {"dataNftAddress": "a data NFT that Ocean's factory has deployed on the chain of `chainId`"}
         raise Refused("Asset not deployed by the data NFT factory.", wanted=wanted)
-    if given.text("transactionId"):
+    if call.text("transactionId"):
         if publication.document is None:
             raise Refused("Failed to process transaction id.", wanted={"transactionId": _PUBLISHED})
         return publication.document
-    flags, data, digest = (given.get(name) for name in ("flags", "encryptedDocument", "documentHash"))
+    flags, data, digest = (call.get(name) for name in ("flags", "encryptedDocument", "documentHash"))
     if isinstance(flags, bool) or not isinstance(flags, int) or not 0 <= flags < 256:
         raise Refused(_NOT_BYTES, wanted={"flags": f"{_FLAGS}; {kind_of(flags)} was sent"})
     return PackedDocument(bytes([flags]), _bytes_of("encryptedDocument", data), _bytes_of("documentHash", digest))

@@ -21,7 +21,7 @@ from ocean.files.requests import UserdataInvalid
 from ocean.outgoing import OutgoingError
 from provider_api.access.assets import Asset
 from provider_api.calls.fields import Field, position, required, text_value
-from provider_api.calls.signature import About
+from provider_api.calls.signature import Signed
 from provider_api.endpoints.descriptions import (
     AUTH_TOKEN,
     CHAIN_AWAY,
@@ -32,7 +32,7 @@ from provider_api.endpoints.descriptions import (
     signed,
 )
 from provider_api.endpoints.endpoint import endpoint
-from provider_api.endpoints.request import CONSUMER, NONCE, SIGNATURE, ServicesDep, parameters_of
+from provider_api.endpoints.request import CONSUMER, NONCE, SIGNATURE, CallDep, ServicesDep
 from provider_api.files.files import FileUnavailable, OpenFile
 from provider_api.files.names import disposition
 from provider_api.files.proofs import Delivery
@@ -112,12 +112,9 @@ _UNREACHABLE: Final = {
         },
     )
 )
-async def download(request: Request, services: ServicesDep) -> Response:
-    given = await parameters_of(request, FIELDS)
-    did, service_id, tx_hash = (given.text(name) for name in ("documentId", "serviceId", "transferTxId"))
-    caller = await services.callers.require(
-        request, given, partial(signing.download_message, did), about=About(dids=(did,))
-    )
+async def download(request: Request, call: CallDep, services: ServicesDep) -> Response:
+    did, service_id, tx_hash = (call.text(name) for name in ("documentId", "serviceId", "transferTxId"))
+    caller = await services.callers.require(call, Signed(partial(signing.download_message, did), dids=(did,)))
     consumer = caller.address
     await services.control.require("access", consumer, [(did, service_id)])
     asset = await services.assets.find(did)
@@ -125,10 +122,10 @@ async def download(request: Request, services: ServicesDep) -> Response:
     service = asset.service(service_id)
     await _require_kind(services, asset, service, consumer)
     await services.assets.require_order(asset, service, tx_hash, consumer)
-    files, index = services.assets.files(asset, service), int(given.text("fileIndex"))
+    files, index = services.assets.files(asset, service), int(call.text("fileIndex"))
     if index >= len(files):
         raise asset.refused(f"No such fileIndex {index}")
-    userdata = asset.userdata(service, given.get("userdata"))
+    userdata = asset.userdata(service, call.get("userdata"))
     wanted = {name: value for name in ("range", "if-range") if (value := request.headers.get(name))}
     async with AsyncExitStack() as stack:
         try:
@@ -142,7 +139,7 @@ async def download(request: Request, services: ServicesDep) -> Response:
         await services.callers.use_up(caller)
 
         def finished(sent: int) -> None:
-            data, signature = did + given.text("nonce"), given.text("signature")
+            data, signature = did + call.text("nonce"), call.text("signature")
             services.proofs.download_finished(
                 Delivery(tx_hash, did, service_id, index, sent, consumer, data, signature)
             )

@@ -12,7 +12,6 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-from starlette.requests import Request
 from starlette.responses import Response
 
 from ocean import parameters
@@ -21,10 +20,10 @@ from ocean.files import File, FileObjectInvalid, parse_file
 from ocean.files.registry import TYPES, described_members
 from ocean.files.requests import UserdataInvalid
 from provider_api.calls.fields import Field, did, one_of, required_if, required_without, text_value
-from provider_api.calls.parameters import Input, as_text, is_present, plain
+from provider_api.calls.parameters import Call, as_text, is_present, plain
 from provider_api.endpoints.descriptions import CHAIN_AWAY
 from provider_api.endpoints.endpoint import endpoint
-from provider_api.endpoints.request import ServicesDep, parameters_of
+from provider_api.endpoints.request import CallDep, ServicesDep
 from provider_api.http.errors import Refused
 from provider_api.http.responses import json_response
 from provider_api.openapi import samples
@@ -103,17 +102,16 @@ AT_ONCE = 3  # files of one request that are looked at side by side
         },
     )
 )
-async def fileinfo(request: Request, services: ServicesDep) -> Response:
-    given = await parameters_of(request, FIELDS)
-    checksum = _is_wanted(given.get("checksum"))
-    userdata = plain(given.get("userdata"))
-    if given.text("did"):
-        asset = await services.assets.find(given.text("did"))
-        service = asset.service(given.text("serviceId"))
+async def fileinfo(call: CallDep, services: ServicesDep) -> Response:
+    checksum = _is_wanted(call.get("checksum"))
+    userdata = plain(call.get("userdata"))
+    if call.text("did"):
+        asset = await services.assets.find(call.text("did"))
+        service = asset.service(call.text("serviceId"))
         files, publisher = services.assets.files(asset, service), asset.publisher
         userdata = _parameters(service, userdata)
     else:
-        files, publisher = (_file_of(given),), None
+        files, publisher = (_file_of(call),), None
     try:
         found = await _infos(services, files, checksum=checksum, userdata=userdata, publisher=publisher)
     except UserdataInvalid as exc:
@@ -150,10 +148,10 @@ def _parameters(service: Service, given: Any) -> Any:
     return wanted if complete is None else complete
 
 
-def _file_of(given: Input) -> File:
+def _file_of(call: Call) -> File:
     """Raises Refused."""
     try:
-        return parse_file(plain(dict(given.values)))
+        return parse_file(plain(dict(call.values)))
     except FileObjectInvalid as exc:
         raise Refused(str(exc)) from None
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 
-from starlette.requests import Request
 from starlette.responses import Response
 
 from ocean import fees, parameters
@@ -14,10 +13,10 @@ from ocean.ddo import Service
 from ocean.files.requests import UserdataInvalid
 from provider_api.access.assets import Asset
 from provider_api.calls.fields import Field, address, position, required, text_value
-from provider_api.calls.parameters import Input, is_present, plain
+from provider_api.calls.parameters import Call, is_present, plain
 from provider_api.endpoints.descriptions import CHAIN_AWAY, CONSUMER_PARAMETER, USERDATA_PARAMETER
 from provider_api.endpoints.endpoint import endpoint
-from provider_api.endpoints.request import ServicesDep, consumer_of, parameters_of
+from provider_api.endpoints.request import CallDep, ServicesDep, consumer_of
 from provider_api.http.errors import Refused
 from provider_api.http.responses import json_response
 from provider_api.openapi import samples
@@ -79,10 +78,9 @@ FIELDS = (
         },
     )
 )
-async def initialize(request: Request, services: ServicesDep) -> Response:
-    given = await parameters_of(request, FIELDS)
-    consumer = consumer_of(given)
-    did, service_id, tx_hash = (given.text(name) for name in ("documentId", "serviceId", "transferTxId"))
+async def initialize(call: CallDep, services: ServicesDep) -> Response:
+    consumer = consumer_of(call)
+    did, service_id, tx_hash = (call.text(name) for name in ("documentId", "serviceId", "transferTxId"))
     await services.control.require("initialize", consumer, [(did, service_id)])
     asset = await services.assets.find(did)
     services.assets.require_consumable(asset, consumer)
@@ -96,7 +94,7 @@ async def initialize(request: Request, services: ServicesDep) -> Response:
             pass  # then a new one is needed
         else:
             return json_response({"validOrder": order.tx_hash})
-    await _check_file(services, asset, service, given)
+    await _check_file(services, asset, service, call)
     quote = fees.make_quote(
         services.keys.private_key,
         environment=None,
@@ -111,13 +109,13 @@ async def initialize(request: Request, services: ServicesDep) -> Response:
     return json_response({"datatoken": service.datatoken_address, "nonce": nonce, "providerFee": quote.to_json()})
 
 
-async def _check_file(services: Services, asset: Asset, service: Service, given: Input) -> None:
+async def _check_file(services: Services, asset: Asset, service: Service, call: Call) -> None:
     """If a file is named: nobody should pay for one that cannot be had. One that needs parameters, which portals send
     with the download only, is not looked at without them. Raises Refused."""
-    userdata = plain(given.get("userdata"))
-    if not is_present(given.get("fileIndex")):
+    userdata = plain(call.get("userdata"))
+    if not is_present(call.get("fileIndex")):
         return
-    index, files = int(given.text("fileIndex")), services.assets.files(asset, service)
+    index, files = int(call.text("fileIndex")), services.assets.files(asset, service)
     if index >= len(files):
         raise asset.refused(f"No such fileIndex {index}")
     if any(problem.problem == "missing" for problem in parameters.problems(service.consumer_parameters, userdata)):

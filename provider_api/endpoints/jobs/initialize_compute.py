@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from starlette.requests import Request
 from starlette.responses import Response
 
 from provider_api.access.parameter_rules import needs_answer
@@ -18,7 +17,7 @@ from provider_api.calls.fields import (
 from provider_api.endpoints.descriptions import COMPUTE_FAILURES, CONSUMER_PARAMETER
 from provider_api.endpoints.endpoint import endpoint
 from provider_api.endpoints.jobs.job_request import ALGORITHM, ALGORITHM_PARAMETERS, DATASETS, REFUSED_BY_A_RULE
-from provider_api.endpoints.request import CONSUMER, ServicesDep, consumer_of, parameters_of
+from provider_api.endpoints.request import CONSUMER, CallDep, ServicesDep, consumer_of
 from provider_api.http.errors import Refused
 from provider_api.http.responses import json_response
 from provider_api.jobs.specification import require_room_in_workflow
@@ -116,10 +115,9 @@ FIELDS = (
         },
     )
 )
-async def initialize_compute(request: Request, services: ServicesDep) -> Response:
-    given = await parameters_of(request, FIELDS)
-    valid_until = int(given.text("compute.validUntil"))
-    facts = await services.facts.for_quotes(read_quote(given, consumer_of(given)))
+async def initialize_compute(call: CallDep, services: ServicesDep) -> Response:
+    valid_until = int(call.text("compute.validUntil"))
+    facts = await services.facts.for_quotes(read_quote(call, consumer_of(call)))
     if valid_until <= facts.now:
         now = int(facts.now)
         raise Refused(

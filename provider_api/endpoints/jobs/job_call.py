@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from starlette.requests import Request
 
@@ -16,9 +17,9 @@ from provider_api.calls.fields import (
     text_value,
     whole_did,
 )
-from provider_api.calls.signature import Caller, signature_or_token
+from provider_api.calls.signature import Caller, Signed, signature_or_token
 from provider_api.endpoints.descriptions import CONSUMER_PARAMETER, NONCE_PARAMETER, signature
-from provider_api.endpoints.request import CONSUMER, NONCE, SIGNED, parameters_of
+from provider_api.endpoints.request import CONSUMER, NONCE, SIGNED, read_call
 from provider_api.openapi import samples
 from provider_api.openapi.operation import Parameter
 from provider_api.services import Services
@@ -57,17 +58,12 @@ async def read_job_call(request: Request, services: Services, *, may_sign_no_non
     Counts only for one named job, and only with the setting for it.
     """
     tolerant = services.settings.policy.tolerate_missing_nonce
-    given = await parameters_of(request, TOLERANT if tolerant else FIELDS)
-    owner, job, document = given.text("consumerAddress"), given.text("jobId"), given.text("documentId")
-
-    def message(nonce: str) -> str:
-        return signing.job_message(owner, job, document, nonce)
-
+    call = await read_call(request, TOLERANT if tolerant else FIELDS)
+    owner, job, document = call.text("consumerAddress"), call.text("jobId"), call.text("documentId")
+    signed = Signed(partial(signing.job_message, owner, job, document))
     if tolerant and job:
-        caller = await services.callers.require_with_lost_nonce(
-            request, given, message, may_sign_none=may_sign_no_nonce
-        )
+        caller = await services.callers.require_with_lost_nonce(call, signed, may_sign_none=may_sign_no_nonce)
     else:
-        caller = await services.callers.require(request, given, message)
+        caller = await services.callers.require(call, signed)
     await services.control.require("compute", caller.address)
     return JobCall(caller, job)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from starlette.requests import Request
 from starlette.responses import Response
 
 from contract import names
 from ocean import signing
 from provider_api.calls.fields import Field, canonical_number, position, required, text_value
+from provider_api.calls.signature import Signed
 from provider_api.endpoints.descriptions import (
     ARGO_FAILED,
     AUTH_TOKEN,
@@ -19,7 +22,7 @@ from provider_api.endpoints.descriptions import (
 )
 from provider_api.endpoints.endpoint import endpoint
 from provider_api.endpoints.jobs.result_file import FILE_ANSWERS, RANGE_HEADERS, answer_with
-from provider_api.endpoints.request import CONSUMER, NONCE, SIGNATURE, ServicesDep, parameters_of
+from provider_api.endpoints.request import CONSUMER, NONCE, SIGNATURE, CallDep, ServicesDep
 from provider_api.http.errors import Refused
 from provider_api.jobs.records import find_existing
 from provider_api.openapi import samples
@@ -63,12 +66,9 @@ FIELDS = (
         request_headers={**RANGE_HEADERS, **AUTH_TOKEN},
     )
 )
-async def compute_result(request: Request, services: ServicesDep) -> Response:
-    given = await parameters_of(request, FIELDS)
-    owner, job_id, index = given.text("consumerAddress"), given.text("jobId"), given.text("index")
-    caller = await services.callers.require(
-        request, given, lambda nonce: signing.result_message(owner, job_id, index, nonce)
-    )
+async def compute_result(request: Request, call: CallDep, services: ServicesDep) -> Response:
+    owner, job_id, index = call.text("consumerAddress"), call.text("jobId"), call.text("index")
+    caller = await services.callers.require(call, Signed(partial(signing.result_message, owner, job_id, index)))
     workflow = await find_existing(services.argo, job_id)
     if workflow is None:
         raise Refused(f"No results for job {job_id[:64]}", 404)

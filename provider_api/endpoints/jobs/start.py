@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import structlog
 from starlette.requests import Request
 from starlette.responses import Response
@@ -9,7 +11,7 @@ from starlette.responses import Response
 from ocean import signing
 from provider_api.access.request import ComputeRequest, read_start
 from provider_api.calls.fields import Field, job_id, required, text_value
-from provider_api.calls.signature import About
+from provider_api.calls.signature import Signed
 from provider_api.endpoints.descriptions import (
     AUTH_TOKEN,
     COMPUTE_FAILURES,
@@ -25,8 +27,8 @@ from provider_api.endpoints.request import (
     NONCE,
     SIGNATURE,
     ServicesDep,
-    body_parameters_of,
     consumer_of,
+    read_body_call,
     require_compute,
 )
 from provider_api.http.responses import json_response
@@ -113,15 +115,14 @@ async def start(request: Request, services: ServicesDep) -> Response:
     """Validation follows the general rule (a query hides the body); the job itself is read from the body only. Where no
     environment exists, nothing can be started, and 404 says so before anything else."""
     await require_compute(services)
-    given = await body_parameters_of(request, FIELDS)
-    owner, document = given.text("consumerAddress"), given.text("dataset.documentId")
-    job = given.text("jobId")
-    content = read_start(given, consumer_of(given))
-    caller = await services.callers.identify(
-        request, given, lambda nonce: signing.start_message(owner, document, nonce, job), about=About(named(content))
-    )
-    server = await services.environments.server_of(given.text("environment"))
-    identity = identify(caller.address, given.text("nonce"), given.values, server, signed=caller.text)
+    call = await read_body_call(request, FIELDS)
+    owner, document = call.text("consumerAddress"), call.text("dataset.documentId")
+    job = call.text("jobId")
+    content = read_start(call, consumer_of(call))
+    message = partial(signing.start_message, owner, document, job_id=job)
+    caller = await services.callers.identify(call, Signed(message, dids=named(content)))
+    server = await services.environments.server_of(call.text("environment"))
+    identity = identify(caller.address, call.text("nonce"), call.values, server, signed=caller.text)
     structlog.contextvars.bind_contextvars(job_id=identity.job_id)
     await services.control.require_start(content)
     workflow = await services.starter.start(StartRequest(identity, content, owner))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from starlette.requests import Request
 from starlette.responses import Response
 
 from provider_api.calls.fields import Field, integer, text_value
 from provider_api.endpoints.descriptions import COMPUTE_FAILURES, CONSUMER_PARAMETER, invalid
 from provider_api.endpoints.endpoint import endpoint
-from provider_api.endpoints.request import CONSUMER, ServicesDep, consumer_of, parameters_of
+from provider_api.endpoints.request import CONSUMER, CallDep, ServicesDep, consumer_of
 from provider_api.http.responses import json_response
 from provider_api.openapi import samples
 from provider_api.openapi.components import ref
@@ -42,17 +41,16 @@ FIELDS = (
         },
     )
 )
-async def status(request: Request, services: ServicesDep) -> Response:
+async def status(call: CallDep, services: ServicesDep) -> Response:
     """Not signed: whoever knows an address may see its jobs, as with Ocean Provider. Long lists of results are cut:
     then `resultsNext` is what `resultsFrom` must be for the next part."""
-    given = await parameters_of(request, FIELDS)
-    owner, job_id = consumer_of(given), given.text("jobId")
+    owner, job_id = consumer_of(call), call.text("jobId")
     if job_id:
         found = await services.reader.find(owner, job_id)
         workflows = [] if found is None else [found]
     else:
-        workflows = await services.reader.of_owner(owner, _hex(given.text("agreementId")))
-    results_from = int(given.text("resultsFrom") or 0)
+        workflows = await services.reader.of_owner(owner, _hex(call.text("agreementId")))
+    results_from = int(call.text("resultsFrom") or 0)
     return json_response(await services.reader.objects(workflows, results_from), sort_keys=False)
 
 

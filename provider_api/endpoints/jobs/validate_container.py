@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from starlette.requests import Request
 from starlette.responses import Response
 
 from provider_api.access.image import AlgorithmContainer, problem
 from provider_api.calls.parameters import plain
 from provider_api.endpoints.endpoint import endpoint
-from provider_api.endpoints.request import parameters_of
+from provider_api.endpoints.request import CallDep
 from provider_api.http.errors import Refused
 from provider_api.http.responses import json_response
 from provider_api.openapi import samples
@@ -44,9 +43,8 @@ from provider_api.openapi.operation import ANY, STRING, Answer, Failure, Operati
         examples={"container": samples.CONTAINER},
     )
 )
-async def validate_container(request: Request) -> Response:
-    given = await parameters_of(request, ())
-    texts = (value if isinstance(value := given.get(name), str) else "" for name in ("entrypoint", "image", "checksum"))
+async def validate_container(call: CallDep) -> Response:
+    texts = (value if isinstance(value := call.get(name), str) else "" for name in ("entrypoint", "image", "checksum"))
     if (code := problem(AlgorithmContainer(*texts))) is not None:
         raise Refused(code)
-    return json_response(plain(dict(given.values)))
+    return json_response(plain(dict(call.values)))

@@ -6,7 +6,6 @@ judged as at a start; if none does, only what can be said before buying.
 
 from __future__ import annotations
 
-from starlette.requests import Request
 from starlette.responses import Response
 
 from provider_api.access import trust_rules
@@ -16,7 +15,7 @@ from provider_api.calls.fields import Field, integer, non_empty_list_of_objects,
 from provider_api.endpoints.descriptions import COMPUTE_FAILURES, CONSUMER_PARAMETER, invalid
 from provider_api.endpoints.endpoint import endpoint
 from provider_api.endpoints.jobs.job_request import ALGORITHM, ALGORITHM_PARAMETERS, DATASETS
-from provider_api.endpoints.request import CONSUMER, ServicesDep, consumer_of, parameters_of
+from provider_api.endpoints.request import CONSUMER, CallDep, ServicesDep, consumer_of
 from provider_api.http.responses import json_response
 from provider_api.jobs.why_not import reasons
 from provider_api.openapi import samples
@@ -87,10 +86,9 @@ FIELDS = (
         },
     )
 )
-async def why_not(request: Request, services: ServicesDep) -> Response:
-    given = await parameters_of(request, FIELDS)
-    end = given.text("compute.validUntil")
-    facts = await services.facts.for_why_not(read_why_not(given, consumer_of(given)))
+async def why_not(call: CallDep, services: ServicesDep) -> Response:
+    end = call.text("compute.validUntil")
+    facts = await services.facts.for_why_not(read_why_not(call, consumer_of(call)))
     found = reasons(facts, int(end) if end else None, services.settings, services.keys)
     answer = {"ordersJudged": facts.with_orders, "reasons": [refusal.reason() for refusal in found]}
     notes = trust_rules.notes(facts)

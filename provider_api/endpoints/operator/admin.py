@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from argo.client.records import Workflow
 from contract import names
-from provider_api.calls.parameters import Input
+from provider_api.calls.parameters import Call
 from provider_api.endpoints.endpoint import endpoint
 from provider_api.endpoints.operator.calls import read_call, require, text_of
 from provider_api.endpoints.operator.descriptions import ADMIN, JOB_IN_QUERY, SIGNED, TAG
@@ -33,7 +33,7 @@ _LOG_BYTES = 1024 * 1024  # of a log that is shown
 _LABELLED = (names.ENVIRONMENT, names.OWNER, names.PROVIDER, names.CHAIN)
 
 
-async def _admin_call(request: Request, services: Services) -> Input:
+async def _admin_call(request: Request, services: Services) -> Call:
     """Parameters of a call that an operator's own script makes. Raises Refused, NotOffered."""
     parameters = await read_call(request, services)
     secret = request.headers.get("admin", "")
@@ -124,8 +124,8 @@ async def list_names(request: Request, services: ServicesDep) -> Response:
 )
 async def info(request: Request, services: ServicesDep) -> Response:
     """The workflow of a job, without its arguments: they are sealed anyhow."""
-    given = await _admin_call(request, services)
-    return json_response(_sanitised(await _job(services, given)), sort_keys=False)
+    call = await _admin_call(request, services)
+    return json_response(_sanitised(await _job(services, call)), sort_keys=False)
 
 
 @endpoint(
@@ -150,12 +150,12 @@ async def logs(request: Request, services: ServicesDep) -> Response:
 
     Of an algorithm whose results pass a filter, only what was published.
     """
-    given = await _admin_call(request, services)
-    require(given, ("component",))
-    template = _COMPONENTS.get(text_of(given, "component"))
+    call = await _admin_call(request, services)
+    require(call, ("component",))
+    template = _COMPONENTS.get(text_of(call, "component"))
     if template is None:
         raise Refused(f"component must be one of {', '.join(_COMPONENTS)}.")
-    job = await _job(services, given)
+    job = await _job(services, call)
     text = await _printed(services, job, template)
     if text is None:
         raise Refused("There is no such pod.", 404)
@@ -176,10 +176,10 @@ async def _printed(services: Services, job: Workflow, template: str) -> str | No
     return await services.results.log(job, template, _LOG_BYTES)
 
 
-async def _job(services: Services, given: Input) -> Workflow:
+async def _job(services: Services, call: Call) -> Workflow:
     """Raises Refused."""
-    require(given, ("jobId",))
-    found = await find_existing(services.argo, text_of(given, "jobId"))
+    require(call, ("jobId",))
+    found = await find_existing(services.argo, text_of(call, "jobId"))
     if found is None:
         raise Refused("There is no such job.", 404)
     return found

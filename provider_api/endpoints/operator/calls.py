@@ -18,7 +18,7 @@ from starlette.requests import Request
 from ocean import signing
 from ocean.addresses import AddressInvalid, canonical
 from provider_api.calls.fields import nonce_number
-from provider_api.calls.parameters import Input, is_present, read_input
+from provider_api.calls.parameters import Call, is_present, read_parameters
 from provider_api.http.errors import NotOffered, Refused
 from provider_api.services import Services
 from provider_api.storage import nonces
@@ -36,7 +36,7 @@ class Provider:
     address: str  # the one that has signed this call
 
 
-async def read_call(request: Request, services: Services) -> Input:
+async def read_call(request: Request, services: Services) -> Call:
     """The parameters of a call: the query if there is one, else the JSON body.
 
     Raises Refused; NotOffered where no provider is known.
@@ -44,27 +44,27 @@ async def read_call(request: Request, services: Services) -> Input:
     if not services.settings.operator.providers:
         raise NotOffered(404)
     query = request.scope["query_string"].decode("utf-8", "replace")
-    return read_input(query, request.headers.get("content-type", ""), await request.body())
+    return Call(*read_parameters(query, request.headers.get("content-type", ""), await request.body()))
 
 
-def require(given: Input, names: Iterable[str]) -> None:
+def require(call: Call, names: Iterable[str]) -> None:
     """The keys must be there; the first that is not is named. Raises Refused."""
     for name in names:
-        if given.get(name) is None:
+        if call.get(name) is None:
             raise Refused(f"{name} is missing.")
 
 
-def text_of(given: Input, name: str) -> str:
+def text_of(call: Call, name: str) -> str:
     """Text, or a number's digits. Raises Refused for anything else."""
-    value = given.get(name)
+    value = call.get(name)
     if isinstance(value, bool | list | dict) or (isinstance(value, str) and "\0" in value):
         raise Refused(f"{name} must be text.")
-    return given.text(name)
+    return call.text(name)
 
 
-def filter_of(given: Input, name: str) -> str:
+def filter_of(call: Call, name: str) -> str:
     """A filter; what is shorter than two characters counts as absent."""
-    text = text_of(given, name)
+    text = text_of(call, name)
     return text if len(text) >= 2 else ""
 
 
@@ -76,28 +76,26 @@ def address_of(text: str) -> str:
         raise Refused("owner is not an address.") from None
 
 
-async def require_provider(request: Request, services: Services, given: Input, job_id: str) -> Provider:
+async def require_provider(request: Request, services: Services, call: Call, job_id: str) -> Provider:
     """The provider that has signed this call.
 
     Raises Refused: 400 for what is no signature or nonce, 401 for one that is not good.
     """
-    require(given, ("providerSignature", "nonce"))
-    nonce = text_of(given, "nonce")
-    if not is_present(nonce) or nonce_number("nonce", nonce, given) is not None:
+    require(call, ("providerSignature", "nonce"))
+    nonce = text_of(call, "nonce")
+    if not is_present(nonce) or nonce_number("nonce", nonce, call) is not None:
         raise Refused("nonce must be a number.")
     try:
-        signer = canonical(
-            signing.recover(text_of(given, "owner") + job_id + nonce, text_of(given, "providerSignature"))
-        )
+        signer = canonical(signing.recover(text_of(call, "owner") + job_id + nonce, text_of(call, "providerSignature")))
     except signing.SignatureInvalid:
         raise Refused("providerSignature is not a signature.") from None
     provider = _known(services, signer)
     if provider is None:
         raise Refused("The provider is not allowed here.", 401)
-    claimed = text_of(given, "providerAddress")
+    claimed = text_of(call, "providerAddress")
     if claimed and claimed.lower() != signer:
         raise Refused("providerAddress is not the signer's.", 401)
-    await _use_up(request, services, given, signer, nonce)
+    await _use_up(request, services, call, signer, nonce)
     return provider
 
 
@@ -109,14 +107,14 @@ def _known(services: Services, signer: str) -> Provider | None:
     return None
 
 
-async def _use_up(request: Request, services: Services, given: Input, signer: str, nonce: str) -> None:
+async def _use_up(request: Request, services: Services, call: Call, signer: str, nonce: str) -> None:
     """Raises Refused."""
     now, window = time.time(), services.settings.operator.nonce_window_seconds
     value = nonces.number_of(nonce)
     unit = next(unit for least, unit in _UNITS if value >= least)
     if abs(float(value / unit) - now) > window:
         raise Refused("The nonce is not of this time.", 401)
-    asked = {name: value for name, value in given.values.items() if name != "providerSignature"}
+    asked = {name: value for name, value in call.values.items() if name != "providerSignature"}
     content = json.dumps([request.method, request.url.path, asked], sort_keys=True, default=str)
     digest = hashlib.sha256(content.encode()).hexdigest()
     try:

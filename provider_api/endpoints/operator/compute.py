@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from argo.client.records import Workflow
 from provider_api.access.request import ProviderTerms
-from provider_api.calls.parameters import Input
+from provider_api.calls.parameters import Call
 from provider_api.endpoints.endpoint import endpoint
 from provider_api.endpoints.operator.calls import (
     Provider,
@@ -98,22 +98,22 @@ _TEXTS: Final = {
 )
 async def start(request: Request, services: ServicesDep) -> Response:
     """The identical request again is answered with its job."""
-    given = await read_call(request, services)
-    if not given.values:
+    call = await read_call(request, services)
+    if not call.values:
         raise Refused("The body must be a JSON object.")
-    require(given, _START)
-    if not given.get("workflow"):
+    require(call, _START)
+    if not call.get("workflow"):
         raise Refused("workflow is empty.")
-    owner_text, environment = text_of(given, "owner"), text_of(given, "environment")
-    owner, agreement_id = address_of(owner_text), agreement_of(text_of(given, "agreementId"))
+    owner_text, environment = text_of(call, "owner"), text_of(call, "environment")
+    owner, agreement_id = address_of(owner_text), agreement_of(text_of(call, "agreementId"))
     if not owner:
         raise Refused("owner is missing.")
-    await _require_environment(services, given, environment)
-    provider = await require_provider(request, services, given, "")
-    terms = ProviderTerms(provider.address, provider.addresses, agreement_id, _seconds(given))
-    content = job_request(stage_of(given.get("workflow")), owner, environment, terms)
+    await _require_environment(services, call, environment)
+    provider = await require_provider(request, services, call, "")
+    terms = ProviderTerms(provider.address, provider.addresses, agreement_id, _seconds(call))
+    content = job_request(stage_of(call.get("workflow")), owner, environment, terms)
     server = await services.environments.server_of(environment)
-    identity = identify(owner, given.text("nonce"), given.values, server, counted=False)
+    identity = identify(owner, call.text("nonce"), call.values, server, counted=False)
     structlog.contextvars.bind_contextvars(job_id=identity.job_id)
     workflow = await services.starter.start(StartRequest(identity, content, owner_text))
     return json_response(await services.reader.started(workflow, services.environments), sort_keys=False)
@@ -133,11 +133,11 @@ async def start(request: Request, services: ServicesDep) -> Response:
     head=False,
 )
 async def status(request: Request, services: ServicesDep) -> Response:
-    given = await read_call(request, services)
-    if not any(filter_of(given, name) for name in ("owner", "jobId", "agreementId")):
+    call = await read_call(request, services)
+    if not any(filter_of(call, name) for name in ("owner", "jobId", "agreementId")):
         raise Refused("owner, jobId or agreementId is missing.")
-    provider = await require_provider(request, services, given, text_of(given, "jobId"))
-    found = await _selected(services, given, provider)
+    provider = await require_provider(request, services, call, text_of(call, "jobId"))
+    found = await _selected(services, call, provider)
     return json_response(await services.reader.objects(found), sort_keys=False)
 
 
@@ -155,10 +155,10 @@ async def status(request: Request, services: ServicesDep) -> Response:
 )
 async def stop(request: Request, services: ServicesDep) -> Response:
     """Without a job id all of the owner's that have not ended. What has ended stays as it is."""
-    given = await read_call(request, services)
-    require(given, ("owner", "providerSignature", "nonce"))
-    provider = await require_provider(request, services, given, text_of(given, "jobId"))
-    found = await _selected(services, given, provider, unfinished_only=not filter_of(given, "jobId"))
+    call = await read_call(request, services)
+    require(call, ("owner", "providerSignature", "nonce"))
+    provider = await require_provider(request, services, call, text_of(call, "jobId"))
+    found = await _selected(services, call, provider, unfinished_only=not filter_of(call, "jobId"))
     stopped = await stop_jobs(services.argo, found)
     return json_response(await services.reader.objects(stopped), sort_keys=False)
 
@@ -183,41 +183,41 @@ async def stop(request: Request, services: ServicesDep) -> Response:
 )
 async def delete(request: Request, services: ServicesDep) -> Response:
     """The jobs that are gone; an empty text if there were none, for ocean.py takes the first of a list."""
-    given = await read_call(request, services)
-    require(given, ("owner", "providerSignature", "nonce"))
-    provider = await require_provider(request, services, given, text_of(given, "jobId"))
-    found = await _selected(services, given, provider)
+    call = await read_call(request, services)
+    require(call, ("owner", "providerSignature", "nonce"))
+    provider = await require_provider(request, services, call, text_of(call, "jobId"))
+    found = await _selected(services, call, provider)
     deleted = await delete_jobs(services.argo, services.results, services.claims, found)
     return json_response(services.reader.removed(deleted) if deleted else "", sort_keys=False)
 
 
 async def _selected(
-    services: Services, given: Input, provider: Provider, *, unfinished_only: bool = False
+    services: Services, call: Call, provider: Provider, *, unfinished_only: bool = False
 ) -> list[Workflow]:
     """The provider's jobs that match every filter, newest first."""
     return await services.reader.of_provider(
         provider.addresses,
-        owner=address_of(filter_of(given, "owner")),
-        job_id=filter_of(given, "jobId"),
-        agreement_id=filter_of(given, "agreementId"),
-        chain_id=text_of(given, "chainId"),
+        owner=address_of(filter_of(call, "owner")),
+        job_id=filter_of(call, "jobId"),
+        agreement_id=filter_of(call, "agreementId"),
+        chain_id=text_of(call, "chainId"),
         unfinished_only=unfinished_only,
     )
 
 
-async def _require_environment(services: Services, given: Input, environment: str) -> None:
+async def _require_environment(services: Services, call: Call, environment: str) -> None:
     """Raises Refused, ArgoError."""
     found = await services.environments.find(environment)
-    chain_id = text_of(given, "chainId")
+    chain_id = text_of(call, "chainId")
     if chain_id and not (chain_id.isascii() and chain_id.isdigit() and len(chain_id) <= 30):
         raise Refused("chainId must be an integer.")
     if found is None or (chain_id and not found.serves(int(chain_id))):
         raise Refused("The environment does not exist, or does not serve this chain.")
 
 
-def _seconds(given: Input) -> int:
+def _seconds(call: Call) -> int:
     """`validUntil`, 0 if absent. Raises Refused."""
-    text = text_of(given, "validUntil")
+    text = text_of(call, "validUntil")
     if text and not (text.isascii() and text.isdigit() and len(text) <= 18):
         raise Refused("validUntil must be Unix seconds.")
     return int(text or "0")

@@ -50,8 +50,8 @@ async def root(request: Request, services: ServicesDep) -> Response:
 )
 async def environments(request: Request, services: ServicesDep) -> Response:
     """A provider adds the fee token of its own."""
-    given = await read_call(request, services)
-    wanted = text_of(given, "chainId") or text_of(given, "chain_id")
+    call = await read_call(request, services)
+    wanted = text_of(call, "chainId") or text_of(call, "chain_id")
     if wanted and not (wanted.isascii() and wanted.isdigit() and len(wanted) <= 30):
         raise Refused("chainId must be an integer.")
     snapshot = await services.environments.current()

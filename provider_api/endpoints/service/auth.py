@@ -7,6 +7,7 @@ token has a longest lifetime. The typed form covers everything, and a setting ma
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
 from starlette.requests import Request
@@ -14,12 +15,12 @@ from starlette.responses import Response
 
 from ocean import signing
 from provider_api.calls.fields import Field, NearFuture, address, integer, required, text_value
-from provider_api.calls.parameters import Input
-from provider_api.calls.signature import Caller, signature_given, stale
+from provider_api.calls.parameters import Call
+from provider_api.calls.signature import Caller, Signed, signature_given, stale
 from provider_api.calls.tokens import TokenRefused
 from provider_api.endpoints.descriptions import NONCE_PARAMETER, signature, signed
 from provider_api.endpoints.endpoint import endpoint
-from provider_api.endpoints.request import NONCE, ServicesDep, parameters_of
+from provider_api.endpoints.request import NONCE, CallDep, ServicesDep, read_call
 from provider_api.http.errors import Refused
 from provider_api.http.responses import json_response
 from provider_api.openapi import samples
@@ -70,11 +71,11 @@ def create_fields(limit_seconds: int) -> tuple[Field, ...]:
     )
 )
 async def create_auth_token(request: Request, services: ServicesDep) -> Response:
-    given = await parameters_of(request, create_fields(services.settings.limits.token_seconds))
-    owner = given.text("address")
-    signer = await _signer(request, services, given)
+    call = await read_call(request, create_fields(services.settings.limits.token_seconds))
+    owner = call.text("address")
+    signer = await _signer(services, call)
     try:
-        token = await services.tokens.create(owner, int(given.text("expiration")), given.text("nonce"), signer.text)
+        token = await services.tokens.create(owner, int(call.text("expiration")), call.text("nonce"), signer.text)
     except NonceRefused as exc:
         raise stale(exc) from None
     return json_response({"token": token})
@@ -104,11 +105,10 @@ async def create_auth_token(request: Request, services: ServicesDep) -> Response
         },
     )
 )
-async def delete_auth_token(request: Request, services: ServicesDep) -> Response:
-    given = await parameters_of(request, DELETE)
-    signer = await _signer(request, services, given)
+async def delete_auth_token(call: CallDep, services: ServicesDep) -> Response:
+    signer = await _signer(services, call)
     try:
-        await services.tokens.delete(given.text("token"), signer.address, given.text("nonce"), signer.text)
+        await services.tokens.delete(call.text("token"), signer.address, call.text("nonce"), signer.text)
     except NonceRefused as exc:
         raise stale(exc) from None
     except TokenRefused as exc:
@@ -140,20 +140,17 @@ async def delete_auth_token(request: Request, services: ServicesDep) -> Response
         },
     )
 )
-async def delete_all_auth_tokens(request: Request, services: ServicesDep) -> Response:
+async def delete_all_auth_tokens(call: CallDep, services: ServicesDep) -> Response:
     """Whatever was made so far, also what nobody remembers."""
-    given = await parameters_of(request, DELETE_ALL)
-    signer = await _signer(request, services, given)
+    signer = await _signer(services, call)
     try:
-        await services.tokens.delete_all(signer.address, given.text("nonce"), signer.text)
+        await services.tokens.delete_all(signer.address, call.text("nonce"), signer.text)
     except NonceRefused as exc:
         raise stale(exc) from None
     return json_response({"success": "All tokens have been deactivated."})
 
 
-async def _signer(request: Request, services: Services, given: Input) -> Caller:
+async def _signer(services: Services, call: Call) -> Caller:
     """Raises InvalidRequest, ChainUnavailable."""
-    owner = given.text("address")
-    return await services.callers.require_signer(
-        request, given, lambda nonce: signing.token_message(owner, nonce), "address"
-    )
+    owner = call.text("address")
+    return await services.callers.require_signer(call, Signed(partial(signing.token_message, owner), by="address"))

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from provider_api.calls.fields import Field, address, required
 from provider_api.endpoints.descriptions import invalid
 from provider_api.endpoints.endpoint import endpoint
-from provider_api.endpoints.request import ServicesDep, consumer_of, parameters_of, require_not_head
+from provider_api.endpoints.request import ServicesDep, consumer_of, read_call, require_not_head
 from provider_api.http.responses import json_response
 from provider_api.openapi import samples
 from provider_api.openapi.operation import Answer, Operation, Parameter
@@ -47,8 +47,8 @@ _EXACT = 2**53  # from here on JavaScript's numbers are further than 1 from each
 )
 async def nonce(request: Request, services: ServicesDep) -> Response:
     require_not_head(request)
-    given = await parameters_of(request, FIELDS)
-    stored = await services.nonces.find(consumer_of(given, "userAddress"))
+    call = await read_call(request, FIELDS)
+    stored = await services.nonces.find(consumer_of(call, "userAddress"))
     return json_response({"nonce": shown(stored)})
 
 

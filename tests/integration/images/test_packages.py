@@ -75,6 +75,12 @@ def test_the_service_needs_no_package_of_development() -> None:
     assert int(done.stdout) > 200
 
 
+def test_the_service_can_do_without_the_extra_of_the_doctor() -> None:
+    packages = ["ocean", "contract", "results", "pods", "workflow_templates", "argo", "provider_api"]
+    done = imported("provider_api/requirements.lock", packages, packages, without="kubernetes")
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.parametrize(
     "name",
     [

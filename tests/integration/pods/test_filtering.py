@@ -14,7 +14,8 @@ import pytest
 from contract.exit_codes import ExitCode
 from contract.manifest import Manifest
 from workflow_templates import steps
-from workflow_templates.environment import Filter, read_environments
+from workflow_templates.environment import read_environments
+from workflow_templates.parts import Filter
 
 pytestmark = pytest.mark.integration
 JOB_ID = "00" + "a1" * 15

@@ -17,7 +17,8 @@ from provider_api.deploy.file_server import FileServer
 from tests.support.chain import stranger
 from tests.support.service import FREE, Buyer, Service, raw_python
 from tests.support.stages import status_is, until
-from workflow_templates.environment import Filter, read_environments
+from workflow_templates.environment import read_environments
+from workflow_templates.parts import Filter
 from workflow_templates.render import write
 
 pytestmark = pytest.mark.integration

@@ -35,7 +35,8 @@ from tests.support.markers import files_below, find_markers
 from tests.support.pods import living
 from tests.support.service import FREE, Buyer, Service, raw_python
 from tests.support.stages import assert_nothing_left
-from workflow_templates.environment import Filter, read_environments
+from workflow_templates.environment import read_environments
+from workflow_templates.parts import Filter
 from workflow_templates.render import write
 
 pytestmark = pytest.mark.integration

@@ -14,7 +14,8 @@ from contract import names
 from provider_api.cli import app
 from tests.support.helm_chart import MINIMAL, Object, case, objects, rendered
 from tests.support.kubernetes_schemas import problems
-from workflow_templates.environment import FOLDER, Environment, Filter
+from workflow_templates.environment import FOLDER, Environment
+from workflow_templates.parts import Filter
 from workflow_templates.render import GITOPS, manifests
 
 pytestmark = pytest.mark.unit

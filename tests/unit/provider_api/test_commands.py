@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import sys
 from importlib.metadata import version
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from provider_api.cli import app
+from provider_api.cli.demo.assets import ExampleMissing, example_files
 from workflow_templates.environment import FOLDER
 
 pytestmark = pytest.mark.unit
@@ -100,3 +102,9 @@ def test_data_is_removed_after_a_question(checkout: Path, answer: str, sure: str
 def test_system_packages_are_announced_before_they_are_installed() -> None:
     text = (ROOT / "tools" / "setup").read_text()
     assert text.index("installing the system package bubblewrap") < text.index("sleep 5") < text.index("apt-get update")
+
+
+def test_the_demo_says_what_its_algorithm_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "numpy", None)
+    with pytest.raises(ExampleMissing, match=r"pip install 'compute-to-data\[demo\]'"):
+        example_files()

@@ -12,7 +12,8 @@ from ocean.ecies import public_key_of
 from pods.publishing.facts import read_facts
 from provider_api.cli import app
 from tests.support.how_to import blocks
-from workflow_templates.environment import Publication, read_environments
+from workflow_templates.environment import read_environments
+from workflow_templates.parts import Publication
 
 pytestmark = pytest.mark.unit
 

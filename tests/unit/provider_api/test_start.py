@@ -13,6 +13,12 @@ import pytest
 from eth_account import Account
 
 from contract import names
+from provider_api.access import rules
+from provider_api.access.accepted import AcceptedStart
+from provider_api.access.contents import Contents
+from provider_api.access.facts import ComputeFacts
+from provider_api.access.refusal import Refusal
+from provider_api.access.request import ComputeRequest
 from provider_api.settings import ArgoSettings, LimitSettings, PolicySettings
 from provider_api.storage.claims import Claims
 from provider_api.storage.database import Database
@@ -76,6 +82,32 @@ async def test_what_is_submitted(world: World) -> None:
     stored = b"".join(path.read_bytes() for path in world.settings.data_folder.glob("service.sqlite*"))
     assert b"secret.csv" not in stored
     assert body["signature"][2:].encode() not in stored
+
+
+async def test_the_rules_judge_a_raw_algorithm_once_and_its_file_last(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    happened: list[str] = []
+    judge, answers = rules.judge_start, iter([None, ("5" * 64,)])
+
+    def counted(found: ComputeFacts) -> AcceptedStart | Refusal:
+        happened.append("judged")
+        return judge(found)
+
+    async def fetched(contents: Contents, request: ComputeRequest) -> tuple[str, ...] | None:
+        happened.append("fetched")
+        return next(answers)
+
+    monkeypatch.setattr(rules, "judge_start", counted)
+    monkeypatch.setattr(Contents, "raw_digests", fetched)
+    meta = {"url": "http://127.0.0.1:9/algorithm.py", "container": (facts.raw().meta or {})["container"]}
+    body = world.start_body(5, algorithm={"meta": meta})
+    refused = await world.start({**body, "environment": "elsewhere"})
+    assert (refused.status_code, happened) == (400, ["judged"]), "what is refused anyway is not fetched"
+    refused = await world.start(body)
+    assert (refused.json()["error"], happened[1:]) == ({"algorithm": "file_unavailable"}, ["judged", "fetched"])
+    assert (await world.start(body)).status_code == 200
+    assert happened[3:] == ["judged", "fetched"]
 
 
 async def test_the_same_request_twice_is_one_job(world: World) -> None:

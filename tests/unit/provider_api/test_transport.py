@@ -11,7 +11,7 @@ import pytest
 from ocean.chain.errors import NodeRefused
 from ocean.chain.index_health import PATIENT_ROUNDS
 from provider_api.calls.fields import nonce_number
-from provider_api.calls.parameters import Input, read_input
+from provider_api.calls.parameters import Call, read_parameters
 from provider_api.chains import readiness
 from provider_api.settings import ServerSettings
 from tests.support.provider_neighbours import World
@@ -181,7 +181,8 @@ async def test_body_limit(tmp_path: Path) -> None:
 
 
 def test_numbers_keep_their_digits() -> None:
-    given = read_input("", "application/json", b'{"a": 1795405424715548897123, "b": 4.50, "c": 1e3, "d": 0, "e": true}')
+    body = b'{"a": 1795405424715548897123, "b": 4.50, "c": 1e3, "d": 0, "e": true}'
+    given = Call(*read_parameters("", "application/json", body))
     assert [given.text(name) for name in "abcdef"] == ["1795405424715548897123", "4.50", "1e3", "0", "true", ""]
 
 
@@ -190,7 +191,7 @@ def test_numbers_keep_their_digits() -> None:
     ["0", "7", "4.5", "9" * 78, "0." + "1" * 18, 7, 0, "0010", "9" * 255, "1e3", "1.1111111111111111e+23", "1E254"],
 )
 def test_good_nonces(value: Any) -> None:
-    assert nonce_number("nonce", value, Input({})) is None
+    assert nonce_number("nonce", value, Call({})) is None
 
 
 @pytest.mark.parametrize(
@@ -201,7 +202,7 @@ def test_good_nonces(value: Any) -> None:
     ],
 )
 def test_bad_nonces(value: str) -> None:
-    assert nonce_number("nonce", value, Input({})) == "The nonce must be a number."
+    assert nonce_number("nonce", value, Call({})) == "The nonce must be a number."
 
 
 async def test_unforeseen_errors_say_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,16 +8,8 @@ from pathlib import Path
 import pytest
 
 from contract import names
-from workflow_templates.environment import (
-    KEEP_SECONDS,
-    Environment,
-    EnvironmentInvalid,
-    Filter,
-    Publication,
-    StepPods,
-    read_environment,
-    read_environments,
-)
+from workflow_templates.environment import Environment, EnvironmentInvalid, read_environment, read_environments
+from workflow_templates.parts import KEEP_SECONDS, Filter, Publication, StepPods
 from workflow_templates.template import workflow_template
 
 pytestmark = pytest.mark.unit
@@ -73,7 +65,7 @@ def test_one_account_has_a_quarter_of_the_places_unless_it_is_said(
     said = described(tmp_path, text + "max_jobs_per_account = 3")
     assert said.jobs_per_account == 3
     announced = workflow_template(said)["metadata"]["annotations"]
-    assert (announced[names.MAX_JOBS_PER_ACCOUNT], announced[names.POSITION]) == ("3", "100")
+    assert (announced[names.option("max_jobs_per_account")], announced[names.option("position")]) == ("3", "100")
 
 
 def test_the_record_outlives_the_results(tmp_path: Path) -> None:

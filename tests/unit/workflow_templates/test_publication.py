@@ -14,7 +14,8 @@ from argo.local.spec.check import read_spec
 from contract import names
 from provider_api.doctor.judging.environments import wanted_secrets
 from provider_api.environments.environment import Environment as Announced
-from workflow_templates.environment import Environment, Filter, Publication, read_environments
+from workflow_templates.environment import Environment, read_environments
+from workflow_templates.parts import Filter, Publication
 from workflow_templates.publication import add_publication
 from workflow_templates.schema import workflow_template_schema
 from workflow_templates.template import workflow_template

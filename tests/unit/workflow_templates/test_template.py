@@ -10,7 +10,8 @@ import pytest
 import yaml
 
 from contract import names
-from workflow_templates.environment import Environment, Filter, Publication, read_environments
+from workflow_templates.environment import Environment, read_environments
+from workflow_templates.parts import Filter, Publication
 from workflow_templates.render import render
 
 pytestmark = pytest.mark.unit
@@ -138,7 +139,7 @@ def test_results_have_a_limit_that_is_announced(given: int | None, most: int) ->
         env = {item["name"]: item["value"] for item in container["env"]}
         assert env["C2D_MAX_OUTPUT_BYTES"] == str(most << 30)
     assert {"name": "C2D_STORE_RESERVE_BYTES", "value": str(2 << 30)} in publishing["container"]["env"]
-    assert manifest["metadata"]["annotations"][names.MAX_RESULTS_GB] == str(most)
+    assert manifest["metadata"]["annotations"][names.option("max_results_gb")] == str(most)
 
 
 def test_a_writable_root_is_the_environments_choice_and_has_a_size() -> None:
@@ -147,11 +148,11 @@ def test_a_writable_root_is_the_environments_choice_and_has_a_size() -> None:
     assert algorithm["securityContext"]["readOnlyRootFilesystem"] is False
     assert algorithm["securityContext"]["capabilities"] == {"drop": ["ALL"]}
     assert algorithm["resources"]["limits"]["ephemeral-storage"] == "2Gi"
-    assert manifest["metadata"]["annotations"][names.SCRATCH_ROOT] == "2Gi"
+    assert manifest["metadata"]["annotations"][names.option("scratch_root")] == "2Gi"
     for step in (names.CONFIGURATION, names.PUBLISHING):
         assert template(manifest, step)["container"]["securityContext"]["readOnlyRootFilesystem"] is True
     plain = manifest_of(ENVIRONMENTS[0])
-    assert names.SCRATCH_ROOT not in plain["metadata"]["annotations"]
+    assert names.option("scratch_root") not in plain["metadata"]["annotations"]
 
 
 def test_every_expression_is_one_of_ours_and_stands_alone(manifest: dict[str, Any]) -> None:
@@ -233,9 +234,9 @@ def test_what_is_announced_is_what_was_described(environment: Environment) -> No
     manifest = manifest_of(environment)
     announced = manifest["metadata"]["annotations"]
     assert all(isinstance(value, str) for value in announced.values())
-    assert announced[names.PRICE_PER_MINUTE] == environment.price_per_minute
-    assert announced[names.MAX_JOB_DURATION] == str(environment.max_job_duration)
-    assert json.loads(announced[names.ALLOWED_CHAINS]) == list(environment.allowed_chains)
+    assert announced[names.option("price_per_minute")] == environment.price_per_minute
+    assert announced[names.option("max_job_duration")] == str(environment.max_job_duration)
+    assert json.loads(announced[names.option("allowed_chains")]) == list(environment.allowed_chains)
     assert names.CONSUMER_ADDRESS not in announced  # belongs to a key that the deployment makes
     assert manifest["metadata"]["labels"] == {names.ENVIRONMENT: environment.id}
     assert manifest["spec"]["ttlStrategy"]["secondsAfterCompletion"] >= environment.storage_expiry
@@ -256,7 +257,7 @@ def test_what_a_deployment_adds_is_rendered() -> None:
     manifest = manifest_of(environment)
     announced = manifest["metadata"]["annotations"]
     assert announced[names.CONSUMER_ADDRESS] == environment.consumer_address
-    assert announced[names.ALLOWED_CHAINS] == "[1, 8996]"
+    assert announced[names.option("allowed_chains")] == "[1, 8996]"
     assert manifest["spec"]["volumeClaimTemplates"][0]["spec"]["storageClassName"] == "local"
     resources = template(manifest, names.ALGORITHM)["container"]["resources"]
     assert resources["limits"]["nvidia.com/gpu"] == resources["requests"]["nvidia.com/gpu"] == "2"

@@ -79,7 +79,7 @@ async def test_the_rendered_templates_are_accepted(client: ArgoClient) -> None:
     found = {template.name: template for template in await client.templates()}
     assert set(found) == {environment.id for environment in read_environments()}
     assert found[ENVIRONMENT].arguments == dict.fromkeys(names.ARGUMENTS)
-    assert found[ENVIRONMENT].annotations[names.PRICE_PER_MINUTE] == "0"
+    assert found[ENVIRONMENT].annotations[names.option("price_per_minute")] == "0"
 
 
 async def test_a_job_from_submission_to_deletion(client: ArgoClient) -> None:

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from ocean.kit.bounded_json import MAX_DEPTH, MAX_VALUES, JsonUnbounded, no_constant, read_bounded
+from ocean.kit.bounded_json import MAX_DEPTH, MAX_VALUES, JsonUnbounded, levels, no_constant, read_bounded
 
 pytestmark = pytest.mark.unit
 
@@ -39,3 +39,12 @@ def test_what_is_no_json(text: str | bytes) -> None:
 def test_constants_that_only_python_has(text: str) -> None:
     with pytest.raises(ValueError, match="not JSON"):
         json.loads(text, parse_constant=no_constant)
+
+
+def test_levels() -> None:
+    value = {"a": [1, {"b": 2}], "c": "d"}
+    assert list(levels(value, max_depth=3)) == [[value], [[1, {"b": 2}], "d"], [1, {"b": 2}], [2]]
+    named = list(levels(value, max_depth=3, with_names=True))
+    assert named == [[value], [[1, {"b": 2}], "d", "a", "c"], [1, {"b": 2}], [2, "b"]]
+    with pytest.raises(JsonUnbounded, match="deeply"):
+        list(levels(value, max_depth=2))

@@ -6,6 +6,7 @@ import asyncio
 import io
 import json
 import os
+import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,8 +19,9 @@ from rich.console import Console
 from provider_api.doctor.checks import CHECKS, ITEMS, service
 from provider_api.doctor.checks.cluster import _outside_second
 from provider_api.doctor.checks.threads import in_thread
-from provider_api.doctor.cluster import Forbidden, NoAnswer, NoCluster, Refused, Right, open_cluster
+from provider_api.doctor.cluster import NoCluster, Right, open_cluster
 from provider_api.doctor.lines import Item, Level, Line
+from provider_api.doctor.refusals import Forbidden, NoAnswer, Refused
 from provider_api.doctor.report import as_json, show
 from provider_api.doctor.run import Check, run_checks
 from provider_api.doctor.surroundings import NotCheckable, Options, Surroundings
@@ -150,6 +152,17 @@ def test_the_identity_of_a_pod(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     with pytest.raises(NoCluster) as problem:
         open_cluster(None, "a-context", 5)
     assert problem.value.asked_for
+
+
+@pytest.mark.parametrize(("context", "asked_for"), [(None, False), ("a-context", True)])
+def test_without_the_client_of_kubernetes(
+    monkeypatch: pytest.MonkeyPatch, context: str | None, asked_for: bool
+) -> None:
+    monkeypatch.delenv("KUBECONFIG", raising=False)
+    monkeypatch.setitem(sys.modules, "kubernetes", None)
+    with pytest.raises(NoCluster, match=r"pip install 'compute-to-data\[doctor\]'") as problem:
+        open_cluster(None, context, 5)
+    assert problem.value.asked_for is asked_for
 
 
 def test_rights_as_text() -> None:

@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate as validate_document
 
 from provider_api.calls.fields import Field, validate
-from provider_api.calls.parameters import Input, NumberText
+from provider_api.calls.parameters import Call, NumberText
 from provider_api.endpoints.operations import OPERATIONS, add_routes
 from provider_api.endpoints.service.root import ENDPOINTS
 from provider_api.http.errors import InvalidRequest
@@ -113,14 +113,14 @@ def refused(field: Field, value: Any) -> str | None:
     for rule in field.rules:
         if type(rule).__name__ == "NearFuture":
             continue  # compares with the clock
-        text = rule(field.name, NumberText(value) if isinstance(value, float) else value, Input({}, token_sent=True))
+        text = rule(field.name, NumberText(value) if isinstance(value, float) else value, Call({}, token="token"))
         if text is not None:
             return text
     return None
 
 
 def test_a_rule_that_is_not_described_is_noticed() -> None:
-    def new_rule(name: str, value: Any, given: Input) -> str | None:
+    def new_rule(name: str, value: Any, given: Call) -> str | None:
         return None
 
     with pytest.raises(RuleUndescribed):
@@ -130,7 +130,7 @@ def test_a_rule_that_is_not_described_is_noticed() -> None:
 @pytest.mark.parametrize("operation", WITH_FIELDS, ids=lambda operation: operation.id)
 async def test_the_table_is_the_one_that_the_route_uses(world: World, operation: Operation) -> None:
     with pytest.raises(InvalidRequest) as expected:
-        validate(operation.fields, Input({}))
+        validate(operation.fields, Call({}))
     answer = await world.http.request(operation.method, operation.path, json={})
     assert (answer.status_code, answer.json()) == (400, expected.value.body())
 
