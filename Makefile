@@ -27,9 +27,9 @@ serve: setup ## the whole service on this machine, with a development chain
 unit: setup ## tests without sockets and processes
 	@.venv/bin/python -m pytest -n $(WORKERS) --dist worksteal tests/unit
 
-test: setup ## all tests, side by side (WORKERS=4); of what takes hours a part
+test: setup ## all tests but those that take long, side by side (WORKERS=4)
 	@./tools/setup-clients
-	@.venv/bin/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+	@.venv/bin/python -m pytest -m "not soak" -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 e2e: setup ## end-to-end tests of a deployment that the environment names (docs/how-to/deploy-helm.md)
 	@./tools/setup-clients
@@ -64,9 +64,10 @@ images: ## build c2d-pods and c2d-provider-api (DOCKER=podman, BASE=… as you l
 bench: setup ## measure, each figure beside what it is compared with
 	@.venv/bin/python -m benchmarks
 
-soak: setup ## all of what takes hours: hundreds of kills, jobs, sequences of what chain nodes do
+soak: setup ## tests that take long: kills, many jobs, what nodes do; SIZE=small as in CI, side by side
 	@./tools/setup-clients
-	@C2D_SOAK=1 .venv/bin/python -m pytest -m soak
+	@$(if $(SIZE),,C2D_SOAK=1) .venv/bin/python -m pytest -m soak \
+	  $(if $(SIZE),-n $(WORKERS) --dist loadfile --no-loadscope-reorder)
 
 lock: setup ## resolve the dependencies anew
 	@$(COMPILE) --all-extras --upgrade pyproject.toml -o requirements.lock

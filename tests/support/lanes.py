@@ -1,16 +1,45 @@
-"""Two lanes: `make test` does a part of what takes long, `make soak` (C2D_SOAK=1) all of it.
+"""Two lanes: `make test` for every change, `make soak` for what takes long.
 
-A test of both lanes is marked `soak` and takes its size from `size()`; docs/map.md lists them.
+What is in `LONG` is marked `soak`: `make test` leaves it out. CI runs it too, with the smaller sizes; `make soak` with
+the larger ones (C2D_SOAK=1).
 """
 
 from __future__ import annotations
 
 import os
+import re
 from typing import Final
 
 SOAK: Final = os.environ.get("C2D_SOAK", "") == "1"
 
+# Beginnings of test ids, as regular expressions, and why each of them is long.
+LONG: Final = {
+    r"integration/ocean/chain/test_habit_sequences\.py": "sequences of what chain nodes do",
+    r"integration/ocean/chain/test_node_habits\.py": "each form of each habit of a chain node",
+    r"integration/ocean/test_hosts\.py": "sequences of what hosts of files do",
+    r"integration/cluster/": "a Kubernetes control plane",
+    r"integration/service/test_kill\.py": "parts are killed at every step of jobs",
+    r"integration/service/test_kill_rounds\.py": "parts are killed under a stream of jobs",
+    r"integration/service/test_argo_away\.py::test_killed_around_the_submission": "a part is killed at every step",
+    r"integration/service/test_many_jobs\.py": "many jobs at once",
+    r"integration/service/test_download_large\.py": "gigabytes",
+    r"integration/service/test_demo\.py::.*without bubblewrap": "the whole demo once more",
+    r"integration/service/clients/test_ocean_js\.py::.*\[3\.[012]\.": "older versions of a client",
+    r"integration/service/clients/test_ocean_py\.py::test_behind_a_path": "a machine of its own for one setting",
+    r"integration/argo/client/test_many\.py": "ten thousand workflows",
+    r"integration/pods/test_sources\.py::test_many_pods_at_once": "many pods at once",
+    r"integration/pods/test_publishing_assets\.py::test_(killed_anywhere|several_at_once)": "kills at every step",
+    r"integration/provider_api/test_several_processes\.py::test_each_nonce": "thousands of racing requests",
+    r"integration/provider_api/test_starts_under_trouble\.py": "hundreds of starts with neighbours in trouble",
+    r"integration/provider_api/test_rolling_restart\.py": "a restart under load",
+}
+_LONG: Final = re.compile(f"tests/(?:{'|'.join(LONG)})")
+
+
+def is_long(test_id: str) -> bool:
+    return _LONG.match(test_id) is not None
+
 
 def size(*, test: int, soak: int) -> int:
-    """How many rounds, jobs or sequences this lane has."""
+    """How many rounds, jobs or sequences a long test has: in CI, and in `make soak`."""
     return soak if SOAK else test

@@ -126,7 +126,6 @@ async def test_several_pods_of_one_environment(tmp_path: Path) -> None:
     assert await fetch(Provider(), tmp_path, files=3, pods=4) == [CONTENT] * 12
 
 
-@pytest.mark.soak
 async def test_many_pods_at_once(tmp_path: Path) -> None:
     pods = size(test=60, soak=200)
     assert await fetch(Provider(), tmp_path, pods=pods) == [CONTENT] * pods

@@ -110,7 +110,6 @@ async def jobs_until(buyer: Buyer, dataset: DDO, over: asyncio.Event) -> list[st
     return started
 
 
-@pytest.mark.soak
 @pytest.mark.timeout(1800)
 async def test_rounds_of_kills(service: Service, buyer: Buyer, owner: DataOwner, tmp_path: Path) -> None:
     dataset = await publish(buyer, owner.serve("5,6\n").url)

@@ -48,7 +48,6 @@ def service(tmp_path_factory: pytest.TempPathFactory, files: FileServer) -> Iter
         yield running
 
 
-@pytest.mark.soak
 @pytest.mark.timeout(1800)
 async def test_many_at_once(service: Service, files: FileServer) -> None:
     network = await service.network()

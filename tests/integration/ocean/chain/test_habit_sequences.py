@@ -278,7 +278,6 @@ async def tell(development: DevelopmentChain, sequence: list[Habit | str]) -> No
         await network.close()
 
 
-@pytest.mark.soak
 @pytest.mark.timeout(size(test=900, soak=7200))
 @settings(
     max_examples=SEQUENCES,
