@@ -48,7 +48,7 @@ async def status(request: Request, services: ServicesDep) -> Response:
     given = await parameters_of(request, FIELDS)
     owner, job_id = consumer_of(given), given.text("jobId")
     if job_id:
-        found = await services.reader.find(owner, job_id)
+        found = await services.reader.find(owner, job_id, may_lag=True)
         workflows = [] if found is None else [found]
     else:
         workflows = await services.reader.of_owner(owner, _hex(given.text("agreementId")))

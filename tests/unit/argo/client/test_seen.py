@@ -1,0 +1,305 @@
+"""What may be shown of an earlier read: never less than the watch has told, never without a watch, never for long."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from argo.client.parsing import parse_workflow
+from argo.client.seen import CONFIRMED_SECONDS, Reading, SeenWorkflows
+from contract import names
+
+pytestmark = pytest.mark.unit
+
+ARCHIVING = "workflows.argoproj.io/workflow-archiving-status"
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def document(name: str, version: str, **changes: Any) -> dict[str, Any]:
+    metadata = {"name": name, "resourceVersion": version, "labels": {names.OWNER: "o1"}}
+    status = {"phase": "Running", "message": version}
+    return {"metadata": metadata | changes.pop("metadata", {}), "status": status | changes}
+
+
+def read(seen: SeenWorkflows, found: Mapping[str, Any]) -> None:
+    with seen.reading(found["metadata"]["name"]) as reading:
+        seen.keep(reading, found, parse_workflow(found))
+
+
+def version(seen: SeenWorkflows, name: str = "a") -> str | None:
+    """What a status would tell; None: it would ask Argo."""
+    found = seen.find(name)
+    return None if found is None else found.message
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def seen(clock: Clock) -> SeenWorkflows:
+    seen = SeenWorkflows(clock=clock)
+    seen.opened()
+    return seen
+
+
+def test_a_read_is_shown_until_the_watch_tells_of_a_change(seen: SeenWorkflows) -> None:
+    assert version(seen) is None
+    read(seen, document("a", "1"))
+    seen.changed("a", "1")  # the event of what was read
+    seen.changed("b", "2")
+    assert version(seen) == "1"
+    seen.changed("a", "3")
+    assert version(seen) is None
+    read(seen, document("a", "3"))
+    assert (version(seen), seen.hits, seen.misses) == ("3", 2, 2)
+    seen.changed("a")
+    assert version(seen) is None
+
+
+def test_nothing_is_shown_without_a_watch(seen: SeenWorkflows) -> None:
+    read(seen, document("a", "1"))
+    seen.lost()
+    assert version(seen) is None
+    read(seen, document("a", "1"))
+    assert version(seen) is None
+    seen.opened()
+    assert version(seen) is None
+    assert len(seen) == 0
+
+
+def test_a_read_of_before_the_watch_is_not_kept(seen: SeenWorkflows) -> None:
+    found = document("a", "1")
+    with seen.reading("a") as reading:
+        seen.lost()
+        seen.opened()
+        seen.keep(reading, found, parse_workflow(found))
+    assert version(seen) is None
+
+
+@pytest.mark.parametrize(("told", "kept"), [(["2"], False), (["1"], True), (["0", "1"], True), (["1", ""], False)])
+def test_a_change_during_the_read(seen: SeenWorkflows, told: list[str], kept: bool) -> None:
+    found = document("a", "1")
+    with seen.reading("a") as reading:
+        for each in told:
+            seen.changed("a", each)
+        seen.keep(reading, found, parse_workflow(found))
+    assert (version(seen) == "1") is kept
+
+
+def test_an_own_change_outlives_an_older_event(seen: SeenWorkflows) -> None:
+    found = document("a", "1")
+    with seen.reading("a") as reading:
+        seen.changed("a")  # stopped here, and then the event of its start arrives
+        seen.changed("a", "1")
+        seen.keep(reading, found, parse_workflow(found))
+    assert version(seen) is None
+
+
+def test_after_a_while_it_is_read_again(seen: SeenWorkflows, clock: Clock) -> None:
+    read(seen, document("a", "1"))
+    clock.now += CONFIRMED_SECONDS
+    assert version(seen) is None
+    read(seen, document("a", "1"))
+    assert version(seen) == "1"
+    assert seen.alive
+
+
+def test_a_watch_that_has_missed_a_change_is_not_believed(seen: SeenWorkflows, clock: Clock) -> None:
+    read(seen, document("a", "1"))
+    read(seen, document("b", "2"))
+    clock.now += CONFIRMED_SECONDS
+    read(seen, document("a", "3"))
+    assert not seen.alive
+    assert (version(seen), version(seen, "b")) == (None, None)
+
+
+def test_two_reads_at_once_say_nothing_about_the_watch(seen: SeenWorkflows) -> None:
+    old, new = document("a", "1"), document("a", "2")
+    with seen.reading("a") as slow:
+        read(seen, new)
+        seen.keep(slow, old, parse_workflow(old))
+    assert (seen.alive, version(seen)) == (True, "2")
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        document("a", "1", metadata={"labels": {names.OWNER: "o1", ARCHIVING: "Persisted"}}),
+        document("a", "1", metadata={"labels": {names.OWNER: "o1", ARCHIVING: "Archived"}}),
+        document("a", "1", metadata={"labels": {}}),
+        document("a", ""),
+        document("a", "1", compressedNodes="H4sI"),
+        document("a", "1", offloadNodeStatusVersion="fnv:1"),
+    ],
+    ids=["archived", "archived-too", "not-ours", "no-version", "compressed", "offloaded"],
+)
+def test_what_is_always_read_by_name(seen: SeenWorkflows, found: dict[str, Any]) -> None:
+    read(seen, document("a", "0"))
+    seen.changed("a", "1")
+    read(seen, found)
+    assert version(seen) is None
+
+
+def test_it_is_bounded_in_records_and_bytes(clock: Clock) -> None:
+    seen = SeenWorkflows(clock=clock, most_records=10, most_bytes=10_000)
+    seen.opened()
+    for number in range(30):
+        read(seen, document(f"w{number}", "1"))
+    assert len(seen) == 10
+    for number in range(30):
+        read(seen, document(f"w{number}", "1", message="x" * 4_000))
+    assert len(seen) == 2
+    read(seen, document("large", "1", message="x" * 10_000))
+    assert (version(seen, "large"), len(seen)) == (None, 2)
+
+
+@dataclass
+class Under:
+    """A read under way: the model's, which sees what is true at some moment while it lasts."""
+
+    reading: Reading
+    within: ExitStack
+    found: dict[str, Any] | None = None
+    gone: bool = False
+
+
+@dataclass
+class Truth:
+    """What Argo knows of one workflow: (when, version), the last one is true; "" when it is deleted."""
+
+    states: list[tuple[float, str]] = field(default_factory=list)
+
+    def at(self, moment: float) -> int:
+        return max(index for index, (when, _) in enumerate(self.states) if when <= moment)
+
+
+NAMES = st.sampled_from("ab")
+
+
+class Watching(RuleBasedStateMachine):
+    """Changes, events that lag or are lost, reads that overlap with them, own changes, ends of watches."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.clock = Clock()
+        self.seen = SeenWorkflows(clock=self.clock, most_records=8)
+        self.truth = {name: Truth([(0.0, f"0{name}")]) for name in "ab"}
+        self.events: list[tuple[str, int]] = []  # of this watch, not yet delivered
+        self.all: list[tuple[str, int]] = []  # (name, index in its states), in order
+        self.told = dict.fromkeys("ab", 0)  # the newest state that must be seen, as index
+        self.reads: list[Under] = []
+        self.versions = 0
+
+    def change(self, name: str, *, gone: bool = False) -> None:
+        self.versions += 1
+        states = self.truth[name].states
+        states.append((self.clock.now, "" if gone else str(self.versions)))
+        self.all.append((name, len(states) - 1))
+        self.events.append((name, len(states) - 1))
+
+    @rule(name=NAMES)
+    def somebody_changes(self, name: str) -> None:
+        self.change(name)
+
+    @rule(name=NAMES)
+    def somebody_deletes(self, name: str) -> None:
+        self.change(name, gone=True)
+
+    @rule(name=NAMES)
+    def we_change(self, name: str) -> None:
+        self.seen.changed(name)
+        self.change(name)
+        self.seen.changed(name)
+        self.told[name] = len(self.truth[name].states) - 1
+
+    @rule()
+    @precondition(lambda self: self.events)
+    def an_event_arrives(self) -> None:
+        name, index = self.events.pop(0)
+        self.seen.changed(name, self.truth[name].states[index][1])
+        if self.seen.alive:
+            self.told[name] = max(self.told[name], index)
+
+    @rule()
+    @precondition(lambda self: self.events)
+    def an_event_is_lost(self) -> None:
+        self.events.pop(0)
+
+    @rule(back=st.integers(0, 3))
+    def a_watch_opens(self, back: int) -> None:
+        """From a list that lags behind by some changes."""
+        self.events = self.all[-back:] if back else []
+        self.seen.opened()
+
+    @rule()
+    def the_watch_ends(self) -> None:
+        self.seen.lost()
+
+    @rule(seconds=st.sampled_from([0.5, 4.0, CONFIRMED_SECONDS]))
+    def time_passes(self, seconds: float) -> None:
+        self.clock.now += seconds
+
+    @rule(name=NAMES)
+    def a_read_begins(self, name: str) -> None:
+        within = ExitStack()
+        self.reads.append(Under(within.enter_context(self.seen.reading(name)), within))
+
+    @rule(data=st.data())
+    @precondition(lambda self: self.reads)
+    def a_read_is_answered(self, data: st.DataObject) -> None:
+        self.observe(data.draw(st.sampled_from(self.reads)))
+
+    def observe(self, read: Under) -> None:
+        if read.found is None and not read.gone:
+            found = self.truth[read.reading.name].states[-1][1]
+            read.found, read.gone = document(read.reading.name, found), not found
+
+    @rule(data=st.data())
+    @precondition(lambda self: self.reads)
+    def a_read_ends(self, data: st.DataObject) -> None:
+        read = data.draw(st.sampled_from(self.reads))
+        self.reads.remove(read)
+        self.observe(read)
+        assert read.found is not None
+        if read.gone:
+            self.seen.changed(read.reading.name)
+        else:
+            self.seen.keep(read.reading, read.found, parse_workflow(read.found))
+        read.within.close()
+
+    @invariant()
+    def what_is_shown_is_true(self) -> None:
+        for name in "ab":
+            shown = version(self.seen, name)
+            if shown is None:
+                continue
+            assert self.seen.alive
+            states = self.truth[name].states
+            index = next(index for index, (_, each) in enumerate(states) if each == shown)
+            assert index >= self.told[name], "older than what was told"
+            assert index >= self.truth[name].at(self.clock.now - CONFIRMED_SECONDS), "not true for too long"
+
+    def teardown(self) -> None:
+        for read in self.reads:
+            read.within.close()
+        assert not self.seen._readings
+
+
+Watching.TestCase.settings = settings(max_examples=300, stateful_step_count=40, deadline=None)
+TestWatching = Watching.TestCase
+TestWatching.pytestmark = [pytest.mark.unit]
