@@ -81,7 +81,8 @@ class MemoryArgo:
     logs: dict[str, list[str]] = field(default_factory=dict)  # lines by step
     unreachable_servers: frozenset[str] = frozenset()
     listed: list[dict[str, str]] = field(default_factory=list)  # what pages were asked for
-    watched: Mapping[str, SeenWorkflows] = field(default_factory=dict)
+    kept: dict[str, Workflow] = field(default_factory=dict)
+    watched: dict[str, SeenWorkflows] = field(default_factory=dict)
     lingering: bool = False  # pods do not end when they are terminated
 
     def _reachable(self) -> None:
@@ -116,7 +117,8 @@ class MemoryArgo:
         return self.workflows[name]
 
     def seen(self, name: str) -> Workflow | None:
-        """Nothing: there is no watch."""
+        """As it was when a test has put it into `kept`."""
+        return self.kept.get(name)
 
     async def count(self, labels: Mapping[str, str], *, unfinished_only: bool = False) -> int:
         return len(await self.list(labels, limit=None, unfinished_only=unfinished_only))

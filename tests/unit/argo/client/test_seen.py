@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from argo.client.parsing import parse_workflow
 from argo.client.seen import CONFIRMED_SECONDS, Reading, SeenWorkflows
@@ -188,14 +187,10 @@ class Truth:
         return max(index for index, (when, _) in enumerate(self.states) if when <= moment)
 
 
-NAMES = st.sampled_from("ab")
-
-
-class Watching(RuleBasedStateMachine):
+class Watching:
     """Changes, events that lag or are lost, reads that overlap with them, own changes, ends of watches."""
 
     def __init__(self) -> None:
-        super().__init__()
         self.clock = Clock()
         self.seen = SeenWorkflows(clock=self.clock, most_records=8)
         self.truth = {name: Truth([(0.0, f"0{name}")]) for name in "ab"}
@@ -204,76 +199,52 @@ class Watching(RuleBasedStateMachine):
         self.told = dict.fromkeys("ab", 0)  # the newest state that must be seen, as index
         self.reads: list[Under] = []
         self.versions = 0
+        self.seen.opened()
 
-    def change(self, name: str, *, gone: bool = False) -> None:
-        self.versions += 1
+    def somebody_changes(self, name: str, gone: int) -> None:
         states = self.truth[name].states
-        states.append((self.clock.now, "" if gone else str(self.versions)))
+        self.versions += 1
+        states.append((self.clock.now, "" if gone == 5 else str(self.versions)))
         self.all.append((name, len(states) - 1))
         self.events.append((name, len(states) - 1))
 
-    @rule(name=NAMES)
-    def somebody_changes(self, name: str) -> None:
-        self.change(name)
-
-    @rule(name=NAMES)
-    def somebody_deletes(self, name: str) -> None:
-        self.change(name, gone=True)
-
-    @rule(name=NAMES)
     def we_change(self, name: str) -> None:
         self.seen.changed(name)
-        self.change(name)
+        self.somebody_changes(name, 0)
         self.seen.changed(name)
         self.told[name] = len(self.truth[name].states) - 1
 
-    @rule()
-    @precondition(lambda self: self.events)
-    def an_event_arrives(self) -> None:
+    def an_event_arrives_or_not(self, number: int) -> None:
         name, index = self.events.pop(0)
-        self.seen.changed(name, self.truth[name].states[index][1])
-        if self.seen.alive:
+        if number < 5:
+            self.seen.changed(name, self.truth[name].states[index][1])
             self.told[name] = max(self.told[name], index)
 
-    @rule()
-    @precondition(lambda self: self.events)
-    def an_event_is_lost(self) -> None:
-        self.events.pop(0)
-
-    @rule(back=st.integers(0, 3))
-    def a_watch_opens(self, back: int) -> None:
-        """From a list that lags behind by some changes."""
-        self.events = self.all[-back:] if back else []
-        self.seen.opened()
-
-    @rule()
-    def the_watch_ends(self) -> None:
+    def the_watch_ends(self, back: int, opens: bool) -> None:
+        """And the next one begins, perhaps, with a list that lags behind by some changes."""
         self.seen.lost()
+        if opens:
+            self.events = self.all[-back:] if back else []
+            self.seen.opened()
 
-    @rule(seconds=st.sampled_from([0.5, 4.0, CONFIRMED_SECONDS]))
     def time_passes(self, seconds: float) -> None:
         self.clock.now += seconds
 
-    @rule(name=NAMES)
+    def it_is_read(self, name: str) -> None:
+        self.a_read_begins(name)
+        self.a_read_ends(-1)
+
     def a_read_begins(self, name: str) -> None:
         within = ExitStack()
         self.reads.append(Under(within.enter_context(self.seen.reading(name)), within))
 
-    @rule(data=st.data())
-    @precondition(lambda self: self.reads)
-    def a_read_is_answered(self, data: st.DataObject) -> None:
-        self.observe(data.draw(st.sampled_from(self.reads)))
-
     def observe(self, read: Under) -> None:
-        if read.found is None and not read.gone:
+        if read.found is None:
             found = self.truth[read.reading.name].states[-1][1]
             read.found, read.gone = document(read.reading.name, found), not found
 
-    @rule(data=st.data())
-    @precondition(lambda self: self.reads)
-    def a_read_ends(self, data: st.DataObject) -> None:
-        read = data.draw(st.sampled_from(self.reads))
-        self.reads.remove(read)
+    def a_read_ends(self, which: int) -> None:
+        read = self.reads.pop(which)
         self.observe(read)
         assert read.found is not None
         if read.gone:
@@ -282,7 +253,6 @@ class Watching(RuleBasedStateMachine):
             self.seen.keep(read.reading, read.found, parse_workflow(read.found))
         read.within.close()
 
-    @invariant()
     def what_is_shown_is_true(self) -> None:
         for name in "ab":
             shown = version(self.seen, name)
@@ -294,12 +264,36 @@ class Watching(RuleBasedStateMachine):
             assert index >= self.told[name], "older than what was told"
             assert index >= self.truth[name].at(self.clock.now - CONFIRMED_SECONDS), "not true for too long"
 
-    def teardown(self) -> None:
-        for read in self.reads:
-            read.within.close()
-        assert not self.seen._readings
+    def step(self, kind: int, number: int) -> None:
+        name = "aab"[number % 3]
+        match kind:
+            case 0 | 1:
+                self.somebody_changes(name, number)
+            case 2:
+                self.we_change(name)
+            case 3 | 4 | 5 if self.events:
+                self.an_event_arrives_or_not(number)
+            case 6 if number < 2:
+                self.the_watch_ends(number, bool(self.versions % 4))
+            case 7:
+                self.time_passes((0.5, 4.0, CONFIRMED_SECONDS)[number % 3])
+            case 8 | 9:
+                self.it_is_read(name)
+            case 10 if len(self.reads) < 3:
+                self.a_read_begins(name)
+            case 11 if self.reads:
+                self.observe(self.reads[number % len(self.reads)])
+            case 12 | 13 if self.reads:
+                self.a_read_ends(number % len(self.reads))
+        self.what_is_shown_is_true()
 
 
-Watching.TestCase.settings = settings(max_examples=300, stateful_step_count=40, deadline=None)
-TestWatching = Watching.TestCase
-TestWatching.pytestmark = [pytest.mark.unit]
+@settings(max_examples=300)
+@given(st.lists(st.tuples(st.integers(0, 13), st.integers(0, 5)), min_size=40, max_size=120))
+def test_what_is_shown_is_what_the_watch_has_told_or_newer(steps: list[tuple[int, int]]) -> None:
+    watching = Watching()
+    for kind, number in steps:
+        watching.step(kind, number)
+    for read in watching.reads:
+        read.within.close()
+    assert not watching.seen._readings
