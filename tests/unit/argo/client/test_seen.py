@@ -199,6 +199,7 @@ class Watching:
         self.told = dict.fromkeys("ab", 0)  # the newest state that must be seen, as index
         self.reads: list[Under] = []
         self.versions = 0
+        self.complete = True  # no event of this watch was lost
         self.seen.opened()
 
     def somebody_changes(self, name: str, gone: int) -> None:
@@ -216,6 +217,7 @@ class Watching:
 
     def an_event_arrives_or_not(self, number: int) -> None:
         name, index = self.events.pop(0)
+        self.complete = self.complete and number < 5
         if number < 5:
             self.seen.changed(name, self.truth[name].states[index][1])
             self.told[name] = max(self.told[name], index)
@@ -223,6 +225,7 @@ class Watching:
     def the_watch_ends(self, back: int, opens: bool) -> None:
         """And the next one begins, perhaps, with a list that lags behind by some changes."""
         self.seen.lost()
+        self.complete = True
         if opens:
             self.events = self.all[-back:] if back else []
             self.seen.opened()
@@ -263,6 +266,8 @@ class Watching:
             index = next(index for index, (_, each) in enumerate(states) if each == shown)
             assert index >= self.told[name], "older than what was told"
             assert index >= self.truth[name].at(self.clock.now - CONFIRMED_SECONDS), "not true for too long"
+            if self.complete and not self.events:
+                assert index == len(states) - 1, "all was told, and this is not what is"
 
     def step(self, kind: int, number: int) -> None:
         name = "aab"[number % 3]
