@@ -117,6 +117,7 @@ async def open_neighbours(settings: Settings, keys: ProviderKeys) -> AsyncIterat
             await _background(stack, chain.index.run())
         argo = await stack.enter_async_context(_argo_servers(settings))
         await _background(stack, argo.warm_up())
+        await _background(stack, argo.watch())
         outgoing = await outgoing_pools(guard, settings, stack)
         options = {name: value.get_secret_value() for name, value in settings.results.options.items()}
         store = open_store(settings.results_url(), options, retry_timeout_seconds=10, key=keys.results)
@@ -151,6 +152,7 @@ async def open_services(
         )
         environments = Environments(argo, lambda: metrics.round("environments"))
         metrics.watch(environments)
+        metrics.watch_argo(argo.watched)
         stack.push_async_callback(environments.close)
         await _background(stack, environments.run())
         pools = around.outgoing

@@ -1,7 +1,7 @@
 """Everything the service asks of an Argo Server, real or embedded. Argo's words end here.
 
-Submission goes through Hera, queries through the argo-workflows client, logs over plain streaming HTTP; callers see
-`ArgoServers` over several `ArgoClient`, the values of `records` and the errors of `errors`.
+Submission goes through Hera, queries through the argo-workflows client, logs and the watch of workflows over plain
+streaming HTTP; callers see `ArgoServers` over several `ArgoClient`, the values of `records` and the errors of `errors`.
 """
 
 from argo.client.client import ArgoClient

@@ -63,7 +63,7 @@ def query_error(name: str, refusal: Refusal) -> ArgoError:
             return WorkflowNotFound(name)
         case 500 if "cannot shutdown a completed workflow" in refusal.message:
             return WorkflowFinished(name)
-        case 409 | 429:
+        case 409 | 410 | 429:  # 410: it does not remember what changed since then
             return ArgoUnavailable(f"it answered {refusal.status}: {refusal.message}", definite=True)
         case status if 400 <= status < 500 or status == 501:
             return ArgoRefused(status, refusal.message)

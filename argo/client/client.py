@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable, Collection, Mapping
+from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import aclosing
+from contextlib import aclosing, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self, TypeVar
@@ -20,18 +20,20 @@ from argo.client.connection import Connection, Token, working_until
 from argo.client.errors import ArgoUnavailable, ArgumentsMismatch, WorkflowFinished, WorkflowNotFound
 from argo.client.logs import LogStream
 from argo.client.parsing import Json, nodes_left_out, parse_template, parse_workflow
-from argo.client.records import NewWorkflow, Template, Workflow
+from argo.client.records import ARCHIVING, NewWorkflow, Template, Workflow
+from argo.client.seen import SeenWorkflows
+from argo.client.selectors import selector_of
+from argo.client.streaming import Streams
+from argo.client.watch import PACE, Pace, WorkflowWatch
 from argo.naming import pod_name
 from contract import names
-from ocean.kit.kubernetes_names import is_label, is_label_key, is_label_value
+from ocean.kit.kubernetes_names import is_label
 
 if TYPE_CHECKING:
     from argo.client.queries import Queries
     from argo.client.submission import Submission
 
 PAGE: Final = 100  # workflows of one answer
-_UNFINISHED: Final = "workflows.argoproj.io/completed!=true"
-_ARCHIVING: Final = "workflows.argoproj.io/workflow-archiving-status"  # on a workflow when there is an archive
 
 _NO_TIME_LEFT: Final = "it does not answer in time"
 
@@ -55,7 +57,9 @@ class ArgoClient:
         """Nothing is sent and no library is loaded yet. A token file is read again for each request."""
         self._connection = Connection(url, namespace, token, verify, timeout_seconds, calls_at_once)
         self._threads = ThreadPoolExecutor(max_workers=calls_at_once, thread_name_prefix="argo")
-        self._logs = LogStream(self._connection)
+        self._streams = Streams(self._connection)
+        self._logs = LogStream(self._streams)
+        self.seen_workflows = SeenWorkflows()
         self._loading = asyncio.Lock()
         self._submission: Submission | None = None
         self._queries: Queries | None = None
@@ -72,7 +76,7 @@ class ArgoClient:
         await self._querying()
 
     async def close(self) -> None:
-        await self._logs.close()
+        await self._streams.close()
         if self._submission is not None:
             self._submission.close()
         if self._queries is not None:
@@ -103,7 +107,27 @@ class ArgoClient:
         if not is_label(name):  # Argo would read "@latest" as something else
             raise WorkflowNotFound(name)
         queries = await self._querying()
-        return parse_workflow(await self._run(partial(queries.get, name, arguments=arguments)))
+        with self.seen_workflows.reading(name) as reading:
+            try:
+                document = await self._run(partial(queries.get, name, arguments=arguments))
+            except WorkflowNotFound:
+                self.seen_workflows.changed(name)
+                raise
+            workflow = parse_workflow(document)
+            if not arguments:
+                self.seen_workflows.keep(reading, document, workflow)
+            return workflow
+
+    def seen(self, name: str) -> Workflow | None:
+        """What `get` has found a few seconds ago, if a watch says that it has not changed; None: use `get`. For who
+        may learn of a change a moment late; nothing is decided by it."""
+        return self.seen_workflows.find(name)
+
+    async def watch(self, pace: Pace = PACE) -> None:
+        """Watch all workflows that have an owner, for ever, so that `seen` has an answer. End it by cancelling."""
+        queries = await self._querying()
+        since = partial(self._run, queries.version_of_list, names.OWNER)
+        await WorkflowWatch(self._streams, self.seen_workflows, since, pace).run()
 
     async def pages(
         self, labels: Mapping[str, str], *, limit: int | None = None, unfinished_only: bool = False
@@ -164,16 +188,17 @@ class ArgoClient:
         """Remove the workflow, its pods and volume, and its record in the archive. Raises WorkflowNotFound."""
         workflow = await self.get(name)
         queries = await self._querying()
-        try:
-            await self._run(queries.delete, name)
-        except WorkflowNotFound:
-            if _ARCHIVING not in workflow.labels:
-                raise
-        if _ARCHIVING in workflow.labels:
+        with self._changing(name):
             try:
-                await self._run(queries.delete_archived, name, workflow.uid)
+                await self._run(queries.delete, name)
             except WorkflowNotFound:
-                return  # not yet archived, and with the object gone it will not be
+                if ARCHIVING not in workflow.labels:
+                    raise
+            if ARCHIVING in workflow.labels:
+                try:
+                    await self._run(queries.delete_archived, name, workflow.uid)
+                except WorkflowNotFound:
+                    return  # not yet archived, and with the object gone it will not be
 
     async def templates(self) -> Templates:
         """All environments: the templates that bear the environment label, by name."""
@@ -211,11 +236,21 @@ class ArgoClient:
         if not is_label(name):
             raise WorkflowNotFound(name)
         try:
-            await self._run(verb, name)
+            with self._changing(name):
+                await self._run(verb, name)
         except WorkflowNotFound:
             if (await self.get(name)).finished:  # only its archived record is left
                 raise WorkflowFinished(name) from None
             raise
+
+    @contextmanager
+    def _changing(self, name: str) -> Iterator[None]:
+        """Around a call that changes a workflow: whatever becomes of it, what was read before its end is old."""
+        self.seen_workflows.changed(name)
+        try:
+            yield
+        finally:
+            self.seen_workflows.changed(name)
 
     async def _submitting(self) -> Submission:
         if self._submission is None:
@@ -254,20 +289,6 @@ def _until(deadline: float, function: Callable[[], T]) -> T:
         raise ArgoUnavailable(_NO_TIME_LEFT, definite=True)
     with working_until(deadline):
         return function()
-
-
-def selector_of(labels: Mapping[str, str], *, unfinished_only: bool = False) -> str:
-    """A label selector; the value ANY asks only that the label is there.
-
-    Raises ValueError without any label (that would be everybody's) or for one that is none.
-    """
-    if not labels:
-        raise ValueError("a query needs at least one label")
-    for key, value in labels.items():
-        if not is_label_key(key) or not (value == names.ANY or is_label_value(value)):
-            raise ValueError(f"not a label: {key}")
-    parts = [key if value == names.ANY else f"{key}={value}" for key, value in sorted(labels.items())]
-    return ",".join([*parts, _UNFINISHED] if unfinished_only else parts)
 
 
 def _load_submission(connection: Connection) -> Submission:

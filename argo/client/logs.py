@@ -8,17 +8,12 @@ bring a whole Argo Server down. Logs of pods that are gone are an empty success:
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from typing import Final
 
-import httpx
-
-from argo.client.answers import Refusal, query_error
-from argo.client.connection import CONNECT_SECONDS, Connection
-from argo.client.errors import ArgoUnavailable
+from argo.client.streaming import Streams, result_of
 
 # Argo's wrapper writes into the same stream: structured lines, and a last word when the program failed.
 _ARGO_LINE: Final = re.compile(r"^time=\S+ level=\w+ msg=.* argo=true( |$)")
@@ -26,22 +21,13 @@ _ARGO_EXIT: Final = re.compile(r'^time=\S+ level=\w+ msg="sub-process exited" ar
 _LAST_WORD: Final = re.compile(r"^Error: exit status [0-9]+$")
 
 SILENCE_SECONDS: Final = 30.0
-_LONGEST_RECORD: Final = 32 << 20
 
 
 class LogStream:
-    """One HTTP client for all followed logs."""
+    """All followed logs of one Argo Server."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        limits = httpx.Limits(max_connections=None, max_keepalive_connections=4)
-        self._http = httpx.AsyncClient(
-            base_url=connection.base,
-            verify=connection.ssl_context(),
-            trust_env=False,
-            limits=limits,
-            timeout=httpx.Timeout(connection.timeout_seconds, connect=CONNECT_SECONDS, read=None),
-        )
+    def __init__(self, streams: Streams) -> None:
+        self._streams = streams
 
     async def lines(
         self,
@@ -57,26 +43,17 @@ class LogStream:
         `still_runs` is asked after each `silence_seconds` without a line; its errors end the log too.
         Raises WorkflowNotFound, ArgoUnavailable, ArgoRefused.
         """
-        path = f"api/v1/workflows/{self._connection.namespace}/{workflow}/log"
+        path = f"api/v1/workflows/{self._streams.namespace}/{workflow}/log"
         query = {"podName": pod, "logOptions.container": "main", "logOptions.follow": "true" if follow else "false"}
-        authorization = self._connection.authorization()
-        headers = {"Authorization": authorization} if authorization is not None else {}
         strip = Stripper()
-        try:
-            async with self._http.stream("GET", path, params=query, headers=headers) as response:
-                if response.status_code != httpx.codes.OK:
-                    body = await response.aread()
-                    raise query_error(workflow, Refusal.read(response.status_code, body))
-                async with aclosing(_patiently(_lines(response.aiter_bytes()), silence_seconds, still_runs)) as records:
-                    async for raw in records:
-                        line = _content(workflow, raw)
-                        if line is not None and strip.keep(line):
-                            yield line
-        except httpx.HTTPError as exc:
-            raise ArgoUnavailable(type(exc).__name__, definite=True) from exc
-
-    async def close(self) -> None:
-        await self._http.aclose()
+        async with (
+            self._streams.open(path, query, name=workflow) as given,
+            aclosing(_patiently(given, silence_seconds, still_runs)) as records,
+        ):
+            async for raw in records:
+                line = _content(workflow, raw)
+                if line is not None and strip.keep(line):
+                    yield line
 
 
 class Stripper:
@@ -92,37 +69,9 @@ class Stripper:
         return not (self._ended and _LAST_WORD.match(line))
 
 
-async def _lines(chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
-    """Records end at newline bytes and nowhere else: a program may print every other character that ends a line."""
-    rest = bytearray()
-    async for chunk in chunks:
-        *whole, last = chunk.split(b"\n")
-        for piece in whole:
-            yield bytes(rest) + piece
-            rest.clear()
-        rest += last
-        if len(rest) > _LONGEST_RECORD:
-            raise ArgoUnavailable("its log stream has a record without an end", definite=True)
-    if rest:
-        yield bytes(rest)
-
-
 def _content(workflow: str, raw: bytes) -> str | None:
     """One record's line; None for what is no record. An empty line of the program is a record without content."""
-    if not raw.strip():
-        return None
-    try:
-        record = json.loads(raw.decode(errors="replace"))
-    except (ValueError, RecursionError) as exc:
-        raise ArgoUnavailable("its log stream cannot be read", definite=True) from exc
-    if not isinstance(record, dict):
-        raise ArgoUnavailable("its log stream cannot be read", definite=True)
-    if "error" in record:
-        error = record["error"]
-        code = error.get("http_code") if isinstance(error, dict) else None
-        raise query_error(workflow, Refusal.read(code if isinstance(code, int) and code else 500, raw))
-    result = record.get("result")
-    return str(result.get("content", "")) if isinstance(result, dict) else ""
+    return str(result_of(raw, workflow).get("content", "")) if raw.strip() else None
 
 
 async def _patiently(

@@ -43,7 +43,7 @@ _FIELDS: Final = (
     "status.compressedNodes",
     "status.offloadNodeStatusVersion",
 )
-GET_FIELDS: Final = ",".join(_FIELDS)
+GET_FIELDS: Final = ",".join(["metadata.resourceVersion", *_FIELDS])
 LIST_FIELDS: Final = ",".join(["metadata", *(f"items.{field}" for field in _FIELDS)])
 COUNT_FIELDS: Final = "metadata,items.metadata.name"
 
@@ -89,6 +89,15 @@ class Queries:
         """How many workflows the label selector matches."""
         page = self._page(selector, COUNT_FIELDS, 1, "")
         return len(page.get("items") or ()) + int((page.get("metadata") or {}).get("remainingItemCount") or 0)
+
+    def version_of_list(self, selector: str) -> str:
+        """Where a watch may begin: a version that everything had which a later read finds. Raises ArgoUnavailable
+        as long as the server has none."""
+        metadata = self._page(selector, COUNT_FIELDS, 1, "").get("metadata") or {}
+        version = metadata.get("resourceVersion")
+        if not isinstance(version, str) or version in ("", "0"):
+            raise ArgoUnavailable("its lists have no version", definite=True)
+        return version
 
     def _page(self, selector: str, fields: str, limit: int, offset: str) -> Json:
         more = {"list_options_continue": offset} if offset else {}

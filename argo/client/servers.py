@@ -17,6 +17,7 @@ import structlog
 from argo.client.client import ArgoClient
 from argo.client.errors import ArgoError, ArgoUnavailable, WorkflowNotFound
 from argo.client.records import FIRST_SERVER, NewWorkflow, Template, Workflow
+from argo.client.seen import SeenWorkflows
 from contract import names
 from ocean.kit.together import together
 
@@ -51,6 +52,15 @@ class ArgoServers:
     async def warm_up(self) -> None:
         await together(*(client.warm_up() for client in self._clients.values()))
 
+    async def watch(self) -> None:
+        """One watch for each server, for ever. End it by cancelling."""
+        await together(*(client.watch() for client in self._clients.values()))
+
+    @property
+    def watched(self) -> Mapping[str, SeenWorkflows]:
+        """What is kept of each server's workflows, by the server's number."""
+        return {number: client.seen_workflows for number, client in self._clients.items()}
+
     # --- one workflow ------------------------------------------------------------------------------------------------
 
     async def submit(self, new: NewWorkflow) -> Workflow:
@@ -58,6 +68,11 @@ class ArgoServers:
 
     async def get(self, name: str) -> Workflow:
         return await self._of(name).get(name)
+
+    def seen(self, name: str) -> Workflow | None:
+        """As `ArgoClient.seen`; None also for a name that no server has."""
+        client = self._clients.get(name[:2])
+        return None if client is None else client.seen(name)
 
     async def stop(self, name: str) -> None:
         await self._of(name).stop(name)

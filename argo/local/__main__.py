@@ -13,6 +13,8 @@ from argo.local.private import UMASK
 from argo.local.settings import LocalArgoSettings
 from ocean.kit.logs import configure_for_commands
 
+_STREAMS_SECONDS = 1  # that followed logs and watches, which do not end by themselves, have when the server ends
+
 
 def _pair(text: str) -> tuple[str, Path]:
     name, separator, path = text.partition("=")
@@ -67,7 +69,14 @@ def main() -> None:
     os.umask(UMASK)
     configure_for_commands()
     settings = settings_from()
-    uvicorn.run(create_app(settings), host=settings.host, port=settings.port, log_level="warning", access_log=False)
+    uvicorn.run(
+        create_app(settings),
+        host=settings.host,
+        port=settings.port,
+        log_level="warning",
+        access_log=False,
+        timeout_graceful_shutdown=_STREAMS_SECONDS,
+    )
 
 
 if __name__ == "__main__":

@@ -36,9 +36,9 @@ class JobReader:
         self._settings, self._argo, self._results = settings, argo, results
         self._queues: TTLCache[str, list[_Key]] = TTLCache(_MOST_QUEUES, QUEUE_SECONDS)
 
-    async def find(self, owner: str, job_id: str) -> Workflow | None:
-        """The job if it is this owner's; `owner` is canonical."""
-        workflow = await find_existing(self._argo, job_id)
+    async def find(self, owner: str, job_id: str, *, may_lag: bool = False) -> Workflow | None:
+        """The job if it is this owner's; `owner` is canonical. `may_lag`: for who only shows it."""
+        workflow = await find_existing(self._argo, job_id, may_lag=may_lag)
         return workflow if workflow is not None and workflow.labels.get(names.OWNER) == owner else None
 
     async def of_owner(self, owner: str, agreement_id: str = "") -> list[Workflow]:
@@ -66,14 +66,15 @@ class JobReader:
         agreement_id: str = "",
         chain_id: str = "",
         unfinished_only: bool = False,
+        may_lag: bool = False,
     ) -> list[Workflow]:
         """Jobs that were started in the name of one of the addresses and match every filter, newest first. `owner` is
-        canonical; one of the first three filters must be there."""
+        canonical; one of the first three filters must be there. `may_lag`: for who only shows them."""
         wanted = {names.OWNER: owner, names.CHAIN: chain_id}
         wanted[names.AGREEMENT] = names.agreement_label(agreement_id) if agreement_id else ""
         labels = {name: value for name, value in wanted.items() if value}
         if job_id:
-            one = await find_existing(self._argo, job_id)
+            one = await find_existing(self._argo, job_id, may_lag=may_lag)
             found = [one] if one is not None and one.labels.get(names.PROVIDER) in addresses else []
             found = [job for job in found if all(job.labels.get(name) == value for name, value in labels.items())]
             return [job for job in found if not (unfinished_only and job.finished)]

@@ -10,6 +10,7 @@ import structlog
 
 from argo.client import errors
 from argo.client.records import NewWorkflow, Template, Workflow
+from argo.client.seen import SeenWorkflows
 
 JOB_ID = re.compile(r"[0-9a-f]{32}")
 
@@ -20,9 +21,14 @@ class Argo(Protocol):
     @property
     def unreachable_servers(self) -> Collection[str]: ...
 
+    @property
+    def watched(self) -> Mapping[str, SeenWorkflows]: ...
+
     async def submit(self, new: NewWorkflow) -> Workflow: ...
 
     async def get(self, name: str) -> Workflow: ...
+
+    def seen(self, name: str) -> Workflow | None: ...
 
     async def count(self, labels: Mapping[str, str], *, unfinished_only: bool = False) -> int: ...
 
@@ -67,11 +73,17 @@ async def find_workflow(argo: Argo, job_id: str) -> Workflow | None:
         return None
 
 
-async def find_existing(argo: Argo, job_id: str) -> Workflow | None:
-    """As `find_workflow`, of the job that a request is about: its id is in all further lines of the request's log."""
-    if JOB_ID.fullmatch(job_id):
-        structlog.contextvars.bind_contextvars(job_id=job_id)
-    return await find_workflow(argo, job_id)
+async def find_existing(argo: Argo, job_id: str, *, may_lag: bool = False) -> Workflow | None:
+    """As `find_workflow`, of the job that a request is about: its id is in all further lines of the request's log.
+
+    `may_lag`: nothing is decided by it, so that what was read a few seconds ago will do if a watch says that it has not
+    changed.
+    """
+    if not JOB_ID.fullmatch(job_id):
+        return None
+    structlog.contextvars.bind_contextvars(job_id=job_id)
+    seen = argo.seen(job_id) if may_lag else None
+    return seen if seen is not None else await find_workflow(argo, job_id)
 
 
 async def read_again(argo: Argo, workflow: Workflow) -> Workflow:

@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from argo.client.seen import SeenWorkflows
 from ocean.chain.index_health import IndexHealth
 from ocean.outgoing import OutgoingClient
 from provider_api.environments.catalogue import Environments
@@ -91,6 +92,10 @@ class Metrics:
         """Show how many connections to files' sources are in use, by what they are for."""
         self.registry.register(_Sources(clients))
 
+    def watch_argo(self, watched: Mapping[str, SeenWorkflows]) -> None:
+        """Show of each Argo Server, by its number, whether a watch tells what changes, and what it has saved."""
+        self.registry.register(_Watches(watched))
+
     def request(self, method: str, route: str, status: int, seconds: float, size: int) -> None:
         self.requests.labels(method, route, str(status)).inc()
         self.request_seconds.labels(method, route).observe(seconds)
@@ -144,6 +149,29 @@ class _Sources(Collector):
             refused.add_metric([pool], client.calls_refused)
         yield under_way
         yield refused
+
+
+class _Watches(Collector):
+    """Statuses of single jobs, with and without a call to Argo."""
+
+    def __init__(self, watched: Mapping[str, SeenWorkflows]) -> None:
+        self._watched = watched
+
+    def collect(self) -> Iterator[Metric]:
+        alive = GaugeMetricFamily(
+            "c2d_argo_watch_alive", "1 while a watch tells which jobs have changed, else 0", labels=["server"]
+        )
+        statuses = CounterMetricFamily(
+            "c2d_argo_statuses",
+            "Statuses of single jobs: known by the watch, or asked of Argo",
+            labels=["server", "answer"],
+        )
+        for server, seen in self._watched.items():
+            alive.add_metric([server], int(seen.alive))
+            statuses.add_metric([server, "known"], seen.hits)
+            statuses.add_metric([server, "asked"], seen.misses)
+        yield alive
+        yield statuses
 
 
 class _Timed:

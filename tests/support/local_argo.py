@@ -11,15 +11,18 @@ from contextlib import contextmanager
 import uvicorn
 
 from argo.local.app import create_app
+from argo.local.pods.runtime import PodRuntime
 from argo.local.settings import LocalArgoSettings
 
 
 @contextmanager
-def served(settings: LocalArgoSettings) -> Iterator[str]:
-    """Its address, when it answers."""
+def served(settings: LocalArgoSettings, runtime: PodRuntime | None = None) -> Iterator[str]:
+    """Its address, when it answers. `runtime`: instead of sandboxes."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
-        config = uvicorn.Config(create_app(settings), log_level="warning", access_log=False)
+        config = uvicorn.Config(
+            create_app(settings, runtime), log_level="warning", access_log=False, timeout_graceful_shutdown=1
+        )
         running = uvicorn.Server(config)
         thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()

@@ -20,6 +20,7 @@ from nacl.public import PrivateKey
 
 from argo.client.errors import ArgoUnavailable, SubmissionRefused, WorkflowExists, WorkflowFinished, WorkflowNotFound
 from argo.client.records import FIRST_SERVER, NewWorkflow, Node, Template, Workflow
+from argo.client.seen import SeenWorkflows
 from contract import names
 from contract.job_spec import JobSpec, open_sealed
 from contract.keys import encode_key
@@ -80,6 +81,8 @@ class MemoryArgo:
     logs: dict[str, list[str]] = field(default_factory=dict)  # lines by step
     unreachable_servers: frozenset[str] = frozenset()
     listed: list[dict[str, str]] = field(default_factory=list)  # what pages were asked for
+    kept: dict[str, Workflow] = field(default_factory=dict)
+    watched: dict[str, SeenWorkflows] = field(default_factory=dict)
     lingering: bool = False  # pods do not end when they are terminated
 
     def _reachable(self) -> None:
@@ -112,6 +115,10 @@ class MemoryArgo:
         if name not in self.workflows:
             raise WorkflowNotFound(name)
         return self.workflows[name]
+
+    def seen(self, name: str) -> Workflow | None:
+        """As it was when a test has put it into `kept`."""
+        return self.kept.get(name)
 
     async def count(self, labels: Mapping[str, str], *, unfinished_only: bool = False) -> int:
         return len(await self.list(labels, limit=None, unfinished_only=unfinished_only))

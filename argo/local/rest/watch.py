@@ -54,12 +54,9 @@ async def watch(request: Request) -> Response:
     server.controller.listeners.add(listen)
     reader = server.store.reader()
     try:
-        rows, _ = reader.select(labels, names, limit=0, offset=0)
+        rows, _ = reader.select(labels, names, limit=0, offset=0, newer_than=since)
         for row in reversed(rows):
-            if not since:
-                listen("ADDED", row)
-            elif row.version > since:
-                listen("MODIFIED", row)
+            listen("MODIFIED" if since else "ADDED", row)
     finally:
         reader.close()
     sse = request.headers.get("accept") == "text/event-stream"

@@ -49,10 +49,18 @@ class Reader:
         self._db.close()
 
     def select(
-        self, labels: Sequence[Requirement], names: Sequence[Requirement], *, limit: int, offset: int
+        self,
+        labels: Sequence[Requirement],
+        names: Sequence[Requirement],
+        *,
+        limit: int,
+        offset: int,
+        newer_than: int = 0,
     ) -> tuple[list[Row], int]:
-        """One page, unfinished before finished, newest first; and how many come after it. `limit` 0: all."""
+        """One page, unfinished before finished, newest first; and how many come after it. `limit` 0: all. Only those
+        with a version above `newer_than`."""
         where, values = _where([*labels], [*names])
+        where, values = f"{where} AND version > ?", (*values, newer_than)
         found = self._db.execute(
             f"SELECT {COLUMNS} FROM workflow WHERE {where} ORDER BY position DESC, id DESC LIMIT ? OFFSET ?",  # noqa: S608
             (*values, limit or -1, offset),
@@ -155,8 +163,8 @@ def read_content(db: sqlite3.Connection, row: Row) -> tuple[dict[str, Any], dict
     return ({"parameters": given} if "parameters" in arguments else {}), stored
 
 
-def _where(labels: Iterable[Requirement], names: Iterable[Requirement]) -> tuple[str, tuple[str, ...]]:
-    parts, values = ["1"], list[str]()
+def _where(labels: Iterable[Requirement], names: Iterable[Requirement]) -> tuple[str, tuple[str | int, ...]]:
+    parts, values = ["1"], list[str | int]()
     few = any(_is_completed(requirement) and requirement.operator == "notin" for requirement in labels)
     for requirement in labels:
         for part, part_values in _label_condition(requirement, few=few):

@@ -83,7 +83,7 @@ class Store:
         self._db = self._connect()
         self._db.executescript(_SCHEMA)
         highest = self._db.execute("SELECT MAX(version) FROM workflow WHERE typeof(version) = 'integer'").fetchone()[0]
-        self.version: int = highest or 0
+        self.version: int = highest or 1  # never 0, which means any version
 
     def _connect(self) -> sqlite3.Connection:
         db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)

@@ -46,7 +46,7 @@ async def status(call: CallDep, services: ServicesDep) -> Response:
     then `resultsNext` is what `resultsFrom` must be for the next part."""
     owner, job_id = consumer_of(call), call.text("jobId")
     if job_id:
-        found = await services.reader.find(owner, job_id)
+        found = await services.reader.find(owner, job_id, may_lag=True)
         workflows = [] if found is None else [found]
     else:
         workflows = await services.reader.of_owner(owner, _hex(call.text("agreementId")))

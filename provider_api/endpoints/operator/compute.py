@@ -137,7 +137,7 @@ async def status(request: Request, services: ServicesDep) -> Response:
     if not any(filter_of(call, name) for name in ("owner", "jobId", "agreementId")):
         raise Refused("owner, jobId or agreementId is missing.")
     provider = await require_provider(request, services, call, text_of(call, "jobId"))
-    found = await _selected(services, call, provider)
+    found = await _selected(services, call, provider, may_lag=True)
     return json_response(await services.reader.objects(found), sort_keys=False)
 
 
@@ -192,7 +192,7 @@ async def delete(request: Request, services: ServicesDep) -> Response:
 
 
 async def _selected(
-    services: Services, call: Call, provider: Provider, *, unfinished_only: bool = False
+    services: Services, call: Call, provider: Provider, *, unfinished_only: bool = False, may_lag: bool = False
 ) -> list[Workflow]:
     """The provider's jobs that match every filter, newest first."""
     return await services.reader.of_provider(
@@ -202,6 +202,7 @@ async def _selected(
         agreement_id=filter_of(call, "agreementId"),
         chain_id=text_of(call, "chainId"),
         unfinished_only=unfinished_only,
+        may_lag=may_lag,
     )
 
 

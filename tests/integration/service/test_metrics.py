@@ -99,6 +99,11 @@ async def test_a_job_is_seen_and_nothing_secret(
     assert value(after, "c2d_neighbour_call_seconds_count", neighbour="chain 8996", operation="verify_order") >= 2
     assert value(after, "c2d_places", environment=FREE) == 4
     assert ("c2d_unfinished_jobs", frozenset({("environment", FREE)})) in after
+    assert value(after, "c2d_argo_watch_alive", server="00") == 1
+    asked = {
+        answer: value(after, "c2d_argo_statuses_total", server="00", answer=answer) for answer in ("known", "asked")
+    }
+    assert sum(asked.values()) >= value(after, "c2d_requests_total", method="GET", route=compute, status="200")
     assert value(after, "c2d_loop_last_success_timestamp_seconds", loop="environments") > 1_700_000_000
     for secret in (job_id, caller.address, dataset.id, order["transferTxId"], request["signature"], "ab" * 20):
         assert secret.lower().removeprefix("0x") not in text.lower()

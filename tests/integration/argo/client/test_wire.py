@@ -34,6 +34,7 @@ from argo.client import (
 from argo.client.connection import Connection
 from argo.client.logs import LogStream
 from argo.client.records import NewWorkflow
+from argo.client.streaming import Streams
 from contract import names
 from tests.support.replay import Answer, Replay, Request, recorded_answer, recorded_job, recorded_rest, replay_server
 
@@ -373,11 +374,12 @@ async def test_silence_in_a_log_is_borne_while_the_program_runs(argo: Replay, ru
             said.set()
         return runs
 
-    stream = LogStream(Connection(argo.url, "jobs"))
+    streams = Streams(Connection(argo.url, "jobs"))
+    stream = LogStream(streams)
     found = stream.lines(JOB, "pod", follow=True, still_runs=still_runs, silence_seconds=0.1)
     assert [line async for line in found] == (["late"] if runs else [])
     assert asked > 1 if runs else asked == 1
-    await stream.close()
+    await streams.close()
 
 
 async def test_a_log_may_be_left_early(argo: Replay, client: ArgoClient) -> None:

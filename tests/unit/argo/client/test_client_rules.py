@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from argo.client import ArgoClient, ArgoUnavailable, ArgumentsMismatch, WorkflowNotFound
-from argo.client.client import selector_of
 from argo.client.connection import Connection
 from argo.client.logs import Stripper
 from argo.client.records import NewWorkflow
+from argo.client.selectors import selector_of
 from contract import names
 from tests.support.replay import recorded_rest
 

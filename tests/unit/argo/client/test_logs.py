@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from argo.client.errors import ArgoUnavailable
-from argo.client.logs import _content, _lines
+from argo.client.logs import _content
+from argo.client.streaming import lines_of
 
 pytestmark = pytest.mark.unit
 
@@ -23,7 +24,7 @@ async def chunks(data: bytes, size: int) -> AsyncIterator[bytes]:
 
 
 async def read(data: bytes, size: int) -> list[str | None]:
-    return [_content("w", line) async for line in _lines(chunks(data, size))]
+    return [_content("w", line) async for line in lines_of(chunks(data, size))]
 
 
 PRINTED = st.text(st.sampled_from(ENDS + "ab") | st.characters(exclude_characters="\n", exclude_categories=["Cs"]))
