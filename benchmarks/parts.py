@@ -15,7 +15,7 @@ from ocean.addresses import canonical
 from provider_api.access import rules
 from provider_api.access.refusal import Refusal
 from provider_api.access.request import read_start
-from provider_api.calls.parameters import Input
+from provider_api.calls.parameters import Call
 from provider_api.jobs.identity import identify
 from provider_api.jobs.specification import prepare
 from provider_api.services import Services, open_services
@@ -57,13 +57,13 @@ async def _one(services: Services, body: Body, times: dict[str, list[float]]) ->
         yield
         times[name].append(1000 * (time.perf_counter() - began))
 
-    given, owner, document = Input(body), body["consumerAddress"], body["dataset"]["documentId"]
+    call, owner, document = Call(body), body["consumerAddress"], body["dataset"]["documentId"]
     with timed("signature"):
         message = signing.start_message(owner, document, body["nonce"], "")
-        consumer = canonical(signing.recover(message, given.text("signature")))
+        consumer = canonical(signing.recover(message, call.text("signature")))
         identity = identify(consumer, body["nonce"], body, FIRST_SERVER)
     with timed("access"):
-        facts = await services.facts.for_start(read_start(given, consumer))
+        facts = await services.facts.for_start(read_start(call, consumer))
         judged = rules.judge_start(facts)
         if isinstance(judged, Refusal):
             raise judged.error()
