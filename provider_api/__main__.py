@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from provider_api.app import create_app
 from provider_api.http.protocol import protocol_for
 from provider_api.settings import PREFIX, load_settings
-from provider_api.settings_text import problems
+from provider_api.settings.text import problems
 from provider_api.telemetry.logs import configure_logging
 
 KEEP_ALIVE_SECONDS = 75  # longer than proxies in front keep idle connections, or they would use one that just closes

@@ -18,11 +18,12 @@ from provider_api import openapi
 from provider_api.endpoints.jobs import published
 from provider_api.endpoints.operations import OPERATIONS, add_routes
 from provider_api.endpoints.service import root
+from provider_api.endpoints.service.internal import internal_app
 from provider_api.http.errors import ApiError, NotOffered, render
 from provider_api.http.last_resort import CatchAll
 from provider_api.http.responses import json_bytes
+from provider_api.http.serving import serving
 from provider_api.http.transport import Transport
-from provider_api.internal_app import internal_app, serving
 from provider_api.services import OpenNeighbours, open_neighbours, open_services
 from provider_api.settings import Settings
 from provider_api.strangers.budget import Budget

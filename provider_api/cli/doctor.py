@@ -26,7 +26,7 @@ from provider_api.doctor.report import as_json, show
 from provider_api.doctor.run import run_checks
 from provider_api.doctor.surroundings import Options, Surroundings
 from provider_api.settings import PREFIX, Settings, UnknownSetting, load_settings
-from provider_api.settings_text import SettingUnreadable
+from provider_api.settings.text import SettingUnreadable
 
 COULD_NOT_RUN = 2
 _MORE_SECONDS = 5  # that a request may take: the limit of its check shall come first, and say so

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from provider_api.cli.startup_errors import explain
 from provider_api.settings import Settings, UnknownSetting, load_settings
-from provider_api.settings_text import SettingUnreadable
+from provider_api.settings.text import SettingUnreadable
 from provider_api.storage.database import Database, StorageUnavailable
 from provider_api.storage.migrations import Upgrade
 from provider_api.telemetry.logs import configure_logging

@@ -14,7 +14,7 @@ from provider_api.deploy.lock import FolderInUse
 from provider_api.deploy.pods_publication import PublicationUnset
 from provider_api.keys import KeyMissing
 from provider_api.settings import PREFIX, UnknownSetting
-from provider_api.settings_text import SettingUnreadable, problems
+from provider_api.settings.text import SettingUnreadable, problems
 from workflow_templates.environment import EnvironmentInvalid
 
 TROUBLES = (

@@ -23,7 +23,7 @@ from ocean.ddo import DDO
 from ocean.file_lists import encode_files
 from ocean.files import File, UrlFile
 from ocean.keys import public_bytes
-from provider_api.internal_app import internal_app
+from provider_api.endpoints.service.internal import internal_app
 from results.object_names import asset_folder
 from tests.support import provider_facts as facts
 from tests.support.answers.book import Asker, Book

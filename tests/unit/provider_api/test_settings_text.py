@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from provider_api.cli.startup_errors import explain
 from provider_api.settings import PREFIX, Settings, load_settings
-from provider_api.settings_text import SettingUnreadable
+from provider_api.settings.text import SettingUnreadable
 
 pytestmark = pytest.mark.unit
 

@@ -1,48 +1,27 @@
-"""All settings of the service: one tree, read from `C2D_` names of the environment, `__` between the levels.
-
-Every field has a default with which one machine runs complete; `c2d serve` fills in what it has started itself (chain,
-Argo Server, keys) and hands over a finished `Settings`. An unknown `C2D_` name stops the start.
-"""
+"""The settings by groups: `C2D_<GROUP>__<NAME>`. Their docstrings are the page docs/reference/settings.md."""
 
 from __future__ import annotations
 
-import difflib
 import ipaddress
-import os
-from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, field_validator, model_validator
-from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from ocean.files.registry import gateway_roots
 from ocean.outgoing import Allowed, OutgoingGuard
-from provider_api import settings_text
 
-PREFIX = "C2D_"
 _DATABASES = ("sqlite://", "postgresql+asyncpg://")
 _KNOWN_DATABASES = (*_DATABASES, "sqlite+aiosqlite://")  # with the driver of asynchronous programs, which is not needed
 
-
-class UnknownSetting(ValueError):
-    """The environment has a `C2D_` name that no setting answers to: probably a misspelling."""
-
-    def __init__(self, name: str, nearest: str | None) -> None:
-        hint = f"; did you mean {nearest}?" if nearest else ""
-        super().__init__(f"unknown setting {name}{hint}")
-        self.name, self.nearest = name, nearest
-
-
 TypedSignatures = Literal["accepted", "tokens", "demanded"]
-_LEASE_FACTOR = 1.5  # how much longer than a call of Argo an order stays taken
 
 
-class _Group(BaseModel):
+class Group(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
-class ServerSettings(_Group):
+class ServerSettings(Group):
     host: str = "127.0.0.1"
     """Address to listen on. Loopback, because a single machine is the default; `0.0.0.0` in a container."""
     port: int = Field(default=8030, ge=0, le=65535)
@@ -74,7 +53,7 @@ class ServerSettings(_Group):
         return self
 
 
-class ProviderSettings(_Group):
+class ProviderSettings(Group):
     key: SecretStr | None = None
     """Ethereum private key, 0x + 64 hex: signs fees, opens file lists. Give this or `key_file`."""
     key_file: Path | None = None
@@ -87,7 +66,7 @@ class ProviderSettings(_Group):
         return self
 
 
-class ChainSettings(_Group):
+class ChainSettings(Group):
     url: str = Field(pattern=r"^https?://")
     """RPC address of a node of the chain, http(s)."""
     chain_id: int | None = Field(default=None, ge=1)
@@ -104,7 +83,7 @@ class ChainSettings(_Group):
     refusal; the same request may be repeated."""
 
 
-class ArgoSettings(_Group):
+class ArgoSettings(Group):
     url: str = "http://127.0.0.1:2746"
     """Argo Server's address: a cluster's, or that of the single-machine server."""
     namespace: str = "jobs"
@@ -120,7 +99,7 @@ class ArgoSettings(_Group):
     be at least half as long again."""
 
 
-class ResultSettings(_Group):
+class ResultSettings(Group):
     url: str | None = None
     """Result store, as in the publishing pod's store.json: file:///folder, s3://bucket/prefix, or the RPC API of a Kubo
     node, ipfs+http://host:port/folder, where everything is sealed for this service. Empty: data folder."""
@@ -131,7 +110,7 @@ class ResultSettings(_Group):
     ask for them. 0: they stay. A week, so that there is time to bring back an Argo that was lost."""
 
 
-class PublicationSettings(_Group):
+class PublicationSettings(Group):
     port: int | None = Field(default=None, ge=0, le=65535)
     """Port, on the same address as the service, that serves the files of assets made of results, and nothing else:
     where downloads may not reach the service itself. Empty: they are served on the service's own port only."""
@@ -148,7 +127,7 @@ class PublicationSettings(_Group):
         return self
 
 
-class StorageSettings(_Group):
+class StorageSettings(Group):
     url: SecretStr | None = None
     """SQLAlchemy address, sqlite:///… or postgresql+asyncpg://…. Empty: service.sqlite in the data folder.
     Several API processes may share either, on several machines PostgreSQL. Nothing else is needed, no Redis."""
@@ -170,7 +149,7 @@ class StorageSettings(_Group):
         return url
 
 
-class MetadataSettings(_Group):
+class MetadataSettings(Group):
     store_url: str | None = None
     """Address of a metadata store (Aquarius) that is asked about each asset beside the own index: for documents that
     are encrypted for others, which must have the hash on chain, and for purgatory. Empty: the own index alone."""
@@ -180,7 +159,7 @@ class MetadataSettings(_Group):
     """Largest answer of the store, and largest document to validate (requests are limited besides)."""
 
 
-class AccessSettings(_Group):
+class AccessSettings(Group):
     authorized_decrypters: tuple[str, ...] = Field(default=(), examples=["0x0123…,0x4567…"])
     """Addresses that may ask for decryption of documents; empty: everybody."""
     rbac_url: str | None = None
@@ -193,7 +172,7 @@ class AccessSettings(_Group):
     """Time limit of one request to either of them."""
 
 
-class OutgoingSettings(_Group):
+class OutgoingSettings(Group):
     allow_private: tuple[str, ...] = Field(
         default=(), examples=["10.0.0.5:9000/public@0x14dC79964da2C08b23698B3D3cc7Ca32193d9955"]
     )
@@ -250,7 +229,7 @@ class OutgoingSettings(_Group):
         return {type_: url for type_, url in named.items() if url}
 
 
-class StrangerSettings(_Group):
+class StrangerSettings(Group):
     """What is spent on requests that nobody has signed, and on those whose signature is not good. Beyond it: 429 with
     Retry-After. Who has paid does not wait for any of it."""
 
@@ -277,7 +256,7 @@ class StrangerSettings(_Group):
     """Most memory for bodies of unsigned requests that have not arrived whole, or wait."""
 
 
-class LimitSettings(_Group):
+class LimitSettings(Group):
     minimum_paid_seconds: int = Field(default=10, ge=0, le=86400)
     """A start with less paid time left is refused."""
     outer_margin_seconds: int = Field(default=60, ge=0, le=3600)
@@ -297,7 +276,7 @@ class LimitSettings(_Group):
     """Most datasets in one request: each costs reads of a chain."""
 
 
-class PolicySettings(_Group):
+class PolicySettings(Group):
     trusted_lists_empty: Literal["allow", "deny"] = "allow"
     """Meaning of two empty lists of trusted algorithms: every published algorithm (as Ocean's Provider), or none."""
     trusted_lists: Literal["all", "any"] = "all"
@@ -323,7 +302,7 @@ class PolicySettings(_Group):
     """Report failures 41 and 62 as 70, for callers that wait for a status above 60; reason and exit code still tell."""
 
 
-class OperatorSettings(_Group):
+class OperatorSettings(Group):
     providers: dict[str, tuple[str, ...]] = Field(default_factory=dict, examples=['{"a-provider": ["0x0123…"]}'])
     """Who may use the Operator-Service API: a name of your choice for each Ocean Provider, and the addresses that sign
     for it (several while its key is being changed). JSON. Empty: the API is not there."""
@@ -333,7 +312,7 @@ class OperatorSettings(_Group):
     """How far a provider's clock, of which its nonces are made, may differ from ours."""
 
 
-class MachineSettings(_Group):
+class MachineSettings(Group):
     environments: Path | None = None
     """One machine: folder of environments of your own, a TOML file each, in the place of the project's. Changes are
     taken up without restart. Empty: the project's own."""
@@ -342,160 +321,23 @@ class MachineSettings(_Group):
     beside this machine's programs. Read again when it changes. Empty: none."""
 
 
-class MetricsSettings(_Group):
+class MetricsSettings(Group):
     port: int | None = Field(default=None, ge=0, le=65535)
     """Port for `/metrics`, `/healthz` and `/readyz`, on the same address as the service; empty: none. Not for
     consumers: keep it inside."""
 
 
-class TracingSettings(_Group):
+class TracingSettings(Group):
     endpoint: str | None = Field(default=None, pattern=r"^https?://")
     """An OTLP collector, http(s)://host:4318; spans go to its /v1/traces. Empty: none. Needs the extra `tracing`."""
     service_name: str = "c2d-provider-api"
     """How spans name this service."""
 
 
-class LogSettings(_Group):
+class LogSettings(Group):
     json_lines: bool = False
     """One JSON object per line (in pods) instead of text for people."""
     level: Literal["debug", "info", "warning", "error"] = "info"
     """Least important events that are written."""
     requests: bool = False
     """One line for each request: method, route, status, seconds, bytes, and the job it was about."""
-
-
-class Settings(BaseSettings):
-    model_config = SettingsConfigDict(
-        env_prefix=PREFIX,
-        env_nested_delimiter="__",
-        extra="forbid",
-        frozen=True,
-        use_attribute_docstrings=True,
-    )
-
-    data_folder: Path = Path("data")
-    """Everything that must survive a restart and has no place of its own."""
-    disk_reserve_gib: float = Field(default=1.0, ge=0, le=1 << 20)
-    """GiB of free disk under the data folder that `c2d serve` keeps for results and databases: with less, jobs wait and
-    their status says so. 0 keeps none. One, because that is little, and a full disk loses what others have paid for."""
-    server: ServerSettings = ServerSettings()
-    provider: ProviderSettings = ProviderSettings()
-    chains: tuple[ChainSettings, ...] = Field(default=(), examples=['[{"url": "https://node.example.org"}]'])
-    """JSON list. Empty: `c2d serve` starts a development chain; the service alone refuses to start."""
-    argo: ArgoSettings = ArgoSettings()
-    argo_servers: dict[Annotated[str, StringConstraints(pattern="^([0-9a-f][1-9a-f]|[1-9a-f]0)$")], ArgoSettings] = (
-        Field(default_factory=dict, examples=['{"01": {"url": "https://argo.example.org"}}'])
-    )
-    """Further Argo Servers, each with environments of its own: JSON, `{"01": {"url": …, "token_file": …}}`. Two
-    lower-case hex digits name each for ever, in the ids of its jobs; C2D_ARGO is 00. All need a result store that they
-    share (s3://)."""
-    results: ResultSettings = ResultSettings()
-    publication: PublicationSettings = PublicationSettings()
-    storage: StorageSettings = StorageSettings()
-    outgoing: OutgoingSettings = OutgoingSettings()
-    metadata: MetadataSettings = MetadataSettings()
-    access: AccessSettings = AccessSettings()
-    limits: LimitSettings = LimitSettings()
-    strangers: StrangerSettings = StrangerSettings()
-    policy: PolicySettings = PolicySettings()
-    operator: OperatorSettings = OperatorSettings()
-    machine: MachineSettings = MachineSettings()
-    metrics: MetricsSettings = MetricsSettings()
-    tracing: TracingSettings = TracingSettings()
-    log: LogSettings = LogSettings()
-
-    @model_validator(mode="after")
-    def _one_port_each(self) -> Self:
-        ports = {
-            "C2D_SERVER__PORT": self.server.port,
-            "C2D_METRICS__PORT": self.metrics.port,
-            "C2D_PUBLICATION__PORT": self.publication.port,
-        }
-        users: dict[int, str] = {}
-        for name, port in ports.items():
-            if port and port in users:
-                raise ValueError(f"{users[port]} and {name} are both {port}; each needs a port of its own")
-            users[port or 0] = name
-        return self
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Only what is given. The environment is read by `load_settings`, so that a caller may hand over another."""
-        return (init_settings,)
-
-    @model_validator(mode="after")
-    def _leases_outlast_submissions(self) -> Self:
-        lease, timeout = self.limits.claim_lease_seconds, self.longest_argo_timeout()
-        if lease < (needed := _LEASE_FACTOR * timeout):
-            raise ValueError(
-                f"C2D_LIMITS__CLAIM_LEASE_SECONDS ({lease:g}) must be at least {needed:g}, one and a half times"
-                f" C2D_ARGO__TIMEOUT_SECONDS ({timeout:g}, the longest of all Argo Servers)"
-            )
-        return self
-
-    def longest_argo_timeout(self) -> float:
-        """Of all Argo Servers, in seconds."""
-        return max(each.timeout_seconds for each in (self.argo, *self.argo_servers.values()))
-
-    def forbidden(self) -> tuple[str, ...]:
-        """`host:port` pairs that no call to a stranger's address reaches: our inward port and that of assets made of
-        results, whatever the address, and what the operator names."""
-        ports = (self.metrics.port, self.publication.port)
-        return (*self.outgoing.forbid, *(f"*:{port}" for port in ports if port))
-
-    def storage_url(self) -> str:
-        """SQLAlchemy address, default filled in."""
-        if self.storage.url is not None:
-            return self.storage.url.get_secret_value()
-        return f"sqlite:///{(self.data_folder / 'service.sqlite').absolute()}"
-
-    def results_url(self) -> str:
-        """Address of the result store, default filled in."""
-        return self.results.url or (self.data_folder / "results").absolute().as_uri()
-
-
-def known_names(model: type[BaseModel] = Settings, prefix: str = PREFIX) -> Iterator[str]:
-    """All names of the environment that mean something, upper case."""
-    for name, field in model.model_fields.items():
-        full = f"{prefix}{name}".upper()
-        yield full
-        kind: Any = field.annotation
-        if isinstance(kind, type) and issubclass(kind, BaseModel):
-            yield from known_names(kind, full + "__")
-
-
-def require_known_names(environment: Iterable[str]) -> None:
-    """Raises UnknownSetting for the first `C2D_` name that is no setting. Entries of `results.options` are free."""
-    known = set(known_names())
-    free = f"{PREFIX}RESULTS__OPTIONS__"
-    for name in sorted(environment):
-        upper = name.upper()
-        if upper.startswith(PREFIX) and upper not in known and not upper.startswith(free):
-            nearest = difflib.get_close_matches(upper, known, n=1, cutoff=0.6)
-            raise UnknownSetting(name, nearest[0] if nearest else None)
-
-
-def load_settings(environment: Mapping[str, str] | None = None, **given: Any) -> Settings:
-    """Settings from an environment (None: the process's); `given` values win.
-
-    Raises UnknownSetting, SettingUnreadable, pydantic.ValidationError.
-    """
-    named = os.environ if environment is None else environment
-    require_known_names(named)
-    return Settings(**{**_Environment(settings_text.readable(named, Settings, PREFIX))(), **given})
-
-
-class _Environment(EnvSettingsSource):
-    def __init__(self, values: Mapping[str, str]) -> None:
-        self._values = values  # by lower-case name
-        super().__init__(Settings)
-
-    def _load_env_vars(self) -> Mapping[str, str | None]:
-        return self._values
