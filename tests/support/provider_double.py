@@ -5,8 +5,10 @@ Its paths are unusual on purpose: clients must take them from the root document.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from itertools import repeat
 from typing import Any
 
 from aiohttp import web
@@ -27,6 +29,8 @@ class ProviderDouble:
         self.result = b"result" * 100_000
         self.documents: dict[str, bytes] = {}  # transaction → encrypted document
         self.status: int | None = None  # answered to everything but the root, if set
+        self.delays: Iterator[float] = repeat(0.0)  # of calls to decrypt, which so overtake each other
+        self.overtaken = 0  # so many calls to decrypt meet a nonce of another process with the same key
 
     def routes(self) -> list[web.RouteDef]:
         return [
@@ -100,6 +104,10 @@ class ProviderDouble:
 
     async def decrypt(self, request: web.Request) -> web.Response:
         body = await request.json()
+        await asyncio.sleep(next(self.delays))
+        if self.overtaken:
+            self.overtaken -= 1
+            self.nonces[body["decrypterAddress"]] = int(body["nonce"])
         message = decrypt_message(body["transactionId"], body["decrypterAddress"], body["chainId"], body["nonce"])
         if refused := self._refused(body["decrypterAddress"], body["nonce"], message, body["signature"]):
             return refused

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from ocean.chain.index import AssetNotFound, MetadataIndex
 from ocean.chain.metadata import pack
 from ocean.chain.publishing import set_packed
-from ocean.chain.remote_decryption import through
+from ocean.chain.remote_decryption import ATTEMPTS, through
 from ocean.ecies import encrypt, public_key_of
 from ocean.outgoing import OutgoingGuard
 from tests.support.chain import Chain, provider, publisher, stranger
@@ -42,6 +43,42 @@ async def test_other_provider_opens_its_document_for_us(chain: Chain) -> None:
         with pytest.raises(AssetNotFound):
             await refusing.resolve(asset.ddo.id)
         await refusing.close()
+
+
+async def test_many_documents_at_once_take_turns(chain: Chain) -> None:
+    """A provider takes growing nonces only, so calls that overtake each other would be refused."""
+    assets = [await chain.publish() for _ in range(5)]
+    async with provider_double() as double:
+        key = public_key_of(provider)
+        for asset in assets:
+            sealed = pack(json.dumps(asset.ddo.document()).encode(), 2, lambda data: encrypt(key, data))
+            tx = await set_packed(chain.network, publisher, asset.nft, sealed, provider_url=double.url)
+            double.documents[tx] = sealed.data
+        double.delays = iter((0.4, 0.3, 0.2, 0.1, 0.0))
+        guard = OutgoingGuard(allow_private=[double.url.removeprefix("http://")])
+        index = MetadataIndex(chain.network, OURS, remote_decryption=through(guard, OURS, 8996))
+        found = await asyncio.gather(*(index.resolve(asset.ddo.id) for asset in assets))
+        assert [ddo.services[0].id for ddo in found] == [asset.service_id for asset in assets]
+        await index.close()
+
+
+@pytest.mark.parametrize("times", [1, ATTEMPTS - 1, ATTEMPTS])
+async def test_other_processes_with_our_key_overtake(chain: Chain, times: int) -> None:
+    asset = await chain.publish()
+    async with provider_double() as double:
+        key = public_key_of(provider)
+        sealed = pack(json.dumps(asset.ddo.document()).encode(), 2, lambda data: encrypt(key, data))
+        tx = await set_packed(chain.network, publisher, asset.nft, sealed, provider_url=double.url)
+        double.documents[tx] = sealed.data
+        double.overtaken = times
+        guard = OutgoingGuard(allow_private=[double.url.removeprefix("http://")])
+        index = MetadataIndex(chain.network, OURS, remote_decryption=through(guard, OURS, 8996, total_seconds=60))
+        if times == ATTEMPTS:
+            with pytest.raises(AssetNotFound) as caught:
+                await index.resolve(asset.ddo.id)
+            assert (caught.value.reason, caught.value.transient) == ("remote_decryption_failed", True)
+        assert (await index.resolve(asset.ddo.id)).services[0].id == asset.service_id
+        await index.close()
 
 
 async def test_answer_that_is_another_document(chain: Chain) -> None:
