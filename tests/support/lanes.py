@@ -20,6 +20,10 @@ LONG: Final = {
     r"integration/cluster/": "a Kubernetes control plane",
     r"integration/service/test_kill\.py": "parts are killed at every step of jobs",
     r"integration/service/test_kill_rounds\.py": "parts are killed under a stream of jobs",
+    r"integration/service/test_machine_ends\.py": "the machine ends in every way",
+    r"integration/service/test_hostile\.py": "algorithms that flood, fork and do not end",
+    r"integration/service/test_strangers\.py": "strangers who ask as much as they can",
+    r"integration/service/test_schemathesis\.py": "generated requests to the whole service",
     r"integration/service/test_argo_away\.py::test_killed_around_the_submission": "a part is killed at every step",
     r"integration/service/test_many_jobs\.py": "many jobs at once",
     r"integration/service/test_download_large\.py": "gigabytes",
@@ -27,11 +31,16 @@ LONG: Final = {
     r"integration/service/clients/test_ocean_js\.py::.*\[3\.[012]\.": "older versions of a client",
     r"integration/service/clients/test_ocean_py\.py::test_behind_a_path": "a machine of its own for one setting",
     r"integration/argo/client/test_many\.py": "ten thousand workflows",
+    r"integration/argo/local/test_crashes\.py": "the Argo server is killed at every step",
+    r"integration/argo/local/pods/test_as_user\.py": "a copy of the project for another user",
     r"integration/pods/test_sources\.py::test_many_pods_at_once": "many pods at once",
     r"integration/pods/test_publishing_assets\.py::test_(killed_anywhere|several_at_once)": "kills at every step",
-    r"integration/provider_api/test_several_processes\.py::test_each_nonce": "thousands of racing requests",
+    r"integration/provider_api/test_several_processes\.py": "thousands of racing requests",
+    r"integration/provider_api/doctor/test_clusters\.py": "each fault of a cluster, looked at by a process",
     r"integration/provider_api/test_starts_under_trouble\.py": "hundreds of starts with neighbours in trouble",
     r"integration/provider_api/test_rolling_restart\.py": "a restart under load",
+    r"unit/argo/local/test_unreadable\.py": "each field of each stored row, spoiled",
+    r"unit/gitops/test_admission\.py::test_a_job_may_be_stopped": "each recorded state before the admission policy",
 }
 _LONG: Final = re.compile(f"tests/(?:{'|'.join(LONG)})")
 
