@@ -12,8 +12,10 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from importlib.util import find_spec, module_from_spec
+from types import ModuleType
 from typing import Any, Final
 
 RECURSION_LIMIT: Final = 1000
@@ -26,7 +28,7 @@ def mend() -> None:
     with suppress(ImportError):
         import py_ecc  # noqa: F401  only for its side effect, which thus cannot come later
 
-        _put_off("py_ecc.bls", G2ProofOfPossession=_PutOff("py_ecc.bls", "G2ProofOfPossession"))
+        _put_off("py_ecc.bls", "G2ProofOfPossession")
         _put_off("py_ecc.bls12_381", curve_order=_CURVE_ORDER)
     if sys.getrecursionlimit() >= 100_000:
         sys.setrecursionlimit(RECURSION_LIMIT)
@@ -34,31 +36,32 @@ def mend() -> None:
 
 
 class _PutOff:
-    """An object of a module that was put off; the module is loaded when the object is used."""
+    """An object of a module that is put off; the module is loaded when the object is used."""
 
-    def __init__(self, module: str, name: str) -> None:
-        self._module, self._name = module, name
+    def __init__(self, load: Callable[[], ModuleType], name: str) -> None:
+        self._load, self._name = load, name
 
     def __getattr__(self, attribute: str) -> Any:
-        module = sys.modules[self._module]
-        if vars(module)[self._name] is self:
-            module.__getattr__("")
-        return getattr(vars(module)[self._name], attribute)
+        return getattr(getattr(self._load(), self._name), attribute)
 
 
-def _put_off(name: str, **known: Any) -> None:
-    """Have a module that is loaded when another attribute of it than the known ones is asked for."""
+def _put_off(name: str, *objects: str, **constants: Any) -> None:
+    """Have a module that is loaded when one of its objects is used, or another attribute than these is asked for."""
     spec = None if name in sys.modules else find_spec(name)
     if spec is None or spec.loader is None:
         return
     module, loader = module_from_spec(spec), spec.loader
 
-    def load(attribute: str) -> Any:
-        if attribute.startswith("__"):
-            raise AttributeError(attribute)  # Python itself asks for such names
+    def load() -> ModuleType:
         if vars(module).pop("__getattr__", None) is not None:
             loader.exec_module(module)
-        return getattr(module, attribute) if attribute else None
+        return module
 
-    vars(module).update(known, __getattr__=load)
+    def attribute_of(attribute: str) -> Any:
+        if attribute.startswith("__"):
+            raise AttributeError(attribute)  # Python itself asks for such names
+        return getattr(load(), attribute)
+
+    stand_ins = {each: _PutOff(load, each) for each in objects}
+    vars(module).update(stand_ins, **constants, __getattr__=attribute_of)
     sys.modules[name] = module

@@ -7,11 +7,19 @@ is let through again. Rows are kept for as long as the time in the nonce is acce
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, delete, insert, select
+from typing import Final
+
+from sqlalchemy import Connection, bindparam, delete, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from provider_api.storage.database import Database
 from provider_api.storage.tables import provider_calls
+
+_NEW: Final = insert(provider_calls)
+_OLD: Final = delete(provider_calls).where(provider_calls.c.used_at < bindparam("before"))
+_DIGEST: Final = select(provider_calls.c.digest).where(
+    provider_calls.c.signer == bindparam("signer"), provider_calls.c.nonce == bindparam("nonce")
+)
 
 
 class NonceUsed(Exception):
@@ -27,8 +35,8 @@ class ProviderCalls:
         row = {"signer": signer, "nonce": nonce, "digest": digest, "used_at": now}
 
         def use_up(connection: Connection) -> None:
-            connection.execute(insert(provider_calls).values(**row))
-            connection.execute(delete(provider_calls).where(provider_calls.c.used_at < now - keep_seconds))
+            connection.execute(_NEW, row)
+            connection.execute(_OLD, {"before": now - keep_seconds})
 
         try:
             await self._database.write(use_up)
@@ -37,8 +45,5 @@ class ProviderCalls:
                 raise NonceUsed from None
 
     async def _digest(self, signer: str, nonce: str) -> str | None:
-        statement = select(provider_calls.c.digest).where(
-            provider_calls.c.signer == signer, provider_calls.c.nonce == nonce
-        )
-        found = await self._database.rows(statement)
+        found = await self._database.rows(_DIGEST, signer=signer, nonce=nonce)
         return found[0].digest if found else None

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from typing import Final
 
-from sqlalchemy import Connection, Delete, bindparam, delete, insert, select
+from sqlalchemy import Connection, bindparam, delete, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from provider_api.storage import nonces
@@ -21,6 +21,13 @@ from provider_api.storage.tables import revoked_tokens, token_generations
 _KEEP_SECONDS: Final = 3600
 _REVOKED: Final = select(revoked_tokens.c.digest).where(revoked_tokens.c.digest == bindparam("digest"))
 _GENERATION: Final = select(token_generations.c.generation).where(token_generations.c.consumer == bindparam("consumer"))
+
+
+_NEW: Final = insert(revoked_tokens)
+_REMOVED: Final = delete(revoked_tokens).where(revoked_tokens.c.digest == bindparam("the_digest"))
+_EXPIRED: Final = delete(revoked_tokens).where(revoked_tokens.c.expires_at < bindparam("before"))
+_OLD_GENERATION: Final = delete(token_generations).where(token_generations.c.consumer == bindparam("the_consumer"))
+_NEW_GENERATION: Final = insert(token_generations)
 
 
 class AlreadyRevoked(Exception):
@@ -41,8 +48,8 @@ class Revocations:
 
         def revoke(connection: Connection) -> None:
             nonces.take(connection, consumer, nonce, text)
-            connection.execute(insert(revoked_tokens).values(digest=digest, expires_at=expires_at))
-            connection.execute(_expired())
+            connection.execute(_NEW, {"digest": digest, "expires_at": expires_at})
+            connection.execute(_EXPIRED, {"before": int(time.time()) - _KEEP_SECONDS})
 
         try:
             await self._database.write(revoke)
@@ -54,8 +61,8 @@ class Revocations:
 
         def restore(connection: Connection) -> None:
             nonces.take(connection, consumer, nonce, text)
-            connection.execute(delete(revoked_tokens).where(revoked_tokens.c.digest == digest))
-            connection.execute(_expired())
+            connection.execute(_REMOVED, {"the_digest": digest})
+            connection.execute(_EXPIRED, {"before": int(time.time()) - _KEEP_SECONDS})
 
         await self._database.write(restore)
 
@@ -70,15 +77,11 @@ class Revocations:
         def count_on(connection: Connection) -> None:
             nonces.take(connection, consumer, nonce, text)
             following = _generation(connection, consumer) + 1
-            connection.execute(delete(token_generations).where(token_generations.c.consumer == consumer))
-            connection.execute(insert(token_generations).values(consumer=consumer, generation=following))
+            connection.execute(_OLD_GENERATION, {"the_consumer": consumer})
+            connection.execute(_NEW_GENERATION, {"consumer": consumer, "generation": following})
 
         await self._database.write(count_on)
 
 
 def _generation(connection: Connection, consumer: str) -> int:
     return connection.execute(_GENERATION, {"consumer": consumer}).scalar_one_or_none() or 0
-
-
-def _expired() -> Delete:
-    return delete(revoked_tokens).where(revoked_tokens.c.expires_at < int(time.time()) - _KEEP_SECONDS)
