@@ -6,6 +6,7 @@ C2D := .venv/bin/c2d
 export PYTHONDONTWRITEBYTECODE :=
 # Tests that run at once: most of them wait for others, so there may be more than cores.
 WORKERS ?= 4
+SIDE_BY_SIDE = -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 # For `make images`. Another base image: make images BASE=registry.example/python@sha256:…
 DOCKER ?= docker
 BASE ?=
@@ -29,7 +30,7 @@ unit: setup ## tests without sockets and processes
 
 test: setup ## all tests but those that take long, side by side (WORKERS=4)
 	@./tools/setup-clients
-	@.venv/bin/python -m pytest -m "not soak" -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+	@.venv/bin/python -m pytest -m "not soak" $(SIDE_BY_SIDE)
 
 e2e: setup ## end-to-end tests of a deployment that the environment names (docs/how-to/deploy-helm.md)
 	@./tools/setup-clients
@@ -66,8 +67,7 @@ bench: setup ## measure, each figure beside what it is compared with
 
 soak: setup ## tests that take long: kills, many jobs, what nodes do; SIZE=small as in CI, side by side
 	@./tools/setup-clients
-	@$(if $(SIZE),,C2D_SOAK=1) .venv/bin/python -m pytest -m soak \
-	  $(if $(SIZE),-n $(WORKERS) --dist loadfile --no-loadscope-reorder)
+	@$(if $(SIZE),,C2D_SOAK=1) .venv/bin/python -m pytest -m soak $(if $(SIZE),$(SIDE_BY_SIDE))
 
 lock: setup ## resolve the dependencies anew
 	@$(COMPILE) --all-extras --upgrade pyproject.toml -o requirements.lock

@@ -10,6 +10,8 @@ from typing import Final
 
 from aiohttp import ClientError, ClientSession, ClientTimeout, web
 
+from tests.support.serving import served
+
 WATCH: Final = "/api/v1/workflow-events/"
 HEADERS: Final = ("Authorization", "Accept", "Content-Type")
 
@@ -101,11 +103,5 @@ async def argo_proxy(target: str) -> AsyncIterator[ArgoProxy]:
     proxy = ArgoProxy(target)
     app = web.Application(client_max_size=16 << 20)
     app.router.add_route("*", "/{path:.*}", proxy.handle)
-    runner = web.AppRunner(app, shutdown_timeout=0.1, handler_cancellation=True)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    proxy.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    try:
+    async with served(app) as proxy.url:
         yield proxy
-    finally:
-        await runner.cleanup()

@@ -56,12 +56,12 @@ class Forked:
         cwd: Path,
         output: Path,
         errors: Path,
-        warn: bool = True,
+        strict: bool = False,
     ) -> None:
-        """`program`: a module with a `__main__`, or `module:function`. `warn`: False makes warnings exceptions."""
+        """`program`: a module with a `__main__`, or `module:function`. `strict`: warnings are exceptions."""
         self._output, self._errors = output, errors
         self.args = [program, *words]
-        arguments = (self.args, dict(env), str(cwd), str(output), str(errors), warn)
+        arguments = (self.args, dict(env), str(cwd), str(output), str(errors), strict)
         self._process = _CONTEXT.Process(target=_run, args=arguments, daemon=True)
         self._process.start()
 
@@ -81,9 +81,6 @@ class Forked:
     def returncode(self) -> int | None:
         """None while it runs; negative: the signal that has ended it."""
         return self._process.exitcode
-
-    def poll(self) -> int | None:
-        return self.returncode
 
     def wait(self, timeout: float | None = None) -> int:
         """The exit code. Raises subprocess.TimeoutExpired."""
@@ -109,12 +106,12 @@ class Forked:
 
 
 def run(
-    program: str, *words: str, env: Mapping[str, str], cwd: Path, timeout: float = 240, warn: bool = True
+    program: str, *words: str, env: Mapping[str, str], cwd: Path, timeout: float = 240, strict: bool = False
 ) -> subprocess.CompletedProcess[str]:
     """As `subprocess.run` does it, with captured texts. Raises subprocess.TimeoutExpired; then it is killed."""
     with tempfile.TemporaryDirectory() as folder:
         output, errors = Path(folder) / "output", Path(folder) / "errors"
-        running = Forked(program, words, env=env, cwd=cwd, output=output, errors=errors, warn=warn)
+        running = Forked(program, words, env=env, cwd=cwd, output=output, errors=errors, strict=strict)
         try:
             said = running.communicate(timeout)
         finally:
@@ -122,14 +119,14 @@ def run(
         return subprocess.CompletedProcess(running.args, running.wait(), *said)
 
 
-def _run(arguments: list[str], environ: dict[str, str], folder: str, output: str, errors: str, warn: bool) -> None:
+def _run(arguments: list[str], environ: dict[str, str], folder: str, output: str, errors: str, strict: bool) -> None:
     die_with_parent(signal.SIGKILL)()
     sys.stdout, sys.stderr = _written(output, 1), _written(errors, 2)
     os.environ.clear()
     os.environ.update(environ)
     os.chdir(folder)
     sys.argv = arguments
-    if not warn:
+    if strict:
         warnings.simplefilter("error")
     module, _, name = arguments[0].partition(":")
     if name:

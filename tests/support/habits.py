@@ -16,6 +16,7 @@ from typing import Any
 from aiohttp import ClientSession, web
 
 from tests.support.node_texts import BATCHES, RANGES, RATES, RESULTS
+from tests.support.serving import served
 
 # What no reader needs, of blocks (also AuRa's and Clique's), receipts and logs.
 NEEDLESS = {
@@ -225,15 +226,10 @@ async def node_with_habits(target: str, made: Node | None = None) -> AsyncIterat
     node = made or Node(target)
     app = web.Application()
     app.router.add_post("/", node.handle)
-    runner = web.AppRunner(app, shutdown_timeout=0.1, handler_cancellation=True)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    node.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
     try:
-        yield node
+        async with served(app) as node.url:
+            yield node
     finally:
-        await runner.cleanup()
         await node.close()
 
 

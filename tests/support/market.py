@@ -7,7 +7,7 @@ from typing import Any, Final
 import httpx
 from eth_account.signers.local import LocalAccount
 
-from ocean.addresses import ZERO, checksum
+from ocean.addresses import ZERO, canonical, checksum
 from ocean.chain.contracts import event
 from ocean.chain.logs import Log
 from ocean.chain.network import Network
@@ -35,6 +35,18 @@ query TokenPriceQuery($datatokenId: ID!, $account: String) {
   }
 }
 """
+
+
+def log_of(entry: dict[str, Any]) -> Log:
+    """A log as it was recorded with the answers of a subgraph."""
+    return Log(
+        address=canonical(entry["address"]),
+        topics=tuple(entry["topics"]),
+        data=bytes.fromhex(entry["data"][2:]),
+        tx_hash=entry["transactionHash"],
+        block_number=entry["blockNumber"],
+        index=entry["logIndex"],
+    )
 
 
 async def give_away(network: Network, key: LocalAccount, datatoken: str) -> None:

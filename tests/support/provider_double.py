@@ -16,6 +16,7 @@ from aiohttp import web
 from ocean.ecies import decrypt, encrypt, public_key_of
 from ocean.signing import decrypt_message, job_message, recover, result_message, start_message
 from tests.support.chain import provider
+from tests.support.serving import served
 
 
 class ProviderDouble:
@@ -127,11 +128,5 @@ async def provider_double() -> AsyncIterator[ProviderDouble]:
     double = ProviderDouble()
     app = web.Application(client_max_size=16 << 20)
     app.router.add_routes(double.routes())
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    double.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    try:
+    async with served(app, cancels=False) as double.url:
         yield double
-    finally:
-        await runner.cleanup()

@@ -243,7 +243,7 @@ def replicas(folder: Path, url: str, count: int = 3, *, trouble: bool = False) -
 def _wait(address: str, process: Forked) -> None:
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline:
-        assert process.poll() is None, "a replica ended at once; see its log"
+        assert process.returncode is None, "a replica ended at once; see its log"
         try:
             if httpx.get(f"{address}/health/live").status_code == 200:
                 return

@@ -9,6 +9,8 @@ from typing import Any
 
 from aiohttp import ClientSession, web
 
+from tests.support.serving import served
+
 
 class RpcProxy:
     """Passes JSON-RPC on to `target`. Change the attributes to change its habits."""
@@ -55,12 +57,5 @@ async def rpc_proxy(target: str) -> AsyncIterator[RpcProxy]:
     proxy = RpcProxy(target)
     app = web.Application()
     app.router.add_post("/", proxy.handle)
-    runner = web.AppRunner(app, shutdown_timeout=0.1, handler_cancellation=True)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    proxy.url = "http://127.0.0.1:%d" % runner.addresses[0][1]  # noqa: UP031
-    try:
+    async with served(app) as proxy.url:
         yield proxy
-    finally:
-        await runner.cleanup()

@@ -177,7 +177,7 @@ class Job:
 
     def run(self, step: str) -> subprocess.CompletedProcess[str]:
         environ = self.environ | {"PATH": os.environ["PATH"], "HOME": "/tmp"}
-        return forks.run(f"pods.{step}", env=environ, cwd=self.folder, timeout=200, warn=False)
+        return forks.run(f"pods.{step}", env=environ, cwd=self.folder, timeout=200, strict=True)
 
     def log(self, name: str = "configure.log") -> str:
         return (self.data / "adminlogs" / name).read_text()

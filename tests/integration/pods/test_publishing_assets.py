@@ -51,9 +51,9 @@ async def with_ether(network: Network, ether: int = 100) -> LocalAccount:
 
 
 def start(environ: dict[str, str]) -> Forked:
-    folder = Path(tempfile.mkdtemp())
+    folder = Path(tempfile.mkdtemp(dir=Path(environ["C2D_DATA"]).parent))
     output, errors = folder / "output", folder / "errors"
-    return Forked("pods.publishing", (), env=environ, cwd=ROOT, output=output, errors=errors, warn=False)
+    return Forked("pods.publishing", (), env=environ, cwd=ROOT, output=output, errors=errors, strict=True)
 
 
 async def publish(environ: dict[str, str], seconds: float = 120) -> tuple[int, str]:

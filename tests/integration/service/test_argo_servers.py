@@ -11,53 +11,34 @@ from pathlib import Path
 import pytest
 
 from argo.client.servers import TEMPLATES_SECONDS
-from contract import names
-from contract.keys import ETHEREUM_KEY_FILE
 from ocean.client import ConsumerError
 from ocean.ddo import DDO
 from ocean.keys import address_of
 from provider_api.deploy.file_server import FileServer
-from provider_api.deploy.folder import DataFolder, write_secret
-from provider_api.keys import keys_of
 from tests.support.argo_server import ArgoServer
 from tests.support.chain import consumer
-from tests.support.chain import environment as environment_account
-from tests.support.chain import provider as provider_account
 from tests.support.service import FREE, PAID, Buyer, Service, raw_python
-from tests.support.stages import until
-from workflow_templates.environment import read_environments
-from workflow_templates.render import write
+from tests.support.stages import WAIT, until
+from tests.support.two_servers import second_server, write_manifests
 
 pytestmark = pytest.mark.integration
 
 SOON = 60  # seconds until everybody has noticed a server's absence, or its return
 SILENCE_SECONDS = 120  # after which one that hangs is given up; lists do not wait for so long
-WAITS = "import os, pathlib, time\nwhile not pathlib.Path(os.environ['OUTPUTS'], 'go').exists(): time.sleep(0.05)"
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Manifests of the free environment in `first`, of the other one in `second`."""
     folder = tmp_path_factory.mktemp("servers")
-    free, paid = (next(each for each in read_environments() if each.id == name) for name in (FREE, PAID))
-    write(folder / "first", [free])
-    write(folder / "second", [paid.model_copy(update={"price_per_minute": "0"})])
+    write_manifests(folder)
     return folder
 
 
 @pytest.fixture(scope="module")
 def second(folder: Path) -> Iterator[ArgoServer]:
     """Server 01. Both share one result store, as they must."""
-    data = DataFolder(folder / "other")
-    data.make()
-    secret = data.secrets / names.environment_secret(PAID)
-    write_secret(secret / ETHEREUM_KEY_FILE, "0x" + bytes(environment_account.key).hex() + "\n")
-    data.deploy(folder / "second" / "base", keys_of("0x" + bytes(provider_account.key).hex()).box.public_key)
-    results = DataFolder(folder / "service").results
-    results.mkdir(mode=0o700, parents=True)
-    claim = f"{names.RESULTS_CLAIM}={results}"
-    arguments = ("--namespace", "jobs", "--templates", str(data.templates), "--claim", claim)
-    server = ArgoServer(data.argo, *arguments)
+    server = second_server(folder)
     server.start()
     yield server
     server.kill()
@@ -121,7 +102,7 @@ async def test_jobs_go_where_their_environment_is(
 async def test_a_server_that_is_away_hides_its_environments_and_no_more(
     service: Service, second: ArgoServer, buyer: Buyer, dataset: DDO, tmp_path: Path
 ) -> None:
-    algorithms = [raw_python(code) for code in (WAITS, "print('here')", "print('later')")]
+    algorithms = [raw_python(code) for code in (WAIT, "print('here')", "print('later')")]
     orders = [
         await buyer.order([dataset], algorithm, environment=name)
         for name, algorithm in zip((PAID, FREE, PAID), algorithms, strict=True)

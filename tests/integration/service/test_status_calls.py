@@ -4,53 +4,36 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 from pathlib import Path
 
 import pytest
 
-from contract import names
-from contract.keys import ETHEREUM_KEY_FILE
 from ocean.client import Consumer
 from provider_api.deploy.file_server import FileServer
-from provider_api.deploy.folder import DataFolder, write_secret
-from provider_api.keys import keys_of
 from tests.support.argo_proxy import argo_proxy
-from tests.support.argo_server import running
 from tests.support.chain import consumer
-from tests.support.chain import environment as environment_account
-from tests.support.chain import provider as provider_account
-from tests.support.service import FREE, PAID, Buyer, Service, raw_python
-from tests.support.stages import until
-from workflow_templates.environment import read_environments
-from workflow_templates.render import write
+from tests.support.service import PAID, Buyer, Service, raw_python
+from tests.support.stages import WAIT, until
+from tests.support.two_servers import second_server, write_manifests
 
 pytestmark = pytest.mark.integration
 
 POLLS = 20
-WAITS = "import os, pathlib, time\nwhile not pathlib.Path(os.environ['OUTPUTS'], 'go').exists(): time.sleep(0.05)"
 
 
 async def test_twenty_statuses_of_a_running_job(tmp_path: Path, files: FileServer) -> None:
     """The paid environment, without a price, is on a server of its own, behind a proxy that counts."""
-    free, paid = (next(each for each in read_environments() if each.id == name) for name in (FREE, PAID))
-    write(tmp_path / "first", [free])
-    write(tmp_path / "second", [paid.model_copy(update={"price_per_minute": "0"})])
-    data = DataFolder(tmp_path / "other")
-    data.make()
-    secret = data.secrets / names.environment_secret(PAID)
-    write_secret(secret / ETHEREUM_KEY_FILE, "0x" + bytes(environment_account.key).hex() + "\n")
-    data.deploy(tmp_path / "second" / "base", keys_of("0x" + bytes(provider_account.key).hex()).box.public_key)
-    results = DataFolder(tmp_path / "service").results
-    results.mkdir(mode=0o700, parents=True)
-    claim = f"{names.RESULTS_CLAIM}={results}"
-    with running(data.argo, "--namespace", "jobs", "--templates", str(data.templates), "--claim", claim) as server:
+    manifests, server = write_manifests(tmp_path), second_server(tmp_path)
+    server.start()
+    try:
         async with argo_proxy(server.url) as proxy:
             other = {"url": proxy.url, "token_file": str(server.data / "token"), "namespace": "jobs"}
             service = Service(
                 tmp_path / "service",
                 allow_private=[files.address],
                 settings={"C2D_ARGO_SERVERS": json.dumps({"01": other})},
-                manifests=tmp_path / "first" / "base",
+                manifests=manifests,
             )
             await asyncio.to_thread(service.__enter__)
             try:
@@ -58,7 +41,7 @@ async def test_twenty_statuses_of_a_running_job(tmp_path: Path, files: FileServe
                 async with Consumer(service.url, consumer) as client:
                     buyer = Buyer(service, network, client)
                     dataset = await buyer.publish(files.urls["rain.csv"], compute={"allowRawAlgorithm": True})
-                    ordered, algorithm = await buyer.order([dataset], raw_python(WAITS), environment=PAID)
+                    ordered, algorithm = await buyer.order([dataset], raw_python(WAIT), environment=PAID)
                     request = await client.start_request(PAID, ordered, algorithm)
                     job_id = (await client.start(request))["jobId"]
                     outputs = server.data / "volumes" / f"{job_id}-data" / "outputs"
@@ -81,3 +64,5 @@ async def test_twenty_statuses_of_a_running_job(tmp_path: Path, files: FileServe
             finally:
                 await asyncio.to_thread(service.__exit__)
             await until(lambda: not proxy.watches, "its watch is closed")
+    finally:
+        server.kill(signal.SIGTERM)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -11,10 +10,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from contract.manifest import Manifest, ResultFile, summary_of
-from ocean.addresses import canonical
+from contract.manifest import summary_of
 from ocean.chain.decryption import Publication
-from ocean.chain.logs import Log
 from ocean.chain.market_events import MarketReader
 from ocean.chain.market_store import TABLES, MarketStore
 from ocean.chain.market_view import MarketView
@@ -27,7 +24,9 @@ from provider_api.endpoints.service.internal import internal_app
 from results.object_names import asset_folder
 from tests.support import provider_facts as facts
 from tests.support.answers.book import Asker, Book
+from tests.support.market import log_of
 from tests.support.provider_neighbours import PROVIDER_KEY, MemoryChain, World
+from tests.support.stored_results import store_files
 
 MARKET: Final = json.loads((Path(__file__).parents[2] / "recordings/clients/token-price-query.json").read_text("utf-8"))
 
@@ -50,7 +49,7 @@ class RecordedChain(MemoryChain):
         db = sqlite3.connect(":memory:")
         db.executescript(TABLES)
         store, reader = MarketStore(db), MarketReader(MARKET["addresses"])
-        store.add(event for entry in case["logs"] if (event := reader.read(_log(entry))) is not None)
+        store.add(event for entry in case["logs"] if (event := reader.read(log_of(entry))) is not None)
         return MarketView(_Contracts(), store), 77  # type: ignore[arg-type]
 
 
@@ -77,17 +76,6 @@ class _Contracts:
 
     async def nft_owner(self, nft: str) -> str | None:
         return facts.PUBLISHER
-
-
-def _log(entry: dict[str, Any]) -> Log:
-    return Log(
-        address=canonical(entry["address"]),
-        topics=tuple(entry["topics"]),
-        data=bytes.fromhex(entry["data"][2:]),
-        tx_hash=entry["transactionHash"],
-        block_number=entry["blockNumber"],
-        index=entry["logIndex"],
-    )
 
 
 class RecordedWorld(World):
@@ -133,29 +121,10 @@ def publish(
 
 def publish_results(world: World, job_id: str, *files: tuple[str, bytes, str]) -> None:
     """Files in the store as the publishing pod puts them there, and the end of the job, which tells of them."""
-    folder = world.settings.data_folder / "results" / job_id
-    manifest = _stored(folder, job_id, files)
+    manifest = store_files(world.settings.data_folder / "results", job_id, files)
     world.argo.finish(job_id, results=summary_of(manifest, manifest.encoded()).encoded())
 
 
 def publish_asset_files(world: World, token: str, *files: tuple[str, bytes, str]) -> None:
     """Files of an asset that a job's results have become."""
-    name = asset_folder(token)
-    _stored(world.settings.data_folder / "results" / name, name, files)
-
-
-def _stored(folder: Path, name: str, files: Sequence[tuple[str, bytes, str]]) -> Manifest:
-    entries = []
-    folder.mkdir(parents=True)
-    for index, (filename, content, kind) in enumerate(files):
-        (folder / str(index)).write_bytes(content)
-        entries.append(
-            ResultFile(
-                index=index, path=f"outputs/{filename}", filename=filename, filesize=len(content),
-                sha256=hashlib.sha256(content).hexdigest(), type=kind, content_type="text/csv",  # type: ignore[arg-type]
-                key=f"{name}/{index}",
-            )
-        )  # fmt: skip
-    manifest = Manifest(job_id=name, created=1, complete=True, files=tuple(entries))
-    (folder / "manifest.json").write_bytes(manifest.encoded())
-    return manifest
+    store_files(world.settings.data_folder / "results", asset_folder(token), files)

@@ -25,6 +25,7 @@ from results import store
 from results.object_names import asset_folder
 from tests.support import provider_facts as facts
 from tests.support.provider_neighbours import CONSUMER_KEY, FREE, PAID, PROVIDER_KEY, STRANGER_KEY, World
+from tests.support.stored_results import store_files
 
 pytestmark = pytest.mark.unit
 
@@ -42,22 +43,8 @@ def publish_results(
     world: World, job_id: str, *files: tuple[str, bytes, str], listed: bool = True, did: str | None = None
 ) -> None:
     """Put files into the store as the publishing pod does, and finish the job with its summary."""
-    folder = world.settings.data_folder / "results" / job_id
-    entries = []
-    for index, (name, content, kind) in enumerate(files):
-        path = folder / "outputs" / f"file{index}"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-        entries.append(
-            ResultFile(
-                index=index, path=f"outputs/{name}", filename=name, filesize=len(content),
-                sha256=hashlib.sha256(content).hexdigest(), type=kind, content_type="text/csv",  # type: ignore[arg-type]
-                key=f"{job_id}/outputs/file{index}",
-            )
-        )  # fmt: skip
-    manifest = Manifest(job_id=job_id, created=int(datetime.now(UTC).timestamp()), complete=True, files=tuple(entries))
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "manifest.json").write_bytes(manifest.encoded())
+    created = int(datetime.now(UTC).timestamp())
+    manifest = store_files(world.settings.data_folder / "results", job_id, files, created=created)
     summary = json.loads(summary_of(manifest, manifest.encoded(), did=did).encoded())
     if not listed:
         del summary["files"]
@@ -197,7 +184,7 @@ async def test_results_that_are_not_there(world: World) -> None:
     assert await world.nonce() == "5", "a refused request keeps its nonce"
     assert (await world.result(6, job, 0)).status_code == 200
     assert "signature" in (await world.result(6, job, 0)).json()["errors"], "a URL works once"
-    (world.settings.data_folder / "results" / job / "outputs" / "file0").unlink()
+    (world.settings.data_folder / "results" / job / "0").unlink()
     assert (await world.result(7, job, 0)).status_code == 404
     (world.settings.data_folder / "results" / job / "manifest.json").write_bytes(b"{}")
     assert (await status(world, jobId=job))[0]["results"] != ""

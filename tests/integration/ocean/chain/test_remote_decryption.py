@@ -13,8 +13,8 @@ from ocean.chain.publishing import set_packed
 from ocean.chain.remote_decryption import ATTEMPTS, through
 from ocean.ecies import encrypt, public_key_of
 from ocean.outgoing import OutgoingGuard
-from tests.support.chain import Chain, provider, publisher, stranger
-from tests.support.provider_double import provider_double
+from tests.support.chain import Asset, Chain, provider, publisher, stranger
+from tests.support.provider_double import ProviderDouble, provider_double
 
 pytestmark = pytest.mark.integration
 
@@ -45,18 +45,27 @@ async def test_other_provider_opens_its_document_for_us(chain: Chain) -> None:
         await refusing.close()
 
 
+async def seal(chain: Chain, double: ProviderDouble, asset: Asset) -> None:
+    """The asset's document, encrypted for the double."""
+    key = public_key_of(provider)
+    sealed = pack(json.dumps(asset.ddo.document()).encode(), 2, lambda data: encrypt(key, data))
+    tx = await set_packed(chain.network, publisher, asset.nft, sealed, provider_url=double.url)
+    double.documents[tx] = sealed.data
+
+
+def index_through(chain: Chain, double: ProviderDouble, **limits: float) -> MetadataIndex:
+    guard = OutgoingGuard(allow_private=[double.url.removeprefix("http://")])
+    return MetadataIndex(chain.network, OURS, remote_decryption=through(guard, OURS, 8996, **limits))
+
+
 async def test_many_documents_at_once_take_turns(chain: Chain) -> None:
     """A provider takes growing nonces only, so calls that overtake each other would be refused."""
     assets = [await chain.publish() for _ in range(5)]
     async with provider_double() as double:
-        key = public_key_of(provider)
         for asset in assets:
-            sealed = pack(json.dumps(asset.ddo.document()).encode(), 2, lambda data: encrypt(key, data))
-            tx = await set_packed(chain.network, publisher, asset.nft, sealed, provider_url=double.url)
-            double.documents[tx] = sealed.data
+            await seal(chain, double, asset)
         double.delays = iter((0.4, 0.3, 0.2, 0.1, 0.0))
-        guard = OutgoingGuard(allow_private=[double.url.removeprefix("http://")])
-        index = MetadataIndex(chain.network, OURS, remote_decryption=through(guard, OURS, 8996))
+        index = index_through(chain, double)
         found = await asyncio.gather(*(index.resolve(asset.ddo.id) for asset in assets))
         assert [ddo.services[0].id for ddo in found] == [asset.service_id for asset in assets]
         await index.close()
@@ -66,13 +75,9 @@ async def test_many_documents_at_once_take_turns(chain: Chain) -> None:
 async def test_other_processes_with_our_key_overtake(chain: Chain, times: int) -> None:
     asset = await chain.publish()
     async with provider_double() as double:
-        key = public_key_of(provider)
-        sealed = pack(json.dumps(asset.ddo.document()).encode(), 2, lambda data: encrypt(key, data))
-        tx = await set_packed(chain.network, publisher, asset.nft, sealed, provider_url=double.url)
-        double.documents[tx] = sealed.data
+        await seal(chain, double, asset)
         double.overtaken = times
-        guard = OutgoingGuard(allow_private=[double.url.removeprefix("http://")])
-        index = MetadataIndex(chain.network, OURS, remote_decryption=through(guard, OURS, 8996, total_seconds=60))
+        index = index_through(chain, double, total_seconds=60)
         if times == ATTEMPTS:
             with pytest.raises(AssetNotFound) as caught:
                 await index.resolve(asset.ddo.id)

@@ -17,23 +17,13 @@ from ocean.chain.logs import Log
 from ocean.chain.market import Market, Price, decimal_text
 from ocean.chain.market_events import MarketReader
 from ocean.chain.market_store import TABLE, TABLES, MarketStore, Part
+from tests.support.market import log_of
 
 pytestmark = pytest.mark.unit
 
 RECORDED = json.loads((Path(__file__).parents[3] / "recordings" / "clients" / "token-price-query.json").read_text())
 CASES = {case["name"]: case for case in RECORDED["cases"]}
 STRANGER = "0x" + "ab" * 20
-
-
-def log_of(entry: dict[str, Any]) -> Log:
-    return Log(
-        address=canonical(entry["address"]),
-        topics=tuple(entry["topics"]),
-        data=bytes.fromhex(entry["data"][2:]),
-        tx_hash=entry["transactionHash"],
-        block_number=entry["blockNumber"],
-        index=entry["logIndex"],
-    )
 
 
 def logs_of(case: dict[str, Any]) -> list[Log]:
