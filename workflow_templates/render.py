@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from contract import names
+from contract.argo_releases import NEWEST, ArgoRelease
 from workflow_templates.environment import FOLDER, Environment, read_environments
 from workflow_templates.plain_yaml import plain_yaml
 from workflow_templates.quota import quota
@@ -30,14 +31,14 @@ _EXAMPLE: Final = GITOPS / "overlays" / "production"
 OURS: Final = ((FOLDER, GITOPS), (_EXAMPLE / "environments", _EXAMPLE / "rendered"))
 
 
-def render(environments: Iterable[Environment]) -> dict[str, str]:
+def render(environments: Iterable[Environment], argo: ArgoRelease = NEWEST) -> dict[str, str]:
     """All files: path relative to argo/gitops -> content. Raises ValueError for two environments of one id."""
-    files = {path: _document(_source(path), manifest) for path, manifest in manifests(environments).items()}
+    files = {path: _document(_source(path), manifest) for path, manifest in manifests(environments, argo).items()}
     files[f"{_BASE}/kustomization.yaml"] = _document(_PROGRAM, _kustomization(files))
     return dict(sorted(files.items()))
 
 
-def manifests(environments: Iterable[Environment]) -> dict[str, dict[str, Any]]:
+def manifests(environments: Iterable[Environment], argo: ArgoRelease = NEWEST) -> dict[str, dict[str, Any]]:
     """The environments, whichever way they are delivered: path relative to argo/gitops -> object.
 
     Raises ValueError for two environments of one id, and for none.
@@ -50,7 +51,7 @@ def manifests(environments: Iterable[Environment]) -> dict[str, dict[str, Any]]:
     ids = [environment.id for environment in environments]
     if len(set(ids)) != len(ids):
         raise ValueError(f"two environments share an id: {', '.join(ids)}")
-    found = {f"{_BASE}/environments/{e.id}.yaml": workflow_template(e) for e in environments}
+    found = {f"{_BASE}/environments/{e.id}.yaml": workflow_template(e, argo) for e in environments}
     found[f"{_BASE}/limits.yaml"] = limits(environments)
     on_volume = any(environment.results == "shared-volume" for environment in environments)
     if on_volume:
@@ -79,9 +80,11 @@ def results_claim() -> dict[str, Any]:
     }
 
 
-def write(folder: Path = GITOPS, environments: Iterable[Environment] | None = None) -> list[str]:
+def write(
+    folder: Path = GITOPS, environments: Iterable[Environment] | None = None, argo: ArgoRelease = NEWEST
+) -> list[str]:
     """Write what differs and remove environments that no longer exist. Returns the paths that changed."""
-    wanted = render(read_environments() if environments is None else environments)
+    wanted = render(read_environments() if environments is None else environments, argo)
     changed = []
     for path, text in wanted.items():
         target = folder / path
@@ -95,9 +98,11 @@ def write(folder: Path = GITOPS, environments: Iterable[Environment] | None = No
     return sorted(changed)
 
 
-def check(folder: Path = GITOPS, environments: Iterable[Environment] | None = None) -> list[str]:
+def check(
+    folder: Path = GITOPS, environments: Iterable[Environment] | None = None, argo: ArgoRelease = NEWEST
+) -> list[str]:
     """What `write` would change in the folder, one unified diff per file; empty when nothing."""
-    wanted = render(read_environments() if environments is None else environments)
+    wanted = render(read_environments() if environments is None else environments, argo)
     found = {path: (folder / path).read_text("utf-8") for path in wanted if (folder / path).is_file()}
     found |= {path: (folder / path).read_text("utf-8") for path in _strangers(folder, wanted)}
     differences = []

@@ -18,6 +18,7 @@ from hera.workflows import DAG, Parameter, Task, WorkflowTemplate
 from hera.workflows import models as m
 
 from contract import names
+from contract.argo_releases import NEWEST, ArgoRelease
 from workflow_templates import steps
 from workflow_templates.environment import ANNOUNCED, Environment
 from workflow_templates.publication import add_publication
@@ -30,8 +31,8 @@ EXECUTOR_ACCOUNT: Final = "job-executor"  # of Argo's sidecar only: may report a
 POD_KEPT_SECONDS: Final = 30
 
 
-def workflow_template(environment: Environment) -> dict[str, Any]:
-    """The manifest, in Argo's JSON."""
+def workflow_template(environment: Environment, argo: ArgoRelease = NEWEST) -> dict[str, Any]:
+    """The manifest, in Argo's JSON, for that release of it."""
     with WorkflowTemplate(
         name=environment.id,
         labels={names.ENVIRONMENT: environment.id},
@@ -72,7 +73,8 @@ def workflow_template(environment: Environment) -> dict[str, Any]:
                 last.depends = f"{judge.name}.Succeeded || {judge.name}.Failed || {judge.name}.Errored"
                 last.arguments = [Parameter(name=names.IN_RELEASE, value="{{tasks." + judge.name + ".status}}")]
     manifest: dict[str, Any] = template.to_dict()
-    _add_pending_timeout(manifest, environment.pending_timeout)
+    if argo.pending_timeout:
+        _add_pending_timeout(manifest, environment.pending_timeout)
     if environment.publication is not None:
         add_publication(manifest, environment.publication)
     return manifest
@@ -106,7 +108,7 @@ def _announced(environment: Environment) -> dict[str, str]:
 
 
 def _add_pending_timeout(manifest: dict[str, Any], seconds: int) -> None:
-    """Argo 4.1's limit for a pod that never starts. Hera's models are of 4.0 and would drop it, so it comes last."""
+    """The limit for a pod that never starts. Hera's models are of 4.0 and would drop it, so it comes last."""
     for template in manifest["spec"]["templates"]:
         if "container" in template:
             template["pendingTimeout"] = f"{seconds}s"

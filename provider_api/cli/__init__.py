@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from contract.argo_releases import ArgoRelease
 
 HELP = {"help_option_names": ["-h", "--help"]}
 app = typer.Typer(
@@ -21,6 +24,19 @@ app.add_typer(chart, name="chart")
 
 SERVE_FOLDER = Path("data/serve")
 DATA_HELP = "Folder for everything that must survive a restart."
+
+
+ARGO_HELP = "Release of Argo Workflows that they are for, such as 4.0; else the newest that is known."
+
+
+def _release(name: str | None) -> ArgoRelease:
+    """Raises typer.BadParameter for a release that is not known."""
+    from contract.argo_releases import NEWEST, RELEASES
+
+    found = {release.name: release for release in RELEASES}
+    if name is not None and name not in found:
+        raise typer.BadParameter(f"{name} is not among the releases that are known: {', '.join(found)}")
+    return NEWEST if name is None else found[name]
 
 
 def _say_version(wanted: bool) -> None:
@@ -181,6 +197,7 @@ def render(
         Path | None, typer.Option("--from", help="A folder of descriptions, one TOML file each.", file_okay=False)
     ] = None,
     target: Annotated[Path | None, typer.Option("--to", help="Where to: the folder base in it.")] = None,
+    argo: Annotated[str | None, typer.Option(help=ARGO_HELP)] = None,
 ) -> None:
     """Render environments to manifests: the project's own ones, or those of a folder."""
     from workflow_templates import page
@@ -197,7 +214,7 @@ def render(
         raise typer.Exit(1) from None
     differing = False
     for folder, environments in read:
-        for line in (rendering.check if check else rendering.write)(folder, environments):
+        for line in (rendering.check if check else rendering.write)(folder, environments, _release(argo)):
             typer.echo(line)
             differing = True
     if source is None and page.differs():
@@ -228,6 +245,7 @@ def render_chart(
 @chart.command("environments")
 def chart_environments(
     folder: Annotated[Path, typer.Argument(help="Descriptions, one TOML file each.", exists=True, file_okay=False)],
+    argo: Annotated[str | None, typer.Option(help=ARGO_HELP)] = None,
 ) -> None:
     """Print values of the chart that bring the environments described in a folder."""
     from provider_api.deploy.chart_files import environment_values
@@ -238,7 +256,8 @@ def chart_environments(
     except EnvironmentInvalid as problem:
         typer.echo(str(problem), err=True)
         raise typer.Exit(1) from None
-    typer.echo(environment_values(environments, f"`c2d chart environments {folder}`", "this file"), nl=False)
+    command = f"`c2d chart environments {folder}{f' --argo {argo}' if argo else ''}`"
+    typer.echo(environment_values(environments, command, "this file", _release(argo)), nl=False)
 
 
 def main() -> None:

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 import yaml
 
+from contract.argo_releases import NEWEST, ArgoRelease
 from ocean.outgoing.public import public_blocks
 from provider_api.settings import Settings
 from workflow_templates.environment import Environment, read_environments
@@ -74,9 +75,9 @@ def public_addresses() -> str:
     return head + yaml.safe_dump(peers, sort_keys=False)
 
 
-def environment_values(environments: Iterable[Environment], command: str, name: str) -> str:
+def environment_values(environments: Iterable[Environment], command: str, name: str, argo: ArgoRelease = NEWEST) -> str:
     """Values of the chart that bring these environments."""
-    return _document({"environments": {"manifests": list(manifests(environments).values())}}, command, name)
+    return _document({"environments": {"manifests": list(manifests(environments, argo).values())}}, command, name)
 
 
 def settings_schema() -> dict[str, Any]:

@@ -21,6 +21,19 @@ def blocks(page: str, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", (HOW_TO / page).read_text(), re.MULTILINE | re.DOTALL)
 
 
+def commands_of(page: str, first: str, last: str, *, leave_out: tuple[str, ...] = ()) -> str:
+    """The page's shell commands from the heading `first` to before the heading `last`, without lines that begin so, and
+    without what forwards ports."""
+    text = (HOW_TO / page).read_text()
+    part = text[text.index(f"\n{first}") : text.index(f"\n{last}")]
+    kept = []
+    for block in blocks(page, "sh"):
+        if block in part:
+            lines = block.replace("\\\n", " ").splitlines()
+            kept += [line for line in lines if not line.startswith(leave_out) and "port-forward" not in line]
+    return "\n".join(kept)
+
+
 def program(page: str, language: str, put_in: Mapping[str, str]) -> str:
     """All blocks of that language, one after the other. Every text to be replaced must be there."""
     code = "\n".join(blocks(page, language))

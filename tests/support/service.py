@@ -46,7 +46,15 @@ NO_BUDGET = {
     "C2D_SERVER__MAX_CONNECTIONS_EACH": "1024",
 }
 START_SECONDS = 200  # four workers may start theirs at once
-CONTAINER = {"entrypoint": "python $ALGO", "image": "python", "tag": "3", "checksum": "sha256:" + "ab" * 32}
+# An image with Python, `name:tag@digest`. One machine runs every algorithm in an image of its own, whatever the digest.
+IMAGE = os.environ.get("C2D_E2E_IMAGE", "python:3@sha256:" + "ab" * 32)
+_NAME, _, CHECKSUM = IMAGE.partition("@")
+CONTAINER = {
+    "entrypoint": "python $ALGO",
+    "image": _NAME.rpartition(":")[0],
+    "tag": _NAME.rpartition(":")[2],
+    "checksum": CHECKSUM,
+}
 
 
 class Service:

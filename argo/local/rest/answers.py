@@ -14,8 +14,9 @@ from argo.local.settings import LocalArgoSettings
 from argo.local.spec.library import TemplateLibrary
 from argo.local.workflows.controller import Controller
 from argo.local.workflows.store import Store
+from contract.argo_releases import NEWEST
 
-VERSION: Final = "v4.1.2+local"  # the release whose answers these are; "+local" tells it from a real one
+VERSION: Final = f"{NEWEST.tried}+local"  # the version whose answers these are; "+local" tells it from a real one
 HEADERS: Final = {"Grpc-Metadata-Argo-Version": VERSION}
 JSON: Final = "application/json"
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection
 from typing import Final
 
+from contract.argo_releases import NEWEST, RELEASES, release_of
 from provider_api.doctor.lines import Item, Line, listed
 
 KUBERNETES: Final = Item(
@@ -17,14 +18,14 @@ KUBERNETES: Final = Item(
 ARGO: Final = Item(
     "argo-version",
     "version of Argo Server",
-    "4.1",
-    "install Argo Workflows 4.1: older releases refuse or ignore fields of the templates",
+    NEWEST.name,
+    f"install Argo Workflows {NEWEST.name}: older releases refuse or ignore fields of the templates",
 )
 CONTROLLER: Final = Item(
     "controller-version",
     "version of Argo's controller, by its image",
-    "4.1",
-    "install Argo Workflows 4.1, controller, server and CRDs of one release",
+    NEWEST.name,
+    f"install Argo Workflows {NEWEST.name}, controller, server and CRDs of one release",
 )
 CRDS: Final = Item(
     "argo-crds",
@@ -34,7 +35,6 @@ CRDS: Final = Item(
 )
 
 _OLDEST_KUBERNETES, _TRIED_KUBERNETES = (1, 30), ((1, 34), (1, 36))
-_TRIED_ARGO = (4, 1)
 KINDS: Final = frozenset(
     {
         "clusterworkflowtemplates",
@@ -81,11 +81,13 @@ def judge_controller(image: str | None) -> Line:
 
 
 def _judge_release(item: Item, version: str, subject: str) -> Line:
-    found = _numbers(version) or (0, 0)
-    if found < _TRIED_ARGO:
+    release = release_of(version)
+    if release is None and (_numbers(version) or (0, 0)) < (_numbers(RELEASES[0].name) or (0, 0)):
         return item.failure(version, subject)
-    if found > _TRIED_ARGO:
+    if release is None:
         return item.warning(version, subject, mend="not tried with this release; run the contract tests against it")
+    if release.differences:
+        return item.warning(f"{version}: {'; '.join(release.differences)}", subject)
     return item.ok(version, subject)
 
 

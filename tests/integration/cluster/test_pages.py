@@ -10,6 +10,7 @@ import json
 import shutil
 import subprocess
 import threading
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ from tests.support.clients import ROOT
 from tests.support.deployment import ARGO_INSTALLED
 from tests.support.doctor import run_doctor
 from tests.support.helm_chart import CASES
-from tests.support.how_to import ADDRESSES, blocks
+from tests.support.how_to import ADDRESSES, blocks, commands_of
 from tests.support.kubernetes_cluster import ControlPlane
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
@@ -49,6 +50,8 @@ KIND_HAS = (
     },
 )
 ELSEWHERE = ("kind ", "docker ", "socat ", "make ", "curl ", "gateway=", ".venv/bin/c2d serve")
+ELSEWHERE += (".venv/bin/c2d templates render --argo",)
+commands = partial(commands_of, leave_out=ELSEWHERE)
 
 
 @pytest.fixture(scope="module")
@@ -95,19 +98,6 @@ class Nodes:
                                 json={"status": status},
                                 headers={"Content-Type": "application/merge-patch+json"},
                             )
-
-
-def commands(page: str, first: str, last: str) -> str:
-    """The page's commands from the heading `first` to before the heading `last`, without those for Docker and so on."""
-    text = (ROOT / "docs" / "how-to" / page).read_text()
-    part = text[text.index(f"\n{first}") : text.index(f"\n{last}")]
-    kept = []
-    for block in blocks(page, "sh"):
-        if block in part:
-            lines = block.replace("\\\n", " ").splitlines()
-            kept += [line for line in lines if not line.startswith(ELSEWHERE) and "port-forward" not in line]
-    assert kept
-    return "\n".join(kept)
 
 
 def run(cluster: ControlPlane, folder: Path, script: str) -> str:

@@ -54,7 +54,8 @@ def test_kubernetes(version: str, level: Level) -> None:
     ("version", "level"),
     [
         ("v3.7.18", FAILURE),
-        ("v4.0.9", FAILURE),
+        ("v4.0.9", WARNING),
+        ("v3.7.9", FAILURE),
         ("v4.1.0", OK),
         ("v4.1.2+local", OK),
         ("v4.2.0", WARNING),
@@ -69,7 +70,7 @@ def test_argo(version: str, level: Level) -> None:
     ("image", "level"),
     [
         ("quay.io/argoproj/workflow-controller:v4.1.2", OK),
-        ("registry:5000/argo/controller:v4.0.0@sha256:00", FAILURE),
+        ("registry:5000/argo/controller:v4.0.0@sha256:00", WARNING),
         ("workflow-controller:v4.2.1", WARNING),
         ("registry:5000/argo/controller@sha256:00", NOT_CHECKED),
         ("", NOT_CHECKED),

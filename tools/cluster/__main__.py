@@ -1,0 +1,107 @@
+"""`make cluster` and what belongs to it.
+
+python -m tools.cluster up            a node, and the product on it
+python -m tools.cluster down          nothing of it stays but what was built
+python -m tools.cluster run COMMAND   a command beside the node, where its addresses are known
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+from tools.cluster import beside, images, install, needs, network, node, programs, supervisor
+from tools.cluster.places import BESIDE, KEPT, NODE, REGISTRY, ROOT, RUN
+
+
+def up() -> None:
+    if (RUN / "ready").exists():
+        print((RUN / "ready").read_text())
+        return
+    needs.check()
+    down()
+    KEPT.mkdir(parents=True, exist_ok=True)
+    timed("programs", programs.build)
+    timed("base image", images.make_base)
+    build = ["make", "images", f"DOCKER={images.DOCKER}", f"BASE={images.BASE}"]
+    timed("images of the product", lambda: quietly(*build))
+    timed("node", start)
+    timed("images for the node", images.push)
+    timed("names and volumes", install.what_clusters_have)
+    install.by_the_pages()
+    install.reach()
+    (RUN / "ready").write_text(how_to_reach())
+    print(how_to_reach())
+
+
+def start() -> None:
+    """Both namespaces with their programs, until the API server answers."""
+    install.checkout()
+    node.make()
+    beside.make()
+    network.make()
+    node.make_groups()
+    supervisor.start(BESIDE, beside.FOLDER)
+    supervisor.start(NODE, node.FOLDER)
+    certificate = node.FOLDER / "api-server" / "apiserver.crt"
+    install.until("the API server's certificate", lambda: certificate.exists() and bool(certificate.read_bytes()))
+    node.kubeconfig_for_users()
+    reached = f"http://{REGISTRY}/v2/"
+    install.until("the registry", lambda: install.run("curl", "-sf", reached, check=False) == "{}")
+
+
+def down() -> None:
+    for folder in (node.FOLDER, beside.FOLDER, install.REACH):
+        supervisor.stop(folder)
+    network.remove()
+    node.remove_groups()
+    shutil.rmtree(RUN, ignore_errors=True)
+
+
+def how_to_reach() -> str:
+    tool = ".venv/bin/python -m tools.cluster"
+    return f"""
+The node and the product are there. Addresses are known beside the node only:
+  {tool} run sh                      a shell there, with kubectl, helm and KUBECONFIG set
+  {tool} run c2d doctor
+  make e2e                           the end-to-end tests on it
+  make cluster-down                  remove it
+"""
+
+
+def timed(name: str, work: Callable[[], object]) -> None:
+    began = time.monotonic()
+    work()
+    print(f"{name}: {time.monotonic() - began:.0f} s", flush=True)
+
+
+def quietly(*command: str) -> None:
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise RuntimeError(f"{' '.join(command)}:\n{(done.stdout + done.stderr)[-3000:]}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tools.cluster", description=__doc__.splitlines()[0])
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("up")
+    commands.add_parser("down")
+    running = commands.add_parser("run")
+    running.add_argument("words", nargs=argparse.REMAINDER)
+    wanted = parser.parse_args()
+    try:
+        if wanted.command == "run":
+            command = network.within(BESIDE, *(wanted.words or ["sh"]))
+            os.execvpe(command[0], command, install.environment_of_tests())  # noqa: S606
+        up() if wanted.command == "up" else down()
+    except (needs.CannotRun, RuntimeError, TimeoutError) as problem:
+        sys.exit(f"cluster: {problem}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,156 @@
+"""The images that a registry on the internet would have: made of our own builds and Debian's packages.
+
+They lie in a registry beside the node, which answers for every registry: manifests keep the names that they have.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from tools.cluster.network import within
+from tools.cluster.places import BESIDE, FOLDER, KEPT, MODULES, PROGRAMS, REGISTRY
+from tools.cluster.programs import ARGO, version_of
+
+DOCKER: Final = FOLDER / "bin" / "docker"
+BASE: Final = "localhost/c2d-base"
+PAUSE: Final = "registry.k8s.io/pause:3.10"
+ALGORITHM: Final = "python:3"  # what the algorithms of tests run in
+_STORE, _NOTES = KEPT / "images", KEPT / "pushed"
+_ARGO_IMAGES: Final = {"argoexec": "argoexec", "workflow-controller": "workflow-controller", "argocli": "argo"}
+_BUSYBOX: Final = 'COPY busybox /bin/\nRUN ["/bin/busybox", "--install", "-s", "/bin"]\n'
+_ARGO_VERSION: Final = version_of(MODULES / "argo", ARGO)
+
+
+@dataclass(frozen=True)
+class Image:
+    """`files` lie in it under their names; where there is no `base`, nothing else does."""
+
+    name: str  # as in the registry beside the node: without the host of the registry that it is known from
+    files: Mapping[str, Path]
+    instructions: str
+    base: str = "scratch"
+
+    @property
+    def sum(self) -> str:
+        parts = [self.base, self.instructions, *(f"{name}{_sum_of(path)}" for name, path in self.files.items())]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _program(name: str, program: str, *, user: int = 0, folder: str = "/bin/") -> Image:
+    instructions = f'COPY tmp /tmp\nCOPY {program} {folder}\nUSER {user}\nENTRYPOINT ["{folder}{program}"]\n'
+    return Image(name, {program: PROGRAMS / program}, instructions)
+
+
+def all_images() -> list[Image]:
+    coredns = version_of(MODULES / "coredns", "github.com/coredns/coredns")
+    provisioner = version_of(MODULES / "local-path-provisioner", "github.com/rancher/local-path-provisioner")
+    links = "RUN ln -s python3 /usr/bin/python && mkdir -m 1777 -p /tmp\nUSER 1000\n"
+    return [
+        _program("pause:3.10", "pause", user=65535),
+        _program(f"coredns/coredns:{coredns}", "coredns"),
+        _program(f"rancher/local-path-provisioner:{provisioner}", "local-path-provisioner"),
+        *(_program(f"argoproj/{name}:{_ARGO_VERSION}", program, user=8737) for name, program in _ARGO_IMAGES.items()),
+        Image("library/busybox:latest", {"busybox": _busybox()}, _BUSYBOX),
+        Image(ALGORITHM, {}, links, BASE),
+    ]
+
+
+def _busybox() -> Path:
+    """Debian's static one; it cannot be installed beside the other."""
+    folder = KEPT / "busybox"
+    if not (folder / "bin" / "busybox").exists():
+        folder.mkdir(exist_ok=True)
+        _quietly("sh", "-euc", f"cd {folder}; apt-get -qq download busybox-static; dpkg -x *.deb .; rm *.deb")
+    return folder / "bin" / "busybox"
+
+
+def make_base() -> None:
+    """A base with Python and nothing else, of Debian's packages; it needs some minutes the first time."""
+    DOCKER.parent.mkdir(parents=True, exist_ok=True)
+    (FOLDER / "registries.conf").write_text(f'[[registry]]\nlocation = "{REGISTRY}"\ninsecure = true\n')
+    run = Path("/run/c2d-images")
+    settings = {
+        "BUILDAH_ISOLATION": "chroot",
+        "BUILDAH_LAYERS": "true",
+        "CONTAINERS_REGISTRIES_CONF": str(FOLDER / "registries.conf"),
+    }
+    words = " ".join(f"{name}={value}" for name, value in settings.items())
+    DOCKER.write_text(
+        f'#!/bin/sh\nexec env {words} buildah --root {_STORE} --runroot {run} --storage-driver overlay "$@"\n'
+    )
+    DOCKER.chmod(0o755)
+    if _docker("images", "--quiet", BASE, check=False):
+        return
+    print("making a base image of Debian's packages (two minutes)", flush=True)
+    folder = KEPT / "base"
+    shutil.rmtree(folder, ignore_errors=True)
+    packages = "python3,python3-venv,ca-certificates"
+    _quietly("debootstrap", "--variant=minbase", f"--include={packages}", "bookworm", str(folder / "root"))
+    shutil.rmtree(folder / "root" / "var" / "cache" / "apt")
+    # The authorities by which this machine reaches package registries.
+    authorities = "etc/ssl/certs/ca-certificates.crt"
+    shutil.copyfile(Path("/") / authorities, folder / "root" / authorities)
+    (folder / "Dockerfile").write_text("FROM scratch\nADD root /\n")
+    _docker("build", "--tag", BASE, str(folder))
+    shutil.rmtree(folder)
+
+
+def push() -> None:
+    """Build and push what has changed since the last time."""
+    _NOTES.mkdir(parents=True, exist_ok=True)
+    for image in all_images():
+        note = _NOTES / image.name.replace("/", "_").replace(":", "_")
+        if note.exists() and note.read_text() == image.sum:
+            continue
+        print(f"image {image.name}", flush=True)
+        folder = KEPT / "context"
+        shutil.rmtree(folder, ignore_errors=True)
+        (folder / "tmp").mkdir(parents=True)
+        (folder / "tmp").chmod(0o1777)
+        for name, path in image.files.items():
+            shutil.copyfile(path, folder / name)
+            (folder / name).chmod(0o755)
+        (folder / "Dockerfile").write_text(f"FROM {image.base}\n{image.instructions}")
+        tag = f"{REGISTRY}/{image.name}"
+        _docker("build", "--tag", tag, str(folder))
+        _docker("push", tag, run=lambda *words: _quietly(*within(BESIDE, *words)))
+        shutil.rmtree(folder)
+        note.write_text(image.sum)
+
+
+def digest_of(name: str) -> str:
+    """`sha256:…`, by which the registry knows an image."""
+    place, tag = name.rsplit(":", 1)
+    link = KEPT / "registry/docker/registry/v2/repositories" / place / "_manifests/tags" / tag / "current/link"
+    return link.read_text().strip()
+
+
+def forget() -> None:
+    """Where the registry is empty: everything is to be pushed again."""
+    shutil.rmtree(_NOTES, ignore_errors=True)
+
+
+def _docker(*words: str, check: bool = True, run: Callable[..., str] | None = None) -> str:
+    if run is not None:
+        return run(str(DOCKER), *words)
+    return _quietly(str(DOCKER), *words, check=check)
+
+
+def _quietly(*command: str, check: bool = True) -> str:
+    """What it printed. Raises `RuntimeError` with its last words."""
+    done = subprocess.run(command, env=os.environ, capture_output=True, text=True, check=False)
+    if check and done.returncode != 0:
+        raise RuntimeError(f"{' '.join(command)}:\n{(done.stdout + done.stderr)[-3000:]}")
+    return done.stdout.strip()
+
+
+def _sum_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
