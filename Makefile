@@ -1,6 +1,6 @@
 # `make` alone lists what there is. Everything is installed inside the checkout by tools/setup.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve unit test e2e lint format render images bench soak lock clean clean-data
+.PHONY: help setup demo serve unit test e2e cluster cluster-down lint format render images bench soak lock clean clean-data
 C2D := .venv/bin/c2d
 # Compiled modules are kept, whatever the environment says: tests start hundreds of processes.
 export PYTHONDONTWRITEBYTECODE :=
@@ -10,6 +10,8 @@ SIDE_BY_SIDE = -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 # For `make images`. Another base image: make images BASE=registry.example/python@sha256:…
 DOCKER ?= docker
 BASE ?=
+# What `make e2e` runs; for instance E2E="tests/e2e -k stop".
+E2E ?= tests/contract tests/e2e
 VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 COMPILE = .venv/bin/uv pip compile --universal --generate-hashes --no-annotate --no-header --python-version 3.11 --quiet
 
@@ -32,9 +34,16 @@ test: setup ## all tests but those that take long, side by side (WORKERS=4)
 	@./tools/setup-clients
 	@.venv/bin/python -m pytest -m "not soak" $(SIDE_BY_SIDE)
 
-e2e: setup ## end-to-end tests of a deployment that the environment names (docs/how-to/deploy-helm.md)
-	@./tools/setup-clients
-	@.venv/bin/python -m pytest tests/contract tests/e2e
+e2e: setup ## end-to-end tests: of a deployment that the environment names, else of `make cluster`, else of this machine
+	@./tools/setup-clients oceanjs-3.4.6
+	@if [ -z "$(C2D_E2E_URL)" ] && [ -e .cluster/run/ready ]; then .venv/bin/python -m tools.cluster test $(E2E); \
+	else .venv/bin/python -m pytest $(E2E); fi
+
+cluster: setup ## a one-node Kubernetes with the product on it, from package registries (root, Linux; docs/reference/cluster.md)
+	@.venv/bin/python -m tools.cluster up
+
+cluster-down: ## remove it; what was built for it stays in .cluster
+	@test ! -d .cluster || .venv/bin/python -m tools.cluster down
 
 lint: setup ## style, types, layers, rendered files
 	@.venv/bin/ruff check .
@@ -75,7 +84,7 @@ lock: setup ## resolve the dependencies anew
 	@$(COMPILE) --constraints requirements.lock --extra tracing --extra doctor pyproject.toml -o provider_api/requirements.lock
 
 clean: ## remove what was installed; keys, results and the chain under data stay
-	@rm -rf .venv .clients tools/node_modules
+	@rm -rf .venv .clients tools/node_modules .cluster/kept
 
 clean-data: ## remove data: keys, jobs, results, the development chain; asks before (SURE=yes does not)
 	@test -d data || { echo "there is no folder data"; exit 0; }; \

@@ -15,6 +15,7 @@ from hera.workflows import models as m
 from contract import names
 from contract.job_spec import MAX_SEALED_BYTES
 from tests.support.argo_recordings import recording
+from tests.support.argo_server import RECORDINGS
 from tests.support.kustomize import build
 from workflow_templates.render import GITOPS
 
@@ -58,10 +59,19 @@ def parameters(**others: Any) -> dict[str, Any]:
     return {"parameters": [{"name": name, "value": value} for name, value in values.items() if value is not None]}
 
 
+def stored_templates(environment: str) -> dict[str, Any]:
+    """As a real server said them of a workflow that it made by dry run."""
+    rest = json.loads((RECORDINGS / "rest.json").read_text())
+    recorded = rest["create-server-dry-run"]["body"]["status"]["storedTemplates"]
+    return {"storedTemplates": {key.replace("/rec-plain/", f"/{environment}/"): each for key, each in recorded.items()}}
+
+
 def job(metadata: dict[str, Any] | None = None, status: Any = None, **spec: Any) -> dict[str, Any]:
-    """A workflow as a real server handed it on for creation (with the empty times of its status), as ours are made,
-    with these fields of its spec replaced; None: without."""
+    """A workflow as a real server handed it on for creation, as ours are made, with these fields of its spec replaced;
+    None: without. Argo Server has written into its status: empty times, and the templates that it has looked at."""
     created: dict[str, Any] = copy.deepcopy(recording("success")["create"]["body"])
+    refers = spec.get("workflowTemplateRef", {"name": ENVIRONMENT}) or {}
+    handed_on = created["status"] | (stored_templates(refers["name"]) if "name" in refers else {})
     kept = {"name": JOB, "namespace": "jobs", "labels": labels(), "annotations": {names.OWNER_TEXT: ADDRESS}}
     ours = {"workflowTemplateRef": {"name": ENVIRONMENT}, "arguments": parameters()}
     fields = created["spec"] | ours | spec
@@ -70,7 +80,7 @@ def job(metadata: dict[str, Any] | None = None, status: Any = None, **spec: Any)
         "kind": "Workflow",
         "metadata": {name: value for name, value in (kept | (metadata or {})).items() if value is not None},
         "spec": {name: value for name, value in fields.items() if value is not None},
-        "status": created["status"] if status is None else status,
+        "status": handed_on if status is None else status,
     }
 
 
@@ -126,7 +136,14 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "a global name": (job(arguments=_argument("image", globalName="x")), ARGUMENTS),
     "a status": (job(status={"phase": "Succeeded", "finishedAt": None}), STATUS),
     "a template in the status": (job(status={"storedWorkflowTemplateSpec": EVIL}), STATUS),
-    "templates in the status": (job(status={"storedTemplates": {"namespaced/x/x": EVIL["templates"][0]}}), STATUS),
+    "templates of another environment": (
+        job(status={"storedTemplates": {"namespaced/ocean-compute-paid/algorithm": EVIL["templates"][0]}}),
+        STATUS,
+    ),
+    "templates of the cluster": (
+        job(status={"storedTemplates": {f"cluster/{ENVIRONMENT}/algorithm": EVIL["templates"][0]}}),
+        STATUS,
+    ),
     "nodes": (job(status={"nodes": {JOB: {"id": JOB, "type": "Pod", "phase": "Running"}}}), STATUS),
     "completed": (job({"labels": labels() | {"workflows.argoproj.io/completed": "true"}}), LABELS),
     "another controller's": (

@@ -3,6 +3,7 @@
 python -m tools.cluster up            a node, and the product on it
 python -m tools.cluster down          nothing of it stays but what was built
 python -m tools.cluster run COMMAND   a command beside the node, where its addresses are known
+python -m tools.cluster test WORDS    pytest there, told where the deployment is
 """
 
 from __future__ import annotations
@@ -14,9 +15,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from typing import NoReturn
 
 from tools.cluster import beside, images, install, needs, network, node, programs, supervisor
 from tools.cluster.places import BESIDE, KEPT, NODE, REGISTRY, ROOT, RUN
+
+
+CANNOT_RUN = 3  # the exit code where this machine can have no node
 
 
 def up() -> None:
@@ -74,6 +79,12 @@ The node and the product are there. Addresses are known beside the node only:
 """
 
 
+def beside_the_node(command: list[str], environment: dict[str, str]) -> NoReturn:
+    """Become that command there."""
+    words = network.within(BESIDE, *command)
+    os.execvpe(words[0], words, environment)  # noqa: S606
+
+
 def timed(name: str, work: Callable[[], object]) -> None:
     began = time.monotonic()
     work()
@@ -91,15 +102,19 @@ def main() -> None:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("up")
     commands.add_parser("down")
-    running = commands.add_parser("run")
-    running.add_argument("words", nargs=argparse.REMAINDER)
+    for name in ("run", "test"):
+        commands.add_parser(name).add_argument("words", nargs=argparse.REMAINDER)
     wanted = parser.parse_args()
     try:
         if wanted.command == "run":
-            command = network.within(BESIDE, *(wanted.words or ["sh"]))
-            os.execvpe(command[0], command, install.environment_of_tests())  # noqa: S606
+            beside_the_node(wanted.words or ["sh"], install.environment())
+        if wanted.command == "test":
+            beside_the_node([sys.executable, "-m", "pytest", *wanted.words], install.environment_of_tests())
         up() if wanted.command == "up" else down()
-    except (needs.CannotRun, RuntimeError, TimeoutError) as problem:
+    except needs.CannotRun as problem:
+        print(f"cluster: {problem}", file=sys.stderr)
+        sys.exit(CANNOT_RUN)
+    except (RuntimeError, TimeoutError) as problem:
         sys.exit(f"cluster: {problem}")
 
 

@@ -37,8 +37,9 @@ _ARGUMENTS: Final = {
 
 # Merge patches of a workflow that exists, as an update would send them.
 CHANGES: Final[Mapping[str, Json]] = {
-    "a template in the status of a job that runs": {"status": {"storedWorkflowTemplateSpec": _TEMPLATE}},
-    "a job that runs, marked as completed": {"metadata": {"labels": {"workflows.argoproj.io/completed": "true"}}},
+    "a template in the status of a job that exists": {"status": {"storedWorkflowTemplateSpec": _TEMPLATE}},
+    # Not "true", which a job that has ended says already.
+    "a job's mark of completion": {"metadata": {"labels": {"workflows.argoproj.io/completed": "c2d-doctor"}}},
 }
 
 
