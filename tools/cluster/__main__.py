@@ -20,7 +20,6 @@ from typing import NoReturn
 from tools.cluster import beside, images, install, needs, network, node, programs, supervisor
 from tools.cluster.places import BESIDE, KEPT, NODE, REGISTRY, ROOT, RUN
 
-
 CANNOT_RUN = 3  # the exit code where this machine can have no node
 
 
