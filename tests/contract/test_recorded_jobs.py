@@ -13,7 +13,7 @@ import pytest
 
 from tests.support.argo_recordings import differences, kinds, order_contradictions, recording
 from tests.support.argo_scenarios import NOT_RUN, RUN, Scenario, names_recorded
-from tests.support.argo_server import client, submission
+from tests.support.argo_server import submission
 
 pytestmark = pytest.mark.integration
 
@@ -77,7 +77,7 @@ def jobs(request: pytest.FixtureRequest) -> dict[str, Job]:
                 played[scenario.name] = await play(http, scenario)
 
         async def queued() -> None:
-            async with client(narrow.url, narrow.token) as http:
+            async with narrow.client() as http:
                 for scenario in RUN:
                     if scenario.queued:
                         holders = [f"j-queue-holder{'' if not i else f'-{i}'}" for i in range(narrow.limit)]
@@ -89,7 +89,7 @@ def jobs(request: pytest.FixtureRequest) -> dict[str, Job]:
                         await asyncio.sleep(0.3 if narrow.embedded else 3)
                         played[scenario.name] = await play(http, scenario)
 
-        async with client(target.url, target.token) as http:
+        async with target.client() as http:
             runs = [one(http, scenario) for scenario in RUN if not scenario.queued]
             if target.embedded:
                 await asyncio.gather(queued(), *runs)

@@ -12,7 +12,7 @@ import pytest
 
 from tests.contract.test_recorded_jobs import END, WORKFLOWS, _fresh
 from tests.support.argo_recordings import differences
-from tests.support.argo_server import RECORDINGS, client, submission
+from tests.support.argo_server import RECORDINGS, submission
 
 pytestmark = pytest.mark.integration
 
@@ -56,7 +56,7 @@ def prepared(request: pytest.FixtureRequest) -> Any:
     target = request.getfixturevalue("target")
 
     async def prepare() -> None:
-        async with client(target.url, target.token) as http:
+        async with target.client() as http:
             names = ["j-success", *(f"j-more-{number}" for number in range(7))]
             for name in names:
                 await _fresh(http, name)
@@ -85,7 +85,7 @@ async def _end(http: httpx.AsyncClient, name: str) -> dict[str, Any]:
 
 def send(target: Any, name: str) -> httpx.Response:
     asked = REST[name]["request"]
-    with httpx.Client(base_url=target.url, headers={"Authorization": f"Bearer {target.token}"}, timeout=240) as http:
+    with target.waiting_client() as http:
         return http.request(asked["method"], asked["path"], json=asked["body"])
 
 
@@ -136,7 +136,7 @@ def test_server_dry_run_answers_and_stores_nothing(prepared: Any) -> None:
     for body in (mine, old["body"]):
         body["metadata"].pop("resourceVersion", None)
     assert shape(mine) == shape(old["body"])
-    with httpx.Client(base_url=prepared.url, headers={"Authorization": f"Bearer {prepared.token}"}) as http:
+    with prepared.waiting_client() as http:
         assert http.get(f"{WORKFLOWS}/j-dry").status_code == 404
 
 
@@ -159,7 +159,7 @@ def test_says_what_it_is(prepared: Any, name: str) -> None:
 async def test_a_log_is_followed_while_it_is_written(prepared: Any) -> None:
     entry = 'for i in 1 2 3; do echo line $i; echo err $i >&2; echo; sleep 1; done; printf "no newline"; exit 4'
     arguments = {"job-spec": "QUJD", "entrypoint": entry, "seconds": "60"}
-    async with client(prepared.url, prepared.token) as http:
+    async with prepared.client() as http:
         await _fresh(http, "j-live")
         await http.post(WORKFLOWS, json=submission("j-live", "rec-plain", arguments))
         options = {"podName": _pod("j-live"), "logOptions.container": "main", "logOptions.follow": "true"}
@@ -186,7 +186,7 @@ async def test_a_log_is_followed_while_it_is_written(prepared: Any) -> None:
 
 
 async def test_changes_are_watched_as_server_sent_events(prepared: Any) -> None:
-    async with client(prepared.url, prepared.token) as http:
+    async with prepared.client() as http:
         await _fresh(http, "j-watched")
         listed = (await http.get(WORKFLOWS, params={"listOptions.limit": "1"})).json()
         params = {

@@ -65,9 +65,9 @@ class ArgoServer:
         return client(self.url, self.token)
 
 
-def client(url: str, token: str) -> httpx.AsyncClient:
+def client(url: str, token: str, transport: httpx.AsyncBaseTransport | None = None) -> httpx.AsyncClient:
     headers = {"Authorization": f"Bearer {token}"}
-    return httpx.AsyncClient(base_url=url, headers=headers, timeout=240, verify=False)  # noqa: S501  (a test cluster)
+    return httpx.AsyncClient(base_url=url, headers=headers, timeout=240, transport=transport)
 
 
 @contextlib.contextmanager

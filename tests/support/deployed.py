@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from contract.argo_releases import NEWEST, release_of
+from contract.names import PUBLISHING
 from ocean.chain.network import Network
 
 JOBS, SERVICE, ARGO = "jobs", "c2d", "argo"  # namespaces
@@ -20,14 +27,59 @@ class Cluster:
         from kubernetes import client, config
 
         config.load_kube_config()
-        self._core = client.CoreV1Api()
+        self._core, self._objects = client.CoreV1Api(), client.CustomObjectsApi()
+        controller = client.AppsV1Api().read_namespaced_deployment("workflow-controller", ARGO)
+        version = controller.spec.template.spec.containers[0].image.rpartition(":")[2]
+        self.argo = release_of(version) or NEWEST
+        # The programs of the node can be killed where this project has started it (tools/cluster).
+        self.ours = os.environ.get("C2D_E2E_NODE") == "here"
 
     def left_of(self, job_id: str) -> list[str]:
-        """Pods and volumes of a job that are still there."""
+        """Pods and volumes of a job that are still there.
+
+        Without the pod that an older Argo forgets: it published a job that was stopped, and so had ended already.
+        """
         pods = self._core.list_namespaced_pod(JOBS, label_selector=f"{_WORKFLOW}={job_id}").items
         claims = self._core.list_namespaced_persistent_volume_claim(JOBS).items
-        names = [pod.metadata.name for pod in pods]
+        forgotten = not self.argo.stop_waits_for_exit_handler
+        names = [
+            pod.metadata.name
+            for pod in pods
+            if not (forgotten and pod.status.phase == "Succeeded" and f"-{PUBLISHING}-" in pod.metadata.name)
+        ]
         return names + [claim.metadata.name for claim in claims if claim.metadata.name.startswith(job_id)]
+
+    def as_service(self, verb: str, workflow: Mapping[str, Any], *words: str) -> subprocess.CompletedProcess[str]:
+        """kubectl with the service's own rights."""
+        account = f"system:serviceaccount:{SERVICE}:provider-api"
+        command = ["kubectl", verb, "--as", account, "--namespace", JOBS, "--validate=false", *words, "--filename", "-"]
+        if verb == "delete":
+            command.remove("--validate=false")
+        return subprocess.run(
+            command, input=json.dumps(workflow), capture_output=True, text=True, timeout=120, check=False
+        )
+
+    def templates_of(self, environment: str) -> list[dict[str, Any]]:
+        """As the environment's WorkflowTemplate has them."""
+        found = self._objects.get_namespaced_custom_object(
+            "argoproj.io", "v1alpha1", JOBS, "workflowtemplates", environment
+        )
+        templates: list[dict[str, Any]] = found["spec"]["templates"]
+        return templates
+
+    def images_of(self, job_id: str, seconds: float = 120) -> list[str]:
+        """Of the containers in the job's first pod."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            pods = self._core.list_namespaced_pod(JOBS, label_selector=f"{_WORKFLOW}={job_id}").items
+            if pods:
+                return [each.image for each in (*pods[0].spec.init_containers, *pods[0].spec.containers)]
+            time.sleep(0.5)
+        return []
+
+    def kill_program(self, name: str) -> None:
+        """kill -9 of a program of the node, or of the whole `node`."""
+        subprocess.run([sys.executable, "-m", "tools.cluster", "kill", name], check=True, timeout=60)
 
     def kill(self, namespace: str, selector: str) -> int:
         """Delete the pods without grace, as a node that is lost; how many."""

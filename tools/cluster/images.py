@@ -57,7 +57,8 @@ def all_images() -> list[Image]:
         _program(f"coredns/coredns:{coredns}", "coredns"),
         _program(f"rancher/local-path-provisioner:{provisioner}", "local-path-provisioner"),
         *(_program(f"argoproj/{name}:{_ARGO_VERSION}", program, user=8737) for name, program in _ARGO_IMAGES.items()),
-        Image("library/busybox:latest", {"busybox": _busybox()}, _BUSYBOX),
+        # For volumes; and under the name that the recorded scenarios have for it.
+        *(Image(name, {"busybox": _busybox()}, _BUSYBOX) for name in ("library/busybox:latest", "busybox:1")),
         Image(ALGORITHM, {}, links, BASE),
     ]
 

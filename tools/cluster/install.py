@@ -158,6 +158,7 @@ def environment_of_tests() -> dict[str, str]:
         "C2D_E2E_DATA": beside.DATA_URL,
         "C2D_E2E_IMAGE": f"{REGISTRY}/{images.ALGORITHM}@{images.digest_of(images.ALGORITHM)}",
         "C2D_E2E_ARGO_URL": ARGO_URL,
+        "C2D_E2E_NODE": "here",
     }
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from tools.cluster import certificates
+from tools.cluster import certificates, supervisor
 from tools.cluster.images import PAUSE
 from tools.cluster.places import (
     API_SERVER,
@@ -70,6 +70,17 @@ def make() -> None:
         },
         settings={"net/ipv4/ip_forward": "1", "net/bridge/bridge-nf-call-iptables": "1"},
     ).write(FOLDER)
+
+
+def names() -> list[str]:
+    """The programs that can be killed."""
+    return [component.name for component in _components()]
+
+
+def lose() -> None:
+    """Everything on the node ends at once, and the node starts again with what is on its disk."""
+    supervisor.stop(FOLDER)
+    supervisor.start(NODE, FOLDER)
 
 
 def kubeconfig_for_users() -> None:

@@ -86,6 +86,19 @@ def stop(folder: Path) -> None:
     (folder / "pid").unlink(missing_ok=True)
 
 
+def kill(folder: Path, name: str) -> None:
+    """kill -9 one component; it starts again. Raises `LookupError` where there is none of that name."""
+    component = next((each for each in Machine.read(folder).components if each.name == name), None)
+    if component is None:
+        raise LookupError(name)
+    ours = os.readlink(f"/proc/{(folder / 'pid').read_text()}/ns/pid_for_children")
+    for process in (path for path in Path("/proc").iterdir() if path.name.isdigit()):
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            started_as = (process / "cmdline").read_bytes().split(b"\0")[0].decode()
+            if started_as == component.command[0] and os.readlink(process / "ns" / "pid") == ours:
+                os.kill(int(process.name), signal.SIGKILL)
+
+
 def _mount(machine: Machine) -> None:
     for place, source in machine.mounts.items():
         if source == "tmpfs":

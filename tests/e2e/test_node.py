@@ -1,0 +1,148 @@
+"""On a real node: what only there can be tried. Each program of the node is killed under a job; images that are not
+there, memory and disk that are used up; workflows that the service's token must not be good for."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from ocean.ddo import DDO
+from tests.e2e.conftest import nothing_left
+from tests.e2e.test_deployment import end, reached, started
+from tests.support import admission
+from tests.support.deployed import ARGO, Cluster, Deployed
+from tests.support.service import CHECKSUM, FREE, Buyer, raw_python
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
+
+PROGRAMS = (
+    "kubelet",
+    "containerd",
+    "kube-apiserver",
+    "etcd",
+    "kube-controller-manager",
+    "kube-scheduler",
+    "kube-proxy",
+)
+
+
+@pytest.fixture
+def cluster(deployed: Deployed) -> Cluster:
+    if deployed.cluster is None:
+        pytest.skip("no cluster is named: KUBECONFIG")
+    return deployed.cluster
+
+
+@pytest.fixture
+def node(cluster: Cluster) -> Cluster:
+    if not cluster.ours:
+        pytest.skip("the node is not one of `make cluster`")
+    return cluster
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+async def test_a_program_of_the_node_is_killed(
+    deployed: Deployed, node: Cluster, buyer: Buyer, dataset: DDO, tmp_path: Path, program: str
+) -> None:
+    """While the algorithm runs: the job goes on, ends once, and leaves nothing."""
+    code = "import os, time\nopen(os.environ['OUTPUTS'] + '/runs', 'a').write('ran ')\ntime.sleep(15)"
+    job_id = await started(buyer, dataset, code)
+    await reached(buyer, deployed, job_id, 40)
+    await asyncio.to_thread(node.kill_program, program)
+    job = await buyer.finished(job_id, deployed.seconds)
+    assert end(job) == (70, "completed", 0, 0)
+    assert await buyer.result(job, "runs", tmp_path) == b"ran "
+    await nothing_left(deployed, job_id)
+
+
+async def test_the_node_is_lost(deployed: Deployed, node: Cluster, buyer: Buyer, dataset: DDO) -> None:
+    """The algorithm's pod is gone and is not run again: the job ends as lost, and later jobs run."""
+    job_id = await started(buyer, dataset, "import time\ntime.sleep(120)")
+    await reached(buyer, deployed, job_id, 40)
+    await asyncio.to_thread(node.kill_program, "node")
+    job = await buyer.finished(job_id, deployed.seconds)
+    assert (job["status"], job["reason"]) == (41, "lost")
+    await nothing_left(deployed, job_id)
+    job = await buyer.finished(await started(buyer, dataset, "print('again')"), deployed.seconds)
+    assert end(job) == (70, "completed", 0, 0)
+
+
+async def test_argo_server_is_killed(deployed: Deployed, cluster: Cluster, buyer: Buyer, dataset: DDO) -> None:
+    """(The service and the controller: test_deployment.py.)"""
+    job_id = await started(buyer, dataset, "import time\ntime.sleep(10)")
+    await reached(buyer, deployed, job_id, 40)
+    assert await asyncio.to_thread(cluster.kill, ARGO, "app=argo-server")
+    job = await buyer.finished(job_id, deployed.seconds)
+    assert end(job) == (70, "completed", 0, 0)
+    await nothing_left(deployed, job_id)
+
+
+ENDS = {
+    "an exit code of its own": ("exit(143)", (41, "algorithm_failed", 143)),
+    "too much memory": (
+        "x = bytearray(3 << 30)\nfor i in range(0, len(x), 4096): x[i] = 1",
+        (41, "out_of_memory", 137),
+    ),
+    "too much in /tmp": (
+        "import time\nwith open('/tmp/x', 'wb') as f:\n"
+        "    for _ in range(1300): f.write(bytes(1 << 20))\ntime.sleep(200)",
+        (41, "out_of_disk", None),
+    ),
+    "too much beside it": (
+        "import time\nwith open('/var/run/argo/x', 'wb') as f:\n"
+        "    for _ in range(1800): f.write(bytes(1 << 20))\ntime.sleep(200)",
+        (41, "out_of_disk", None),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ENDS)
+async def test_how_an_algorithm_ends(
+    deployed: Deployed, cluster: Cluster, buyer: Buyer, dataset: DDO, name: str
+) -> None:
+    code, wanted = ENDS[name]
+    job_id = await started(buyer, dataset, code)
+    job = await buyer.finished(job_id, deployed.seconds)
+    found = (job["status"], job["reason"], job["exitCode"])
+    assert found[:2] == wanted[:2], job
+    assert wanted[2] is None or found[2] == wanted[2]
+    await nothing_left(deployed, job_id)
+
+
+async def test_an_image_that_is_not_there(deployed: Deployed, cluster: Cluster, buyer: Buyer, dataset: DDO) -> None:
+    algorithm = raw_python("print('never')")
+    algorithm["container"] |= {"checksum": CHECKSUM[:-4] + ("0000" if CHECKSUM[-4:] != "0000" else "1111")}
+    ordered, algorithm = await buyer.order([dataset], algorithm, environment=FREE, minutes=2)
+    request = await buyer.consumer.start_request(FREE, ordered, algorithm)
+    job = await buyer.finished(str((await buyer.consumer.start(request))["jobId"]), deployed.seconds)
+    assert (job["status"], job["reason"]) == (41, "image_unavailable"), job
+    await nothing_left(deployed, job["jobId"])
+
+
+async def test_forged_templates_in_a_status_are_not_run(cluster: Cluster) -> None:
+    """Argo Server writes the templates that it has looked at into the status of a workflow that it makes, so the policy
+    must admit them, and whoever has the service's token can forge them. The controller runs the environment's own."""
+    stored = {f"namespaced/{FREE}/{each['name']}": each for each in await asyncio.to_thread(cluster.templates_of, FREE)}
+    for template in stored.values():
+        if "container" in template:
+            template["container"] |= {"image": "forged@sha256:" + "0" * 64, "command": ["id"]}
+    workflow = admission.job({"name": "f0" * 16}, status={"storedTemplates": stored})
+    made = await asyncio.to_thread(cluster.as_service, "create", workflow)
+    assert made.returncode == 0, made.stderr
+    try:
+        images = await asyncio.to_thread(cluster.images_of, workflow["metadata"]["name"])
+        assert images
+        assert not [image for image in images if "forged" in image]
+    finally:
+        await asyncio.to_thread(cluster.as_service, "delete", workflow)
+
+
+@pytest.mark.parametrize("name", admission.REFUSED)
+async def test_what_the_services_token_may_not_make(cluster: Cluster, name: str) -> None:
+    """With Argo's full definitions, under which the policy's expressions have types."""
+    workflow, _ = admission.REFUSED[name]
+    done = await asyncio.to_thread(cluster.as_service, "create", workflow, "--dry-run=server")
+    assert done.returncode != 0
+    assert "c2d-jobs" in done.stderr or "unknown field" in done.stderr or "Invalid value" in done.stderr, done.stderr
