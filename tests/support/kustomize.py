@@ -2,7 +2,7 @@
 one where there is one.
 
 Resources, components, namespace, patches by strategic merge (maps merge, lists replace, except containers and env by
-name), images. Any other key of a kustomization is an error here.
+name) or by JSON Patch's `replace` for a kind, images. Any other key of a kustomization is an error here.
 """
 
 from __future__ import annotations
@@ -47,13 +47,30 @@ def _built(folder: Path, given: list[Manifest]) -> list[Manifest]:
             if manifest["kind"] not in CLUSTER_WIDE:
                 manifest["metadata"]["namespace"] = namespace
     for patch in kustomization.get("patches", []):
-        changes = yaml.safe_load_all(patch["patch"]) if "patch" in patch else documents(folder / patch["path"])
+        changes = list(yaml.safe_load_all(patch["patch"])) if "patch" in patch else documents(folder / patch["path"])
+        if "target" in patch:
+            _replace_in_all(found, patch["target"], changes)
+            continue
         for change in changes:
             _patch(found, change)
     for image in kustomization.get("images", []):
         for manifest in found:
             _name_images(manifest, image)
     return found
+
+
+def _replace_in_all(found: list[Manifest], target: dict[str, str], changes: list[Any]) -> None:
+    assert target.keys() == {"kind"}, "other targets are not understood"
+    (operations,) = changes
+    for manifest in (each for each in found if each["kind"] == target["kind"]):
+        for operation in operations:
+            assert operation["op"] == "replace", "another operation is not understood"
+            *way, last = [int(part) if part.isdecimal() else part for part in operation["path"].split("/")[1:]]
+            place: Any = manifest
+            for part in way:
+                place = place[part]
+            assert last in place, "a field that is replaced must be there"
+            place[last] = operation["value"]
 
 
 def _patch(found: list[Manifest], change: Manifest) -> None:

@@ -9,6 +9,7 @@ from typing import get_args
 import pytest
 import typer
 
+from contract.argo_releases import RELEASES
 from provider_api.cli import app
 from provider_api.cli.settings_page import settings_page
 from provider_api.doctor.checks import ITEMS
@@ -24,6 +25,9 @@ HOW_TO = ROOT / "docs" / "how-to"
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *sorted((ROOT / "examples").rglob("*.md"))]
 
 
+_READ_THE_ENVIRONMENT = ("contract/conftest.py", "support/deployed.py", "support/service.py")
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_lead_somewhere(page: Path) -> None:
     links = re.findall(r"\]\(([^)#\s]+)", page.read_text())
@@ -34,7 +38,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_settings_that_are_named_exist(page: Path) -> None:
     """A setting of the service, or what the tests of a deployment read."""
-    tests = "".join((ROOT / "tests" / path).read_text() for path in ("contract/conftest.py", "support/deployed.py"))
+    tests = "".join((ROOT / "tests" / path).read_text() for path in _READ_THE_ENVIRONMENT)
     of_tests = set(re.findall(r"os\.environ(?:\.get\(|\[)\"(C2D_[A-Z0-9_]+)", tests))
     assert len(of_tests) == 7
     assert set(re.findall(r"\bC2D_[A-Z][A-Z0-9_]*", page.read_text())) <= {*known_names(), *of_tests}
@@ -72,3 +76,13 @@ def test_the_page_of_settings_is_what_the_settings_say() -> None:
 
 def test_the_openapi_file_is_what_the_service_says() -> None:
     assert (ROOT / "docs" / "reference" / "openapi.json").read_text() == document_text(OPERATIONS), "run: make render"
+
+
+def test_the_page_of_argos_releases_has_all_of_them() -> None:
+    """A difference stands in the table where the data have one, and the newest release has none."""
+    text = (ROOT / "docs" / "reference" / "argo-releases.md").read_text()
+    rows = re.findall(r"^\| (4\.\d+) \| (v[\d.]+) \| (.+) \| (.+) \| (.+) \|$", text, re.MULTILINE)
+    assert [row[:2] for row in rows] == [(release.name, release.tried) for release in reversed(RELEASES)]
+    for release, row in zip(reversed(RELEASES), rows, strict=True):
+        facts = (release.pending_timeout, release.stop_waits_for_exit_handler, release.stops_what_waits)
+        assert [cell == newest for cell, newest in zip(row[2:], rows[0][2:], strict=True)] == list(facts)

@@ -74,7 +74,7 @@ def test_no_secret_is_in_git() -> None:
     for path in GITOPS.rglob("*.yaml"):
         if "keys" not in path.parts:
             for manifest in documents(path):
-                if manifest.get("kind") == "Secret":
+                if isinstance(manifest, dict) and manifest.get("kind") == "Secret":  # a list is a patch
                     assert not {"data", "stringData"} & manifest.keys(), path
 
 
