@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+import yaml
+
 from contract import names
 from contract.argo_releases import NEWEST, ArgoRelease
 from workflow_templates.environment import FOLDER, Environment, read_environments
@@ -20,6 +22,7 @@ from workflow_templates.quota import quota
 GITOPS: Final = Path(__file__).parent.parent / "argo" / "gitops"
 
 _BASE: Final = "base"
+_LIMITS: Final = f"{_BASE}/limits.yaml"
 _HEADER: Final = "# Rendered by `c2d templates render` from {source}. Do not edit.\n"
 _SOURCE: Final = "workflow_templates/environments"
 _PROGRAM: Final = "workflow_templates/render.py"
@@ -31,9 +34,16 @@ _EXAMPLE: Final = GITOPS / "overlays" / "production"
 OURS: Final = ((FOLDER, GITOPS), (_EXAMPLE / "environments", _EXAMPLE / "rendered"))
 
 
-def render(environments: Iterable[Environment], argo: ArgoRelease = NEWEST) -> dict[str, str]:
-    """All files: path relative to argo/gitops -> content. Raises ValueError for two environments of one id."""
-    files = {path: _document(_source(path), manifest) for path, manifest in manifests(environments, argo).items()}
+def render(
+    environments: Iterable[Environment], argo: ArgoRelease = NEWEST, retired: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """All files: path relative to argo/gitops -> content. Raises ValueError for two environments of one id.
+
+    `retired`: limits of environments that are described no more, kept for jobs that have not ended.
+    """
+    made = manifests(environments, argo)
+    made[_LIMITS]["data"] = {**(retired or {}), **made[_LIMITS]["data"]}
+    files = {path: _document(_source(path), manifest) for path, manifest in made.items()}
     files[f"{_BASE}/kustomization.yaml"] = _document(_PROGRAM, _kustomization(files))
     return dict(sorted(files.items()))
 
@@ -52,7 +62,7 @@ def manifests(environments: Iterable[Environment], argo: ArgoRelease = NEWEST) -
     if len(set(ids)) != len(ids):
         raise ValueError(f"two environments share an id: {', '.join(ids)}")
     found = {f"{_BASE}/environments/{e.id}.yaml": workflow_template(e, argo) for e in environments}
-    found[f"{_BASE}/limits.yaml"] = limits(environments)
+    found[_LIMITS] = limits(environments)
     on_volume = any(environment.results == "shared-volume" for environment in environments)
     if on_volume:
         found[f"{_BASE}/results.yaml"] = results_claim()
@@ -83,8 +93,9 @@ def results_claim() -> dict[str, Any]:
 def write(
     folder: Path = GITOPS, environments: Iterable[Environment] | None = None, argo: ArgoRelease = NEWEST
 ) -> list[str]:
-    """Write what differs and remove environments that no longer exist. Returns the paths that changed."""
-    wanted = render(read_environments() if environments is None else environments, argo)
+    """Write what differs and remove environments that no longer exist, but for their limits. Returns the paths that
+    changed."""
+    wanted = render(read_environments() if environments is None else environments, argo, _limits_there(folder))
     changed = []
     for path, text in wanted.items():
         target = folder / path
@@ -102,7 +113,7 @@ def check(
     folder: Path = GITOPS, environments: Iterable[Environment] | None = None, argo: ArgoRelease = NEWEST
 ) -> list[str]:
     """What `write` would change in the folder, one unified diff per file; empty when nothing."""
-    wanted = render(read_environments() if environments is None else environments, argo)
+    wanted = render(read_environments() if environments is None else environments, argo, _limits_there(folder))
     found = {path: (folder / path).read_text("utf-8") for path in wanted if (folder / path).is_file()}
     found |= {path: (folder / path).read_text("utf-8") for path in _strangers(folder, wanted)}
     differences = []
@@ -114,6 +125,15 @@ def check(
     return differences
 
 
+def _limits_there(folder: Path) -> dict[str, str]:
+    """A limit stays when its environment goes: a controller that starts without the key of a semaphore never again
+    moves the jobs that hold or want it. docs/operations/runbooks.md says when it may be taken out by hand."""
+    if not (folder / _LIMITS).is_file():
+        return {}
+    found: dict[str, str] = yaml.safe_load((folder / _LIMITS).read_text("utf-8"))["data"]
+    return found
+
+
 def _strangers(folder: Path, wanted: Mapping[str, str]) -> list[str]:
     """Rendered files of environments that are described no more. Only this folder is wholly ours."""
     present = (path.relative_to(folder).as_posix() for path in (folder / _BASE / "environments").glob("*.yaml"))
@@ -122,7 +142,7 @@ def _strangers(folder: Path, wanted: Mapping[str, str]) -> list[str]:
 
 def _source(path: str) -> str:
     """What a file is made from, for its first line."""
-    if path in (f"{_BASE}/limits.yaml", f"{_BASE}/quota.yaml"):
+    if path in (_LIMITS, f"{_BASE}/quota.yaml"):
         return f"{_SOURCE}/*.toml"
     return f"{_SOURCE}/{Path(path).stem}.toml" if "/environments/" in path else _PROGRAM
 

@@ -15,7 +15,8 @@ from tests.support.argo_recordings import differences, kinds, order_contradictio
 from tests.support.argo_scenarios import NOT_RUN, RUN, Scenario, names_recorded
 from tests.support.argo_server import submission
 
-pytestmark = pytest.mark.integration
+# On a real cluster the jobs take minutes, one after the other, and the first test waits for all of them.
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(3600)]
 
 WORKFLOWS = "/api/v1/workflows/jobs"
 FIELDS = "-status.storedWorkflowTemplateSpec,status.storedTemplates,metadata.managedFields"

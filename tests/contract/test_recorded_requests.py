@@ -14,7 +14,8 @@ from tests.contract.test_recorded_jobs import END, WORKFLOWS, _fresh
 from tests.support.argo_recordings import differences
 from tests.support.argo_server import RECORDINGS, submission
 
-pytestmark = pytest.mark.integration
+# On a real cluster the jobs take minutes, one after the other, and the first test waits for all of them.
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(3600)]
 
 REST: dict[str, Any] = json.loads((RECORDINGS / "rest.json").read_text())
 VERSION = "Grpc-Metadata-Argo-Version"

@@ -16,6 +16,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from contract import names
+from provider_api.deploy.chart_files import environment_values
 from provider_api.doctor.checks.cluster import CHECKS as CLUSTER_CHECKS
 from provider_api.doctor.checks.environments import CHECKS as ENVIRONMENT_CHECKS
 from tests.integration.cluster.conftest import with_argo
@@ -25,6 +27,7 @@ from tests.support.doctor import run_doctor
 from tests.support.helm_chart import CASES
 from tests.support.how_to import ADDRESSES, blocks, commands_of
 from tests.support.kubernetes_cluster import ControlPlane
+from workflow_templates.environment import read_environments
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
@@ -173,6 +176,24 @@ def test_each_variant_of_the_chart_is_accepted(cluster: ControlPlane, case: str)
     text = yaml.safe_dump_all(ours)
     words = ("--server-side", "--force-conflicts", "--dry-run=server", "--validate=strict")
     cluster.kubectl("apply", *words, "--filename", "-", text=text)
+
+
+def test_a_limit_stays_when_its_environment_goes(cluster: ControlPlane, tmp_path: Path) -> None:
+    """Jobs may still hold it."""
+    environments = read_environments()
+    release = ("upgrade", "--install", "limits", str(ROOT / "helm"), "--namespace", "other-jobs", "--no-hooks")
+    for described in (environments, environments[:1]):
+        values = tmp_path / "values.yaml"
+        given = yaml.safe_load(environment_values(described, "a test", "this file"))
+        given["environments"]["namespace"] = "other-jobs"
+        values.write_text(yaml.safe_dump(given))
+        helm(cluster, *release, "--values", str(CASES["minimal"]), "--values", str(values))
+    kept = cluster.get("configmap", names.LIMITS_CONFIG_MAP, "other-jobs")
+    assert kept is not None
+    assert kept["data"] == {each.id: str(each.max_jobs) for each in environments}
+    found = cluster.kubectl("get", "workflowtemplates", "--namespace", "other-jobs", "--output", "name").split()
+    assert len(found) == 1
+    helm(cluster, "uninstall", "limits", "--namespace", "other-jobs")
 
 
 def test_migrations_run_before_the_service(cluster: ControlPlane, tmp_path: Path) -> None:

@@ -68,3 +68,21 @@ def test_write_changes_what_differs_and_check_tells_of_it(tmp_path: Path) -> Non
     assert "+  ocean-compute: '4'" in differences[1]
     assert write(tmp_path, environments) == ["base/environments/gone.yaml", "base/limits.yaml"]
     assert not stranger.exists()
+
+
+def test_a_limit_stays_when_its_environment_goes(tmp_path: Path) -> None:
+    """A controller that starts without the key of a semaphore never again moves the jobs that hold or want it."""
+    first, second = read_environments()
+    write(tmp_path, [first, second])
+    write(tmp_path, [first])
+    limits = tmp_path / "base" / "limits.yaml"
+    both = {each.id: str(each.max_jobs) for each in (first, second)}
+    assert yaml.safe_load(limits.read_text())["data"] == both
+    assert not (tmp_path / "base" / "environments" / f"{second.id}.yaml").exists()
+    assert check(tmp_path, [first]) == []
+
+    limits.write_text("".join(line for line in limits.read_text().splitlines(True) if f"  {second.id}:" not in line))
+    assert check(tmp_path, [first]) == []
+    more = first.model_copy(update={"max_jobs": first.max_jobs + 1})
+    write(tmp_path, [more])
+    assert yaml.safe_load(limits.read_text())["data"] == {first.id: str(more.max_jobs)}
