@@ -19,6 +19,7 @@ from provider_api.doctor.refusals import Forbidden, NoAnswer, Refused, refusal
 Json = Mapping[str, Any]
 
 _ARGO: Final = ("argoproj.io", "v1alpha1")
+_NO_WAY_IN: Final = "no usable kubeconfig, and no token of a pod for the cluster: run the doctor where kubectl works"
 _CLIENT_MISSING: Final = "the Kubernetes client is not installed; pip install 'compute-to-data[doctor]' installs it"
 
 
@@ -72,7 +73,7 @@ def open_cluster(kubeconfig: Path | None, context: str | None, timeout_seconds: 
     except Exception as exc:  # noqa: BLE001  (whatever is wrong with such a file; its text may hold secrets)
         if asked_for:
             raise NoCluster(f"the kubeconfig cannot be used ({type(exc).__name__})", asked_for=True) from None
-        raise NoCluster("no usable kubeconfig, and not inside a cluster", asked_for=False) from None
+        raise NoCluster(_NO_WAY_IN, asked_for=False) from None
     return Cluster(kubernetes.client, configuration, timeout_seconds)
 
 
@@ -129,6 +130,21 @@ class Cluster:
 
     def network_policies(self, namespace: str) -> Sequence[Json]:
         return self._list(self._client.NetworkingV1Api(self._api).list_namespaced_network_policy, namespace)
+
+    def api_server_places(self) -> Sequence[tuple[str, int]]:
+        """Addresses and ports behind the Service `kubernetes`, in their order."""
+        api = self._client.DiscoveryV1Api(self._api)
+        label = "kubernetes.io/service-name=kubernetes"
+        slices = self._list(api.list_namespaced_endpoint_slice, "default", label_selector=label)
+        return sorted(
+            {
+                (str(address), int(port["port"]))
+                for each in slices
+                for endpoint in each.get("endpoints") or ()
+                for address in endpoint.get("addresses") or ()
+                for port in each.get("ports") or ()
+            }
+        )
 
     def admission_policies(self) -> tuple[Sequence[Json], Sequence[Json]]:
         """ValidatingAdmissionPolicies, and their bindings."""

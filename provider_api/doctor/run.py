@@ -51,7 +51,8 @@ async def _run(check: Check, around: Surroundings) -> Sequence[Line]:
     except Refused as exc:
         return [item.failure(str(exc), mend="see the API server's log") for item in check.items]
     except TimeoutError:
-        return [item.failure(f"nothing known after {limit:g} s") for item in check.items]
+        mend = "a busy machine or a slow network? give more time with --limit"
+        return [item.not_checked(f"nothing known after {limit:g} s", mend=mend) for item in check.items]
     except Exception as exc:  # noqa: BLE001  (its type alone: texts of strange errors may name secrets)
         mend = "a fault of the doctor, or an answer that it does not understand: please report it"
         return [item.failure(f"the check broke ({type(exc).__name__})", mend=mend) for item in check.items]

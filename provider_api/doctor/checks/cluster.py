@@ -153,7 +153,12 @@ async def _attempts(around: Surroundings) -> Sequence[Line]:
 
 
 async def _policies(around: Surroundings) -> Sequence[Line]:
-    return [networks.judge_policies(await in_thread(around.require_cluster().network_policies, around.jobs))]
+    cluster = around.require_cluster()
+    policies = await in_thread(cluster.network_policies, around.jobs)
+    return [
+        networks.judge_policies(policies),
+        networks.judge_api_server(policies, await in_thread(cluster.api_server_places)),
+    ]
 
 
 CHECKS = (
@@ -176,6 +181,6 @@ CHECKS = (
     Check((rights.NEEDED, rights.FORBIDDEN), _rights),
     Check((admission.POLICY,), _admission),
     Check((attempts.ATTEMPTS,), _attempts),
-    Check((networks.POLICIES,), _policies),
+    Check((networks.POLICIES, networks.API_SERVER), _policies),
     Check((chains.CLOCK_CLUSTER,), _clock),
 )

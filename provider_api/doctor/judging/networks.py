@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from ipaddress import ip_address, ip_network
 from typing import Any, Final
 
 from contract import names
@@ -16,6 +17,13 @@ POLICIES: Final = Item(
     "NetworkPolicies of the jobs' namespace",
     "default deny in both directions; nothing that opens an algorithm without network to everything",
     "apply the NetworkPolicies under argo/gitops",
+)
+API_SERVER: Final = Item(
+    "api-server-policy",
+    "the way from pods of jobs to the API server",
+    "a NetworkPolicy lets them reach the addresses at which it really is",
+    "put these addresses into `api-server.yaml` of your overlay: Argo's sidecar reports there, and a pod whose sidecar"
+    " cannot never ends",
 )
 ENFORCED: Final = Item(
     "network-enforced",
@@ -50,6 +58,46 @@ def judge_policies(policies: Sequence[Json]) -> Line:
     if missing := {"Ingress", "Egress"} - denied:
         return POLICIES.failure(f"no default deny for {listed(missing)}")
     return POLICIES.ok(f"{len(policies)} policies, default deny")
+
+
+def judge_api_server(policies: Sequence[Json], places: Sequence[tuple[str, int]]) -> Line:
+    """`places`: addresses and ports of the API server behind its Service. Most network plug-ins look at a packet when
+    its address is one of these already, so that the Service's own address does not count."""
+    if not places:
+        return API_SERVER.not_checked("the Service kubernetes in the namespace default has no endpoints")
+    specs = [policy["spec"] for policy in policies if _selects(policy["spec"], ALGORITHM)]
+    rules = [rule for spec in specs if "Egress" in _types(spec) for rule in spec.get("egress") or ()]
+    if not any("Egress" in _types(spec) for spec in specs):
+        return API_SERVER.ok("nothing is denied")
+    closed = [f"{address}:{port}" for address, port in places if not any(_opens(rule, address, port) for rule in rules)]
+    if closed:
+        return API_SERVER.failure(f"no policy opens {listed(closed)}")
+    return API_SERVER.ok(listed([f"{address}:{port}" for address, port in places]))
+
+
+def _opens(rule: Json, address: str, port: int) -> bool:
+    ports = rule.get("ports")
+    if ports and not any(_covers(each, port) for each in ports):
+        return False
+    peers = rule.get("to")
+    return not peers or any(_holds(peer.get("ipBlock"), address) for peer in peers)
+
+
+def _covers(each: Json, port: int) -> bool:
+    """A port by name may be any."""
+    if each.get("protocol", "TCP") != "TCP":
+        return False
+    first = each.get("port")
+    return not isinstance(first, int) or first <= port <= each.get("endPort", first)
+
+
+def _holds(block: Json | None, address: str) -> bool:
+    """A peer without a block of addresses names pods, and the API server is none."""
+    if block is None:
+        return False
+    found = ip_address(address)
+    inside = [found in ip_network(cidr, strict=False) for cidr in (block["cidr"], *(block.get("except") or ()))]
+    return inside[0] and not any(inside[1:])
 
 
 def _types(spec: Json) -> Sequence[str]:

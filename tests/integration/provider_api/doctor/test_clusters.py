@@ -118,7 +118,8 @@ def test_answers_that_never_come_or_make_no_sense_are_one_line_each(tmp_path: Pa
     asked = NAMES - {"network-enforced", "admission-tried"}  # (of which the fake one thinks for long)
     troubles = {name: (level, found) for name, level, found in report.troubles() if name in asked}
     assert troubles == {
-        "network-policies": ("failure", "nothing known after 10 s"),
+        "network-policies": ("not checked", "nothing known after 10 s"),
+        "api-server-policy": ("not checked", "nothing known after 10 s"),
         "controller-version": ("failure", "the API server answered 500"),
         "storage-class": ("failure", "the check broke (JSONDecodeError)"),
         "requeue-time": ("failure", "the API server answered 500"),

@@ -107,7 +107,10 @@ async def test_a_service_without_a_cluster(around: Neighbours) -> None:
     assert [trouble for trouble in report.troubles() if trouble[0] in NAMES] == []
     assert {line["name"] for line in report.lines} > NAMES
     found = {line["name"]: line["found"] for line in report.lines}
-    assert found["kubernetes-version"] == "no usable kubeconfig, and not inside a cluster"
+    assert (
+        found["kubernetes-version"]
+        == "no usable kubeconfig, and no token of a pod for the cluster: run the doctor where kubectl works"
+    )
     assert found["argo-server"] == "2 environments, 0 jobs in the first"
     assert found["argo-version"] == "v4.1.2+local"
     assert found["database"] == "postgresql"
@@ -117,7 +120,7 @@ async def test_a_service_without_a_cluster(around: Neighbours) -> None:
 
 async def test_everything_is_wrong(around: Neighbours, postgres: Postgres, monkeypatch: pytest.MonkeyPatch) -> None:
     """One mistake each. Nothing of what was set is repeated."""
-    monkeypatch.setattr("argo.local.rest.templates.VERSION", "v4.0.6")
+    monkeypatch.setattr("argo.local.rest.templates.VERSION", "v3.7.9")
     database = await postgres.create_database()
     wrong_token = marker("wrongtoken")
     around.secrets.others["wrong token"] = wrong_token
@@ -138,7 +141,7 @@ async def test_everything_is_wrong(around: Neighbours, postgres: Postgres, monke
         ("provider-key", ""): ("failure", "cannot be read"),
         ("argo-server", "00"): ("ok", "2 environments"),
         ("argo-server", "01"): ("failure", "its token is not accepted (401)"),
-        ("argo-version", "00"): ("failure", "v4.0.6"),
+        ("argo-version", "00"): ("failure", "v3.7.9"),
         ("database", ""): ("ok", "postgresql"),
         ("migrations", ""): ("failure", "no tables of this service"),
         ("result-store", "s3"): ("failure", "not writable"),

@@ -278,6 +278,57 @@ def test_network_policies(policies: list[dict[str, Any]], level: Level) -> None:
     assert networks.judge_policies(policies).level is level
 
 
+def _open(*blocks: Any, ports: list[Any] | None = None, select: Any = None) -> dict[str, Any]:
+    """A policy that lets pods of every step reach these blocks of addresses."""
+    rule = {"to": [{"ipBlock": block if isinstance(block, dict) else {"cidr": block}} for block in blocks]}
+    if ports is not None:
+        rule["ports"] = ports
+    selector = {"matchExpressions": [{"key": names.STEP, "operator": "Exists"}]} if select is None else select
+    return policy("open", {"podSelector": selector, "policyTypes": ["Egress"], "egress": [rule]})
+
+
+TCP = {"protocol": "TCP", "port": 6443}
+
+
+@pytest.mark.parametrize(
+    ("policies", "level"),
+    [
+        ([], OK),
+        ([policy("deny", {"podSelector": {}, "policyTypes": ["Egress"]})], FAILURE),
+        ([policy("deny", {"podSelector": {}, "policyTypes": ["Ingress"]})], OK),
+        ([_open("172.18.0.2/32")], OK),
+        ([_open("172.16.0.0/12", ports=[TCP])], OK),
+        ([_open("10.96.0.1/32", "172.18.0.2/32", ports=[{"port": 443}, TCP])], OK),
+        ([_open("10.96.0.1/32")], FAILURE),
+        ([_open("172.18.0.3/32")], FAILURE),
+        ([_open("172.18.0.2/32", ports=[{"protocol": "TCP", "port": 443}])], FAILURE),
+        ([_open("172.18.0.2/32", ports=[{"protocol": "UDP", "port": 6443}])], FAILURE),
+        ([_open("172.18.0.2/32", ports=[{"port": 6000, "endPort": 7000}])], OK),
+        ([_open("172.18.0.2/32", ports=[{"port": 6000, "endPort": 6400}])], FAILURE),
+        ([_open("172.18.0.2/32", ports=[{"port": "https"}])], OK),
+        ([_open({"cidr": "0.0.0.0/0", "except": ["172.16.0.0/12"]})], FAILURE),
+        ([_open({"cidr": "0.0.0.0/0", "except": ["10.0.0.0/8"]})], OK),
+        ([_open("::/0")], FAILURE),
+        (
+            [
+                _open("172.18.0.2/32", select={"matchLabels": {"app": "other"}}),
+                policy("d", {"podSelector": {}, "policyTypes": ["Egress"]}),
+            ],
+            FAILURE,
+        ),
+        ([_open("10.96.0.1/32"), _open("172.18.0.0/16")], OK),
+    ],
+)
+def test_the_way_to_the_api_server(policies: list[dict[str, Any]], level: Level) -> None:
+    assert networks.judge_api_server(policies, [("172.18.0.2", 6443)]).level is level
+
+
+def test_every_api_server_counts() -> None:
+    line = networks.judge_api_server([_open("10.0.0.1/32")], [("10.0.0.1", 6443), ("10.0.0.2", 6443)])
+    assert (line.level, line.found) == (FAILURE, "no policy opens 10.0.0.2:6443")
+    assert networks.judge_api_server([], []).level is NOT_CHECKED
+
+
 IN, OUT = networks.Reached(False, False), networks.Reached(True, True)
 
 
