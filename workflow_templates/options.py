@@ -61,6 +61,15 @@ class Options(Value):
         Option("2^30 bytes", "the job's volume: inputs and outputs together", Announced("number", "diskGB", absent=1)),
     ]
     tmp: Annotated[Quantity, Option("quantity (`512Mi`, `2Gi`)", "the algorithm's `/tmp`")] = "1Gi"
+    ephemeral_storage: Annotated[
+        Quantity,
+        Option(
+            "quantity",
+            "what the algorithm's pod may take of its node's disk beside the job's volume, `/tmp` and `scratch_root`:"
+            " its log as the node keeps it, and Argo's own files, a program of 110 MiB among them. The pod's limit of"
+            " `ephemeral-storage` is all three together; a pod that takes more is ended, with `out_of_disk`",
+        ),
+    ] = "256Mi"
 
     # decimal text, because binary fractions are no money
     price_per_minute: Annotated[
@@ -167,11 +176,11 @@ class Options(Value):
         Quantity | None,
         Option(
             "quantity (`2Gi`)",
-            "an algorithm may write anywhere in its image's files, so much (the pod's `ephemeral-storage`). For images"
-            " that write beside themselves or into their working folder. The pod's user stays the same, so in a cluster"
-            " it writes where the image lets it; on one machine it writes anywhere in an unpacked image, in memory"
-            " ([decision 38](../decisions/0038-a-writable-root-is-an-overlay-in-memory.md): what that needs), and may"
-            " add to the programs of the machine but not change them",
+            "an algorithm may write anywhere in its image's files, so much (part of the pod's `ephemeral-storage`)."
+            " For images that write beside themselves or into their working folder. The pod's user stays the same,"
+            " so in a cluster it writes where the image lets it; on one machine it writes anywhere in an unpacked"
+            " image, in memory ([decision 38](../decisions/0038-a-writable-root-is-an-overlay-in-memory.md): what"
+            " that needs), and may add to the programs of the machine but not change them",
             Announced(
                 "text",
                 "scratchRoot",

@@ -15,7 +15,9 @@ from workflow_templates.declaring import Option
 KEEP_SECONDS: Final = 10 * 365 * 86_400
 
 Seconds = Annotated[int, Field(gt=0, le=KEEP_SECONDS)]
-Quantity = Annotated[str, Field(pattern=r"^[1-9][0-9]*(m|Ki|Mi|Gi)?$")]  # as Kubernetes writes amounts: 500m, 2, 512Mi
+# As Kubernetes writes amounts; `quantities.py` has them as numbers.
+Processors = Annotated[str, Field(pattern=r"^[1-9][0-9]*m?$")]  # 500m, 2
+Quantity = Annotated[str, Field(pattern=r"^[1-9][0-9]*(Ki|Mi|Gi)?$")]  # of bytes: 512Mi
 
 
 class Value(BaseModel):
@@ -27,7 +29,7 @@ class Value(BaseModel):
 class StepPods(Value):
     """The pods of our own programs, configuration and publishing."""
 
-    cpu: Annotated[Quantity, Option("quantity", "pods of configuration and publishing, each")] = "1"
+    cpu: Annotated[Processors, Option("quantity", "pods of configuration and publishing, each")] = "1"
     memory: Annotated[Quantity, Option("quantity", "their memory, each")] = "512Mi"
     tmp: Annotated[Quantity, Option("quantity", "their `/tmp`, the only writable folder beside the job's volume")] = (
         "64Mi"
@@ -56,7 +58,7 @@ class Filter(Value):
         Field(min_length=1, max_length=100),
         Option("list of words", "that program, as it is run", default="no filter"),
     ]
-    cpu: Annotated[Quantity, Option("quantity", "its pod")] = "1"
+    cpu: Annotated[Processors, Option("quantity", "its pod")] = "1"
     memory: Annotated[Quantity, Option("quantity", "its pod")] = "512Mi"
     tmp: Annotated[Quantity, Option("quantity", "its pod")] = "64Mi"
     seconds: Annotated[Seconds, Option("seconds", "one attempt, copying the results included; there are three")] = 3_600

@@ -20,7 +20,8 @@ IMPLIED: Final = {
     "imagePullPolicy": "images are not pulled",
     "resources.requests": "one machine schedules nothing; used for resourcesDuration only",
     "resources.limits.cpu": "pods share this machine's processors",
-    "resources.limits.ephemeral-storage": "the size of a root that may be written; else the sandbox has its own limits",
+    "resources.limits.ephemeral-storage": "less the sizes of emptyDirs, which have their own limits here: the size of a"
+    " root that may be written; else the sandbox has its own limits",
     "volumeClaimTemplates[].spec": "a claim is a folder in the data folder",
     "podSpecPatch.enableServiceLinks": "there are no services",
     "secret.defaultMode": "a secret is a folder that the pod may only read",

@@ -11,7 +11,7 @@ import yaml
 
 from contract import names
 from workflow_templates.environment import Environment, read_environments
-from workflow_templates.parts import Filter, Publication
+from workflow_templates.parts import Filter, Publication, StepPods
 from workflow_templates.render import render
 
 pytestmark = pytest.mark.unit
@@ -147,12 +147,33 @@ def test_a_writable_root_is_the_environments_choice_and_has_a_size() -> None:
     algorithm = template(manifest, names.ALGORITHM)["container"]
     assert algorithm["securityContext"]["readOnlyRootFilesystem"] is False
     assert algorithm["securityContext"]["capabilities"] == {"drop": ["ALL"]}
-    assert algorithm["resources"]["limits"]["ephemeral-storage"] == "2Gi"
+    assert algorithm["resources"]["limits"]["ephemeral-storage"] == f"{1024 + 256 + 2048}Mi"
     assert manifest["metadata"]["annotations"][names.option("scratch_root")] == "2Gi"
     for step in (names.CONFIGURATION, names.PUBLISHING):
         assert template(manifest, step)["container"]["securityContext"]["readOnlyRootFilesystem"] is True
     plain = manifest_of(ENVIRONMENTS[0])
     assert names.option("scratch_root") not in plain["metadata"]["annotations"]
+
+
+def test_every_container_has_a_limit_of_the_nodes_disk() -> None:
+    filtered = Filter(image="i", command=("c",), tmp="1Gi")
+    steps = StepPods(tmp="32Mi")
+    changes = {"tmp": "2Gi", "ephemeral_storage": "1Gi", "steps": steps, "filter": filtered}
+    manifest = manifest_of(ENVIRONMENTS[0].model_copy(update=changes))
+    found = {}
+    for step in (each for each in manifest["spec"]["templates"] if "container" in each):
+        for container in (step["container"], *step.get("initContainers", ())):
+            amounts = container["resources"]
+            assert amounts["requests"]["ephemeral-storage"] == amounts["limits"]["ephemeral-storage"]
+            found[step["name"], container.get("name", "main")] = amounts["limits"]["ephemeral-storage"]
+    ours = f"{32 + 256}Mi"
+    assert found == {
+        (names.CONFIGURATION, "main"): ours,
+        (names.ALGORITHM, "main"): f"{2048 + 1024}Mi",
+        (names.FILTERING, "main"): f"{1024 + 256}Mi",
+        (names.FILTERING, "collect"): ours,
+        (names.PUBLISHING, "main"): ours,
+    }
 
 
 def test_every_expression_is_one_of_ours_and_stands_alone(manifest: dict[str, Any]) -> None:

@@ -27,6 +27,14 @@ def container(spec: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
+def small_root(spec: dict[str, Any], limit: str) -> None:
+    """A root that may be written, in a pod with an emptyDir of 1 GiB."""
+    part(spec, "algorithm").update(volumes=[{"name": "tmp", "emptyDir": {"sizeLimit": "1Gi"}}])
+    container(spec).update(
+        securityContext={"readOnlyRootFilesystem": False}, resources={"limits": {"ephemeral-storage": limit}}
+    )
+
+
 @pytest.mark.parametrize("name", ["rec-plain", "rec-filter", "rec-pending", "rec-collect"])
 def test_recorded_templates_pass(name: str) -> None:
     assert read_spec(name, template(name)).entrypoint == "compute"
@@ -56,6 +64,8 @@ def test_our_own_templates_pass() -> None:
         (lambda s: container(s).update(securityContext={"capabilities": {"add": ["A"]}}), "capabilities.add"),
         (lambda s: container(s).update(securityContext={"runAsUser": 0}), "runAsUser"),
         (lambda s: container(s).update(securityContext={"readOnlyRootFilesystem": False}), "ephemeral-storage"),
+        (lambda s: small_root(s, "1Gi"), "larger than the sizes of the pod's emptyDirs"),
+        (lambda s: small_root(s, "lots"), "not a quantity: lots"),
         (lambda s: container(s).pop("command"), "container.command"),
         (lambda s: container(s).update(resources={"limits": {"nvidia.com/gpu": 1}}), "nvidia.com/gpu"),
         (lambda s: container(s).update(resources={"limits": {"memory": "lots"}}), "memory"),
