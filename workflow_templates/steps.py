@@ -79,9 +79,10 @@ def _locked_down(*, scratch_root: bool = False) -> m.SecurityContext:
     )
 
 
-def _pod_patch() -> str:
-    """Two fields of a pod that Argo's templates lack. Constant text: a value pasted in here could add any other."""
-    return json.dumps({"enableServiceLinks": False, "terminationGracePeriodSeconds": GRACE_SECONDS})
+def _pod_patch(runtime_class: str | None = None) -> str:
+    """Fields of a pod that Argo's templates lack. Constant text: a value pasted in here could add any other."""
+    fields = {"enableServiceLinks": False, "terminationGracePeriodSeconds": GRACE_SECONDS}
+    return json.dumps(fields if runtime_class is None else {**fields, "runtimeClassName": runtime_class})
 
 
 # Of a pod that was killed, not by us: evicted, its node drained, its memory taken. Argo calls some of these Failed,
@@ -191,6 +192,9 @@ def algorithm(environment: Environment) -> Container:
     lies in the start script, because the controller evaluates every expression it finds in an argument.
     """
     more = {environment.gpu_resource: str(environment.gpu_number)} if environment.gpu_number else {}
+    labels = _labels(environment, names.ALGORITHM, _argument(names.ARG_NETWORK))
+    if environment.queue is not None:
+        labels[names.QUEUE] = environment.queue
     storage = [environment.tmp, environment.ephemeral_storage]
     if environment.scratch_root is not None:
         storage.append(environment.scratch_root)
@@ -208,8 +212,8 @@ def algorithm(environment: Environment) -> Container:
         resources=_resources(str(environment.cpu_number), f"{environment.ram_gb}Gi", storage, more),
         security_context=_locked_down(scratch_root=environment.scratch_root is not None),
         active_deadline_seconds="{{inputs.parameters." + names.IN_SECONDS + "}}",
-        pod_spec_patch=_pod_patch(),
-        labels=_labels(environment, names.ALGORITHM, _argument(names.ARG_NETWORK)),
+        pod_spec_patch=_pod_patch(environment.runtime_class),
+        labels=labels,
     )
 
 

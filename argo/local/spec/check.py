@@ -13,8 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 from argo.local.spec import expressions, quantities
-from argo.local.spec.model import Container, DagTask, Spec, Template, Volume
+from argo.local.spec.model import ELSEWHERE, Container, DagTask, PodMetadata, Spec, Template, Volume
 from argo.local.spec.substitution import tags
+from contract.names import QUEUE
 from ocean.kit.digits import is_digits
 
 RESULTS: Final = ("Succeeded", "Failed", "Errored", "Skipped", "Omitted")
@@ -46,8 +47,14 @@ def problems_of(error: ValidationError, root: str = "spec") -> list[str]:
     for item in error.errors(include_url=False, include_input=False):
         path = root + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in item["loc"])
         refused = item["type"] in ("extra_forbidden", "literal_error")
-        found.append(f"{path} is not supported by this server" if refused else f"{path}: {item['msg']}")
+        last = str(item["loc"][-1]) if item["loc"] else ""
+        found.append(_unsupported(path, last) if refused else f"{path}: {item['msg']}")
     return found
+
+
+def _unsupported(path: str, field: str) -> str:
+    reason = ELSEWHERE.get(field)
+    return f"{path} is not supported by this server" + (f": {reason}" if reason else "")
 
 
 def read_spec(name: str, document: Mapping[str, Any]) -> Spec:
@@ -109,6 +116,7 @@ def _problems(spec: Spec) -> Iterable[str]:
         elif wanted is not None and spec.template(wanted).dag is None:
             yield f"spec.{field}: a template without dag is not supported by this server"
     yield from _patch_problems("spec.podSpecPatch", spec.pod_spec_patch)
+    yield from _queue_problems("spec.podMetadata", spec.pod_metadata)
     if spec.pod_gc:
         yield from _number_problems("spec.podGC.deleteDelayDuration", spec.pod_gc.delete_delay_duration)
     known = {f"workflow.parameters.{parameter.name}" for parameter in spec.arguments.parameters} | _WORKFLOW_TAGS
@@ -192,6 +200,7 @@ def _pod_problems(path: str, template: Template, spec: Spec, known: set[str]) ->
                     yield f"{path}.container.resources: {what} is not supported by this server"
                 yield from _number_problems(f"{path}.container.resources.{what}", amount, quantity=True)
     yield from _patch_problems(f"{path}.podSpecPatch", template.pod_spec_patch)
+    yield from _queue_problems(f"{path}.metadata", template.metadata)
     if template.pending_timeout is not None:
         yield from _number_problems(f"{path}.pendingTimeout", template.pending_timeout)
     if strategy := template.retry_strategy:
@@ -242,6 +251,11 @@ def _patch_problems(path: str, text: str | None) -> Iterable[str]:
         yield from problems_of(exc, path)
     except (ValueError, yaml.YAMLError):
         yield f"{path}: not a JSON or YAML object"
+
+
+def _queue_problems(path: str, metadata: PodMetadata) -> Iterable[str]:
+    if QUEUE in metadata.labels:
+        yield _unsupported(f"{path}.labels.{QUEUE}", QUEUE)
 
 
 def _number_problems(path: str, text: str | int, *, quantity: bool = False) -> Iterable[str]:
