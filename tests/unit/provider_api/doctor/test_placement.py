@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from provider_api.doctor.checks.probe import _place
 from provider_api.doctor.judging import placement as judging
 from provider_api.doctor.lines import Level
 from workflow_templates.environment import read_environments
@@ -144,3 +145,9 @@ def test_a_runtime_class_may_have_nodes_of_its_own() -> None:
     line = judging.judge_nodes(template(), nodes, [{"scheduling": scheduling}])
     assert (line.level, line.found) == (OK, "1 of 2 fit")
     assert judging.judge_nodes(template(), nodes[:1], [{"scheduling": scheduling}]).level is FAILURE
+
+
+def test_the_probes_pods_run_where_those_of_jobs_do() -> None:
+    placed = template(node_selector={"disk": "fast"}, image_pull_secrets=("registry",), priority_class="batch")
+    assert _place([placed]) == {"nodeSelector": {"disk": "fast"}, "imagePullSecrets": [{"name": "registry"}]}
+    assert _place([template()]) == _place([]) == {}
