@@ -68,6 +68,9 @@ JOB_ANNOTATIONS: Final = (
 STEP: Final = PREFIX + "step"  # configuration | algorithm | filtering | publishing
 NETWORK: Final = PREFIX + "network"
 
+# Label of a pod that waits for its turn in a LocalQueue, Kueue's own.
+QUEUE: Final = "kueue.x-k8s.io/queue-name"
+
 # Templates and tasks.
 COMPUTE: Final = "compute"  # entrypoint DAG: configuration -> algorithm
 RELEASE: Final = "release"  # exit handler DAG: [filtering] -> publishing

@@ -34,9 +34,9 @@ class EnvironmentInvalid(ValueError):
 class Environment(Options):
     """One compute environment: its options, checked together, and what follows from them."""
 
-    @field_validator("allowed_chains", mode="before")
+    @field_validator("allowed_chains", "tolerations", "image_pull_secrets", mode="before")
     @classmethod
-    def _chains(cls, value: object) -> object:
+    def _lists(cls, value: object) -> object:
         return tuple(value) if isinstance(value, list) else value
 
     @field_validator("description", "cpu_type", "gpu_type")

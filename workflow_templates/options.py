@@ -6,9 +6,21 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
-from ocean.kit.kubernetes_names import LABEL, SUBDOMAIN
+from ocean.kit.kubernetes_names import LABEL
 from workflow_templates.declaring import Announced, Option
-from workflow_templates.parts import KEEP_SECONDS, Filter, Publication, Quantity, Seconds, StepPods, Value
+from workflow_templates.parts import (
+    KEEP_SECONDS,
+    Filter,
+    LabelKey,
+    LabelValue,
+    Name,
+    Publication,
+    Quantity,
+    Seconds,
+    StepPods,
+    Toleration,
+    Value,
+)
 
 _ADDRESS: Final = r"^0x[0-9a-fA-F]{40}$"
 _DECIMAL: Final = r"^(0|[1-9][0-9]{0,17})(\.[0-9]{1,18})?$"
@@ -61,6 +73,15 @@ class Options(Value):
         Option("2^30 bytes", "the job's volume: inputs and outputs together", Announced("number", "diskGB", absent=1)),
     ]
     tmp: Annotated[Quantity, Option("quantity (`512Mi`, `2Gi`)", "the algorithm's `/tmp`")] = "1Gi"
+    ephemeral_storage: Annotated[
+        Quantity,
+        Option(
+            "quantity",
+            "what the algorithm's pod may take of its node's disk beside the job's volume, `/tmp` and `scratch_root`:"
+            " its log as the node keeps it, and Argo's own files, a program of 110 MiB among them. The pod's limit of"
+            " `ephemeral-storage` is all three together; a pod that takes more is ended, with `out_of_disk`",
+        ),
+    ] = "256Mi"
 
     # decimal text, because binary fractions are no money
     price_per_minute: Annotated[
@@ -167,11 +188,11 @@ class Options(Value):
         Quantity | None,
         Option(
             "quantity (`2Gi`)",
-            "an algorithm may write anywhere in its image's files, so much (the pod's `ephemeral-storage`). For images"
-            " that write beside themselves or into their working folder. The pod's user stays the same, so in a cluster"
-            " it writes where the image lets it; on one machine it writes anywhere in an unpacked image, in memory"
-            " ([decision 38](../decisions/0038-a-writable-root-is-an-overlay-in-memory.md): what that needs), and may"
-            " add to the programs of the machine but not change them",
+            "an algorithm may write anywhere in its image's files, so much (part of the pod's `ephemeral-storage`)."
+            " For images that write beside themselves or into their working folder. The pod's user stays the same,"
+            " so in a cluster it writes where the image lets it; on one machine it writes anywhere in an unpacked"
+            " image, in memory ([decision 38](../decisions/0038-a-writable-root-is-an-overlay-in-memory.md): what"
+            " that needs), and may add to the programs of the machine but not change them",
             Announced(
                 "text",
                 "scratchRoot",
@@ -185,9 +206,64 @@ class Options(Value):
         Option("`shared-volume` or `object-store`", "where publishing writes"),
     ] = "shared-volume"
     storage_class: Annotated[
-        str | None,
-        Field(pattern=f"^{SUBDOMAIN}$"),
+        Name | None,
         Option("name", "of the job's volume; should wait for its first consumer", default="the cluster's default"),
+    ] = None
+
+    # where it runs; in a cluster only: the single-machine server refuses an environment with one of these, by name
+    runtime_class: Annotated[
+        Name | None,
+        Option(
+            "name of a RuntimeClass",
+            "what the algorithm's pod runs in, and no other pod: a sandbox as gVisor or Kata, so that the consumer's"
+            " program does not meet the node's own kernel. Where the class has nodes of its own, name them in"
+            " `node_selector` too",
+            Announced(
+                "text",
+                "isolation",
+                "What the algorithm's pod is isolated by beside containers, by the operator's name for it.",
+            ),
+            default="the cluster's default",
+        ),
+    ] = None
+    node_selector: Annotated[
+        dict[LabelKey, LabelValue],
+        Option(
+            "table, label = value",
+            "nodes with all these labels. For all pods of a job, as the next three are: they share one volume, and a"
+            " volume may belong to one node, or to one zone",
+            default="any node",
+        ),
+    ] = Field(default_factory=dict)
+    tolerations: Annotated[
+        tuple[Toleration, ...],
+        Option("list of tables", "taints of nodes on which all pods of a job may run all the same"),
+    ] = ()
+    priority_class: Annotated[
+        Name | None,
+        Option(
+            "name of a PriorityClass",
+            "of all pods of a job. An algorithm that has to make room for a higher one is not run again",
+            default="the cluster's default",
+        ),
+    ] = None
+    image_pull_secrets: Annotated[
+        tuple[Name, ...],
+        Option(
+            "list of names",
+            "Secrets in the namespace of jobs with which nodes pull images, of all pods of a job: a consumer may name"
+            " any image that they open",
+        ),
+    ] = ()
+    queue: Annotated[
+        str | None,
+        Field(pattern=f"^{LABEL}$"),
+        Option(
+            "name of a LocalQueue",
+            "of [Kueue](https://kueue.sigs.k8s.io), in the namespace of jobs, where the algorithm's pod waits for its"
+            " turn. That is time before its start: `pending_timeout` has to allow it",
+            default="none",
+        ),
     ] = None
     steps: StepPods = StepPods()
     filter: Annotated[

@@ -11,7 +11,7 @@ from pydantic_core import PydanticUndefined
 
 from workflow_templates.declaring import options
 from workflow_templates.options import Options
-from workflow_templates.parts import Filter, Publication, StepPods
+from workflow_templates.parts import Filter, Publication, StepPods, Toleration
 
 PAGE: Final = Path(__file__).parent.parent / "docs" / "reference" / "environments.md"
 _HEAD: Final = "| field | unit, form | default | consumers read | meaning |"
@@ -25,6 +25,7 @@ def table() -> str:
         ("steps.", StepPods),
         ("publication.", Publication),
         ("filter.", Filter),
+        ("tolerations.", Toleration),
     )
     rows = [row for prefix, model in models for row in _rows(prefix, model)]
     return "\n".join((_HEAD, "| --- | --- | --- | --- | --- |", *rows)) + "\n"

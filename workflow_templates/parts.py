@@ -1,13 +1,13 @@
-"""The tables in an environment's description: pods of the steps, filter, publication."""
+"""The tables in an environment's description: pods of the steps, filter, publication, tolerations."""
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Self
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from contract import names
-from ocean.kit.kubernetes_names import SUBDOMAIN
+from ocean.kit.kubernetes_names import SUBDOMAIN, is_label_key, is_label_value
 from workflow_templates.declaring import Option
 
 # The workflow is the only record of its results, so where they are kept for ever it has to stay as long; Argo wants a
@@ -15,7 +15,26 @@ from workflow_templates.declaring import Option
 KEEP_SECONDS: Final = 10 * 365 * 86_400
 
 Seconds = Annotated[int, Field(gt=0, le=KEEP_SECONDS)]
-Quantity = Annotated[str, Field(pattern=r"^[1-9][0-9]*(m|Ki|Mi|Gi)?$")]  # as Kubernetes writes amounts: 500m, 2, 512Mi
+# As Kubernetes writes amounts; `quantities.py` has them as numbers.
+Processors = Annotated[str, Field(pattern=r"^[1-9][0-9]*m?$")]  # 500m, 2
+Quantity = Annotated[str, Field(pattern=r"^[1-9][0-9]*(Ki|Mi|Gi)?$")]  # of bytes: 512Mi
+
+
+def _label_key(text: str) -> str:
+    if not is_label_key(text):
+        raise ValueError("must be a label's key, as disk or example.com/disk")
+    return text
+
+
+def _label_value(text: str) -> str:
+    if not is_label_value(text):
+        raise ValueError("must be a label's value: at most 63 letters, digits, '-', '_', '.'")
+    return text
+
+
+LabelKey = Annotated[str, AfterValidator(_label_key)]
+LabelValue = Annotated[str, AfterValidator(_label_value)]
+Name = Annotated[str, Field(pattern=f"^{SUBDOMAIN}$")]
 
 
 class Value(BaseModel):
@@ -27,7 +46,7 @@ class Value(BaseModel):
 class StepPods(Value):
     """The pods of our own programs, configuration and publishing."""
 
-    cpu: Annotated[Quantity, Option("quantity", "pods of configuration and publishing, each")] = "1"
+    cpu: Annotated[Processors, Option("quantity", "pods of configuration and publishing, each")] = "1"
     memory: Annotated[Quantity, Option("quantity", "their memory, each")] = "512Mi"
     tmp: Annotated[Quantity, Option("quantity", "their `/tmp`, the only writable folder beside the job's volume")] = (
         "64Mi"
@@ -56,7 +75,7 @@ class Filter(Value):
         Field(min_length=1, max_length=100),
         Option("list of words", "that program, as it is run", default="no filter"),
     ]
-    cpu: Annotated[Quantity, Option("quantity", "its pod")] = "1"
+    cpu: Annotated[Processors, Option("quantity", "its pod")] = "1"
     memory: Annotated[Quantity, Option("quantity", "its pod")] = "512Mi"
     tmp: Annotated[Quantity, Option("quantity", "its pod")] = "64Mi"
     seconds: Annotated[Seconds, Option("seconds", "one attempt, copying the results included; there are three")] = 3_600
@@ -70,6 +89,32 @@ class Filter(Value):
     def _literal(self) -> Self:
         if any("{{" in text or "\0" in text for text in (self.image, *self.command)):
             raise ValueError("image and command must be text without {{")
+        return self
+
+
+class Toleration(Value):
+    """A taint of nodes on which a job's pods may run all the same. Together as Kubernetes wants it."""
+
+    key: Annotated[
+        str,
+        AfterValidator(lambda text: text and _label_key(text)),
+        Option("taint's key", "which taint is tolerated; empty, with `Exists`: every one", default="every taint"),
+    ] = ""
+    operator: Annotated[
+        Literal["Equal", "Exists"], Option("`Equal` or `Exists`", "`Exists`: whatever the taint's value is")
+    ] = "Equal"
+    value: Annotated[LabelValue, Option("taint's value", "for `Equal`")] = ""
+    effect: Annotated[
+        Literal["", "NoSchedule", "PreferNoSchedule", "NoExecute"],
+        Option("taint's effect", "`NoSchedule`, `PreferNoSchedule` or `NoExecute`", default="every effect"),
+    ] = ""
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.operator == "Equal" and not self.key:
+            raise ValueError("operator Equal needs a key")
+        if self.operator == "Exists" and self.value:
+            raise ValueError("operator Exists has no value")
         return self
 
 

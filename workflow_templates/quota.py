@@ -10,11 +10,11 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from workflow_templates.environment import Environment
+from workflow_templates.quantities import mib, milli
 
 # Argo's sidecar in each pod, as argo/gitops/components/argo-settings has it.
 SIDECAR_REQUESTS: Final = {"cpu": 50, "memory": 64}
 SIDECAR_LIMITS: Final = {"cpu": 500, "memory": 256}
-_MIB: Final = {"Ki": 1 / 1024, "Mi": 1, "Gi": 1024}
 
 
 def quota(environments: Iterable[Environment], results_gib: int) -> dict[str, Any]:
@@ -25,8 +25,8 @@ def quota(environments: Iterable[Environment], results_gib: int) -> dict[str, An
         pods += 2 * at_once
         claims += 2 * at_once + environment.max_queued_jobs
         storage += environment.disk_gb * (2 * at_once + environment.max_queued_jobs)
-        cpu += at_once * (max(1000 * environment.cpu_number, _milli(environment.steps.cpu)) + _last_cpu(environment))
-        memory += at_once * (max(1024 * environment.ram_gb, _mib(environment.steps.memory)) + _last_memory(environment))
+        cpu += at_once * (max(1000 * environment.cpu_number, milli(environment.steps.cpu)) + _last_cpu(environment))
+        memory += at_once * (max(1024 * environment.ram_gb, mib(environment.steps.memory)) + _last_memory(environment))
     return {
         "apiVersion": "v1",
         "kind": "ResourceQuota",
@@ -47,22 +47,10 @@ def quota(environments: Iterable[Environment], results_gib: int) -> dict[str, An
 
 def _last_cpu(environment: Environment) -> int:
     """Of filtering or publishing, whichever is larger."""
-    filtering = 0 if environment.filter is None else _milli(environment.filter.cpu)
-    return max(filtering, _milli(environment.steps.cpu))
+    filtering = 0 if environment.filter is None else milli(environment.filter.cpu)
+    return max(filtering, milli(environment.steps.cpu))
 
 
 def _last_memory(environment: Environment) -> int:
-    filtering = 0 if environment.filter is None else _mib(environment.filter.memory)
-    return max(filtering, _mib(environment.steps.memory))
-
-
-def _milli(quantity: str) -> int:
-    """CPU in thousandths."""
-    return int(quantity[:-1]) if quantity.endswith("m") else 1000 * int(quantity)
-
-
-def _mib(quantity: str) -> int:
-    """Memory in MiB, rounded up."""
-    unit = quantity[-2:]
-    bytes_or_units = int(quantity[:-2]) * _MIB[unit] if unit in _MIB else int(quantity) / (1 << 20)
-    return -int(-bytes_or_units // 1)
+    filtering = 0 if environment.filter is None else mib(environment.filter.memory)
+    return max(filtering, mib(environment.steps.memory))

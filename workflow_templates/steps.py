@@ -9,6 +9,7 @@ has ever had mounted.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Final
 
 from hera.workflows import (
@@ -25,6 +26,7 @@ from hera.workflows import models as m
 from contract import names
 from workflow_templates.environment import Environment
 from workflow_templates.parts import Filter, StepPods
+from workflow_templates.quantities import mib
 
 DATA: Final = "/data"  # the job's volume, as the algorithm knows it
 JOB_SPEC: Final = "/c2d/job-spec"
@@ -38,6 +40,10 @@ OUTCOME: Final = "/tmp/results.json"  # noqa: S108  (in the pod) becomes the out
 CLAIM: Final = "data"
 
 USER: Final = 1000  # of every pod: nobody's files but the job's
+
+# What a pod of ours may take of its node's disk beside its `/tmp`: its log as the node keeps it, five files of 10 MiB,
+# and Argo's own files in /var/run/argo, a volume without a size that every container may write to.
+STEP_STORAGE: Final = "256Mi"
 
 # Between SIGTERM and SIGKILL. Short, because a stopped job's publishing starts while its algorithm may still be ending.
 GRACE_SECONDS: Final = 5
@@ -73,9 +79,10 @@ def _locked_down(*, scratch_root: bool = False) -> m.SecurityContext:
     )
 
 
-def _pod_patch() -> str:
-    """Two fields of a pod that Argo's templates lack. Constant text: a value pasted in here could add any other."""
-    return json.dumps({"enableServiceLinks": False, "terminationGracePeriodSeconds": GRACE_SECONDS})
+def _pod_patch(runtime_class: str | None = None) -> str:
+    """Fields of a pod that Argo's templates lack. Constant text: a value pasted in here could add any other."""
+    fields = {"enableServiceLinks": False, "terminationGracePeriodSeconds": GRACE_SECONDS}
+    return json.dumps(fields if runtime_class is None else {**fields, "runtimeClassName": runtime_class})
 
 
 # Of a pod that was killed, not by us: evicted, its node drained, its memory taken. Argo calls some of these Failed,
@@ -95,14 +102,20 @@ def _tries() -> m.RetryStrategy:
     )
 
 
-def _resources(cpu: str, memory: str, extra: dict[str, str] | None = None) -> m.ResourceRequirements:
-    """Requests equal limits: a job gets what was announced, and no more."""
-    amounts = {"cpu": cpu, "memory": memory} | (extra or {})
+def _resources(
+    cpu: str, memory: str, storage: Iterable[str], extra: dict[str, str] | None = None
+) -> m.ResourceRequirements:
+    """Requests equal limits: a job gets what was announced, and no more.
+
+    `storage`: of the node's disk, added up. A node counts a pod's `/tmp`, logs and written files together, against the
+    limits of all its containers together, so what one may take stands in one sum.
+    """
+    amounts = {"cpu": cpu, "memory": memory, "ephemeral-storage": f"{sum(map(mib, storage))}Mi"} | (extra or {})
     return m.ResourceRequirements(requests=amounts, limits=amounts)
 
 
 def _step_resources(steps: StepPods) -> m.ResourceRequirements:
-    return _resources(steps.cpu, steps.memory)
+    return _resources(steps.cpu, steps.memory, (steps.tmp, STEP_STORAGE))
 
 
 def _environment_variables(environment: Environment, more: dict[str, str]) -> list[m.EnvVar]:
@@ -179,8 +192,12 @@ def algorithm(environment: Environment) -> Container:
     lies in the start script, because the controller evaluates every expression it finds in an argument.
     """
     more = {environment.gpu_resource: str(environment.gpu_number)} if environment.gpu_number else {}
-    if environment.scratch_root is not None:  # on the node's own disk
-        more["ephemeral-storage"] = environment.scratch_root
+    labels = _labels(environment, names.ALGORITHM, _argument(names.ARG_NETWORK))
+    if environment.queue is not None:
+        labels[names.QUEUE] = environment.queue
+    storage = [environment.tmp, environment.ephemeral_storage]
+    if environment.scratch_root is not None:
+        storage.append(environment.scratch_root)
     inside = [m.VolumeMount(name=CLAIM, mount_path=f"{DATA}/{f}", sub_path=f, read_only=True) for f in READ_ONLY]
     inside += [m.VolumeMount(name=CLAIM, mount_path=f"{DATA}/{f}", sub_path=f) for f in WRITABLE]
     return Container(
@@ -192,11 +209,11 @@ def algorithm(environment: Environment) -> Container:
         env=[m.EnvVar(name="HOME", value="/tmp")],  # noqa: S108  (in the pod)
         volumes=[_tmp(environment.tmp)],
         volume_mounts=[*inside, m.VolumeMount(name=CLAIM, mount_path=START, sub_path="start", read_only=True)],
-        resources=_resources(str(environment.cpu_number), f"{environment.ram_gb}Gi", more),
+        resources=_resources(str(environment.cpu_number), f"{environment.ram_gb}Gi", storage, more),
         security_context=_locked_down(scratch_root=environment.scratch_root is not None),
         active_deadline_seconds="{{inputs.parameters." + names.IN_SECONDS + "}}",
-        pod_spec_patch=_pod_patch(),
-        labels=_labels(environment, names.ALGORITHM, _argument(names.ARG_NETWORK)),
+        pod_spec_patch=_pod_patch(environment.runtime_class),
+        labels=labels,
     )
 
 
@@ -228,7 +245,7 @@ def filtering(environment: Environment, described: Filter) -> Container:
         env=_environment_variables(environment, variables),
         volumes=[_tmp(described.tmp)],
         volume_mounts=inside,
-        resources=_resources(described.cpu, described.memory),
+        resources=_resources(described.cpu, described.memory, (described.tmp, STEP_STORAGE)),
         security_context=_locked_down(),
         active_deadline_seconds=described.seconds,
         retry_strategy=_tries(),

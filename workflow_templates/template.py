@@ -50,6 +50,7 @@ def workflow_template(environment: Environment, argo: ArgoRelease = NEWEST) -> d
             fs_group=steps.USER,
             seccomp_profile=m.SeccompProfile(type="RuntimeDefault"),
         ),
+        **_placement(environment),
         volume_claim_templates=[_volume(environment)],
         volume_claim_gc=m.VolumeClaimGC(strategy="OnWorkflowCompletion"),  # the default keeps failed jobs' volumes
         pod_gc=m.PodGC(strategy="OnPodCompletion", delete_delay_duration=f"{POD_KEPT_SECONDS}s"),
@@ -78,6 +79,17 @@ def workflow_template(environment: Environment, argo: ArgoRelease = NEWEST) -> d
     if environment.publication is not None:
         add_publication(manifest, environment.publication)
     return manifest
+
+
+def _placement(environment: Environment) -> dict[str, Any]:
+    """Where all pods of a job run: together, because their volume may belong to one node."""
+    given: dict[str, Any] = {
+        "node_selector": environment.node_selector,
+        "tolerations": [m.Toleration(**each.model_dump(exclude_defaults=True)) for each in environment.tolerations],
+        "pod_priority_class_name": environment.priority_class,
+        "image_pull_secrets": [m.LocalObjectReference(name=name) for name in environment.image_pull_secrets],
+    }
+    return {name: value for name, value in given.items() if value}
 
 
 def _volume(environment: Environment) -> m.PersistentVolumeClaim:

@@ -20,6 +20,8 @@ Json = Mapping[str, Any]
 
 _ARGO: Final = ("argoproj.io", "v1alpha1")
 _NO_WAY_IN: Final = "no usable kubeconfig, and no token of a pod for the cluster: run the doctor where kubectl works"
+_KUEUE: Final = "kueue.x-k8s.io"
+_KUEUE_VERSIONS: Final = ("v1beta2", "v1beta1")
 _CLIENT_MISSING: Final = "the Kubernetes client is not installed; pip install 'compute-to-data[doctor]' installs it"
 
 
@@ -154,6 +156,28 @@ class Cluster:
 
     def storage_classes(self) -> Sequence[Json]:
         return self._list(self._client.StorageV1Api(self._api).list_storage_class)
+
+    def nodes(self) -> Sequence[Json]:
+        return self._list(self._core.list_node)
+
+    def runtime_class(self, name: str) -> Json | None:
+        return self._find(self._client.NodeV1Api(self._api).read_runtime_class, name)
+
+    def priority_class(self, name: str) -> Json | None:
+        return self._find(self._client.SchedulingV1Api(self._api).read_priority_class, name)
+
+    def queue_version(self) -> str | None:
+        """Of Kueue's LocalQueues; None: the cluster does not know the kind."""
+        return next((each for each in _KUEUE_VERSIONS if "localqueues" in (self.resources(_KUEUE, each) or ())), None)
+
+    def local_queue(self, version: str, namespace: str, name: str) -> Json | None:
+        method = self._custom.get_namespaced_custom_object
+        return self._find(method, _KUEUE, version, namespace, "localqueues", name)
+
+    def has_autoscaler(self) -> bool:
+        """Whether Kubernetes' Cluster Autoscaler, which tells of itself in a ConfigMap, or Karpenter makes nodes."""
+        status = self.config_map("kube-system", "cluster-autoscaler-status")
+        return status is not None or self.resources("karpenter.sh", "v1") is not None
 
     def templates(self, namespace: str, selector: str) -> Sequence[Json] | None:
         """WorkflowTemplates; None: the cluster does not know the kind."""

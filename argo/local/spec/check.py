@@ -13,8 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 from argo.local.spec import expressions, quantities
-from argo.local.spec.model import DagTask, Spec, Template
+from argo.local.spec.model import ELSEWHERE, Container, DagTask, PodMetadata, Spec, Template, Volume
 from argo.local.spec.substitution import tags
+from contract.names import QUEUE
 from ocean.kit.digits import is_digits
 
 RESULTS: Final = ("Succeeded", "Failed", "Errored", "Skipped", "Omitted")
@@ -46,8 +47,14 @@ def problems_of(error: ValidationError, root: str = "spec") -> list[str]:
     for item in error.errors(include_url=False, include_input=False):
         path = root + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in item["loc"])
         refused = item["type"] in ("extra_forbidden", "literal_error")
-        found.append(f"{path} is not supported by this server" if refused else f"{path}: {item['msg']}")
+        last = str(item["loc"][-1]) if item["loc"] else ""
+        found.append(_unsupported(path, last) if refused else f"{path}: {item['msg']}")
     return found
+
+
+def _unsupported(path: str, field: str) -> str:
+    reason = ELSEWHERE.get(field)
+    return f"{path} is not supported by this server" + (f": {reason}" if reason else "")
 
 
 def read_spec(name: str, document: Mapping[str, Any]) -> Spec:
@@ -64,6 +71,20 @@ def read_spec(name: str, document: Mapping[str, Any]) -> Spec:
 def pod_patch(text: str | None) -> PodPatch:
     """Raises ValueError (also pydantic's ValidationError, yaml's error)."""
     return PodPatch.model_validate(yaml.safe_load(text) if text else {})
+
+
+def scratch_bytes(container: Container, volumes: Iterable[Volume]) -> int:
+    """How much may be written to the container's own root; 0: it is read-only, or nothing is left for it.
+
+    As on a node, the limit of ephemeral-storage is for that and the pod's emptyDirs (`volumes`), which have sizes of
+    their own here. Raises ValueError.
+    """
+    context = container.security_context
+    if context is None or context.read_only_root_filesystem is not False:
+        return 0
+    limit = quantities.quantity(container.resources.limits.get("ephemeral-storage", 0))
+    sizes = (volume.empty_dir.size_limit or 0 for volume in volumes if volume.empty_dir is not None)
+    return max(0, int(limit - sum(map(quantities.quantity, sizes))))
 
 
 def task_order(tasks: tuple[DagTask, ...]) -> tuple[DagTask, ...]:
@@ -94,9 +115,8 @@ def _problems(spec: Spec) -> Iterable[str]:
             yield f"spec.{field}: template {wanted} is not defined"
         elif wanted is not None and spec.template(wanted).dag is None:
             yield f"spec.{field}: a template without dag is not supported by this server"
-    volumes = {claim.metadata.get("name", "") for claim in spec.volume_claim_templates}
-    volumes |= {volume.name for volume in spec.volumes}
     yield from _patch_problems("spec.podSpecPatch", spec.pod_spec_patch)
+    yield from _queue_problems("spec.podMetadata", spec.pod_metadata)
     if spec.pod_gc:
         yield from _number_problems("spec.podGC.deleteDelayDuration", spec.pod_gc.delete_delay_duration)
     known = {f"workflow.parameters.{parameter.name}" for parameter in spec.arguments.parameters} | _WORKFLOW_TAGS
@@ -113,7 +133,7 @@ def _problems(spec: Spec) -> Iterable[str]:
             outputs = {each.name: [item.name for item in each.outputs.parameters] for each in spec.templates}
             yield from _dag_problems(path, template, outputs, known, entry=template.name == spec.entrypoint)
         else:
-            yield from _pod_problems(path, template, volumes, known)
+            yield from _pod_problems(path, template, spec, known)
 
 
 def _dag_problems(
@@ -160,27 +180,27 @@ def _dag_problems(
         yield f"{path}: {exc}"
 
 
-def _pod_problems(path: str, template: Template, volumes: set[str], known: set[str]) -> Iterable[str]:
+def _pod_problems(path: str, template: Template, spec: Spec, known: set[str]) -> Iterable[str]:
     container = template.container
     assert container is not None  # noqa: S101  (the caller looked)
     if template.synchronization:
         yield f"{path}.synchronization is supported by this server on the entrypoint only"
-    volumes = volumes | {volume.name for volume in template.volumes}
+    volumes = {volume.name: volume for volume in (*spec.volumes, *template.volumes)}
+    mountable = volumes.keys() | {claim.metadata.get("name", "") for claim in spec.volume_claim_templates}
     for each in (container, *template.init_containers):
         for mount in each.volume_mounts:
-            if mount.name not in volumes:
+            if mount.name not in mountable:
                 yield f"{path}: volume {mount.name} is not defined"
             if not mount.mount_path.startswith("/") or ".." in mount.sub_path.split("/"):
                 yield f"{path}: the mount of volume {mount.name} is not allowed"
-        writable = each.security_context is not None and each.security_context.read_only_root_filesystem is False
-        if writable and "ephemeral-storage" not in each.resources.limits:
-            yield f"{path}: a writable root needs a limit of ephemeral-storage on this server"
+        yield from _root_problems(path, each, volumes.values())
         for amounts in (each.resources.requests, each.resources.limits):
             for what, amount in amounts.items():
                 if what not in _RESOURCES:
                     yield f"{path}.container.resources: {what} is not supported by this server"
                 yield from _number_problems(f"{path}.container.resources.{what}", amount, quantity=True)
     yield from _patch_problems(f"{path}.podSpecPatch", template.pod_spec_patch)
+    yield from _queue_problems(f"{path}.metadata", template.metadata)
     if template.pending_timeout is not None:
         yield from _number_problems(f"{path}.pendingTimeout", template.pending_timeout)
     if strategy := template.retry_strategy:
@@ -192,6 +212,20 @@ def _pod_problems(path: str, template: Template, volumes: set[str], known: set[s
         if parameter.enum:
             yield f"{path}.inputs.parameters.{parameter.name}.enum is not supported by this server"
     yield from _unknown_tags(path, template.model_dump(), inside | {"pod.name", "node.name"})
+
+
+def _root_problems(path: str, container: Container, volumes: Iterable[Volume]) -> Iterable[str]:
+    context = container.security_context
+    if context is None or context.read_only_root_filesystem is not False:
+        return
+    try:
+        if not scratch_bytes(container, volumes):
+            yield (
+                f"{path}: a writable root needs a limit of ephemeral-storage on this server,"
+                " larger than the sizes of the pod's emptyDirs together"
+            )
+    except ValueError as exc:
+        yield f"{path}: {exc}"
 
 
 def _retry_problems(path: str, template: Template) -> Iterable[str]:
@@ -217,6 +251,11 @@ def _patch_problems(path: str, text: str | None) -> Iterable[str]:
         yield from problems_of(exc, path)
     except (ValueError, yaml.YAMLError):
         yield f"{path}: not a JSON or YAML object"
+
+
+def _queue_problems(path: str, metadata: PodMetadata) -> Iterable[str]:
+    if QUEUE in metadata.labels:
+        yield _unsupported(f"{path}.labels.{QUEUE}", QUEUE)
 
 
 def _number_problems(path: str, text: str | int, *, quantity: bool = False) -> Iterable[str]:

@@ -1,7 +1,8 @@
 """WorkflowTemplate, closed to what this server does; a field that is not here is refused by its name.
 
 Fields that are accepted without an action of their own, because the way pods run here already implies them, or because
-they have no meaning on one machine (`IMPLIED` says why):
+they have no meaning on one machine, stand in `IMPLIED`; those that one machine cannot keep, in `ELSEWHERE`, both with
+the reason.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
+
+from contract.names import QUEUE
 
 IMPLIED: Final = {
     "serviceAccountName": "pods here have no Kubernetes identity",
@@ -20,10 +23,23 @@ IMPLIED: Final = {
     "imagePullPolicy": "images are not pulled",
     "resources.requests": "one machine schedules nothing; used for resourcesDuration only",
     "resources.limits.cpu": "pods share this machine's processors",
-    "resources.limits.ephemeral-storage": "the size of a root that may be written; else the sandbox has its own limits",
+    "resources.limits.ephemeral-storage": "less the sizes of emptyDirs, which have their own limits here: the size of a"
+    " root that may be written; else the sandbox has its own limits",
     "volumeClaimTemplates[].spec": "a claim is a folder in the data folder",
     "podSpecPatch.enableServiceLinks": "there are no services",
     "secret.defaultMode": "a secret is a folder that the pod may only read",
+}
+
+# By the last part of their path.
+ELSEWHERE: Final = {
+    "nodeSelector": "this machine is the only node",
+    "tolerations": "this machine is the only node, and has no taints",
+    "affinity": "this machine is the only node",
+    "podPriorityClassName": "pods on one machine have no priorities",
+    "priorityClassName": "pods on one machine have no priorities",
+    "imagePullSecrets": "images are not pulled on one machine",
+    "runtimeClassName": "one machine has no RuntimeClasses; its pods all run in the same kind of sandbox",
+    QUEUE: "one machine has no Kueue; pods wait for nobody",
 }
 
 

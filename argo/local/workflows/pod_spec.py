@@ -5,7 +5,8 @@
 | volumeClaimTemplates | DIR/volumes/<workflow>-<claim> |
 | secret volume | a copy of DIR/secrets/<name>/ for this pod alone, gone when the pod has ended |
 | persistentVolumeClaim | a folder that the operator has registered under the claim's name |
-| a root that may be written | the sandbox's own, of the size of the limit of ephemeral-storage; an image's files stay |
+| a root that may be written | the sandbox's own; an image's files stay. Its size: what the limit of ephemeral-storage |
+| | leaves beside the sizes of the pod's emptyDirs |
 | emptyDir | a folder of the pod; at /tmp without an output in it: the sandbox's own /tmp of that size |
 | raw artifact | a file of the pod, read-only |
 | output parameter outside every volume | its folder is a folder of the pod |
@@ -24,7 +25,7 @@ from argo.local.engine.state import Run
 from argo.local.pods.runtime import Container, Limits, Mount, PodSpec, VolumeLimit
 from argo.local.settings import LocalArgoSettings
 from argo.local.spec import model, quantities
-from argo.local.spec.check import pod_patch
+from argo.local.spec.check import pod_patch, scratch_bytes
 from argo.local.spec.substitution import UnknownTag, substitute, tags
 from contract.names import NETWORK
 
@@ -84,14 +85,6 @@ class Places:
             raise PodImpossible(str(exc)) from exc
 
 
-def _scratch_bytes(container: model.Container) -> int:
-    """A root that is not read-only takes what the container may have of the node's own disk."""
-    context = container.security_context
-    if context is None or context.read_only_root_filesystem is not False:
-        return 0
-    return int(quantities.quantity(container.resources.limits.get("ephemeral-storage", 0)))
-
-
 class _Planner:
     def __init__(self, places: Places, run: Run, template: model.Template, name: str, scope: Mapping[str, str]) -> None:
         self.places, self.run, self.template, self.name, self.scope = places, run, template, name, scope
@@ -116,7 +109,7 @@ class _Planner:
             mounts.append(Mount(file, artifact.path, read_only=True))
         patch = pod_patch(template.pod_spec_patch or self.run.spec.pod_spec_patch)
         memory = container.resources.limits.get("memory")
-        limits = Limits(tmp_bytes=self.tmp_bytes, scratch_bytes=_scratch_bytes(container))
+        limits = Limits(tmp_bytes=self.tmp_bytes, scratch_bytes=scratch_bytes(container, self.volumes.values()))
         if memory is not None:
             limits = replace(limits, memory_bytes=int(quantities.quantity(memory)))
         self.made.spec = PodSpec(

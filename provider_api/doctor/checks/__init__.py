@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from provider_api.doctor.checks import chains, cluster, environments, machine, probe, service
+from provider_api.doctor.checks import chains, cluster, environments, machine, placement, probe, service
 from provider_api.doctor.run import Check
 
 CHECKS: Final[tuple[Check, ...]] = (
@@ -12,6 +12,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     *cluster.CHECKS,
     probe.CHECK,
     *environments.CHECKS,
+    *placement.CHECKS,
     *service.CHECKS,
     chains.CHECK,
 )

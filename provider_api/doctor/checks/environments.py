@@ -26,7 +26,7 @@ async def templates_of(around: Surroundings) -> Sequence[Json] | None:
     return await in_thread(around.require_cluster().templates, around.jobs, names.ENVIRONMENT)
 
 
-async def _some_templates(around: Surroundings) -> Sequence[Json]:
+async def some_templates(around: Surroundings) -> Sequence[Json]:
     """Raises NotCheckable where there is none."""
     templates = await templates_of(around)
     if not templates:
@@ -40,7 +40,7 @@ async def _environments(around: Surroundings) -> Sequence[Line]:
 
 async def _secrets(around: Surroundings) -> Sequence[Line]:
     cluster, lines, seen = around.require_cluster(), [], set()
-    for template in await _some_templates(around):
+    for template in await some_templates(around):
         for name, wanted in judging.wanted_secrets(template).items():
             if name not in seen:
                 seen.add(name)
@@ -56,7 +56,7 @@ async def _keys(around: Surroundings) -> Sequence[Line]:
         service = load_keys(around.settings.provider).box_public_text()
     except KeyMissing:
         service = None
-    for template in await _some_templates(around):
+    for template in await some_templates(around):
         name = str(template["metadata"]["name"])
         secret = await in_thread(cluster.secret, around.jobs, names.environment_secret(name))
         if secret is None:
@@ -101,18 +101,18 @@ def _address(text: str) -> str | None:
 
 
 async def _semaphores(around: Surroundings) -> Sequence[Line]:
-    templates = await _some_templates(around)
+    templates = await some_templates(around)
     limits = await in_thread(around.require_cluster().config_map, around.jobs, names.LIMITS_CONFIG_MAP)
     return judging.judge_semaphores(templates, limits)
 
 
 async def _storage(around: Surroundings) -> Sequence[Line]:
-    templates = await _some_templates(around)
+    templates = await some_templates(around)
     return judging.judge_storage(templates, await in_thread(around.require_cluster().storage_classes))
 
 
 async def _claims(around: Surroundings) -> Sequence[Line]:
-    wanted = judging.wanted_claims(await _some_templates(around))
+    wanted = judging.wanted_claims(await some_templates(around))
     if not wanted:
         return [judging.CLAIM.ok("no environment needs one")]
     cluster = around.require_cluster()

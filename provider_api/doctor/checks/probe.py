@@ -50,10 +50,12 @@ async def _enforced(around: Surroundings) -> Sequence[Line]:
     if not around.options.probe:
         raise NotCheckable("only with --probe, which starts two small pods")
     cluster = around.require_cluster()
-    image = around.options.probe_image or _step_image(await templates_of(around) or ())
+    templates = await templates_of(around) or ()
+    image = around.options.probe_image or _step_image(templates)
     if not image:
         raise NotCheckable("there is no environment that names an image; give one with --probe-image")
-    pods = [_Probe(cluster, around.jobs, image, labels, around.options) for labels in _LABELS]
+    place = _place(templates)
+    pods = [_Probe(cluster, around.jobs, image, labels, around.options, place) for labels in _LABELS]
     outcomes = await asyncio.gather(*(pod.run() for pod in pods), return_exceptions=True)
     failures = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
     if left := [pod.name for pod in pods if not pod.gone]:
@@ -71,15 +73,27 @@ def _step_image(templates: Sequence[Mapping[str, Any]]) -> str:
     return str(next((image for image in images if image), ""))
 
 
+def _place(templates: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Where the first environment's pods run, and with which Secrets their images are pulled."""
+    spec = templates[0]["spec"] if templates else {}
+    return {key: spec[key] for key in ("nodeSelector", "tolerations", "imagePullSecrets") if spec.get(key)}
+
+
 class _Probe:
     """One Job. `told`: what its pod could reach, None for nothing heard; `seen`: how it stood when last looked at."""
 
     def __init__(
-        self, cluster: Cluster, namespace: str, image: str, labels: Mapping[str, str], options: Options
+        self,
+        cluster: Cluster,
+        namespace: str,
+        image: str,
+        labels: Mapping[str, str],
+        options: Options,
+        place: Mapping[str, Any],
     ) -> None:
         self._cluster, self._namespace, self._options = cluster, namespace, options
         self.name = f"c2d-doctor-{secrets.token_hex(4)}"
-        self._manifest = _manifest(self.name, image, labels, options)
+        self._manifest = _manifest(self.name, image, labels, options, place)
         self.told: networks.Reached | None = None
         self.seen = "no pod was made"
         self.gone = True
@@ -137,7 +151,9 @@ def _told(pod: Mapping[str, Any]) -> networks.Reached | None:
     return None
 
 
-def _manifest(name: str, image: str, labels: Mapping[str, str], options: Options) -> dict[str, Any]:
+def _manifest(
+    name: str, image: str, labels: Mapping[str, str], options: Options, place: Mapping[str, Any]
+) -> dict[str, Any]:
     """As hardened as a step of a job, without volumes; passes Pod Security `restricted` and quotas."""
     container = {
         "name": "main",
@@ -164,6 +180,7 @@ def _manifest(name: str, image: str, labels: Mapping[str, str], options: Options
             "seccompProfile": {"type": "RuntimeDefault"},
         },
         "containers": [container],
+        **place,
     }
     return {
         "apiVersion": "batch/v1",
@@ -178,7 +195,7 @@ def _manifest(name: str, image: str, labels: Mapping[str, str], options: Options
     }
 
 
-_SIZE: Final = {"cpu": "100m", "memory": "128Mi"}
+_SIZE: Final = {"cpu": "100m", "memory": "128Mi", "ephemeral-storage": "64Mi"}
 
 CHECK = Check(
     (networks.ENFORCED,),

@@ -231,3 +231,11 @@ def test_the_quota_holds_all_jobs_at_once_with_argos_sidecar() -> None:
     resources = yaml.safe_load(settings["data"]["executor"])["resources"]
     for amounts, given in ((SIDECAR_REQUESTS, resources["requests"]), (SIDECAR_LIMITS, resources["limits"])):
         assert given == {"cpu": f"{amounts['cpu']}m", "memory": f"{amounts['memory']}Mi"}
+
+
+def test_argos_own_containers_get_a_limit_of_the_nodes_disk() -> None:
+    """Their writable layers and logs count for the pod, whose limit is the sum of its containers."""
+    (limits,) = (each for each in CLUSTER if each["kind"] == "LimitRange")
+    (given,) = limits["spec"]["limits"]
+    assert given["type"] == "Container"
+    assert {"cpu", "memory", "ephemeral-storage"} == set(given["default"]) == set(given["defaultRequest"])

@@ -78,7 +78,12 @@ def test_the_volumes_for_kind_fit_the_claims_of_both_namespaces() -> None:
     assert {("c2d", name) for name in mounted} <= set(wanted)
     cluster = yaml.safe_load((KIND / "cluster.yaml").read_text())
     (node,) = cluster["nodes"]
-    assert {v["spec"]["hostPath"]["path"] for v in volumes} == {m["containerPath"] for m in node["extraMounts"]}
+    mounts = {m["hostPath"]: m["containerPath"] for m in node["extraMounts"]}
+    assert {v["spec"]["hostPath"]["path"] for v in volumes} == {mounts.pop("kind-results")}
+    # The registry of the page, as containerd looks for it.
+    ((folder, place),) = mounts.items()
+    assert place == "/etc/containerd/certs.d"
+    assert (ROOT / folder / "localhost:5000" / "hosts.toml").is_file()
     assert ["install", "-d", "-m", "0777", node["extraMounts"][0]["hostPath"]] in commands()
 
 

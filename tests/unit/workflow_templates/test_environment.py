@@ -9,7 +9,7 @@ import pytest
 
 from contract import names
 from workflow_templates.environment import Environment, EnvironmentInvalid, read_environment, read_environments
-from workflow_templates.parts import KEEP_SECONDS, Filter, Publication, StepPods
+from workflow_templates.parts import KEEP_SECONDS, Filter, Publication, StepPods, Toleration
 from workflow_templates.template import workflow_template
 
 pytestmark = pytest.mark.unit
@@ -91,6 +91,9 @@ def test_the_record_outlives_the_results(tmp_path: Path) -> None:
         ("storage_expiry = 0", "storage_expiry = 0\ngpu_number = 1", "gpu_number"),
         ("storage_expiry = 0", 'storage_expiry = 0\nresults = "ftp"', "results"),
         ("storage_expiry = 0", 'storage_expiry = 0\n[steps]\nmemory = "512MB"', "steps.memory"),
+        ("storage_expiry = 0", 'storage_expiry = 0\n[steps]\nmemory = "500m"', "steps.memory"),
+        ("storage_expiry = 0", 'storage_expiry = 0\n[steps]\ncpu = "1Gi"', "steps.cpu"),
+        ("storage_expiry = 0", 'storage_expiry = 0\nephemeral_storage = "0"', "ephemeral_storage"),
         ("storage_expiry = 0", "storage_expiry = 0\nconsumer_address = 'me'", "consumer_address"),
         ("storage_expiry = 0", "storage_expiry = ", "Invalid value"),
     ],
@@ -111,6 +114,7 @@ def test_every_field_is_documented() -> None:
     page = (Path(__file__).parents[3] / "docs" / "reference" / "environments.md").read_text("utf-8")
     fields = set(Environment.model_fields) - {"steps", "filter", "publication"}
     fields |= {f"publication.{name}" for name in Publication.model_fields}
+    fields |= {f"tolerations.{name}" for name in Toleration.model_fields}
     fields |= {f"steps.{name}" for name in StepPods.model_fields} | {f"filter.{name}" for name in Filter.model_fields}
     assert {name for name in fields if f"`{name}`" not in page} == set()
 
@@ -144,6 +148,62 @@ def test_a_filter_is_described_by_its_image_and_command(tmp_path: Path) -> None:
 def test_a_wrong_filter_is_refused_by_field(tmp_path: Path, lines: str, field: str) -> None:
     with pytest.raises(EnvironmentInvalid, match=rf"small\.toml: {field}:"):
         described(tmp_path, f"{SMALLEST}[filter]\n{lines}\n")
+
+
+PLACED = """
+runtime_class = "gvisor"
+node_selector = { "example.com/disk" = "fast" }
+priority_class = "batch"
+image_pull_secrets = ["registry.one", "two"]
+queue = "gpus"
+
+[[tolerations]]
+key = "spot"
+value = "yes"
+
+[[tolerations]]
+operator = "Exists"
+effect = "NoExecute"
+"""
+
+
+def test_where_jobs_run_is_described_by_name(tmp_path: Path) -> None:
+    found = described(tmp_path, SMALLEST + PLACED)
+    assert (found.runtime_class, found.priority_class, found.queue) == ("gvisor", "batch", "gpus")
+    assert (found.node_selector, found.image_pull_secrets) == ({"example.com/disk": "fast"}, ("registry.one", "two"))
+    assert found.tolerations == (
+        Toleration(key="spot", operator="Equal", value="yes", effect=""),
+        Toleration(key="", operator="Exists", value="", effect="NoExecute"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("lines", "field"),
+    [
+        ('runtime_class = "gVisor"', "runtime_class"),
+        ('runtime_class = "{{=1}}"', "runtime_class"),
+        ('priority_class = "{{workflow.name}}"', "priority_class"),
+        ('queue = "a.b"', "queue"),
+        ('queue = "{{=1}}"', "queue"),
+        ('image_pull_secrets = "one"', "image_pull_secrets"),
+        ('image_pull_secrets = ["{{=1}}"]', "image_pull_secrets.0"),
+        ('node_selector = "disk"', "node_selector"),
+        ('node_selector = { "{{=1}}" = "x" }', "node_selector"),
+        ('node_selector = { disk = "{{=1}}" }', "node_selector.disk"),
+        ("node_selector = { disk = 1 }", "node_selector.disk"),
+        ('[[tolerations]]\nvalue = "x"', "tolerations.0"),
+        ('[[tolerations]]\nkey = "a"\noperator = "Exists"\nvalue = "x"', "tolerations.0"),
+        ('[[tolerations]]\nkey = "a"\noperator = "Gt"', "tolerations.0.operator"),
+        ('[[tolerations]]\nkey = "a"\neffect = "Never"', "tolerations.0.effect"),
+        ('[[tolerations]]\nkey = "{{=1}}"', "tolerations.0.key"),
+        ('[[tolerations]]\nkey = "a"\nvalue = "{{=1}}"', "tolerations.0.value"),
+        ('[[tolerations]]\nkey = "a"\nseconds = 3', "tolerations.0.seconds"),
+    ],
+)
+def test_a_wrong_place_is_refused_by_field(tmp_path: Path, lines: str, field: str) -> None:
+    with pytest.raises(EnvironmentInvalid, match=rf"small\.toml: {field}") as refused:
+        described(tmp_path, f"{SMALLEST}{lines}\n")
+    assert len(refused.value.problems) == 1
 
 
 def test_publication_is_a_chain_and_a_secret(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from provider_api.openapi.components import SCHEMAS
 from workflow_templates.declaring import options
 from workflow_templates.environment import ANNOUNCED, Environment, read_environments
 from workflow_templates.options import Options
-from workflow_templates.parts import Filter, Publication, StepPods
+from workflow_templates.parts import Filter, Publication, StepPods, Toleration
 from workflow_templates.template import workflow_template
 
 pytestmark = pytest.mark.unit
@@ -33,6 +33,7 @@ FULL = PLAIN.model_copy(
         "gpu_number": 2,
         "gpu_type": "A100",
         "max_results_gb": 1,
+        "runtime_class": "gvisor",
     }
 )
 
@@ -42,7 +43,7 @@ def announcement(environment: Environment) -> dict[str, Any]:
     return served.announcement(fee_token="0x" + "22" * 20, current_jobs=0, last_seen=1.5)
 
 
-@pytest.mark.parametrize("model", [Options, StepPods, Filter, Publication])
+@pytest.mark.parametrize("model", [Options, StepPods, Filter, Publication, Toleration])
 def test_every_field_is_declared_as_an_option(model: Any) -> None:
     assert [name for name, _ in options(model)] == [name for name in model.model_fields if name != "steps"]
 
@@ -50,7 +51,7 @@ def test_every_field_is_declared_as_an_option(model: Any) -> None:
 def test_a_template_announces_what_is_set() -> None:
     annotations = workflow_template(FULL)["metadata"]["annotations"]
     assert set(annotations) == {names.option(option.name) for option in ANNOUNCED}
-    left_out = {"scratch_root", "filtered", "publication_chain"}
+    left_out = {"scratch_root", "filtered", "publication_chain", "runtime_class"}
     assert set(annotations) - set(workflow_template(PLAIN)["metadata"]["annotations"]) == set(
         map(names.option, left_out)
     )
@@ -71,6 +72,11 @@ def test_an_announcement_is_as_the_api_describes_it(environment: Environment) ->
     assert tuple(schema["required"]) == tuple(announced)[: len(ALWAYS)] == ALWAYS
     if environment is FULL:
         assert list(announced) == list(schema["properties"])
+
+
+def test_consumers_read_what_isolates_an_algorithm() -> None:
+    assert announcement(FULL)["isolation"] == "gvisor"
+    assert "isolation" not in announcement(PLAIN)
 
 
 def test_a_template_without_annotations_has_the_smallest_of_everything() -> None:

@@ -10,10 +10,24 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from workflow_templates.environment import read_environments
+from workflow_templates.parts import Toleration
 from workflow_templates.render import render
 from workflow_templates.schema import workflow_template_schema
 
 pytestmark = pytest.mark.unit
+
+
+PLACED = read_environments()[0].model_copy(
+    update={
+        "id": "placed",
+        "runtime_class": "gvisor",
+        "node_selector": {"disk": "fast"},
+        "tolerations": (Toleration(key="spot", operator="Exists", effect="NoSchedule"),),
+        "priority_class": "batch",
+        "image_pull_secrets": ("registry",),
+        "queue": "gpus",
+    }
+)
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +38,7 @@ def validator() -> Draft202012Validator:
 
 
 def manifests() -> list[dict[str, Any]]:
-    files = render(read_environments())
+    files = render([*read_environments(), PLACED])
     return [yaml.safe_load(text) for path, text in files.items() if path.startswith("base/environments/")]
 
 

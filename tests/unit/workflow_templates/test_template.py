@@ -11,7 +11,7 @@ import yaml
 
 from contract import names
 from workflow_templates.environment import Environment, read_environments
-from workflow_templates.parts import Filter, Publication
+from workflow_templates.parts import Filter, Publication, StepPods, Toleration
 from workflow_templates.render import render
 
 pytestmark = pytest.mark.unit
@@ -147,12 +147,74 @@ def test_a_writable_root_is_the_environments_choice_and_has_a_size() -> None:
     algorithm = template(manifest, names.ALGORITHM)["container"]
     assert algorithm["securityContext"]["readOnlyRootFilesystem"] is False
     assert algorithm["securityContext"]["capabilities"] == {"drop": ["ALL"]}
-    assert algorithm["resources"]["limits"]["ephemeral-storage"] == "2Gi"
+    assert algorithm["resources"]["limits"]["ephemeral-storage"] == f"{1024 + 256 + 2048}Mi"
     assert manifest["metadata"]["annotations"][names.option("scratch_root")] == "2Gi"
     for step in (names.CONFIGURATION, names.PUBLISHING):
         assert template(manifest, step)["container"]["securityContext"]["readOnlyRootFilesystem"] is True
     plain = manifest_of(ENVIRONMENTS[0])
     assert names.option("scratch_root") not in plain["metadata"]["annotations"]
+
+
+def test_every_container_has_a_limit_of_the_nodes_disk() -> None:
+    filtered = Filter(image="i", command=("c",), tmp="1Gi")
+    steps = StepPods(tmp="32Mi")
+    changes = {"tmp": "2Gi", "ephemeral_storage": "1Gi", "steps": steps, "filter": filtered}
+    manifest = manifest_of(ENVIRONMENTS[0].model_copy(update=changes))
+    found = {}
+    for step in (each for each in manifest["spec"]["templates"] if "container" in each):
+        for container in (step["container"], *step.get("initContainers", ())):
+            amounts = container["resources"]
+            assert amounts["requests"]["ephemeral-storage"] == amounts["limits"]["ephemeral-storage"]
+            found[step["name"], container.get("name", "main")] = amounts["limits"]["ephemeral-storage"]
+    ours = f"{32 + 256}Mi"
+    assert found == {
+        (names.CONFIGURATION, "main"): ours,
+        (names.ALGORITHM, "main"): f"{2048 + 1024}Mi",
+        (names.FILTERING, "main"): f"{1024 + 256}Mi",
+        (names.FILTERING, "collect"): ours,
+        (names.PUBLISHING, "main"): ours,
+    }
+
+
+def placed(**changes: Any) -> dict[str, Any]:
+    """With a filter, so that there is one pod of each step."""
+    filtered = Filter(image="i", command=("c",))
+    return manifest_of(ENVIRONMENTS[0].model_copy(update={"filter": filtered, **changes}))
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "value"),
+    [
+        ({"node_selector": {"disk": "fast"}}, "nodeSelector", {"disk": "fast"}),
+        ({"priority_class": "batch"}, "podPriorityClassName", "batch"),
+        ({"image_pull_secrets": ("a", "b")}, "imagePullSecrets", [{"name": "a"}, {"name": "b"}]),
+        (
+            {"tolerations": (Toleration(key="spot", value="yes"), Toleration(operator="Exists", effect="NoExecute"))},
+            "tolerations",
+            [{"key": "spot", "value": "yes"}, {"operator": "Exists", "effect": "NoExecute"}],
+        ),
+    ],
+)
+def test_all_pods_of_a_job_run_in_one_place(changes: dict[str, Any], field: str, value: Any) -> None:
+    manifest = placed(**changes)
+    assert manifest["spec"].pop(field) == value
+    assert manifest == placed()
+
+
+def test_the_algorithm_alone_runs_in_a_runtime_class() -> None:
+    manifest = placed(runtime_class="gvisor")
+    algorithm = template(manifest, names.ALGORITHM)
+    assert json.loads(algorithm["podSpecPatch"])["runtimeClassName"] == "gvisor"
+    assert manifest["metadata"]["annotations"].pop(names.option("runtime_class")) == "gvisor"
+    plain = placed()
+    algorithm["podSpecPatch"] = template(plain, names.ALGORITHM)["podSpecPatch"]
+    assert manifest == plain
+
+
+def test_the_algorithm_alone_waits_in_a_queue() -> None:
+    manifest = placed(queue="gpus")
+    assert template(manifest, names.ALGORITHM)["metadata"]["labels"].pop("kueue.x-k8s.io/queue-name") == "gpus"
+    assert manifest == placed()
 
 
 def test_every_expression_is_one_of_ours_and_stands_alone(manifest: dict[str, Any]) -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from provider_api.doctor.checks import cluster as cluster_checks
 from provider_api.doctor.checks import environments as environment_checks
+from provider_api.doctor.checks import placement as placement_checks
 from provider_api.doctor.checks import probe as probe_check
 from provider_api.doctor.checks.probe import PROGRAM
 from tests.support.doctor import ANSWERS, Secrets, clean_environment, command, good_cluster, run_doctor
@@ -22,7 +23,7 @@ from tests.support.doctor import ANSWERS, Secrets, clean_environment, command, g
 pytestmark = pytest.mark.integration
 
 BAD = sorted((ANSWERS / "bad").glob("*.json"))
-CHECKS = (*cluster_checks.CHECKS, *environment_checks.CHECKS, probe_check.CHECK)
+CHECKS = (*cluster_checks.CHECKS, *environment_checks.CHECKS, *placement_checks.CHECKS, probe_check.CHECK)
 NAMES = {item.name for check in CHECKS for item in check.items}
 
 

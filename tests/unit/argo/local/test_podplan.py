@@ -133,6 +133,23 @@ def test_an_empty_dir_at_tmp_is_the_sandboxes_own(tmp_path: Path) -> None:
     assert other.spec.main.mounts[-1].source in other.folders
 
 
+@pytest.mark.parametrize(
+    ("read_only", "limit", "mebibytes"),
+    [(False, "40Mi", 8), (False, "33Mi", 1), (True, "40Mi", 0), (None, "40Mi", 0)],
+)
+def test_a_writable_root_gets_what_the_limit_leaves_beside_empty_dirs(
+    tmp_path: Path, read_only: bool | None, limit: str, mebibytes: int
+) -> None:
+    def change(spec: dict[str, Any]) -> None:
+        with_volume({"emptyDir": {"sizeLimit": "32Mi"}}, "/tmp")(spec)
+        container = part(spec, "algorithm")["container"]
+        container["securityContext"] = {"readOnlyRootFilesystem": read_only}
+        container.setdefault("resources", {}).setdefault("limits", {})["ephemeral-storage"] = limit
+
+    made = plan(Story(change=change).look().end("configuration(0)"), "algorithm", tmp_path)
+    assert made.spec.limits.scratch_bytes == mebibytes << 20
+
+
 @pytest.mark.parametrize("seconds", ["", "x", "0", "-5", "1e3"])
 def test_a_time_limit_that_is_no_number_makes_the_pod_impossible(tmp_path: Path, seconds: str) -> None:
     story = Story(seconds=seconds).look().end("configuration(0)")

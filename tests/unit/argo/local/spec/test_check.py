@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from argo.local.spec.check import TemplateInvalid, read_spec
+from contract.names import QUEUE
 from tests.support.argo_engine import template
 from workflow_templates.environment import read_environments
+from workflow_templates.parts import Toleration
 from workflow_templates.template import workflow_template
 
 pytestmark = pytest.mark.unit
@@ -27,6 +29,14 @@ def container(spec: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
+def small_root(spec: dict[str, Any], limit: str) -> None:
+    """A root that may be written, in a pod with an emptyDir of 1 GiB."""
+    part(spec, "algorithm").update(volumes=[{"name": "tmp", "emptyDir": {"sizeLimit": "1Gi"}}])
+    container(spec).update(
+        securityContext={"readOnlyRootFilesystem": False}, resources={"limits": {"ephemeral-storage": limit}}
+    )
+
+
 @pytest.mark.parametrize("name", ["rec-plain", "rec-filter", "rec-pending", "rec-collect"])
 def test_recorded_templates_pass(name: str) -> None:
     assert read_spec(name, template(name)).entrypoint == "compute"
@@ -35,6 +45,29 @@ def test_recorded_templates_pass(name: str) -> None:
 def test_a_writable_root_passes() -> None:
     environment = read_environments()[0].model_copy(update={"scratch_root": "64Mi"})
     read_spec(environment.id, workflow_template(environment)["spec"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "named", "reason"),
+    [
+        (
+            {"runtime_class": "gvisor"},
+            "podSpecPatch.runtimeClassName is not supported by this server",
+            "RuntimeClasses",
+        ),
+        ({"node_selector": {"disk": "fast"}}, "spec.nodeSelector is not supported by this server", "only node"),
+        ({"tolerations": (Toleration(key="a"),)}, "spec.tolerations is not supported by this server", "no taints"),
+        ({"priority_class": "a"}, "spec.podPriorityClassName is not supported by this server", "no priorities"),
+        ({"image_pull_secrets": ("a",)}, "spec.imagePullSecrets is not supported by this server", "not pulled"),
+        ({"queue": "a"}, "metadata.labels.kueue.x-k8s.io/queue-name is not supported by this server", "no Kueue"),
+    ],
+)
+def test_what_one_machine_does_not_have_is_refused_by_name(changes: dict[str, Any], named: str, reason: str) -> None:
+    environment = read_environments()[0].model_copy(update=changes)
+    with pytest.raises(TemplateInvalid) as refused:
+        read_spec(environment.id, workflow_template(environment)["spec"])
+    (problem,) = refused.value.problems
+    assert (named in problem, reason in problem) == (True, True), problem
 
 
 def test_our_own_templates_pass() -> None:
@@ -56,6 +89,8 @@ def test_our_own_templates_pass() -> None:
         (lambda s: container(s).update(securityContext={"capabilities": {"add": ["A"]}}), "capabilities.add"),
         (lambda s: container(s).update(securityContext={"runAsUser": 0}), "runAsUser"),
         (lambda s: container(s).update(securityContext={"readOnlyRootFilesystem": False}), "ephemeral-storage"),
+        (lambda s: small_root(s, "1Gi"), "larger than the sizes of the pod's emptyDirs"),
+        (lambda s: small_root(s, "lots"), "not a quantity: lots"),
         (lambda s: container(s).pop("command"), "container.command"),
         (lambda s: container(s).update(resources={"limits": {"nvidia.com/gpu": 1}}), "nvidia.com/gpu"),
         (lambda s: container(s).update(resources={"limits": {"memory": "lots"}}), "memory"),
@@ -74,6 +109,11 @@ def test_our_own_templates_pass() -> None:
         (lambda s: s.update(volumes=[{"name": "h", "hostPath": {"path": "/"}}]), "hostPath"),
         (lambda s: part(s, "algorithm").update(podSpecPatch='{"hostPID": true}'), "podSpecPatch.hostPID"),
         (lambda s: part(s, "algorithm").update(podSpecPatch="["), "podSpecPatch"),
+        (lambda s: s.update(podMetadata={"labels": {QUEUE: "a"}}), f"spec.podMetadata.labels.{QUEUE}"),
+        (
+            lambda s: part(s, "algorithm").update(nodeSelector={"a": "b"}),
+            "nodeSelector is not supported by this server: t",
+        ),
         (lambda s: part(s, "algorithm").update(sidecars=[{}]), "templates[2].sidecars"),
         (lambda s: part(s, "algorithm").update(memoize={}), "memoize"),
         (
