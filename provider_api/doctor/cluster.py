@@ -14,6 +14,7 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, Final
 
+from contract import names
 from provider_api.doctor.refusals import Forbidden, NoAnswer, Refused, refusal
 
 Json = Mapping[str, Any]
@@ -237,6 +238,12 @@ class Cluster:
         """The same of a change to one that exists."""
         method = self._custom_as(user).patch_namespaced_custom_object
         return self._try(method, *_ARGO, namespace, "workflows", name, patch)
+
+    def unfinished_jobs(self, namespace: str, most: int = 500) -> Sequence[Json]:
+        """Workflows that belong to an environment and have not ended; not more than `most`."""
+        selector = f"{names.ENVIRONMENT},workflows.argoproj.io/completed!=true"
+        method = self._custom.list_namespaced_custom_object
+        return self._list(method, *_ARGO, namespace, "workflows", label_selector=selector, limit=most)
 
     def some_workflow(self, namespace: str, selector: str) -> str | None:
         """The name of one with these labels, whichever."""

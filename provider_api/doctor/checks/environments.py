@@ -106,6 +106,12 @@ async def _semaphores(around: Surroundings) -> Sequence[Line]:
     return judging.judge_semaphores(templates, limits)
 
 
+async def _locks(around: Surroundings) -> Sequence[Line]:
+    cluster = around.require_cluster()
+    limits = await in_thread(cluster.config_map, around.jobs, names.LIMITS_CONFIG_MAP)
+    return judging.judge_locks(await in_thread(cluster.unfinished_jobs, around.jobs), limits)
+
+
 async def _storage(around: Surroundings) -> Sequence[Line]:
     templates = await some_templates(around)
     return judging.judge_storage(templates, await in_thread(around.require_cluster().storage_classes))
@@ -124,6 +130,7 @@ CHECKS = (
     Check((judging.SECRETS,), _secrets),
     Check((judging.KEYS,), _keys),
     Check((judging.SEMAPHORES,), _semaphores),
+    Check((judging.LOCKS,), _locks),
     Check((judging.STORAGE_CLASS,), _storage),
     Check((judging.CLAIM,), _claims),
 )

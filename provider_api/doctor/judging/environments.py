@@ -40,6 +40,12 @@ SEMAPHORES: Final = Item(
     "a number, the announced max-jobs",
     "apply the rendered ConfigMap c2d-limits together with the templates; without its key no job ever starts",
 )
+LOCKS: Final = Item(
+    "locks",
+    "unfinished jobs that can never move again",
+    "none: the key of each one's environment is in the ConfigMap of limits, and was when Argo's controller started",
+    "put the key back, then restart the controller (docs/operations/runbooks.md, Jobs stay queued)",
+)
 STORAGE_CLASS: Final = Item(
     "storage-class",
     "storage class of the jobs' volumes",
@@ -129,6 +135,25 @@ def judge_keys(
     if service is None:
         return KEYS.ok("belong to each other; whether this service is accepted is not known here", environment)
     return KEYS.ok("belong to each other, and to this service", environment)
+
+
+def judge_locks(unfinished: Sequence[Json], limits: Json | None) -> list[Line]:
+    """Unfinished jobs that can never move again, one line for each environment that has some.
+
+    A controller that starts while the key of a semaphore is missing gives up its lock for good, and says "poisoned".
+    """
+    data = (limits or {}).get("data") or {}
+    stuck: dict[str, set[str]] = {}
+    for job in unfinished:
+        environment = str(job["metadata"]["labels"][names.ENVIRONMENT])
+        status = job.get("status") or {}
+        said = [status.get("message"), *(node.get("message") for node in (status.get("nodes") or {}).values())]
+        if any("poisoned" in (text or "") for text in said):
+            stuck.setdefault(environment, set()).add("their lock is poisoned")
+        if environment not in data:
+            stuck.setdefault(environment, set()).add("its key is missing")
+    lines = [LOCKS.failure("; ".join(sorted(found)), environment) for environment, found in sorted(stuck.items())]
+    return lines or [LOCKS.ok(f"none of {len(unfinished)} unfinished jobs")]
 
 
 def judge_semaphores(templates: Sequence[Json], limits: Json | None) -> list[Line]:

@@ -605,3 +605,26 @@ def test_what_empty_lists_of_trust_mean_is_told(policy: Literal["allow", "deny"]
     assert (line.level, line.found) == (
         Level.OK, f"{who} may run on such a dataset (C2D_POLICY__TRUSTED_LISTS_EMPTY={policy})",
     )  # fmt: skip
+
+
+def unfinished(environment: str, message: str | None = None, node: str | None = None) -> dict[str, Any]:
+    status = {"message": message, "nodes": {"n": {"message": node}}}
+    return {"metadata": {"labels": {names.ENVIRONMENT: environment}}, "status": status}
+
+
+@pytest.mark.parametrize(
+    ("jobs", "found"),
+    [
+        ([], ["none of 0 unfinished jobs"]),
+        ([unfinished("a"), {"metadata": {"labels": {names.ENVIRONMENT: "b"}}}], ["none of 2 unfinished jobs"]),
+        ([unfinished("a", "Waiting for x lock: poisoned")], ["their lock is poisoned"]),
+        ([unfinished("b", node="lock is poisoned")], ["their lock is poisoned"]),
+        ([unfinished("c")], ["its key is missing"]),
+        ([unfinished("c", "poisoned"), unfinished("c")], ["its key is missing; their lock is poisoned"]),
+        ([unfinished("c"), unfinished("a", "poisoned")], ["their lock is poisoned", "its key is missing"]),
+    ],
+)
+def test_jobs_that_never_move_again(jobs: list[dict[str, Any]], found: list[str]) -> None:
+    lines = environments.judge_locks(jobs, {"data": {"a": "1", "b": "1"}})
+    assert [line.found for line in lines] == found
+    assert {line.level for line in lines} == ({FAILURE} if "unfinished" not in found[0] else {OK})
