@@ -29,6 +29,8 @@ def up() -> None:
         print((RUN / "ready").read_text())
         return
     needs.check()
+    if network.exists() and not (node.FOLDER / "pid").exists():
+        raise needs.CannotRun("there is a cluster of another checkout; remove it there with make cluster-down")
     down()
     KEPT.mkdir(parents=True, exist_ok=True)
     timed("programs", programs.build)

@@ -8,6 +8,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from tools.cluster.places import ROOT
+
 # Programs, and the package that brings each of them.
 _PACKAGES = {
     "containerd": "containerd",
@@ -24,6 +26,10 @@ _PACKAGES = {
 }
 
 
+# Where the node mounts folders of its own.
+HIDDEN = ("/run", "/var/lib", "/var/log")
+
+
 class CannotRun(Exception):
     """Why there can be no cluster on this machine, in one line."""
 
@@ -37,6 +43,8 @@ def check() -> None:
         raise CannotRun("a node needs Linux")
     if os.geteuid() != 0:
         raise CannotRun("a node needs root: network namespaces, control groups and mounts are made for it")
+    if hidden := [place for place in HIDDEN if ROOT.is_relative_to(place)]:
+        raise CannotRun(f"the checkout lies in {hidden[0]}, which the node has for itself: take another folder")
     controllers = _controllers()
     if missing := {"cpu", "memory", "pids"} - controllers:
         raise CannotRun(f"this machine's control groups lack {', '.join(sorted(missing))} (or are not mounted)")

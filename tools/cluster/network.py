@@ -6,7 +6,6 @@ No route leads out of them, and the machine's own network stays as it is.
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Sequence
 from pathlib import Path
 
 from tools.cluster.places import (
@@ -21,7 +20,7 @@ from tools.cluster.places import (
 
 
 def make() -> None:
-    """Raises `subprocess.CalledProcessError` where `ip` refuses something."""
+    """Raises `RuntimeError` where `ip` refuses something."""
     for name in (NODE, BESIDE):
         _ip("netns", "add", name)
         _ip("-n", name, "link", "set", "lo", "up")
@@ -36,6 +35,10 @@ def make() -> None:
     _ip("-n", BESIDE, "route", "add", "unreachable", "default")
 
 
+def exists() -> bool:
+    return (Path("/run/netns") / NODE).exists()
+
+
 def remove() -> None:
     for name in (NODE, BESIDE):
         if (Path("/run/netns") / name).exists():
@@ -48,8 +51,6 @@ def within(name: str, *command: str) -> list[str]:
 
 
 def _ip(*words: str) -> None:
-    _run(["ip", *words])
-
-
-def _run(command: Sequence[str]) -> None:
-    subprocess.run(command, check=True, capture_output=True, text=True)
+    done = subprocess.run(["ip", *words], check=False, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise RuntimeError(f"ip {' '.join(words)}: {done.stderr.strip()}")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
@@ -103,9 +103,19 @@ def make_groups() -> None:
 
 
 def remove_groups() -> None:
+    """Processes that were killed a moment ago may still be in them. Raises `RuntimeError` after ten seconds."""
+    deadline = time.monotonic() + 10
     for parent in _hierarchies():
-        for folder, _, _ in os.walk(parent / CGROUP, topdown=False):
-            Path(folder).rmdir()
+        while left := [*sorted((parent / CGROUP).rglob("*/"), reverse=True), parent / CGROUP]:
+            try:
+                for folder in left:
+                    if folder.is_dir():
+                        folder.rmdir()
+                break
+            except OSError as exc:
+                if time.monotonic() > deadline:
+                    raise RuntimeError(f"control groups cannot be removed: {exc}") from exc
+                time.sleep(0.2)
 
 
 def _hierarchies() -> list[Path]:

@@ -59,7 +59,7 @@ def module_source(folder: str, module: str) -> Path:
 
 
 def build() -> None:
-    """Build what is missing or old. Raises `subprocess.CalledProcessError` with Go's words."""
+    """Build what is missing or old. Raises `RuntimeError` with Go's words."""
     PROGRAMS.mkdir(parents=True, exist_ok=True)
     for program in ALL:
         wanted, note = _sum(program), PROGRAMS / f"{program.name}.sum"
@@ -116,5 +116,7 @@ def _sum(program: Program) -> str:
 
 def _go(module: Path, *words: str) -> str:
     environment = {**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly", "GOGC": "400"}
-    done = subprocess.run(["go", *words], cwd=module, env=environment, stdout=subprocess.PIPE, text=True, check=True)
+    done = subprocess.run(["go", *words], cwd=module, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise RuntimeError(f"go {words[0]} in {module}:\n{done.stderr[-3000:]}")
     return done.stdout
