@@ -105,7 +105,10 @@ def make_groups() -> None:
 def remove_groups() -> None:
     """Processes that were killed a moment ago may still be in them. Raises `RuntimeError` after ten seconds."""
     deadline = time.monotonic() + 10
-    for parent in _hierarchies():
+    root = Path("/sys/fs/cgroup")
+    for parent in (root, *(path for path in root.iterdir() if path.is_dir())):  # containerd uses the unified one too
+        if not (parent / CGROUP).is_dir():
+            continue
         while left := [*sorted((parent / CGROUP).rglob("*/"), reverse=True), parent / CGROUP]:
             try:
                 for folder in left:
