@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from contract.names import ALGORITHM, CONFIGURATION, PUBLISHING, STEP
 from ocean.ddo import DDO
 from tests.e2e.conftest import nothing_left
 from tests.e2e.test_deployment import end, reached, started
@@ -17,6 +18,7 @@ from tests.support.service import CHECKSUM, FREE, Buyer, raw_python
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 
+PLACED = "ocean-compute-placed"
 PROGRAMS = (
     "kubelet",
     "containerd",
@@ -121,6 +123,24 @@ async def test_an_image_that_is_not_there(deployed: Deployed, cluster: Cluster, 
     await nothing_left(deployed, job["jobId"])
 
 
+async def test_an_environment_says_where_its_pods_run(
+    deployed: Deployed, cluster: Cluster, buyer: Buyer, dataset: DDO
+) -> None:
+    """tests/e2e/environments_of_a_cluster: the algorithm alone in the runtime class, every pod by label and taint."""
+    announced = await buyer.consumer.environments(buyer.network.chain_id)
+    if not any(each["id"] == PLACED and each.get("isolation") == "second" for each in announced):
+        pytest.skip(f"the deployment has no environment {PLACED}")
+    job_id = await started(buyer, dataset, "import time\ntime.sleep(5)", environment=PLACED)
+    pods = await asyncio.to_thread(cluster.pods_of, job_id, 3)
+    job = await buyer.finished(job_id, deployed.seconds)
+    assert end(job) == (70, "completed", 0, 0)
+    runtimes = {pod.metadata.labels[STEP]: pod.spec.runtime_class_name for pod in pods}
+    assert runtimes == {CONFIGURATION: None, ALGORITHM: "second", PUBLISHING: None}
+    assert {pod.spec.node_selector["kubernetes.io/os"] for pod in pods} == {"linux"}
+    assert all("c2d.oceanprotocol.com/none" in [each.key for each in pod.spec.tolerations] for pod in pods)
+    await nothing_left(deployed, job_id)
+
+
 async def test_forged_templates_in_a_status_are_not_run(cluster: Cluster) -> None:
     """Argo Server writes the templates that it has looked at into the status of a workflow that it makes, so the policy
     must admit them, and whoever has the service's token can forge them. The controller runs the environment's own."""
@@ -132,8 +152,9 @@ async def test_forged_templates_in_a_status_are_not_run(cluster: Cluster) -> Non
     made = await asyncio.to_thread(cluster.as_service, "create", workflow)
     assert made.returncode == 0, made.stderr
     try:
-        images = await asyncio.to_thread(cluster.images_of, workflow["metadata"]["name"])
-        assert images
+        (pod,) = await asyncio.to_thread(cluster.pods_of, workflow["metadata"]["name"], 1)
+        images = [each.image for each in (*pod.spec.init_containers, *pod.spec.containers)]
+        assert [image for image in images if "c2d-pods" in image]
         assert not [image for image in images if "forged" in image]
     finally:
         await asyncio.to_thread(cluster.as_service, "delete", workflow)

@@ -67,15 +67,14 @@ class Cluster:
         templates: list[dict[str, Any]] = found["spec"]["templates"]
         return templates
 
-    def images_of(self, job_id: str, seconds: float = 120) -> list[str]:
-        """Of the containers in the job's first pod."""
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
+    def pods_of(self, job_id: str, number: int, seconds: float = 300) -> list[Any]:
+        """So many pods of the job as there were, each as it was seen last; fewer where the time is over."""
+        deadline, found = time.monotonic() + seconds, dict[str, Any]()
+        while len(found) < number and time.monotonic() < deadline:
             pods = self._core.list_namespaced_pod(JOBS, label_selector=f"{_WORKFLOW}={job_id}").items
-            if pods:
-                return [each.image for each in (*pods[0].spec.init_containers, *pods[0].spec.containers)]
+            found |= {pod.metadata.name: pod for pod in pods}
             time.sleep(0.5)
-        return []
+        return list(found.values())
 
     def kill_program(self, name: str) -> None:
         """kill -9 of a program of the node, or of the whole `node`."""

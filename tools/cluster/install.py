@@ -38,7 +38,9 @@ ELSEWHERE = (
     "socat ",
     "gateway=",
     ".venv/bin/c2d serve",
+    ".venv/bin/c2d templates render --argo",  # see `_rendered`
 )
+ENVIRONMENTS = "workflow_templates/environments"
 _PATIENCE = 300
 _PROVISIONER = "github.com/rancher/local-path-provisioner"
 
@@ -46,8 +48,11 @@ _PROVISIONER = "github.com/rancher/local-path-provisioner"
 def checkout() -> None:
     """The parts of this checkout that the pages use, so that the files that they make lie elsewhere."""
     CHECKOUT.mkdir(parents=True)
-    for name in (".venv", "helm", "examples", "workflow_templates"):
+    for name in (".venv", "helm", "examples"):
         (CHECKOUT / name).symlink_to(ROOT / name)
+    tests = ROOT / "tests" / "e2e"
+    for descriptions in (ROOT / ENVIRONMENTS, tests / "environments", tests / "environments_of_a_cluster"):
+        shutil.copytree(descriptions, CHECKOUT / ENVIRONMENTS, dirs_exist_ok=True)
     ignored = shutil.ignore_patterns("keys")
     shutil.copytree(ROOT / "argo" / "gitops", CHECKOUT / "argo" / "gitops", ignore=ignored)
 
@@ -67,6 +72,8 @@ def what_clusters_have() -> None:
             each["data"]["config.json"] = each["data"]["config.json"].replace("/opt/", "/var/lib/")
     apply(*documents)
     apply(*_names())
+    second = {"kind": "RuntimeClass", "metadata": {"name": node.SECOND_RUNTIME}, "handler": node.SECOND_RUNTIME}
+    apply({"apiVersion": "node.k8s.io/v1", **second})
     until("the node", lambda: "True" in run("kubectl", "get", "node", NODE, "-o", _READY, check=False))
     for namespace, name in (("kube-system", "coredns"), ("local-path-storage", "local-path-provisioner")):
         run("kubectl", "--namespace", namespace, "rollout", "status", f"deployment/{name}", "--timeout", "5m")
@@ -99,17 +106,25 @@ def by_the_pages() -> None:
     """Argo with its settings, the namespaces, the environments, keys, results, the service."""
     (CHECKOUT / "argo-install").mkdir()
     argo_manifests(CHECKOUT / "argo-install")
-    only_older = () if release_of(argo_version()) != NEWEST else (".venv/bin/c2d templates render --argo",)
-    page = partial(commands_of, leave_out=(*ELSEWHERE, *only_older))
+    page = partial(commands_of, leave_out=ELSEWHERE)
     part("images", page("deploy-helm.md", "## 1. A cluster", "## 2. Argo"))
     part("Argo Workflows", page("deploy-gitops.md", "## 1. Argo", "## 2. Keys").replace("mkdir argo-install\n", ""))
-    part("keys and environments", page("deploy-gitops.md", "## 2. Keys", "Whether everything is as it should be"))
+    part("environments of the tests", _rendered())
+    environments = page("deploy-gitops.md", "## 2. Keys", "Whether everything is as it should be")
+    keys = f"c2d keys ../c2d-keys --environments {ENVIRONMENTS}"
+    part("keys and environments", environments.replace("c2d keys ../c2d-keys", keys))
     (CHECKOUT / "kind-values.yaml").write_text(blocks("deploy-helm.md", "yaml")[0])
     until("the chain", lambda: beside.addresses().exists())
     service = page("deploy-helm.md", "## 3. Keys", "## The first job")
     for brought in ("--values helm/environments.yaml", "--values ../c2d-keys.yaml"):  # by deploy-gitops.md
         service = service.replace(brought, "")
     part("the service", service)
+
+
+def _rendered() -> str:
+    """The page's commands for one environment more, and for an older Argo."""
+    release = release_of(argo_version()) or NEWEST
+    return f".venv/bin/c2d templates render --argo {release.name} --from {ENVIRONMENTS} --to argo/gitops"
 
 
 def reach() -> None:

@@ -31,6 +31,7 @@ from tools.cluster.supervisor import Component, Machine
 
 FOLDER = RUN / "node"
 CERTIFICATES = FOLDER / "certificates"
+SECOND_RUNTIME = "second"  # runc under another name, so that environments may ask for a runtime class
 _CONTAINERD_SOCKET = "/run/containerd/containerd.sock"
 # The kubelet gives the limits of the whole node's pods to this group.
 _GROUP = f"/{CGROUP}"
@@ -222,9 +223,9 @@ default_runtime_name = "runc"
 runtime_type = "io.containerd.runc.v2"
 [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
 SystemdCgroup = false
-[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.second]
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.{SECOND_RUNTIME}]
 runtime_type = "io.containerd.runc.v2"
-[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.second.options]
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.{SECOND_RUNTIME}.options]
 SystemdCgroup = false
 [plugins."io.containerd.grpc.v1.cri".cni]
 bin_dir = "/usr/lib/cni"
