@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import structlog
@@ -89,7 +89,8 @@ class JobReader:
         )
 
     def status(self, workflow: Workflow) -> JobStatus:
-        return status_of(workflow, failures_as_finished=self._settings.policy.failures_as_finished)
+        reported = self._settings.policy.failures_as_finished
+        return status_of(workflow, now=datetime.now(UTC), failures_as_finished=reported)
 
     async def started(self, workflow: Workflow, environments: Environments) -> list[dict[str, Any]]:
         """The answer to a start. Its place in the queue is counted: to read all jobs that wait would make each of many
@@ -144,7 +145,7 @@ class JobReader:
             (other.created_at, other.name)
             async for page in self._argo.pages({names.ENVIRONMENT: environment}, unfinished_only=True)
             for other in page
-            if status_of(other).waiting
+            if self.status(other).waiting
         ]
         self._queues[environment] = waiting
         return waiting

@@ -65,6 +65,8 @@ Reason = Literal[
     "upload_incomplete",
 ]
 
+LATE_SECONDS: Final = 120
+
 # Argo's constant texts.
 _SHUTDOWN = ("workflow shutdown with strategy", "Stopped with strategy")
 _OUT_OF_MEMORY = "OOMKilled"
@@ -96,16 +98,17 @@ class JobStatus:
         return self.finished_at is not None
 
 
-def status_of(workflow: Workflow, *, failures_as_finished: bool = False) -> JobStatus:
+def status_of(workflow: Workflow, *, now: datetime, failures_as_finished: bool = False) -> JobStatus:
     """Status of a job. `failures_as_finished` reports the final 41 and 62 as 70, the rest unchanged."""
-    status = _verdict(workflow) if workflow.finished else _progress(workflow)
+    finished = workflow.finished and not _reports_late(workflow, now)
+    status = _verdict(workflow) if finished else _progress(workflow)
     algorithm = workflow.node(ALGORITHM)
     status = replace(
         status,
         started_at=algorithm.started_at if algorithm is not None and _has_run(workflow, algorithm) else None,
         removed=1 if workflow.shutdown == "Terminate" else 0,
     )
-    if not workflow.finished:
+    if not finished:
         # A stop during the release changes nothing any more; one before it does, and so did a time limit.
         releasing = status.number in (50, 60)
         stopping = _verdict(workflow).stop_requested if releasing else int(bool(workflow.shutdown))
@@ -113,6 +116,19 @@ def status_of(workflow: Workflow, *, failures_as_finished: bool = False) -> JobS
     if failures_as_finished and status.number in (41, 62):
         status = replace(status, number=70)
     return replace(status, finished_at=_end_of(workflow))
+
+
+def _reports_late(workflow: Workflow, now: datetime) -> bool:
+    """Argo 4.0 ends a stopped workflow before its exit handler has run, and writes down what that reports all the same
+    (contract/argo_releases.py): the job is being published until then, or until it is too late to hope."""
+    publishing = workflow.node(PUBLISHING)
+    return (
+        workflow.shutdown == "Stop"
+        and publishing is not None
+        and not publishing.final
+        and not ends.told_results(workflow)
+        and (now - _end_of(workflow)).total_seconds() < LATE_SECONDS
+    )
 
 
 def _progress(workflow: Workflow) -> JobStatus:

@@ -15,10 +15,19 @@ from argo.client.records import Node, Workflow
 from contract.exit_codes import ExitCode
 from contract.names import FILTERED, IMAGE, IN_SECONDS, OUT_LIMITS, VALID_UNTIL
 from pods.start_script import ENDINGS
+from provider_api.jobs import status as judging
 from provider_api.jobs.job_object import job_object
-from provider_api.jobs.status import TEXTS, JobStatus, status_of
+from provider_api.jobs.status import LATE_SECONDS, TEXTS, JobStatus
 
 pytestmark = pytest.mark.unit
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+def status_of(workflow: Workflow, **options: Any) -> JobStatus:
+    """Long after everything that is tried here."""
+    return judging.status_of(workflow, now=datetime(2100, 1, 1, tzinfo=UTC), **options)
+
 
 RECORDINGS = Path(__file__).parents[2] / "recordings" / "jobs"
 
@@ -146,9 +155,6 @@ def test_failures_may_be_reported_as_70() -> None:
     status = status_of(last, failures_as_finished=True)
     assert (status.number, status.text, status.reason, status.exit_code) == (70, "Job finished", "algorithm_failed", 3)
     assert status_of(snapshots("configuration-exit-31")[-1], failures_as_finished=True).number == 31
-
-
-NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
 def node(name: str, phase: str, code: int | None = None, message: str = "") -> Node:
@@ -423,3 +429,32 @@ def test_results_of_which_no_asset_could_be_made(told: Any, reason: str) -> None
     assert (made.number, made.reason, made.exit_code) == (70, reason, 0)
     failed = status_of(workflow(node("configuration", "Succeeded", 0), node("algorithm", "Failed", 3), last))
     assert (failed.number, failed.reason) == (41, "algorithm_failed")
+
+
+STOPPED = (CONFIGURED, node("algorithm", "Failed", 143, "main: Error (exit code 143)"))
+TOLD = {"results": json.dumps({"digest": "0" * 64, "count": 0, "files": []})}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "publishing", "changes", "finished"),
+    [
+        (0, node("publishing", "Running"), {}, False),
+        (LATE_SECONDS - 1, node("publishing", "Pending"), {}, False),
+        (LATE_SECONDS, node("publishing", "Running"), {}, True),
+        (0, replace(node("publishing", "Running"), outputs=TOLD), {}, True),
+        (0, node("publishing", "Succeeded", 0), {}, True),
+        (0, node("publishing", "Running"), {"shutdown": "Terminate"}, True),
+        (0, node("publishing", "Running"), {"shutdown": ""}, True),
+    ],
+)
+def test_an_older_argo_ends_a_stopped_workflow_before_its_results_are_there(
+    seconds: int, publishing: Node, changes: dict[str, str], finished: bool
+) -> None:
+    stopped = workflow(*STOPPED, publishing, **({"shutdown": "Stop"} | changes))
+    status = judging.status_of(stopped, now=NOON + timedelta(seconds=seconds))
+    assert status.finished is finished
+    assert finished or (status.number, status.stop_requested) == (60, 1)
+
+
+def test_a_stopped_workflow_without_publishing_is_finished() -> None:
+    assert judging.status_of(workflow(CONFIGURED, shutdown="Stop"), now=NOON).finished
