@@ -49,6 +49,8 @@ async def _run(check: Check, around: Surroundings) -> Sequence[Line]:
         mend = "see to it that the API server can be reached and accepts you; `kubectl version` must work"
         return [item.failure(str(exc), mend=mend) for item in check.items]
     except Refused as exc:
+        if exc.status in (429, 503):
+            return [item.not_checked(str(exc), mend="the API server is busy: try again") for item in check.items]
         return [item.failure(str(exc), mend="see the API server's log") for item in check.items]
     except TimeoutError:
         mend = "a busy machine or a slow network? give more time with --limit"

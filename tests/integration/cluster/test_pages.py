@@ -151,11 +151,15 @@ def test_gitops_and_the_doctor(tmp_path: Path, checkout: Path) -> None:
 
         bound = ("--for=jsonpath={.status.phase}=Bound", "persistentvolumeclaim/c2d-results", "--timeout=60s")
         cluster.kubectl("wait", *bound, "--namespace", "jobs")
+        cluster.kubectl("get", "workflows", "--namespace", "jobs")  # patient while a new kind is being set up
         key = checkout.parent / "c2d-keys" / "c2d" / "c2d-provider" / "provider.key"
         report = run_doctor(tmp_path, settings={"C2D_PROVIDER__KEY_FILE": str(key)}, kubeconfig=cluster.kubeconfig)
         names = {item.name for check in (*CLUSTER_CHECKS, *ENVIRONMENT_CHECKS) for item in check.items}
         assert {line["name"] for line in report.lines} >= names
-        assert [trouble for trouble in report.troubles() if trouble[0] in names] == []
+        # A control plane without nodes does not say where it is.
+        assert [trouble[:2] for trouble in report.troubles() if trouble[0] in names] == [
+            ("api-server-policy", "not checked")
+        ]
 
         cluster.kubectl("delete", "networkpolicy", "nothing", "--namespace", "jobs")
         cluster.kubectl("create", "rolebinding", "too-much", "--clusterrole=edit", "--serviceaccount=jobs:job-runner",

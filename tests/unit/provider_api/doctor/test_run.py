@@ -51,6 +51,7 @@ def raising(error: Exception) -> Check:
         (Forbidden("this identity may not: x"), Level.NOT_CHECKED, "this identity may not: x"),
         (NoAnswer("no answer"), Level.NOT_CHECKED, "no answer"),
         (Refused(500), Level.FAILURE, "the API server answered 500"),
+        (Refused(429), Level.NOT_CHECKED, "the API server answered 429"),
         (RuntimeError("the key is hunter2"), Level.FAILURE, "the check broke (RuntimeError)"),
         (KeyError("hunter2"), Level.FAILURE, "the check broke (KeyError)"),
     ],
