@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import json
 import time
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.contract.conftest import Target
 from tests.contract.test_recorded_jobs import END, WORKFLOWS, _fresh
 from tests.support.argo_recordings import differences
 from tests.support.argo_server import RECORDINGS, submission
@@ -96,7 +98,9 @@ def shape(value: Any, depth: int = 0) -> Any:
         return [shape(value[0], depth)] if value else []
     if not isinstance(value, dict):
         return None
-    keys = {key for key in value if key != "estimatedDuration"}
+    # Programs of an older Kubernetes library say that there is no time of creation.
+    absent = {"creationTimestamp"} if value.get("creationTimestamp", "") is None else set()
+    keys = value.keys() - {"estimatedDuration"} - absent
     open_maps = {"labels", "annotations", "nodes"} & keys
     return {key: "…" if key in open_maps else shape(value[key], depth + 1) for key in sorted(keys)}
 
@@ -122,7 +126,7 @@ def test_answers_in_the_same_shape(prepared: Any, name: str) -> None:
 
 def test_one_workflow_reads_as_recorded(prepared: Any) -> None:
     mine, old = send(prepared, "get-exclude-fields").json(), REST["get-exclude-fields"]["body"]
-    assert differences(old, mine) == []
+    assert differences(old, mine, prepared.argo) == []
 
 
 def test_a_label_that_is_not_true_selects_the_unfinished(prepared: Any) -> None:
@@ -132,10 +136,11 @@ def test_a_label_that_is_not_true_selects_the_unfinished(prepared: Any) -> None:
 def test_server_dry_run_answers_and_stores_nothing(prepared: Any) -> None:
     answer, old = send(prepared, "create-server-dry-run"), REST["create-server-dry-run"]
     assert answer.status_code == 200
-    old["body"]["status"].pop("storedTemplates", None)
     mine = answer.json()
     for body in (mine, old["body"]):
-        body["metadata"].pop("resourceVersion", None)
+        body["status"].pop("storedTemplates", None)  # the single-machine server writes no trace of its validation
+        for field in ("resourceVersion", "managedFields"):
+            body["metadata"].pop(field, None)
     assert shape(mine) == shape(old["body"])
     with prepared.waiting_client() as http:
         assert http.get(f"{WORKFLOWS}/j-dry").status_code == 404
@@ -143,18 +148,31 @@ def test_server_dry_run_answers_and_stores_nothing(prepared: Any) -> None:
 
 def test_templates_are_shown_as_recorded(prepared: Any) -> None:
     mine, old = send(prepared, "template-get").json(), REST["template-get"]["body"]
-    assert mine["spec"] == old["spec"]
+    assert _as_applied(mine["spec"], prepared) == _as_applied(old["spec"], prepared)
     assert mine["metadata"].keys() == old["metadata"].keys()
     assert mine["metadata"]["annotations"] == old["metadata"]["annotations"]
     listed = {item["metadata"]["name"]: item for item in send(prepared, "templates-by-label").json()["items"]}
     assert listed["rec-plain"] == mine
 
 
+def _as_applied(spec: dict[str, Any], target: Target) -> dict[str, Any]:
+    """On a real cluster volumes are of its default class, and an older library writes empty fields of a claim."""
+    if target.embedded:
+        return spec
+    made = copy.deepcopy(spec)
+    for claim in made["volumeClaimTemplates"]:
+        claim["spec"].pop("storageClassName", None)
+        claim["metadata"].pop("creationTimestamp", None)
+        claim.pop("status", None)
+    return made
+
+
 @pytest.mark.parametrize("name", ["version", "info"])
 def test_says_what_it_is(prepared: Any, name: str) -> None:
     answer = send(prepared, name)
     assert answer.status_code == 200
-    assert answer.json().keys() == REST[name]["body"].keys()
+    scope = {"managedNamespace"}  # only of an Argo that is installed for one namespace
+    assert answer.json().keys() - scope == REST[name]["body"].keys() - scope
 
 
 async def test_a_log_is_followed_while_it_is_written(prepared: Any) -> None:

@@ -7,8 +7,11 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from contract.argo_releases import NEWEST, ArgoRelease
 from tests.support.argo_server import RECORDINGS
 
+_LABEL_SINCE_4_1 = "workflows.argoproj.io/workflow-template"
+_ANNOTATION_UNTIL_4_0 = "workflows.argoproj.io/last-seen-version"
 State = tuple[str, str]  # phase, constant part of the message
 
 
@@ -54,10 +57,15 @@ def workflow_facts(workflow: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def differences(recorded: dict[str, Any], ours: dict[str, Any]) -> list[str]:
-    """Of two workflows of the same name at their end."""
+def differences(recorded: dict[str, Any], ours: dict[str, Any], argo: ArgoRelease = NEWEST) -> list[str]:
+    """Of two workflows of the same name at their end; `argo`: where the second ran."""
     name = ours["metadata"]["name"]
-    found = _unequal("workflow", workflow_facts(recorded), workflow_facts(ours))
+    facts = workflow_facts(recorded), workflow_facts(ours)
+    if argo is not NEWEST:
+        for each in facts:
+            each["labels"].pop(_LABEL_SINCE_4_1, None)
+            each["annotations"].pop(_ANNOTATION_UNTIL_4_0, None)
+    found = _unequal("workflow", *facts)
     old, new = recorded["status"].get("nodes", {}), ours["status"].get("nodes", {})
     found += [f"node {key} is missing" for key in old.keys() - new.keys()]
     found += [f"node {key} was not recorded" for key in new.keys() - old.keys()]

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from contract.argo_releases import ArgoRelease
 from tests.support.argo_recordings import recording
 from tests.support.argo_server import RECORDINGS
 
@@ -25,6 +26,18 @@ class Scenario:
     queued: bool = False
     runs: bool = True  # has nodes
     differs: tuple[str, ...] = ()  # beginnings of difference lines that are known
+
+    def known(self, argo: ArgoRelease) -> tuple[str, ...]:
+        """Parts of difference lines that are known there."""
+        found = self.differs
+        stopped = any(action == "stop" and when is not is_finished for action, when in self.actions)
+        if stopped and not argo.stop_waits_for_exit_handler:
+            found += ("publishing", ".onExit.", "workflow.status", "workflow.times")
+        if self.queued and stopped and not argo.stops_what_waits:
+            found += ("",)  # it gets its place, runs, and is stopped then
+        if self.template == "rec-pending" and not argo.pending_timeout:
+            found += ("algorithm.",)
+        return found
 
     @property
     def arguments(self) -> dict[str, str]:

@@ -24,7 +24,7 @@ PAUSE: Final = "registry.k8s.io/pause:3.10"
 ALGORITHM: Final = "python:3"  # what the algorithms of tests run in
 _STORE, _NOTES = KEPT / "images", KEPT / "pushed"
 _ARGO_IMAGES: Final = {"argoexec": "argoexec", "workflow-controller": "workflow-controller", "argocli": "argo"}
-_BUSYBOX: Final = 'COPY busybox /bin/\nRUN ["/bin/busybox", "--install", "-s", "/bin"]\n'
+_BUSYBOX: Final = 'COPY tmp /tmp\nCOPY busybox /bin/\nRUN ["/bin/busybox", "--install", "-s", "/bin"]\n'
 _ARGO_VERSION: Final = version_of(MODULES / "argo", ARGO)
 
 
