@@ -79,8 +79,10 @@ def names() -> list[str]:
 
 
 def lose() -> None:
-    """Everything on the node ends at once, and the node starts again with what is on its disk."""
+    """Everything on the node ends at once, and the node starts again with what is on its disk, as a machine does."""
     supervisor.stop(FOLDER)
+    remove_groups()
+    make_groups()
     supervisor.start(NODE, FOLDER)
 
 
