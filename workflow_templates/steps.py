@@ -85,10 +85,12 @@ def _pod_patch(runtime_class: str | None = None) -> str:
     return json.dumps(fields if runtime_class is None else {**fields, "runtimeClassName": runtime_class})
 
 
-# Of a pod that was killed, not by us: evicted, its node drained, its memory taken. Argo calls some of these Failed,
-# with the code of the signal or none (-1). Whoever ran out of time would only do so again.
+# Of a pod that was killed, not by us: evicted, its node drained or lost, its memory taken. Argo calls some of these
+# Failed, with the code of the signal or none (-1), or with "Unknown (exit code 255)" where containerd does not know how
+# a container ended. Whoever ran out of time would only do so again.
 _KILLED = (
-    "(asInt(lastRetry.exitCode) == 137 || asInt(lastRetry.exitCode) == 143 || asInt(lastRetry.exitCode) == -1)"
+    "(asInt(lastRetry.exitCode) == 137 || asInt(lastRetry.exitCode) == 143 || asInt(lastRetry.exitCode) == -1"
+    " || lastRetry.message contains 'Unknown (exit code')"
     " && !(lastRetry.message contains 'deadline') && lastRetry.message != 'timeout'"
 )
 

@@ -70,6 +70,7 @@ LATE_SECONDS: Final = 120
 # Argo's constant texts.
 _SHUTDOWN = ("workflow shutdown with strategy", "Stopped with strategy")
 _OUT_OF_MEMORY = "OOMKilled"
+_NODE_LOST = "Unknown (exit code"  # 255 follows: containerd does not know how the container ended
 _IMAGE = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ImageInspectError", "timeout")
 _TERMINATED = 143
 _KILLED = (None, 130, 137, _TERMINATED)  # exit codes of a program that was told to end, or had to be killed
@@ -192,7 +193,7 @@ def _never_configured(workflow: Workflow, configuration: Node | None) -> JobStat
         return JobStatus(41, "rejected_by_cluster")
     if ends.DEADLINE in configuration.message:
         return JobStatus(31, "data_unavailable")
-    if configuration.phase == "Error" or configuration.exit_code in _KILLED:
+    if configuration.phase == "Error" or configuration.exit_code in _KILLED or _NODE_LOST in configuration.message:
         return JobStatus(41, "lost")
     return JobStatus(41, "configuration_failed")
 
@@ -219,6 +220,8 @@ def _of_run(workflow: Workflow, algorithm: Node) -> JobStatus:
         return JobStatus(70, "time_limit", code, stop_requested=2)
     if code == ExitCode.PAID_TIME_OVER and ends.paid_time_was_over(workflow, algorithm):
         return JobStatus(70, "paid_time_over", stop_requested=2)
+    if _NODE_LOST in message:
+        return JobStatus(41, "lost")
     if _OUT_OF_MEMORY in message:
         return JobStatus(41, "out_of_memory", code)
     if limit := ends.exceeded(message):
