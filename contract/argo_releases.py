@@ -19,8 +19,8 @@ class ArgoRelease:
     tried: str
     # A template's `pendingTimeout` is known: a pod that never starts is given up. Else it waits for its deadline.
     pending_timeout: bool = True
-    # A stopped workflow stays unfinished until its exit handler has run. Else it is finished at once, and what its
-    # exit handler reports after that is lost.
+    # A stopped workflow stays unfinished until its exit handler has run. Else it is finished at once; sometimes its exit
+    # handler still ends well and is heard, sometimes its pod is ended with the rest.
     stop_waits_for_exit_handler: bool = True
     # A workflow that waits for a semaphore ends when it is stopped. Else it waits on, and ends when it gets its place.
     stops_what_waits: bool = True
@@ -30,7 +30,7 @@ class ArgoRelease:
         """Each as part of a sentence, for people."""
         return (
             *(() if self.pending_timeout else ("an image that is missing is noticed only at the pod's deadline",)),
-            *(() if self.stop_waits_for_exit_handler else ("a stopped job ends before its results are delivered",)),
+            *(() if self.stop_waits_for_exit_handler else ("a stopped job may end without its results",)),
             *(() if self.stops_what_waits else ("a stopped job that waits for its place goes on waiting",)),
         )
 

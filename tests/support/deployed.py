@@ -45,7 +45,9 @@ class Cluster:
         names = [
             pod.metadata.name
             for pod in pods
-            if not (forgotten and pod.status.phase == "Succeeded" and f"-{PUBLISHING}-" in pod.metadata.name)
+            if not (
+                forgotten and pod.status.phase in ("Succeeded", "Failed") and f"-{PUBLISHING}-" in pod.metadata.name
+            )
         ]
         return names + [claim.metadata.name for claim in claims if claim.metadata.name.startswith(job_id)]
 
