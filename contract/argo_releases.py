@@ -19,8 +19,8 @@ class ArgoRelease:
     tried: str
     # A template's `pendingTimeout` is known: a pod that never starts is given up. Else it waits for its deadline.
     pending_timeout: bool = True
-    # A stopped workflow stays unfinished until its exit handler has run. Else it is finished at once; sometimes its exit
-    # handler still ends well and is heard, sometimes its pod is ended with the rest.
+    # A stopped workflow stays unfinished until its exit handler has run. Else it is finished at once; sometimes its
+    # exit handler still ends well and is heard, sometimes its pod is ended with the rest.
     stop_waits_for_exit_handler: bool = True
     # A workflow that waits for a semaphore ends when it is stopped. Else it waits on, and ends when it gets its place.
     stops_what_waits: bool = True
