@@ -67,6 +67,7 @@ def down() -> None:
         supervisor.stop(folder)
     network.remove()
     node.remove_groups()
+    images.unmount()
     shutil.rmtree(RUN, ignore_errors=True)
 
 

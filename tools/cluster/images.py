@@ -133,9 +133,12 @@ def digest_of(name: str) -> str:
     return link.read_text().strip()
 
 
-def forget() -> None:
-    """Where the registry is empty: everything is to be pushed again."""
-    shutil.rmtree(_NOTES, ignore_errors=True)
+def unmount() -> None:
+    """buildah leaves mounts at its storage, and in them."""
+    for line in reversed(Path("/proc/self/mounts").read_text().splitlines()):
+        place = line.split()[1]
+        if Path(place).is_relative_to(_STORE):
+            _quietly("umount", place)
 
 
 def _docker(*words: str, check: bool = True, run: Callable[..., str] | None = None) -> str:
