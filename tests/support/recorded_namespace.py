@@ -20,7 +20,7 @@ from workflow_templates.render import GITOPS
 
 NAMESPACE = "c2d-recorded-scenarios"
 _RECORDED = "jobs"
-_CALLER = "caller"
+_CALLER = "provider-api"  # as the service's account is named, which has the rights
 
 
 @contextlib.contextmanager
@@ -40,8 +40,6 @@ def _objects(argo: ArgoRelease) -> list[dict[str, Any]]:
     found.append({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": _CALLER}})
     for each in found:
         for subject in each.get("subjects", []):
-            if subject["name"] == "provider-api":
-                subject["name"] = _CALLER
             subject["namespace"] = NAMESPACE
     found += [yaml.safe_load(path.read_text()) for path in sorted((RECORDINGS / "templates").glob("*.yaml"))]
     for each in found:
@@ -51,9 +49,7 @@ def _objects(argo: ArgoRelease) -> list[dict[str, Any]]:
         for template in each.get("spec", {}).get("templates", []):
             if not argo.pending_timeout:
                 template.pop("pendingTimeout", None)
-    return [
-        each for each in found if each["metadata"].get("name") != "provider-api" or each["kind"] != "ServiceAccount"
-    ]
+    return found
 
 
 def _kubectl(*words: str, text: str | None = None) -> str:

@@ -12,13 +12,13 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Callable
 from typing import NoReturn
 
 from tools.cluster import beside, images, install, needs, network, node, programs, supervisor
+from tools.cluster.commands import output
 from tools.cluster.places import BESIDE, KEPT, NODE, REGISTRY, ROOT, RUN
 
 CANNOT_RUN = 3  # the exit code where this machine can have no node
@@ -36,7 +36,7 @@ def up() -> None:
     timed("programs", programs.build)
     timed("base image", images.make_base)
     build = ["make", "images", f"DOCKER={images.DOCKER}", f"BASE={images.BASE}"]
-    timed("images of the product", lambda: quietly(*build))
+    timed("images of the product", lambda: output(build, folder=ROOT))
     timed("node", start)
     timed("images for the node", images.push)
     timed("names and volumes", install.what_clusters_have)
@@ -92,12 +92,6 @@ def timed(name: str, work: Callable[[], object]) -> None:
     began = time.monotonic()
     work()
     print(f"{name}: {time.monotonic() - began:.0f} s", flush=True)
-
-
-def quietly(*command: str) -> None:
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise RuntimeError(f"{' '.join(command)}:\n{(done.stdout + done.stderr)[-3000:]}")
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from tests.support.how_to import ADDRESSES
 from tools.cluster.places import (
     BESIDE_ADDRESS,
     CHECKOUT,
@@ -21,8 +22,6 @@ from tools.cluster.supervisor import Component, Machine
 FOLDER = RUN / "beside"
 DATA = "rain.csv"
 DATA_URL = f"http://{PUBLIC_ADDRESS}/{DATA}"
-# What `c2d serve` of the pages keeps: the chain's addresses among it.
-SERVE = CHECKOUT / "data" / "serve"
 CHAIN_URL = "http://127.0.0.1:8545"
 
 
@@ -59,4 +58,4 @@ def forwarding(host: str, port: int, to_host: str, to_port: int) -> list[str]:
 
 def addresses() -> Path:
     """The chain's address file, once the chain is there."""
-    return SERVE / "chain" / "address.json"
+    return CHECKOUT / ADDRESSES

@@ -6,14 +6,13 @@ They lie in a registry beside the node, which answers for every registry: manife
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
-import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from tools.cluster.commands import output
 from tools.cluster.network import within
 from tools.cluster.places import BESIDE, FOLDER, KEPT, MODULES, PROGRAMS, REGISTRY
 from tools.cluster.programs import ARGO, version_of
@@ -68,7 +67,7 @@ def _busybox() -> Path:
     folder = KEPT / "busybox"
     if not (folder / "bin" / "busybox").exists():
         folder.mkdir(exist_ok=True)
-        _quietly("sh", "-euc", f"cd {folder}; apt-get -qq download busybox-static; dpkg -x *.deb .; rm *.deb")
+        output(["sh", "-euc", "apt-get -qq download busybox-static; dpkg -x *.deb .; rm *.deb"], folder=folder)
     return folder / "bin" / "busybox"
 
 
@@ -87,19 +86,19 @@ def make_base() -> None:
         f'#!/bin/sh\nexec env {words} buildah --root {_STORE} --runroot {run} --storage-driver overlay "$@"\n'
     )
     DOCKER.chmod(0o755)
-    if _docker("images", "--quiet", BASE, check=False):
+    if output([str(DOCKER), "images", "--quiet", BASE], check=False):
         return
     print("making a base image of Debian's packages (two minutes)", flush=True)
     folder = KEPT / "base"
     shutil.rmtree(folder, ignore_errors=True)
     packages = "python3,python3-venv,ca-certificates"
-    _quietly("debootstrap", "--variant=minbase", f"--include={packages}", "bookworm", str(folder / "root"))
+    output(["debootstrap", "--variant=minbase", f"--include={packages}", "bookworm", str(folder / "root")])
     shutil.rmtree(folder / "root" / "var" / "cache" / "apt")
     # The authorities by which this machine reaches package registries.
     authorities = "etc/ssl/certs/ca-certificates.crt"
     shutil.copyfile(Path("/") / authorities, folder / "root" / authorities)
     (folder / "Dockerfile").write_text("FROM scratch\nADD root /\n")
-    _docker("build", "--tag", BASE, str(folder))
+    output([str(DOCKER), "build", "--tag", BASE, str(folder)])
     shutil.rmtree(folder)
 
 
@@ -120,8 +119,8 @@ def push() -> None:
             (folder / name).chmod(0o755)
         (folder / "Dockerfile").write_text(f"FROM {image.base}\n{image.instructions}")
         tag = f"{REGISTRY}/{image.name}"
-        _docker("build", "--tag", tag, str(folder))
-        _docker("push", tag, run=lambda *words: _quietly(*within(BESIDE, *words)))
+        output([str(DOCKER), "build", "--tag", tag, str(folder)])
+        output(within(BESIDE, str(DOCKER), "push", tag))
         shutil.rmtree(folder)
         note.write_text(image.sum)
 
@@ -138,21 +137,7 @@ def unmount() -> None:
     for line in reversed(Path("/proc/self/mounts").read_text().splitlines()):
         place = line.split()[1]
         if Path(place).is_relative_to(_STORE):
-            _quietly("umount", place)
-
-
-def _docker(*words: str, check: bool = True, run: Callable[..., str] | None = None) -> str:
-    if run is not None:
-        return run(str(DOCKER), *words)
-    return _quietly(str(DOCKER), *words, check=check)
-
-
-def _quietly(*command: str, check: bool = True) -> str:
-    """What it printed. Raises `RuntimeError` with its last words."""
-    done = subprocess.run(command, env=os.environ, capture_output=True, text=True, check=False)
-    if check and done.returncode != 0:
-        raise RuntimeError(f"{' '.join(command)}:\n{(done.stdout + done.stderr)[-3000:]}")
-    return done.stdout.strip()
+            output(["umount", place])
 
 
 def _sum_of(path: Path) -> str:

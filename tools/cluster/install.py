@@ -19,6 +19,7 @@ import yaml
 from contract.argo_releases import NEWEST, release_of
 from tests.support.how_to import blocks, commands_of
 from tools.cluster import beside, images, node, supervisor
+from tools.cluster.commands import output
 from tools.cluster.network import within
 from tools.cluster.places import BESIDE, CHECKOUT, DNS_ADDRESS, KUBECONFIG, MODULES, NODE, PROGRAMS, REGISTRY, ROOT, RUN
 from tools.cluster.programs import ARGO, module_source, version_of
@@ -179,12 +180,7 @@ def environment_of_tests() -> dict[str, str]:
 
 def run(*command: str, text: str | None = None, check: bool = True) -> str:
     """A command beside the node: what it printed. Raises `RuntimeError` with its words."""
-    done = subprocess.run(
-        within(BESIDE, *command), env=environment(), input=text, capture_output=True, text=True, check=False
-    )
-    if check and done.returncode != 0:
-        raise RuntimeError(f"{' '.join(command)}: {done.stderr.strip()[-2000:]}")
-    return done.stdout.strip()
+    return output(within(BESIDE, *command), environment=environment(), text=text, check=check)
 
 
 def apply(*documents: object) -> None:

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from tools.cluster.commands import output
 from tools.cluster.places import ROOT
 
 # Programs, and the package that brings each of them.
@@ -75,6 +76,7 @@ def _install(packages: list[str]) -> None:
     # Nothing is started: the node has its own containerd, beside it is its own registry.
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
     for command in ([*quiet, "update"], [*quiet, "install", "-y", "--no-install-recommends", *packages]):
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            raise CannotRun(f"{' '.join(command)} failed: {done.stderr.strip()[-500:]}")
+        try:
+            output(command, environment=environment)
+        except RuntimeError as problem:
+            raise CannotRun(" ".join(str(problem).split())) from problem

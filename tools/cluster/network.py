@@ -5,9 +5,9 @@ No route leads out of them, and the machine's own network stays as it is.
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
+from tools.cluster.commands import output
 from tools.cluster.places import (
     BESIDE,
     BESIDE_ADDRESS,
@@ -51,6 +51,4 @@ def within(name: str, *command: str) -> list[str]:
 
 
 def _ip(*words: str) -> None:
-    done = subprocess.run(["ip", *words], check=False, capture_output=True, text=True)
-    if done.returncode != 0:
-        raise RuntimeError(f"ip {' '.join(words)}: {done.stderr.strip()}")
+    output(["ip", *words])

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import shutil
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from tools.cluster.commands import output
 from tools.cluster.places import KUBERNETES, MODULES, PROGRAMS
 
 _K8S = "k8s.io/kubernetes/cmd"
@@ -55,7 +56,7 @@ def version_of(module: Path, path: str) -> str:
 
 def module_source(folder: str, module: str) -> Path:
     """The source of a module in Go's cache; manifests lie in it."""
-    return Path(_go(MODULES / folder, "list", "-m", "-f", "{{.Dir}}", module).strip())
+    return Path(_go(MODULES / folder, "list", "-m", "-f", "{{.Dir}}", module))
 
 
 def build() -> None:
@@ -85,6 +86,7 @@ def _options(program: Program) -> list[str]:
     return ["-trimpath", "-buildvcs=false", f"-ldflags={' '.join(flags)}"]
 
 
+@functools.cache
 def _complete_argo() -> Path:
     """A go.mod that takes Argo's module from a copy in which nothing lacks: the module comes without the pages of its
     user interface, which Argo Server embeds, and (as some proxies serve it) without a file of its executor."""
@@ -110,13 +112,15 @@ def _writable_copy(source: str, target: str) -> None:
 
 def _sum(program: Program) -> str:
     content = b"".join(path.read_bytes() for path in sorted(program.module.rglob("*")) if path.is_file())
-    how = " ".join([_go(program.module, "env", "GOVERSION"), program.package, *_options(program)])
+    how = " ".join([_go_version(), program.package, *_options(program)])
     return hashlib.sha256(content + how.encode()).hexdigest()
+
+
+@functools.cache
+def _go_version() -> str:
+    return _go(KUBERNETES, "env", "GOVERSION")
 
 
 def _go(module: Path, *words: str) -> str:
     environment = {**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly", "GOGC": "400"}
-    done = subprocess.run(["go", *words], cwd=module, env=environment, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise RuntimeError(f"go {words[0]} in {module}:\n{done.stderr[-3000:]}")
-    return done.stdout
+    return output(["go", *words], folder=module, environment=environment)

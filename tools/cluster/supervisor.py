@@ -2,7 +2,7 @@
 
     python -m tools.cluster.supervisor FOLDER
 
-`FOLDER/components.json` is a list of `Component`s; each has a log in `FOLDER/log`. When this process is killed, the
+`FOLDER/machine.json` is a `Machine`; each of its components has a log in `FOLDER/log`. When this process is killed, the
 kernel ends everything that it has started, pods included: that is how a node is lost, and how it is removed.
 """
 
@@ -18,6 +18,8 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+
+from tools.cluster.network import within
 
 AGAIN_SECONDS = 1.0
 
@@ -52,8 +54,6 @@ class Machine:
 
 def start(name: str, folder: Path) -> None:
     """Start a supervisor in the network namespace of that name, apart from this process."""
-    from tools.cluster.network import within
-
     command = [sys.executable, "-m", "tools.cluster.supervisor", str(folder)]
     alone = [
         "unshare",
