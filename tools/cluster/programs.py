@@ -86,24 +86,30 @@ def _options(program: Program) -> list[str]:
     return ["-trimpath", "-buildvcs=false", f"-ldflags={' '.join(flags)}"]
 
 
-@functools.cache
 def _complete_argo() -> Path:
-    """A go.mod that takes Argo's module from a copy in which nothing lacks: the module comes without the pages of its
-    user interface, which Argo Server embeds, and (as some proxies serve it) without a file of its executor."""
-    module, source, copy = MODULES / "argo", module_source("argo", ARGO), PROGRAMS / "argo-workflows"
+    """A go.mod that takes Argo's module from a copy in which nothing lacks. Written before each build, because Go leaves
+    in the sums only what that build has used."""
+    chosen = PROGRAMS / "argo.mod"
+    chosen.write_text((MODULES / "argo" / "go.mod").read_text() + f"\nreplace {ARGO} => {_copy_of_argo()}\n")
+    shutil.copyfile(MODULES / "argo" / "go.sum", PROGRAMS / "argo.sum")
+    return chosen
+
+
+@functools.cache
+def _copy_of_argo() -> Path:
+    """Argo's module comes without the pages of its user interface, which Argo Server embeds, and (as some proxies serve
+    it) without a file of its executor."""
+    copy = PROGRAMS / "argo-workflows"
     shutil.rmtree(copy, ignore_errors=True)
-    shutil.copytree(source, copy, copy_function=_writable_copy)
+    shutil.copytree(module_source("argo", ARGO), copy, copy_function=_writable_copy)
     page = "<!doctype html><title>Argo</title><p>Built without its user interface.</p>\n"
-    signals = (module / "missing" / "signal_linux.go.txt").read_text()
+    signals = (MODULES / "argo" / "missing" / "signal_linux.go.txt").read_text()
     stand_ins = {"ui/dist/app/index.html": page, "workflow/executor/osspecific/signal_linux.go": signals}
     for name, text in stand_ins.items():
         if not (copy / name).exists():
             (copy / name).parent.mkdir(parents=True, exist_ok=True)
             (copy / name).write_text(text)
-    chosen = PROGRAMS / "argo.mod"
-    chosen.write_text((module / "go.mod").read_text() + f"\nreplace {ARGO} => {copy}\n")
-    shutil.copyfile(module / "go.sum", PROGRAMS / "argo.sum")
-    return chosen
+    return copy
 
 
 def _writable_copy(source: str, target: str) -> None:
