@@ -87,8 +87,8 @@ def _options(program: Program) -> list[str]:
 
 
 def _complete_argo() -> Path:
-    """A go.mod that takes Argo's module from a copy in which nothing lacks. Written before each build, because Go leaves
-    in the sums only what that build has used."""
+    """A go.mod that takes Argo's module from a copy in which nothing lacks. Written before each build, because Go
+    leaves in the sums only what that build has used."""
     chosen = PROGRAMS / "argo.mod"
     chosen.write_text((MODULES / "argo" / "go.mod").read_text() + f"\nreplace {ARGO} => {_copy_of_argo()}\n")
     shutil.copyfile(MODULES / "argo" / "go.sum", PROGRAMS / "argo.sum")
