@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import base64
-import os
 import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+
+from tests.support.living_folder import paths_in
 
 
 def marker(name: str) -> str:
@@ -36,13 +37,7 @@ def find_markers(markers: Mapping[str, str], places: Iterable[tuple[str, bytes]]
 def files_below(folder: Path, *, without: Iterable[Path] = ()) -> Iterator[tuple[str, bytes]]:
     """Every file: (path, path and content, because a name can tell too)."""
     left_out = tuple(without)
-
-    def unless_removed(error: OSError) -> None:
-        if not isinstance(error, FileNotFoundError):  # earlier jobs are being cleaned up meanwhile
-            raise error
-
-    found = os.walk(folder, onerror=unless_removed)
-    for path in sorted(Path(place, name) for place, folders, files in found for name in (*folders, *files)):
+    for path in sorted(paths_in(folder)):
         if any(path.is_relative_to(other) for other in left_out):
             continue
         try:

@@ -18,6 +18,7 @@ from provider_api.deploy.file_server import FileServer
 from tests.support.chain import consumer, stranger
 from tests.support.downloads import bought_of, document_of
 from tests.support.kubo import Kubo, running_kubo
+from tests.support.living_folder import paths_in
 from tests.support.service import FREE, Buyer, Service, raw_python
 from tests.support.stages import assert_nothing_left
 
@@ -64,7 +65,7 @@ def place(
 
 
 def in_folder(folder: Path) -> Callable[[str], Collection[object]]:
-    return lambda job: [path.name for path in (folder / job).rglob("*")]
+    return lambda job: [path.name for path in paths_in(folder / job)]
 
 
 def s3(stack: ExitStack) -> tuple[dict[str, str], Callable[[str], Collection[object]]]:
