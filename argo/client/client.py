@@ -34,11 +34,13 @@ if TYPE_CHECKING:
     from argo.client.submission import Submission
 
 PAGE: Final = 100  # workflows of one answer
+BRIEF_PAGE: Final = 500
 
 _NO_TIME_LEFT: Final = "it does not answer in time"
 
 T = TypeVar("T")
 Templates = list[Template]  # (inside the class, `list` is a method)
+Workflows = list[Workflow]
 
 
 class ArgoClient:
@@ -142,7 +144,7 @@ class ArgoClient:
         offset, left = "", limit
         while left is None or left > 0:
             size = PAGE if left is None else min(PAGE, left)
-            documents, offset = await self._run(partial(queries.find, selector, limit=size, offset=offset))
+            documents, offset = await self._run(partial(queries.find, selector, limit=size, offset=offset, brief=False))
             whole = [await self._whole(document) for document in documents]
             yield [workflow for workflow in whole if workflow is not None]
             if not offset:
@@ -168,6 +170,20 @@ class ArgoClient:
             found |= {workflow.uid or workflow.name: workflow for workflow in page}
         return sorted(found.values(), key=lambda workflow: (workflow.created_at, workflow.name), reverse=True)
 
+    async def brief(self, labels: Mapping[str, str]) -> Workflows:
+        """All unfinished workflows with these labels, without nodes and annotations, in no order. Lags a little."""
+        selector = selector_of(labels, unfinished_only=True)
+        queries = await self._querying()
+        found: dict[str, Workflow] = {}
+        offset = ""
+        while True:
+            documents, offset = await self._run(
+                partial(queries.find, selector, limit=BRIEF_PAGE, offset=offset, brief=True)
+            )
+            found |= {workflow.name: workflow for workflow in map(parse_workflow, documents)}
+            if not offset:
+                return [*found.values()]
+
     async def count(self, labels: Mapping[str, str], *, unfinished_only: bool = False) -> int:
         """How many workflows have these labels (at least one). Lags a little."""
         selector = selector_of(labels, unfinished_only=unfinished_only)
@@ -175,14 +191,22 @@ class ArgoClient:
         return await self._run(queries.count, selector)
 
     async def stop(self, name: str) -> None:
-        """Ask for the end; exit handlers run. Watch for the outcome. Raises WorkflowFinished, WorkflowNotFound."""
+        """Ask for the end; exit handlers run. Watch for the outcome; one that is suspended has to be resumed too.
+
+        Raises WorkflowFinished, WorkflowNotFound.
+        """
         queries = await self._querying()
-        await self._end(name, queries.stop)
+        await self._change(name, queries.stop)
 
     async def terminate(self, name: str) -> None:
         """Ask for the end without exit handlers. Raises WorkflowFinished, WorkflowNotFound."""
         queries = await self._querying()
-        await self._end(name, queries.terminate)
+        await self._change(name, queries.terminate)
+
+    async def resume(self, name: str) -> None:
+        """Let a suspended workflow go on; no other changes. Raises WorkflowNotFound, WorkflowFinished."""
+        queries = await self._querying()
+        await self._change(name, queries.resume)
 
     async def delete(self, name: str) -> None:
         """Remove the workflow, its pods and volume, and its record in the archive. Raises WorkflowNotFound."""
@@ -232,7 +256,7 @@ class ArgoClient:
         queries = await self._querying()
         return await self._run(queries.version)
 
-    async def _end(self, name: str, verb: Callable[[str], None]) -> None:
+    async def _change(self, name: str, verb: Callable[[str], None]) -> None:
         if not is_label(name):
             raise WorkflowNotFound(name)
         try:

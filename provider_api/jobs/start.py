@@ -22,7 +22,7 @@ import math
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import structlog
@@ -41,6 +41,7 @@ from provider_api.http.errors import InvalidRequest, NeighbourAway, NeighbourFai
 from provider_api.jobs.identity import JobIdentity
 from provider_api.jobs.records import Argo, find_workflow
 from provider_api.jobs.specification import PreparedJob, prepare
+from provider_api.jobs.turns import Turns, places_in_line
 from provider_api.keys import ProviderKeys
 from provider_api.settings import Settings
 from provider_api.storage.claims import AlreadyClaimed, Claim, Claims, Order, OrderTaken, PlacesTaken
@@ -75,11 +76,12 @@ class JobStarter:
         argo: Argo,
         nonces: Nonces,
         claims: Claims,
+        turns: Turns,
         metrics: Metrics,
     ) -> None:
         self._settings, self._keys, self._facts = settings, keys, facts
         self._argo = argo
-        self._nonces, self._claims, self._metrics = nonces, claims, metrics
+        self._nonces, self._claims, self._turns, self._metrics = nonces, claims, turns, metrics
         self._running = SingleFlight[str, Workflow]()  # by job id
         self._watching: dict[str, asyncio.Task[None]] = {}
 
@@ -161,7 +163,12 @@ class JobStarter:
             self._metrics.start("refused", judged.code.partition(":")[0])  # behind it stand names without number
             log.info("start_refused", place=judged.place, code=judged.code, job_id=request.identity.job_id)
             raise judged.error()
-        return prepare(judged, request.identity.job_id, request.owner_text, self._settings, self._keys)
+        prepared = prepare(judged, request.identity.job_id, request.owner_text, self._settings, self._keys)
+        ahead = (facts.unfinished_jobs or 0) + self._facts.earlier_starts(request.content)
+        others_wait = judged.environment.id in self._turns.suspended
+        if ahead < places_in_line(judged.environment) and not others_wait:
+            return prepared
+        return replace(prepared, workflow=replace(prepared.workflow, suspended=True))
 
     # --- claims ------------------------------------------------------------------------------------------------------
 
@@ -275,8 +282,10 @@ class JobStarter:
             workflow = await self._after_doubt(job_id)
         if not await self._is_held(job_id):
             raise await self._withdrawn(job_id)
+        if workflow.suspended:
+            self._turns.expect(prepared.workflow.template)
         self._metrics.start("started")
-        log.info("job_submitted", job_id=job_id, environment=prepared.workflow.template)
+        log.info("job_submitted", job_id=job_id, environment=prepared.workflow.template, suspended=workflow.suspended)
         return workflow
 
     async def _after_doubt(self, job_id: str) -> Workflow:

@@ -23,7 +23,8 @@ PAUSE: Final = "registry.k8s.io/pause:3.10"
 ALGORITHM: Final = "python:3"  # what the algorithms of tests run in
 _STORE, _NOTES = KEPT / "images", KEPT / "pushed"
 _ARGO_IMAGES: Final = {"argoexec": "argoexec", "workflow-controller": "workflow-controller", "argocli": "argo"}
-_BUSYBOX: Final = 'COPY tmp /tmp\nCOPY busybox /bin/\nRUN ["/bin/busybox", "--install", "-s", "/bin"]\n'
+_TMP: Final = "COPY --chmod=1777 tmp /tmp\n"
+_BUSYBOX: Final = _TMP + 'COPY busybox /bin/\nRUN ["/bin/busybox", "--install", "-s", "/bin"]\n'
 _ARGO_VERSION: Final = version_of(MODULES / "argo", ARGO)
 
 
@@ -43,7 +44,7 @@ class Image:
 
 
 def _program(name: str, program: str, *, user: int = 0, folder: str = "/bin/") -> Image:
-    instructions = f'COPY tmp /tmp\nCOPY {program} {folder}\nUSER {user}\nENTRYPOINT ["{folder}{program}"]\n'
+    instructions = f'{_TMP}COPY {program} {folder}\nUSER {user}\nENTRYPOINT ["{folder}{program}"]\n'
     return Image(name, {program: PROGRAMS / program}, instructions)
 
 
