@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import cpu, downloads, overhead, relay, results, starts, startup, status, strangers
+from benchmarks import cpu, downloads, overhead, queue, relay, results, starts, startup, status, strangers
 from benchmarks.figures import Figure, show
 
 ALL: dict[str, Callable[[Path], Awaitable[list[Figure]]]] = {
@@ -26,20 +26,24 @@ ALL: dict[str, Callable[[Path], Awaitable[list[Figure]]]] = {
     "startup": startup.measure,
     "strangers": strangers.measure,
 }
+ON_A_NODE: dict[str, Callable[[Path], Awaitable[list[Figure]]]] = {
+    "queue": queue.measure,
+}
 
 
 def main(words: list[str]) -> int:
     console = Console(width=None if sys.stdout.isatty() else 170)
-    unknown = [word for word in words if word not in ALL]
+    known = ALL | ON_A_NODE
+    unknown = [word for word in words if word not in known]
     if unknown:
-        console.print(f"unknown: {', '.join(unknown)}; there are: {', '.join(ALL)}")
+        console.print(f"unknown: {', '.join(unknown)}; there are: {', '.join(known)}")
         return 2
     began, figures = time.monotonic(), list[Figure]()
     for name in words or ALL:
         with console.status(name), tempfile.TemporaryDirectory(prefix="c2d-bench-") as folder:
             place = Path(folder)
             place.chmod(0o711)  # pods are other users
-            figures += asyncio.run(_run(ALL[name], place))
+            figures += asyncio.run(_run(known[name], place))
     show(figures, console)
     console.print(f"[dim]median (smallest–largest); {machine()}; {time.monotonic() - began:.0f} s[/dim]")
     return 0

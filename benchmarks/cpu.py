@@ -45,7 +45,7 @@ def _kinds(requests: Requests, job: dict[str, Any]) -> dict[str, Call]:
     asked = {"did": dataset.id, "serviceId": dataset.services[0].id}
     url = f"{requests.service.url}/api/services/"
     account, mine = consumer_account.address, {"jobId": job["jobId"], "consumerAddress": job["owner"]}
-    ask = {"data": json.dumps(asked).encode(), "headers": {"content-type": "application/json"}}
+    ask: dict[str, Any] = {"data": json.dumps(asked).encode(), "headers": {"content-type": "application/json"}}
     return {
         "root": requests.root,
         "nonce": partial(fetch, session, "GET", url + "nonce", params={"userAddress": account}),

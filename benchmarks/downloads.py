@@ -51,14 +51,14 @@ def _measure(place: Path) -> list[Figure]:
                 shutil.rmtree(folder)
 
         step, peak = partial(_step_seconds, address), partial(_step_peak, address)
-        for file in (large, tiny):  # into the page cache
-            fresh(file, step)
+        for warmed in (large, tiny):  # into the page cache
+            fresh(warmed, step)
         for _ in range(RUNS):
             for name, what in (("configuration", step), ("curl", _curl_seconds)):
                 seconds = fresh(large, what) - fresh(tiny, what)
                 speeds[name].append(LARGE_BYTES / MIB / seconds)
-            for name, file in (("large", large), ("tiny", tiny)):
-                peaks[name].append(fresh(file, peak) / MIB)
+            for name, measured in (("large", large), ("tiny", tiny)):
+                peaks[name].append(fresh(measured, peak) / MIB)
     size = f"{LARGE_BYTES // MIB} MiB"
     return [
         Figure(

@@ -164,7 +164,7 @@ def copy_job(database: Path, job: str, numbers: range) -> Jobs:
     made = [(f"00{number:030x}", f"0x{(number - 1) // OWN + 1:040x}") for number in numbers]
     with db:
         for number, (name, new_owner) in zip(numbers, made, strict=True):
-            values = [
+            values: list[Any] = [
                 value.replace(job, name).replace(owner, new_owner).replace(row["uid"], str(uuid.UUID(int=number)))
                 if isinstance(value, str)
                 else value

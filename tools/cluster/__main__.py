@@ -4,6 +4,7 @@ python -m tools.cluster up            a node, and the product on it
 python -m tools.cluster down          nothing of it stays but what was built
 python -m tools.cluster run COMMAND   a command beside the node, where its addresses are known
 python -m tools.cluster test WORDS    pytest there, told where the deployment is
+python -m tools.cluster bench WORDS   benchmarks that need a node
 python -m tools.cluster kill NAME     kill -9 a program of the node, or `node`: everything, as when power is lost
 """
 
@@ -99,15 +100,16 @@ def main() -> None:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("up")
     commands.add_parser("down")
-    for name in ("run", "test"):
+    for name in ("run", "test", "bench"):
         commands.add_parser(name).add_argument("words", nargs=argparse.REMAINDER)
     commands.add_parser("kill").add_argument("name", choices=["node", *node.names()])
     wanted = parser.parse_args()
     try:
         if wanted.command == "run":
             beside_the_node(wanted.words or ["sh"], install.environment())
-        if wanted.command == "test":
-            beside_the_node([sys.executable, "-m", "pytest", *wanted.words], install.environment_of_tests())
+        if wanted.command in ("test", "bench"):
+            module = {"test": "pytest", "bench": "benchmarks"}[wanted.command]
+            beside_the_node([sys.executable, "-m", module, *wanted.words], install.environment_of_tests())
         if wanted.command == "kill":
             node.lose() if wanted.name == "node" else supervisor.kill(node.FOLDER, wanted.name)
         else:
