@@ -19,6 +19,7 @@ from provider_api.jobs.job_object import job_object
 from provider_api.jobs.records import Argo, find_existing
 from provider_api.jobs.results import MOST_LISTED, ResultStore, results_did_of
 from provider_api.jobs.status import JobStatus, status_of
+from provider_api.jobs.submitting import Started
 from provider_api.jobs.turns import in_turn
 from provider_api.settings import Settings
 
@@ -92,14 +93,16 @@ class JobReader:
         reported = self._settings.policy.failures_as_finished
         return status_of(workflow, now=datetime.now(UTC), failures_as_finished=reported)
 
-    async def started(self, workflow: Workflow, environments: Environments) -> list[dict[str, Any]]:
-        """The answer to a start. Its place in the queue is counted: to read all jobs that wait would make each of many
-        starts pay for all those before it. It has started, so nothing that fails here makes another answer of it."""
-        place: int | None = None
+    async def started(self, job: Started, environments: Environments) -> list[dict[str, Any]]:
+        """The answer to a start. Its place in the queue follows from a count: to read all jobs that wait would make
+        each of many starts pay for all those before it. It has started, so nothing that fails here makes another answer
+        of it."""
+        workflow, place = job.workflow, None
         if self.status(workflow).waiting:
             try:
-                waiting = await environments.unfinished_jobs(workflow.labels.get(names.ENVIRONMENT, ""))
-                place = max(1, waiting - await environments.places_of(workflow))
+                environment = workflow.labels.get(names.ENVIRONMENT, "")
+                unfinished = await environments.unfinished_jobs(environment) if job.ahead is None else job.ahead + 1
+                place = max(1, unfinished - await environments.places_of(workflow))
             except ArgoError as exc:
                 log.info("place_not_counted", job_id=workflow.name, reason=type(exc).__name__)
         return [await self._object(workflow, place, MOST_LISTED, 0)]

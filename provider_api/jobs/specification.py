@@ -38,6 +38,7 @@ class PreparedJob:
     agreement_id: str
     orders: frozenset[tuple[int, str]]  # chain and transaction of each that the job takes for itself
     places: Places | None  # of its account in its environment
+    ahead: int = 0  # unfinished jobs in its environment when it was prepared
 
 
 def prepare(start: AcceptedStart, job_id: str, owner_text: str, settings: Settings, keys: ProviderKeys) -> PreparedJob:

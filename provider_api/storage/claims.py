@@ -131,6 +131,17 @@ _HOLDERS: Final = (
 )
 
 
+_USED: Final = (
+    select(claimed_orders.c.order_id, claims.c.job_id)
+    .join_from(claimed_orders, claims, claimed_orders.c.job_id == claims.c.job_id)
+    .where(
+        claimed_orders.c.order_id.in_(bindparam("orders", expanding=True)),
+        claims.c.consumer == bindparam("the_consumer"),
+        _HOLDING,
+    )
+)
+
+
 class Claims:
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -196,6 +207,12 @@ class Claims:
     async def holders(self, orders: Collection[Order], *, but: str = "") -> list[tuple[Order, Claim]]:
         """Which of the orders are held, by the claims of which jobs (but that one)."""
         return await self._database.read(lambda connection: _holders(connection, but, orders))
+
+    async def held_by(self, consumer: str, hashes: Collection[str]) -> list[tuple[str, str]]:
+        """Which of these transactions (lower case, of any chain) orders of the consumer's jobs are, each with the job
+        that holds it."""
+        found = await self._database.rows(_USED, the_consumer=consumer, orders=sorted(hashes))
+        return [(row.order_id, row.job_id) for row in found]
 
     async def change(self, seen: Claim, state: State) -> bool:
         """Move a claim from exactly what was seen to `state`; False if it is not that any more."""

@@ -125,8 +125,8 @@ async def start(request: Request, services: ServicesDep) -> Response:
     identity = identify(caller.address, call.text("nonce"), call.values, server, signed=caller.text)
     structlog.contextvars.bind_contextvars(job_id=identity.job_id)
     await services.control.require_start(content)
-    workflow = await services.starter.start(StartRequest(identity, content, owner))
-    return json_response(await services.reader.started(workflow, services.environments), sort_keys=False)
+    started = await services.starter.start(StartRequest(identity, content, owner))
+    return json_response(await services.reader.started(started, services.environments), sort_keys=False)
 
 
 def named(content: ComputeRequest) -> tuple[str, ...]:

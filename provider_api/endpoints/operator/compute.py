@@ -115,8 +115,8 @@ async def start(request: Request, services: ServicesDep) -> Response:
     server = await services.environments.server_of(environment)
     identity = identify(owner, call.text("nonce"), call.values, server, counted=False)
     structlog.contextvars.bind_contextvars(job_id=identity.job_id)
-    workflow = await services.starter.start(StartRequest(identity, content, owner_text))
-    return json_response(await services.reader.started(workflow, services.environments), sort_keys=False)
+    started = await services.starter.start(StartRequest(identity, content, owner_text))
+    return json_response(await services.reader.started(started, services.environments), sort_keys=False)
 
 
 @endpoint(

@@ -27,7 +27,7 @@ async def known() -> dict[str, set[str]]:
     """Names of series, with their labels."""
     metrics, argo = Metrics(), MemoryArgo()
     environments = Environments(argo)
-    metrics.watch(environments)
+    metrics.watch(environments, dict)
     await environments.refresh()
     found = {}
     for family in metrics.registry.collect():
