@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import cpu, downloads, overhead, queue, relay, results, starts, startup, status, strangers
+from benchmarks import bare_dag, cpu, downloads, overhead, queue, relay, results, starts, startup, status, strangers
 from benchmarks.figures import Figure, show
 
 ALL: dict[str, Callable[[Path], Awaitable[list[Figure]]]] = {
@@ -27,6 +27,7 @@ ALL: dict[str, Callable[[Path], Awaitable[list[Figure]]]] = {
     "strangers": strangers.measure,
 }
 ON_A_NODE: dict[str, Callable[[Path], Awaitable[list[Figure]]]] = {
+    "bare_dag": bare_dag.measure,
     "queue": queue.measure,
 }
 
