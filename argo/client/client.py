@@ -1,23 +1,19 @@
 """The client: what the service asks of Argo, whichever Argo Server answers.
 
-All methods are async; the libraries below block, so they run in a few threads of the client's own. The time limit of a
-request begins when it is asked for: waiting until a thread is free counts. Errors and the policy about them are in
-`errors`.
+All methods are async; the libraries below block, so they run in threads (`workers`). Errors and the policy about them
+are in `errors`.
 """
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Self, TypeVar
+from typing import Final, Self
 
-from argo.client.connection import Connection, Token, working_until
-from argo.client.errors import ArgoUnavailable, ArgumentsMismatch, WorkflowFinished, WorkflowNotFound
+from argo.client.connection import Connection, Token
+from argo.client.errors import ArgumentsMismatch, WorkflowFinished, WorkflowNotFound
 from argo.client.logs import LogStream
 from argo.client.parsing import Json, nodes_left_out, parse_template, parse_workflow
 from argo.client.records import ARCHIVING, NewWorkflow, Template, Workflow
@@ -25,20 +21,14 @@ from argo.client.seen import SeenWorkflows
 from argo.client.selectors import selector_of
 from argo.client.streaming import Streams
 from argo.client.watch import PACE, Pace, WorkflowWatch
+from argo.client.workers import Workers
 from argo.naming import pod_name
 from contract import names
 from ocean.kit.kubernetes_names import is_label
 
-if TYPE_CHECKING:
-    from argo.client.queries import Queries
-    from argo.client.submission import Submission
-
 PAGE: Final = 100  # workflows of one answer
 BRIEF_PAGE: Final = 500
 
-_NO_TIME_LEFT: Final = "it does not answer in time"
-
-T = TypeVar("T")
 Templates = list[Template]  # (inside the class, `list` is a method)
 Workflows = list[Workflow]
 
@@ -58,13 +48,10 @@ class ArgoClient:
     ) -> None:
         """Nothing is sent and no library is loaded yet. A token file is read again for each request."""
         self._connection = Connection(url, namespace, token, verify, timeout_seconds, calls_at_once)
-        self._threads = ThreadPoolExecutor(max_workers=calls_at_once, thread_name_prefix="argo")
+        self._workers = Workers(self._connection)
         self._streams = Streams(self._connection)
         self._logs = LogStream(self._streams)
         self.seen_workflows = SeenWorkflows()
-        self._loading = asyncio.Lock()
-        self._submission: Submission | None = None
-        self._queries: Queries | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -74,16 +61,12 @@ class ArgoClient:
 
     async def warm_up(self) -> None:
         """Load the libraries, about a second of imports, so that the first job need not wait for it."""
-        await self._submitting()
-        await self._querying()
+        await self._workers.submission()
+        await self._workers.queries()
 
     async def close(self) -> None:
         await self._streams.close()
-        if self._submission is not None:
-            self._submission.close()
-        if self._queries is not None:
-            self._queries.close()
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._workers.close()
 
     async def submit(self, new: NewWorkflow, *, declared: Collection[str] = names.ARGUMENTS) -> Workflow:
         """Create a workflow.
@@ -100,18 +83,18 @@ class ArgoClient:
         if not is_label(new.name) or not is_label(new.template):
             raise ValueError("not a name of a workflow or template")
         selector_of(new.labels)
-        submission = await self._submitting()
-        created = await self._run(submission.create, new)
+        submission = await self._workers.submission()
+        created = await self._workers.run(submission.create, new)
         return created if created is not None else await self.get(new.name)
 
     async def get(self, name: str, *, arguments: bool = False) -> Workflow:
         """The workflow as it is now, live or archived; with its arguments if asked. Raises WorkflowNotFound."""
         if not is_label(name):  # Argo would read "@latest" as something else
             raise WorkflowNotFound(name)
-        queries = await self._querying()
+        queries = await self._workers.queries()
         with self.seen_workflows.reading(name) as reading:
             try:
-                document = await self._run(partial(queries.get, name, arguments=arguments))
+                document = await self._workers.run(partial(queries.get, name, arguments=arguments))
             except WorkflowNotFound:
                 self.seen_workflows.changed(name)
                 raise
@@ -127,8 +110,8 @@ class ArgoClient:
 
     async def watch(self, pace: Pace = PACE) -> None:
         """Watch all workflows that have an owner, for ever, so that `seen` has an answer. End it by cancelling."""
-        queries = await self._querying()
-        since = partial(self._run, queries.version_of_list, names.OWNER)
+        queries = await self._workers.queries()
+        since = partial(self._workers.run, queries.version_of_list, names.OWNER)
         await WorkflowWatch(self._streams, self.seen_workflows, since, pace).run()
 
     async def pages(
@@ -140,11 +123,13 @@ class ArgoClient:
         come and go meanwhile: one may appear twice, and one that has moved may be missed.
         """
         selector = selector_of(labels, unfinished_only=unfinished_only)
-        queries = await self._querying()
+        queries = await self._workers.queries()
         offset, left = "", limit
         while left is None or left > 0:
             size = PAGE if left is None else min(PAGE, left)
-            documents, offset = await self._run(partial(queries.find, selector, limit=size, offset=offset, brief=False))
+            documents, offset = await self._workers.run(
+                partial(queries.find, selector, limit=size, offset=offset, brief=False)
+            )
             whole = [await self._whole(document) for document in documents]
             yield [workflow for workflow in whole if workflow is not None]
             if not offset:
@@ -173,11 +158,11 @@ class ArgoClient:
     async def brief(self, labels: Mapping[str, str]) -> Workflows:
         """All unfinished workflows with these labels, without nodes and annotations, in no order. Lags a little."""
         selector = selector_of(labels, unfinished_only=True)
-        queries = await self._querying()
+        queries = await self._workers.queries()
         found: dict[str, Workflow] = {}
         offset = ""
         while True:
-            documents, offset = await self._run(
+            documents, offset = await self._workers.run(
                 partial(queries.find, selector, limit=BRIEF_PAGE, offset=offset, brief=True)
             )
             found |= {workflow.name: workflow for workflow in map(parse_workflow, documents)}
@@ -187,47 +172,47 @@ class ArgoClient:
     async def count(self, labels: Mapping[str, str], *, unfinished_only: bool = False) -> int:
         """How many workflows have these labels (at least one). Lags a little."""
         selector = selector_of(labels, unfinished_only=unfinished_only)
-        queries = await self._querying()
-        return await self._run(queries.count, selector)
+        queries = await self._workers.queries()
+        return await self._workers.run(queries.count, selector)
 
     async def stop(self, name: str) -> None:
         """Ask for the end; exit handlers run. Watch for the outcome; one that is suspended has to be resumed too.
 
         Raises WorkflowFinished, WorkflowNotFound.
         """
-        queries = await self._querying()
+        queries = await self._workers.queries()
         await self._change(name, queries.stop)
 
     async def terminate(self, name: str) -> None:
         """Ask for the end without exit handlers. Raises WorkflowFinished, WorkflowNotFound."""
-        queries = await self._querying()
+        queries = await self._workers.queries()
         await self._change(name, queries.terminate)
 
     async def resume(self, name: str) -> None:
         """Let a suspended workflow go on; no other changes. Raises WorkflowNotFound, WorkflowFinished."""
-        queries = await self._querying()
+        queries = await self._workers.queries()
         await self._change(name, queries.resume)
 
     async def delete(self, name: str) -> None:
         """Remove the workflow, its pods and volume, and its record in the archive. Raises WorkflowNotFound."""
         workflow = await self.get(name)
-        queries = await self._querying()
+        queries = await self._workers.queries()
         with self._changing(name):
             try:
-                await self._run(queries.delete, name)
+                await self._workers.run(queries.delete, name)
             except WorkflowNotFound:
                 if ARCHIVING not in workflow.labels:
                     raise
             if ARCHIVING in workflow.labels:
                 try:
-                    await self._run(queries.delete_archived, name, workflow.uid)
+                    await self._workers.run(queries.delete_archived, name, workflow.uid)
                 except WorkflowNotFound:
                     return  # not yet archived, and with the object gone it will not be
 
     async def templates(self) -> Templates:
         """All environments: the templates that bear the environment label, by name."""
-        queries = await self._querying()
-        documents = await self._run(queries.templates, names.ENVIRONMENT)
+        queries = await self._workers.queries()
+        documents = await self._workers.run(queries.templates, names.ENVIRONMENT)
         return sorted((parse_template(document) for document in documents), key=lambda template: template.name)
 
     async def follow_log(
@@ -253,15 +238,15 @@ class ArgoClient:
 
     async def version(self) -> str:
         """Argo Server's version. Says nothing about our token: Argo answers this to everybody."""
-        queries = await self._querying()
-        return await self._run(queries.version)
+        queries = await self._workers.queries()
+        return await self._workers.run(queries.version)
 
     async def _change(self, name: str, verb: Callable[[str], None]) -> None:
         if not is_label(name):
             raise WorkflowNotFound(name)
         try:
             with self._changing(name):
-                await self._run(verb, name)
+                await self._workers.run(verb, name)
         except WorkflowNotFound:
             if (await self.get(name)).finished:  # only its archived record is left
                 raise WorkflowFinished(name) from None
@@ -275,53 +260,3 @@ class ArgoClient:
             yield
         finally:
             self.seen_workflows.changed(name)
-
-    async def _submitting(self) -> Submission:
-        if self._submission is None:
-            async with self._loading:
-                if self._submission is None:
-                    self._submission = await asyncio.to_thread(_load_submission, self._connection)
-        return self._submission
-
-    async def _querying(self) -> Queries:
-        if self._queries is None:
-            async with self._loading:
-                if self._queries is None:
-                    self._queries = await asyncio.to_thread(_load_queries, self._connection)
-        return self._queries
-
-    async def _run(self, function: Callable[..., T], *args: object) -> T:
-        """In a thread, with the time limit of a request that begins now.
-
-        Raises ArgoUnavailable when time is over: definite if the call has not begun, and it will not begin any more.
-        """
-        seconds = self._connection.timeout_seconds
-        call = self._threads.submit(_until, time.monotonic() + seconds, partial(function, *args))
-        try:
-            async with asyncio.timeout(seconds) as limit:
-                return await asyncio.wrap_future(call)
-        except TimeoutError:
-            if not limit.expired():
-                raise
-            never_begun = call.cancel()
-            raise ArgoUnavailable(_NO_TIME_LEFT, definite=never_begun) from None
-
-
-def _until(deadline: float, function: Callable[[], T]) -> T:
-    """In a worker thread."""
-    if time.monotonic() >= deadline:
-        raise ArgoUnavailable(_NO_TIME_LEFT, definite=True)
-    with working_until(deadline):
-        return function()
-
-
-def _load_submission(connection: Connection) -> Submission:
-    from argo.client.submission import Submission  # Hera takes most of a second
-
-    return Submission(connection)
-
-
-def _load_queries(connection: Connection) -> Queries:
-    from argo.client.queries import Queries
-
-    return Queries(connection)
