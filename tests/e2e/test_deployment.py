@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +12,20 @@ import httpx
 import pytest
 
 from ocean.chain.publishing import mint
+from ocean.client import Consumer
 from ocean.ddo import DDO
 from tests.e2e.conftest import nothing_left
-from tests.support.chain import publisher
+from tests.support.chain import publisher, stranger
 from tests.support.clients import JAVASCRIPT_CONSUMER
 from tests.support.deployed import ARGO, SERVICE, Deployed
+from tests.support.lanes import size
 from tests.support.ocean_js import SIGNER, OceanJs, reference
 from tests.support.service import FREE, Buyer, raw_python
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 
 FILTERED = "ocean-compute-filtered"
+QUEUED, PLACES = "ocean-compute-queued", 4  # of tests/e2e/environments
 SLEEPS = "import time\nprint('asleep', flush=True)\ntime.sleep(600)"
 PROBE = """
 import json, os, socket
@@ -105,6 +109,35 @@ async def test_an_algorithm_that_fails(deployed: Deployed, buyer: Buyer, dataset
     job = await buyer.finished(await started(buyer, dataset, "print('oh'); exit(3)"), deployed.seconds)
     assert end(job) == (41, "algorithm_failed", 3, 0)
     assert await buyer.result(job, "algorithm.log", tmp_path) == b"oh\n"
+
+
+async def test_a_queue_in_turns(deployed: Deployed, buyer: Buyer, dataset: DDO) -> None:
+    """One account fills the queue, then another comes: it need not wait for all of these. Everything ends well, never
+    more at once than there are places, and nothing is left. 200 jobs in `make soak`, 20 otherwise."""
+    many = size(test=15, soak=160)
+    few = size(test=5, soak=40)
+    queued = partial(started, code="print('done')", environment=QUEUED, minutes=110)
+    jobs = [await queued(buyer, dataset) for _ in range(many)]
+    async with Consumer(deployed.url, stranger) as client:
+        other = Buyer(buyer.service, buyer.network, client, account=stranger)
+        others = [await queued(other, dataset) for _ in range(few)]
+        (waiting,) = await client.status(others[-1])
+        ended, most = dict[str, float](), 0
+        async with asyncio.timeout(30 * (many + few) + deployed.seconds):
+            while len(ended) < many + few:
+                now = [*await buyer.consumer.status(), *await client.status()]
+                now = [job for job in now if job["jobId"] in {*jobs, *others}]
+                most = max(most, sum(10 <= job["status"] <= 40 for job in now))
+                for job in now:
+                    if job["dateFinished"] is not None:
+                        assert end(job) == (70, "completed", 0, 0)
+                        ended.setdefault(job["jobId"], float(job["startedAt"]))
+                await asyncio.sleep(0.5)
+    assert most <= PLACES
+    assert waiting["queuePosition"] <= 2 * few + 1, "every second place is the other account's"
+    last = max(ended[job] for job in others)
+    assert sum(ended[job] > last for job in jobs) >= many - 2 * few - PLACES, "most of the first account's came later"
+    await nothing_left(deployed, *jobs, *others)
 
 
 async def test_stop(deployed: Deployed, buyer: Buyer, dataset: DDO, tmp_path: Path) -> None:
