@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
+from argo.client.seen import SeenWorkflows
+from ocean.outgoing import OutgoingGuard
 from provider_api.environments.catalogue import Environments
 from provider_api.telemetry.metrics import Metrics
 from tests.support.provider_neighbours import MemoryArgo
@@ -28,6 +30,8 @@ async def known() -> dict[str, set[str]]:
     metrics, argo = Metrics(), MemoryArgo()
     environments = Environments(argo)
     metrics.watch(environments, dict)
+    metrics.watch_argo({"00": SeenWorkflows()})
+    metrics.watch_sources({"paid": OutgoingGuard((), ()).client()})
     await environments.refresh()
     found = {}
     for family in metrics.registry.collect():
