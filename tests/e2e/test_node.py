@@ -48,15 +48,20 @@ def node(cluster: Cluster) -> Cluster:
 async def test_a_program_of_the_node_is_killed(
     deployed: Deployed, node: Cluster, buyer: Buyer, dataset: DDO, tmp_path: Path, program: str
 ) -> None:
-    """While the algorithm runs: the job goes on, ends once, and leaves nothing."""
-    code = "import os, time\nopen(os.environ['OUTPUTS'] + '/runs', 'a').write('ran ')\ntime.sleep(15)"
-    job_id = await started(buyer, dataset, code)
-    await reached(buyer, deployed, job_id, 40)
+    """While one job is being configured, the algorithm of another runs, and a third is published or has just been: all
+    go on, end once, and leave nothing."""
+    code = "import os, time\nopen(os.environ['OUTPUTS'] + '/runs', 'a').write('ran ')\ntime.sleep({})"
+    published = await started(buyer, dataset, code.format(1))
+    running = await started(buyer, dataset, code.format(25))
+    await reached(buyer, deployed, published, 60)
+    await reached(buyer, deployed, running, 40)
+    configured = await started(buyer, dataset, code.format(1))
+    await reached(buyer, deployed, configured, 10)
     await asyncio.to_thread(node.kill_program, program)
-    job = await buyer.finished(job_id, deployed.seconds)
-    assert end(job) == (70, "completed", 0, 0)
-    assert await buyer.result(job, "runs", tmp_path) == b"ran "
-    await nothing_left(deployed, job_id)
+    jobs = [await buyer.finished(job_id, deployed.seconds) for job_id in (published, running, configured)]
+    assert [end(job) for job in jobs] == [(70, "completed", 0, 0)] * 3
+    assert [await buyer.result(job, "runs", tmp_path) for job in jobs] == [b"ran "] * 3
+    await nothing_left(deployed, published, running, configured)
 
 
 async def test_the_node_is_lost(deployed: Deployed, node: Cluster, buyer: Buyer, dataset: DDO) -> None:
