@@ -31,6 +31,7 @@ from tests.support.recorded_namespace import NAMESPACE, recorded_namespace
 WAITING = (10, 100, 1000)
 ENDED = 12  # jobs, while that many more wait
 AT_ONCE = 4
+QUIET_SECONDS = 10
 TEMPLATE = "rec-plain"
 ENVIRONMENT = Environment(TEMPLATE, "0x" + "0" * 40, PrivateKey.generate().public_key, max_jobs=AT_ONCE)
 LABELS = {names.ENVIRONMENT: TEMPLATE}
@@ -56,6 +57,7 @@ async def measure(place: Path) -> list[Figure]:
             with recorded_namespace(release) as token:
                 costs.append(await _run(token, waiting, in_turns=in_turns))
         figures += _figures(waiting, *costs)
+        print(waiting, costs, flush=True)  # it takes long
     return figures
 
 
@@ -86,7 +88,7 @@ async def _run(token: str, waiting: int, *, in_turns: bool) -> Cost:
         async with asyncio.timeout(1800):
             while any(job.phase != "Running" for job in await argo.brief(LABELS)):  # noqa: ASYNC110  (another process)
                 await asyncio.sleep(2)
-        await asyncio.sleep(10)  # the last of their first looks
+        await _until_quiet()
         turns = Turns(argo, Environments(argo))
         looking = asyncio.create_task(_look(turns)) if in_turns else None
         for name in holding:
@@ -101,6 +103,15 @@ async def _run(token: str, waiting: int, *, in_turns: bool) -> Cost:
         after = _cpu_seconds()
         used = {name: (after[name] - before[name]) / ENDED for name in PROGRAMS}
         return Cost((_writes() - writes) / ENDED, seconds / ENDED, used)
+
+
+async def _until_quiet() -> None:
+    """The controller looks at each new workflow more than once: until it has written nothing for a while."""
+    async with asyncio.timeout(1800):
+        last = -1
+        while (now := await asyncio.to_thread(_writes)) != last:
+            last = now
+            await asyncio.sleep(QUIET_SECONDS)
 
 
 async def _look(turns: Turns) -> None:
