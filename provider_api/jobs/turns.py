@@ -14,13 +14,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Final, Protocol
 
 import structlog
 
-from argo.client.errors import ArgoError, WorkflowFinished, WorkflowNotFound
+from argo.client.errors import ArgoError, ArgoRefused, WorkflowFinished, WorkflowNotFound
 from argo.client.records import Workflow
 from contract import names
 from provider_api.environments.catalogue import Environments, Snapshot
@@ -31,6 +32,7 @@ log = structlog.get_logger(__name__)
 LOOK_SECONDS: Final = 1.0  # between two looks at an environment with suspended jobs
 SHARE: Final = 20  # a look that takes long is followed by a pause of so many times its duration
 SWEEP_SECONDS: Final = 30.0  # between two looks at all jobs, of whatever environment
+_ALL: Final = ""  # stands for a look at all of them where environments have their names
 
 
 class Queue(Protocol):
@@ -88,6 +90,7 @@ class Turns:
         self._argo, self._environments = argo, environments
         self._suspended: dict[str, int] = {}  # by environment, when last looked at; those without any are left out
         self._looks: dict[str, asyncio.Task[None]] = {}
+        self._next_sweep = 0.0  # monotonic
 
     @property
     def suspended(self) -> Mapping[str, int]:
@@ -100,17 +103,10 @@ class Turns:
 
     async def run(self) -> None:
         """Look for ever; what goes wrong is logged. End it by cancelling."""
-        next_sweep = time.monotonic()
         try:
             while True:
                 with suppress(ArgoError):  # the environments' own refreshing tells it
-                    snapshot = await self._environments.current()
-                    for environment in snapshot.environments.values():
-                        if self._worth_a_look(environment, snapshot):
-                            self._begin(environment)
-                    if time.monotonic() >= next_sweep:
-                        next_sweep = time.monotonic() + SWEEP_SECONDS
-                        await self.sweep(snapshot)
+                    self._begin_looks(await self._environments.current())
                 await asyncio.sleep(LOOK_SECONDS)
         finally:
             for look in self._looks.values():
@@ -120,15 +116,16 @@ class Turns:
     async def look(self, environment: Environment) -> int:
         """Resume whose turn it is; how many these are. One that is stopped needs no place. Raises ArgoError."""
         unfinished = await self._argo.brief({names.ENVIRONMENT: environment.id})
-        waiting = in_turn(unfinished)
         free = _free(environment, sum(map(_in_line, unfinished)))
-        stopped = [job for job in waiting if job.shutdown]
-        waiting = [job for job in waiting if not job.shutdown]
-        self._note(environment.id, len(waiting))
-        for done, job in enumerate((*stopped, *waiting[:free])):
-            await self._resume(job)
-            self._note(environment.id, len(waiting) - max(0, done + 1 - len(stopped)))
-        return len(stopped) + len(waiting[:free])
+        suspended = in_turn(unfinished)
+        self._note(environment.id, len(suspended))
+        resumed = 0
+        for job in suspended:
+            if (job.shutdown or free > 0) and await self._resume(job):
+                resumed += 1
+                free -= not job.shutdown
+        self._note(environment.id, len(suspended) - resumed)
+        return resumed
 
     async def sweep(self, snapshot: Snapshot) -> None:
         """Find what nobody here has suspended. A job whose environment is not announced any more goes on at once: its
@@ -142,23 +139,18 @@ class Turns:
             elif snapshot.complete:
                 await self._resume(job)
 
-    def _worth_a_look(self, environment: Environment, snapshot: Snapshot) -> bool:
-        return environment.id in self._suspended or snapshot.jobs[environment.id] > places_in_line(environment)
+    def _begin_looks(self, snapshot: Snapshot) -> None:
+        for name, environment in snapshot.environments.items():
+            if name in self._suspended or snapshot.jobs[name] > places_in_line(environment):
+                self._begin(name, partial(self.look, environment))
+        if time.monotonic() >= self._next_sweep:
+            self._next_sweep = time.monotonic() + SWEEP_SECONDS
+            self._begin(_ALL, partial(self.sweep, snapshot))
 
-    def _begin(self, environment: Environment) -> None:
-        """Look in the background, unless a look at this environment is under way or has just been made."""
-        if (look := self._looks.get(environment.id)) is None or look.done():
-            self._looks[environment.id] = asyncio.create_task(self._look_and_pause(environment))
-
-    async def _look_and_pause(self, environment: Environment) -> None:
-        began = time.monotonic()
-        try:
-            await self.look(environment)
-        except ArgoError as exc:
-            log.warning("turns_not_given", environment=environment.id, reason=type(exc).__name__)
-        except Exception:
-            log.exception("turns_not_given", environment=environment.id)
-        await asyncio.sleep(max(0.0, SHARE * (time.monotonic() - began) - LOOK_SECONDS))
+    def _begin(self, environment: str, look: Callable[[], Awaitable[object]]) -> None:
+        """Look in the background, unless such a look is under way or has just been made."""
+        if (before := self._looks.get(environment)) is None or before.done():
+            self._looks[environment] = asyncio.create_task(_look_and_pause(environment, look))
 
     def _note(self, environment: str, suspended: int) -> None:
         if suspended:
@@ -166,7 +158,25 @@ class Turns:
         else:
             self._suspended.pop(environment, None)
 
-    async def _resume(self, job: Workflow) -> None:
-        with suppress(WorkflowFinished, WorkflowNotFound):  # deleted meanwhile
+    async def _resume(self, job: Workflow) -> bool:
+        """Raises ArgoUnavailable. One that Argo refuses to resume is told, and keeps no other from its turn."""
+        try:
             await self._argo.resume(job.name)
+        except (WorkflowFinished, WorkflowNotFound):
+            return True  # it was deleted meanwhile
+        except ArgoRefused as exc:
+            log.warning("job_not_resumed", job_id=job.name, status=exc.status, message=exc.message)
+            return False
         log.info("job_resumed", job_id=job.name, environment=job.labels.get(names.ENVIRONMENT, ""))
+        return True
+
+
+async def _look_and_pause(environment: str, look: Callable[[], Awaitable[object]]) -> None:
+    began = time.monotonic()
+    try:
+        await look()
+    except ArgoError as exc:
+        log.warning("turns_not_given", environment=environment, reason=type(exc).__name__)
+    except Exception:
+        log.exception("turns_not_given", environment=environment)
+    await asyncio.sleep(max(0.0, SHARE * (time.monotonic() - began) - LOOK_SECONDS))

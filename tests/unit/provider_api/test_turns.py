@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from argo.client.errors import ArgoUnavailable, WorkflowNotFound
+from argo.client.errors import ArgoRefused, ArgoUnavailable, WorkflowNotFound
 from argo.client.records import NewWorkflow, Workflow
 from contract import names
 from provider_api.environments.catalogue import Environments
@@ -138,6 +138,19 @@ async def test_one_that_is_deleted_meanwhile_is_nobodys_loss() -> None:
     mine, small = await turns(argo)
     assert await mine.look(small) == 2
     assert [int(name, 16) for name in argo.resumed] == [0, 1]
+
+
+async def test_one_that_argo_will_not_resume_is_in_nobodys_way() -> None:
+    class Refusing(MemoryArgo):
+        async def resume(self, name: str) -> None:
+            if name.endswith("0"):
+                raise ArgoRefused(500, "this one is too large")
+            await super().resume(name)
+
+    argo = Refusing(workflows={each.name: each for each in (job(0), job(1), job(2))})
+    mine, small = await turns(argo)
+    assert await mine.look(small) == 2
+    assert [int(name, 16) for name in argo.resumed] == [1, 2]
 
 
 async def test_several_processes_with_old_lists_let_in_no_more() -> None:
