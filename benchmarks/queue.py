@@ -96,6 +96,8 @@ async def _run(token: str, waiting: int, *, in_turns: bool) -> Cost:
         before, writes, began = _cpu_seconds(), _writes(), time.monotonic()
         async with asyncio.timeout(3600):
             while await argo.count(LABELS, unfinished_only=True) > waiting:  # noqa: ASYNC110  (another process)
+                if looking is not None and looking.done():
+                    looking.result()  # raises
                 await asyncio.sleep(1)
         seconds = time.monotonic() - began
         if looking is not None:
