@@ -24,7 +24,7 @@ from contract import names
 from ocean.kit.together import together
 from provider_api.environments.catalogue import Environments
 from provider_api.environments.environment import Environment
-from provider_api.jobs.turns import LOOK_SECONDS, Turns, places_in_line
+from provider_api.jobs.turns import Turns, pause_after, places_in_line
 from tests.support.deployed import Cluster
 from tests.support.recorded_namespace import NAMESPACE, recorded_namespace
 
@@ -93,7 +93,8 @@ async def _run(token: str, waiting: int, *, in_turns: bool) -> Cost:
         looking = asyncio.create_task(_look(turns)) if in_turns else None
         for name in holding:
             await client.terminate(name)
-        before, writes, began = _cpu_seconds(), _writes(), time.monotonic()
+        before, writes = await asyncio.to_thread(_cpu_seconds), await asyncio.to_thread(_writes)
+        began = time.monotonic()
         async with asyncio.timeout(3600):
             while await argo.count(LABELS, unfinished_only=True) > waiting:  # noqa: ASYNC110  (another process)
                 if looking is not None and looking.done():
@@ -102,9 +103,9 @@ async def _run(token: str, waiting: int, *, in_turns: bool) -> Cost:
         seconds = time.monotonic() - began
         if looking is not None:
             looking.cancel()
-        after = _cpu_seconds()
+        after = await asyncio.to_thread(_cpu_seconds)
         used = {name: (after[name] - before[name]) / ENDED for name in PROGRAMS}
-        return Cost((_writes() - writes) / ENDED, seconds / ENDED, used)
+        return Cost((await asyncio.to_thread(_writes) - writes) / ENDED, seconds / ENDED, used)
 
 
 async def _until_quiet() -> None:
@@ -120,7 +121,7 @@ async def _look(turns: Turns) -> None:
     while True:
         began = time.monotonic()
         await turns.look(ENVIRONMENT)
-        await asyncio.sleep(max(LOOK_SECONDS, 20 * (time.monotonic() - began)))
+        await asyncio.sleep(pause_after(time.monotonic() - began))
 
 
 async def _submit(client: ArgoClient, number: int, entrypoint: str, *, suspended: bool = False) -> str:

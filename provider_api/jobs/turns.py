@@ -30,7 +30,8 @@ from provider_api.environments.environment import Environment
 log = structlog.get_logger(__name__)
 
 LOOK_SECONDS: Final = 1.0  # between two looks at an environment with suspended jobs
-SHARE: Final = 20  # a look that takes long is followed by a pause of so many times its duration
+SHARE: Final = 10  # a look that takes long is followed by a pause of so many times its duration
+MOST_PAUSE_SECONDS: Final = 5.0  # but not longer, for a place may be empty
 SWEEP_SECONDS: Final = 30.0  # between two looks at all jobs, of whatever environment
 _ALL: Final = ""  # stands for a look at all of them where environments have their names
 
@@ -171,6 +172,11 @@ class Turns:
         return True
 
 
+def pause_after(seconds: float) -> float:
+    """How long no other look begins after one that took so long."""
+    return min(max(LOOK_SECONDS, SHARE * seconds), MOST_PAUSE_SECONDS)
+
+
 async def _look_and_pause(environment: str, look: Callable[[], Awaitable[object]]) -> None:
     began = time.monotonic()
     try:
@@ -179,4 +185,4 @@ async def _look_and_pause(environment: str, look: Callable[[], Awaitable[object]
         log.warning("turns_not_given", environment=environment, reason=type(exc).__name__)
     except Exception:
         log.exception("turns_not_given", environment=environment)
-    await asyncio.sleep(max(0.0, SHARE * (time.monotonic() - began) - LOOK_SECONDS))
+    await asyncio.sleep(pause_after(time.monotonic() - began) - LOOK_SECONDS)
