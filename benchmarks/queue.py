@@ -96,7 +96,7 @@ async def _run(token: str, waiting: int, *, in_turns: bool) -> Cost:
         before, writes = await asyncio.to_thread(_cpu_seconds), await asyncio.to_thread(_writes)
         began = time.monotonic()
         async with asyncio.timeout(3600):
-            while await argo.count(LABELS, unfinished_only=True) > waiting:  # noqa: ASYNC110  (another process)
+            while await argo.count(LABELS, unfinished_only=True) > waiting:
                 if looking is not None and looking.done():
                     looking.result()  # raises
                 await asyncio.sleep(1)
