@@ -126,7 +126,7 @@ async def _look(turns: Turns) -> None:
 
 async def _submit(client: ArgoClient, number: int, entrypoint: str, *, suspended: bool = False) -> str:
     name = FIRST_SERVER + secrets.token_hex(15)
-    arguments = {names.ARG_JOB_SPEC: "QUJD", "entrypoint": entrypoint}
+    arguments = {names.ARG_JOB_SPEC: "QUJD", "entrypoint": entrypoint, "seconds": "100000"}
     labels = {**LABELS, names.OWNER: f"0x{number % 7:040x}"}
     new = NewWorkflow(name, TEMPLATE, arguments, labels, {}, suspended)
     await client.submit(new, declared=tuple(arguments))
