@@ -27,10 +27,8 @@ from contract import names
 from ocean.kit.kubernetes_names import is_label
 
 PAGE: Final = 100  # workflows of one answer
-BRIEF_PAGE: Final = 500
 
 Templates = list[Template]  # (inside the class, `list` is a method)
-Workflows = list[Workflow]
 
 
 class ArgoClient:
@@ -127,9 +125,7 @@ class ArgoClient:
         offset, left = "", limit
         while left is None or left > 0:
             size = PAGE if left is None else min(PAGE, left)
-            documents, offset = await self._workers.run(
-                partial(queries.find, selector, limit=size, offset=offset, brief=False)
-            )
+            documents, offset = await self._workers.run(partial(queries.find, selector, limit=size, offset=offset))
             whole = [await self._whole(document) for document in documents]
             yield [workflow for workflow in whole if workflow is not None]
             if not offset:
@@ -155,20 +151,6 @@ class ArgoClient:
             found |= {workflow.uid or workflow.name: workflow for workflow in page}
         return sorted(found.values(), key=lambda workflow: (workflow.created_at, workflow.name), reverse=True)
 
-    async def brief(self, labels: Mapping[str, str]) -> Workflows:
-        """All unfinished workflows with these labels, without nodes and annotations, in no order. Lags a little."""
-        selector = selector_of(labels, unfinished_only=True)
-        queries = await self._workers.queries()
-        found: dict[str, Workflow] = {}
-        offset = ""
-        while True:
-            documents, offset = await self._workers.run(
-                partial(queries.find, selector, limit=BRIEF_PAGE, offset=offset, brief=True)
-            )
-            found |= {workflow.name: workflow for workflow in map(parse_workflow, documents)}
-            if not offset:
-                return [*found.values()]
-
     async def count(self, labels: Mapping[str, str], *, unfinished_only: bool = False) -> int:
         """How many workflows have these labels (at least one). Lags a little."""
         selector = selector_of(labels, unfinished_only=unfinished_only)
@@ -176,22 +158,14 @@ class ArgoClient:
         return await self._workers.run(queries.count, selector)
 
     async def stop(self, name: str) -> None:
-        """Ask for the end; exit handlers run. Watch for the outcome; one that is suspended has to be resumed too.
-
-        Raises WorkflowFinished, WorkflowNotFound.
-        """
+        """Ask for the end; exit handlers run. Watch for the outcome. Raises WorkflowFinished, WorkflowNotFound."""
         queries = await self._workers.queries()
-        await self._change(name, queries.stop)
+        await self._end(name, queries.stop)
 
     async def terminate(self, name: str) -> None:
         """Ask for the end without exit handlers. Raises WorkflowFinished, WorkflowNotFound."""
         queries = await self._workers.queries()
-        await self._change(name, queries.terminate)
-
-    async def resume(self, name: str) -> None:
-        """Let a suspended workflow go on; no other changes. Raises WorkflowNotFound, WorkflowFinished."""
-        queries = await self._workers.queries()
-        await self._change(name, queries.resume)
+        await self._end(name, queries.terminate)
 
     async def delete(self, name: str) -> None:
         """Remove the workflow, its pods and volume, and its record in the archive. Raises WorkflowNotFound."""
@@ -241,7 +215,7 @@ class ArgoClient:
         queries = await self._workers.queries()
         return await self._workers.run(queries.version)
 
-    async def _change(self, name: str, verb: Callable[[str], None]) -> None:
+    async def _end(self, name: str, verb: Callable[[str], None]) -> None:
         if not is_label(name):
             raise WorkflowNotFound(name)
         try:

@@ -33,8 +33,6 @@ def parse_workflow(document: Json) -> Workflow:
         started_at=_time(status.get("startedAt")),
         finished_at=_time(status.get("finishedAt")),
         shutdown=str(spec.get("shutdown") or ""),
-        suspended=spec.get("suspend") is True,
-        gave_back=_gave_back(_mapping(status.get("synchronization"))),
         nodes=tuple(_node(node) for node in _mapping(status.get("nodes")).values()),
     )
 
@@ -56,12 +54,6 @@ def parse_template(document: Json) -> Template:
         annotations=dict(_mapping(metadata.get("annotations"))),
         arguments=_parameters(spec.get("arguments")),
     )
-
-
-def _gave_back(synchronization: Json) -> bool:
-    """As recorded: what a workflow has held stays listed, without holders."""
-    holding = _mapping(synchronization.get("semaphore")).get("holding") or ()
-    return bool(holding) and not any(entry.get("holders") for entry in holding)
 
 
 def _node(node: Json) -> Node:

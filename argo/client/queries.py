@@ -16,9 +16,6 @@ from argo_workflows.api.archived_workflow_service_api import ArchivedWorkflowSer
 from argo_workflows.api.info_service_api import InfoServiceApi
 from argo_workflows.api.workflow_service_api import WorkflowServiceApi
 from argo_workflows.api.workflow_template_service_api import WorkflowTemplateServiceApi
-from argo_workflows.model.io_argoproj_workflow_v1alpha1_workflow_resume_request import (
-    IoArgoprojWorkflowV1alpha1WorkflowResumeRequest,
-)
 from argo_workflows.model.io_argoproj_workflow_v1alpha1_workflow_stop_request import (
     IoArgoprojWorkflowV1alpha1WorkflowStopRequest,
 )
@@ -31,28 +28,23 @@ from argo.client.connection import NEVER_SENT, Connection, has_untrusted_peer
 from argo.client.errors import ArgoUnavailable
 from argo.client.parsing import Json
 
-_BRIEF: Final = (
+_FIELDS: Final = (
     "metadata.name",
     "metadata.uid",
     "metadata.labels",
+    "metadata.annotations",
     "metadata.creationTimestamp",
     "spec.shutdown",
-    "spec.suspend",
     "status.phase",
     "status.message",
     "status.startedAt",
     "status.finishedAt",
-)
-_FIELDS: Final = (
-    *_BRIEF,
-    "metadata.annotations",
     "status.nodes",
     "status.compressedNodes",
     "status.offloadNodeStatusVersion",
 )
 GET_FIELDS: Final = ",".join(["metadata.resourceVersion", *_FIELDS])
 LIST_FIELDS: Final = ",".join(["metadata", *(f"items.{field}" for field in _FIELDS)])
-BRIEF_FIELDS: Final = ",".join(["metadata", *(f"items.{field}" for field in (*_BRIEF, "status.synchronization"))])
 COUNT_FIELDS: Final = "metadata,items.metadata.name"
 
 # Without it Argo asks only its archive whether there is more, and a list without an archive ends after its first page.
@@ -84,13 +76,12 @@ class Queries:
         fields = GET_FIELDS + ",spec.arguments" if arguments else GET_FIELDS
         return self._call(name, self._workflows.get_workflow, self._namespace, name, fields=fields)
 
-    def find(self, selector: str, *, limit: int, offset: str, brief: bool) -> tuple[Sequence[Json], str]:
+    def find(self, selector: str, *, limit: int, offset: str) -> tuple[Sequence[Json], str]:
         """One page of the workflows that the label selector matches, and where the next one begins ("": nowhere).
-        `brief`: without nodes and annotations.
 
         Lists lag a little behind the truth.
         """
-        page = self._page(selector, BRIEF_FIELDS if brief else LIST_FIELDS, limit, offset)
+        page = self._page(selector, LIST_FIELDS, limit, offset)
         items = page.get("items") or ()
         return items, str((page.get("metadata") or {}).get("continue") or "") if items else ""
 
@@ -128,10 +119,6 @@ class Queries:
     def terminate(self, name: str) -> None:
         body = IoArgoprojWorkflowV1alpha1WorkflowTerminateRequest(name=name, namespace=self._namespace)
         self._call(name, self._workflows.terminate_workflow, self._namespace, name, body)
-
-    def resume(self, name: str) -> None:
-        body = IoArgoprojWorkflowV1alpha1WorkflowResumeRequest(name=name, namespace=self._namespace)
-        self._call(name, self._workflows.resume_workflow, self._namespace, name, body)
 
     def delete(self, name: str) -> None:
         """The live one. Raises WorkflowNotFound, also for one that is only archived."""

@@ -17,8 +17,7 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 class NewWorkflow:
     """A workflow to be created: all that it says itself. What it does stands in its template.
 
-    `arguments` are the template's, by name; labels and annotations are those of the workflow's metadata. A suspended
-    one does nothing until `ArgoClient.resume`.
+    `arguments` are the template's, by name; labels and annotations are those of the workflow's metadata.
     """
 
     name: str
@@ -26,7 +25,6 @@ class NewWorkflow:
     arguments: Mapping[str, str]
     labels: Mapping[str, str]
     annotations: Mapping[str, str]
-    suspended: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +65,6 @@ class Workflow:
     started_at: datetime | None
     finished_at: datetime | None
     shutdown: str  # "", "Stop", "Terminate"
-    suspended: bool = False  # until it is resumed: no step is made, and a stop has no effect
-    gave_back: bool = False  # its semaphore, which it has held; only where a list was asked for briefly
     nodes: tuple[Node, ...] = ()
 
     @property

@@ -22,7 +22,7 @@ from argo.client.records import Workflow
 from contract import names
 from ocean.kit.together import each_to_its_end
 from provider_api.http.errors import ApiError
-from provider_api.jobs.records import Argo, find_workflow, terminate
+from provider_api.jobs.records import Argo, find_workflow
 from provider_api.jobs.results import ResultStore
 from provider_api.storage.claims import Claims
 
@@ -65,7 +65,7 @@ async def _delete(argo: Argo, results: ResultStore, claims: Claims, workflow: Wo
 async def _terminated(argo: Argo, workflow: Workflow) -> Workflow:
     """The workflow when nothing of it publishes any more, or when that is not worth waiting for any longer."""
     with suppress(WorkflowFinished, WorkflowNotFound):
-        await terminate(argo, workflow)
+        await argo.terminate(workflow.name)
     deadline, seen = time.monotonic() + ENDED_SECONDS, workflow
     while (found := await find_workflow(argo, workflow.name)) is not None:
         seen = found

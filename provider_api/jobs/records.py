@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping
 from typing import Protocol
 
 import structlog
@@ -36,8 +36,6 @@ class Argo(Protocol):
 
     async def terminate(self, name: str) -> None: ...
 
-    async def resume(self, name: str) -> None: ...
-
     async def delete(self, name: str) -> None: ...
 
     def follow_log(self, name: str, pod_template: str = ..., *, follow: bool = ...) -> AsyncGenerator[str, None]: ...
@@ -54,8 +52,6 @@ class Argo(Protocol):
         unfinished_only: bool = ...,
         skip_unreachable: bool = ...,
     ) -> AsyncGenerator[list[Workflow], None]: ...
-
-    async def brief(self, labels: Mapping[str, str], *, skip_unreachable: bool = False) -> Sequence[Workflow]: ...
 
     async def list(
         self,
@@ -88,24 +84,6 @@ async def find_existing(argo: Argo, job_id: str, *, may_lag: bool = False) -> Wo
     structlog.contextvars.bind_contextvars(job_id=job_id)
     seen = argo.seen(job_id) if may_lag else None
     return seen if seen is not None else await find_workflow(argo, job_id)
-
-
-async def stop(argo: Argo, workflow: Workflow) -> None:
-    """Ask Argo to end it; its exit handler runs. Raises ArgoError, WorkflowFinished and WorkflowNotFound among them."""
-    await argo.stop(workflow.name)
-    await _heed(argo, workflow)
-
-
-async def terminate(argo: Argo, workflow: Workflow) -> None:
-    """The same without its exit handler."""
-    await argo.terminate(workflow.name)
-    await _heed(argo, workflow)
-
-
-async def _heed(argo: Argo, workflow: Workflow) -> None:
-    """A suspended workflow heeds no request to end until it is resumed. `turns` does that if we are killed here."""
-    if workflow.suspended:
-        await argo.resume(workflow.name)
 
 
 async def read_again(argo: Argo, workflow: Workflow) -> Workflow:

@@ -18,7 +18,7 @@ Taking a claim is in `claiming`, submitting in `submitting`.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import structlog
 
@@ -34,7 +34,6 @@ from provider_api.jobs.identity import JobIdentity
 from provider_api.jobs.records import Argo, find_workflow
 from provider_api.jobs.specification import PreparedJob, prepare
 from provider_api.jobs.submitting import Started, Submitter
-from provider_api.jobs.turns import Turns, places_in_line
 from provider_api.keys import ProviderKeys
 from provider_api.settings import Settings
 from provider_api.storage.claims import AlreadyClaimed, Claim, Claims
@@ -64,12 +63,11 @@ class JobStarter:
         argo: Argo,
         nonces: Nonces,
         claims: Claims,
-        turns: Turns,
         metrics: Metrics,
     ) -> None:
         self._settings, self._keys, self._facts = settings, keys, facts
-        self._argo, self._nonces, self._claims, self._turns, self._metrics = argo, nonces, claims, turns, metrics
-        self._submitter = Submitter(settings, argo, claims, turns, metrics)
+        self._argo, self._nonces, self._claims, self._metrics = argo, nonces, claims, metrics
+        self._submitter = Submitter(settings, argo, claims, metrics)
         self._claiming = Claiming(settings, argo, claims, metrics, self._submitter.watch)
         self._running = SingleFlight[str, Started]()  # by job id
 
@@ -149,8 +147,4 @@ class JobStarter:
             self._metrics.start("refused", judged.code.partition(":")[0])  # behind it stand names without number
             log.info("start_refused", place=judged.place, code=judged.code, job_id=request.identity.job_id)
             raise judged.error()
-        prepared = prepare(judged, request.identity.job_id, request.owner_text, self._settings, self._keys)
-        ahead = (facts.unfinished_jobs or 0) + self._facts.earlier_starts(request.content)
-        others_wait = judged.environment.id in self._turns.suspended
-        suspended = others_wait or ahead >= places_in_line(judged.environment)
-        return replace(prepared, ahead=ahead, workflow=replace(prepared.workflow, suspended=suspended))
+        return prepare(judged, request.identity.job_id, request.owner_text, self._settings, self._keys)

@@ -11,7 +11,7 @@ import structlog
 from argo.client.errors import WorkflowFinished, WorkflowNotFound
 from argo.client.records import Workflow
 from ocean.kit.together import each_to_its_end
-from provider_api.jobs.records import Argo, read_again, stop
+from provider_api.jobs.records import Argo, read_again
 
 log = structlog.get_logger(__name__)
 
@@ -28,7 +28,7 @@ async def _stop(argo: Argo, workflow: Workflow) -> Workflow:
     if workflow.finished or workflow.shutdown:
         return workflow
     try:
-        await stop(argo, workflow)
+        await argo.stop(workflow.name)
     except (WorkflowFinished, WorkflowNotFound):
         return await read_again(argo, workflow)
     log.info("job_stop_requested", job_id=workflow.name)

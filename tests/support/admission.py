@@ -156,7 +156,6 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "the label of another environment": (job({"labels": labels(environment="ocean-compute-paid")}), REFERENCE),
     "a strange annotation": (job({"annotations": {"example.org/x": "y"}}), ANNOTATIONS),
     "stopped": (job(shutdown="Stop"), STOP),
-    "not suspended, in so many words": (job(suspend=False), STOP),
     "a program": (job(templates=[{"name": "x", "container": {"image": "x", "command": ["x"]}}], entrypoint="x"), SPEC),
     "another account": (job(serviceAccountName="job-executor"), SPEC),
     "a pod's patch": (job(podSpecPatch='{"hostNetwork": true}'), SPEC),

@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import json
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -83,7 +83,6 @@ class MemoryArgo:
     listed: list[dict[str, str]] = field(default_factory=list)  # what pages were asked for
     kept: dict[str, Workflow] = field(default_factory=dict)
     watched: dict[str, SeenWorkflows] = field(default_factory=dict)
-    resumed: list[str] = field(default_factory=list)
     lingering: bool = False  # pods do not end when they are terminated
 
     def _reachable(self) -> None:
@@ -102,18 +101,7 @@ class MemoryArgo:
         if name in self.workflows:
             raise WorkflowExists(name)
         workflow = Workflow(
-            name,
-            f"uid-{name}",
-            new.labels,
-            new.annotations,
-            new.arguments,
-            datetime.now(UTC),
-            "",
-            "",
-            None,
-            None,
-            "",
-            new.suspended,
+            name, f"uid-{name}", new.labels, new.annotations, new.arguments, datetime.now(UTC), "", "", None, None, ""
         )
         if self.creates:
             self.created += 1
@@ -142,23 +130,12 @@ class MemoryArgo:
         self.workflows[name] = replace(workflow, shutdown=self.stopping)
 
     async def terminate(self, name: str) -> None:
-        """Its pods end at once, unless they are slow, or it is suspended."""
+        """Its pods end at once, unless they are slow."""
         workflow = await self.get(name)
         if workflow.finished:
             raise WorkflowFinished(name)
-        self.workflows[name] = replace(workflow, shutdown="Terminate")
-        if not (self.lingering or workflow.suspended):
-            self._end(name)
-
-    async def resume(self, name: str) -> None:
-        workflow = await self.get(name)
-        self.resumed.append(name)
-        self.workflows[name] = replace(workflow, suspended=False)
-        if workflow.suspended and workflow.shutdown:
-            self._end(name)
-
-    def _end(self, name: str) -> None:
-        self.workflows[name] = replace(self.workflows[name], phase="Failed", finished_at=datetime.now(UTC))
+        end = {} if self.lingering else {"phase": "Failed", "finished_at": datetime.now(UTC)}
+        self.workflows[name] = replace(workflow, shutdown="Terminate", **end)
 
     async def delete(self, name: str) -> None:
         await self.get(name)
@@ -228,10 +205,6 @@ class MemoryArgo:
             )
             and not (unfinished_only and workflow.finished)
         ][:limit]
-
-    async def brief(self, labels: Mapping[str, str], *, skip_unreachable: bool = False) -> Sequence[Workflow]:
-        found = await self.list(labels, limit=None, unfinished_only=True)
-        return [replace(workflow, nodes=(), annotations={}) for workflow in found]
 
     def finish(self, name: str, phase: str = "Succeeded", *, results: str = "") -> None:
         moment = datetime.now(UTC)

@@ -54,18 +54,7 @@ class SharedArgo(MemoryArgo):
     async def submit(self, new: NewWorkflow) -> Workflow:
         name = new.name
         workflow = Workflow(
-            name,
-            f"uid-{name}",
-            new.labels,
-            new.annotations,
-            {},
-            datetime.now(UTC),
-            "",
-            "",
-            None,
-            None,
-            "",
-            new.suspended,
+            name, f"uid-{name}", new.labels, new.annotations, {}, datetime.now(UTC), "", "", None, None, ""
         )
         complete = self._folder / f".{name}-{os.getpid()}"
         complete.write_bytes(pickle.dumps(workflow))

@@ -44,8 +44,6 @@ class Advance(Step):
                 claim.metadata["name"]: f"{run.name}-{claim.metadata['name']}"
                 for claim in run.spec.volume_claim_templates
             }
-        if run.suspended:
-            return  # not even a stop has an effect; only new workflows are suspended here, so there are no pods
         for node in list(run.nodes.values()):
             if node.type == "Pod":
                 pods.observe(self, node)

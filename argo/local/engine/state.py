@@ -36,7 +36,6 @@ class Run:
     spec: Spec
     arguments: Mapping[str, str]
     shutdown: str = ""  # Stop, Terminate
-    suspended: bool = False
     phase: str = ""
     message: str = ""
     started_at: float | None = None

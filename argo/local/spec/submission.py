@@ -23,7 +23,7 @@ _MAX_NAME: Final = 63
 MAX_ARGUMENT_BYTES: Final = 512 * 1024  # of one value; a real server gets into trouble above that
 _OWN: Final = "workflows.argoproj.io/"
 
-_NOT_DONE = "shutdown activeDeadlineSeconds priority ttlStrategy podGC volumeClaimGC archiveLogs"
+_NOT_DONE = "shutdown suspend activeDeadlineSeconds priority ttlStrategy podGC volumeClaimGC archiveLogs"
 _ALLOWED_NOT_DONE: Final = frozenset([*re.findall(r"\w+", _NOT_DONE), "workflowMetadata", "metrics", "artifactGC"])
 _STRICT: Final = frozenset(
     re.findall(
@@ -63,10 +63,8 @@ def read_submission(document: Any, namespace: str) -> Submission:
     for field in sent:
         if field in _ALLOWED_NOT_DONE:
             raise invalid(f"spec.{field} of a workflow is not supported by this server")
-        if field not in _STRICT | {"workflowTemplateRef", "arguments", "entrypoint", "suspend"}:
+        if field not in _STRICT | {"workflowTemplateRef", "arguments", "entrypoint"}:
             raise invalid(f'unknown field "spec.{field}"')
-    if not isinstance(sent.get("suspend", False), bool):
-        raise invalid("spec.suspend must be true or false")
     reference = sent.get("workflowTemplateRef")
     arguments = _arguments(sent.get("arguments"))
     spec = {

@@ -175,33 +175,24 @@ class Controller:
     def shut_down(self, name: str, strategy: Literal["Stop", "Terminate"]) -> Row:
         """Ask an unfinished workflow to end. Raises ApiError: 404; 500 when it has finished."""
         active = self._active.get(name)
-        if active is None and self.store.uid(name) is None:
-            raise errors.workflow_not_found(name)
-        if active is None or active.run.finished:
-            raise errors.finished(name, self.settings.namespace)
-        asked = strategy if active.run.shutdown != "Terminate" else active.run.shutdown
-        row = self._asked(active, {**active.row.spec, "shutdown": asked}, strategy)
-        active.run.shutdown = asked
-        return row
-
-    def resume(self, name: str) -> Row:
-        """Let a suspended workflow go on; nothing happens to any other. Raises ApiError 404."""
-        active = self._active.get(name)
-        if active is None or not active.run.suspended:
-            return self.current(name)
-        row = self._asked(active, {k: v for k, v in active.row.spec.items() if k != "suspend"}, "Resume")
-        active.run.suspended = False
-        return row
-
-    def _asked(self, active: Active, spec: dict[str, Any], action: str) -> Row:
-        """Store what a caller has asked of a workflow, which wakes up to it. Raises ApiError."""
-        labels = {**active.row.labels, OWN + "action": action, OWN + "actor": CREATOR}
-        row = replace(active.row, spec=spec, labels=labels)
+        if active is None:
+            raise (
+                errors.workflow_not_found(name)
+                if self.store.uid(name) is None
+                else errors.finished(name, self.settings.namespace)
+            )
+        row, run = active.row, active.run
+        if run.finished:
+            raise errors.finished(name, run.namespace)
+        asked = strategy if run.shutdown != "Terminate" else run.shutdown
+        labels = {**row.labels, OWN + "action": strategy, OWN + "actor": CREATOR}
+        row = replace(row, spec={**row.spec, "shutdown": asked}, labels=labels)
         try:
             self._store_row(active, row, labels_changed=True)
         except sqlite3.Error as exc:
             raise errors.not_stored(exc) from exc
-        self._wake(active.run.name)
+        run.shutdown = asked
+        self._wake(name)
         return row
 
     async def delete(self, name: str) -> None:
@@ -268,8 +259,8 @@ class Controller:
     def _take_up(self, row: Row) -> Active | None:
         """The state of a stored workflow; None for one that may not run, which ends here."""
         arguments, content = self.store.content(row)
-        sent = {key: value for key, value in row.spec.items() if key != "shutdown"}
-        document = {"metadata": {"name": row.name}, "spec": {**sent, "arguments": arguments}}
+        document = {"metadata": {"name": row.name}, "spec": {**row.spec, "arguments": arguments, "shutdown": None}}
+        document["spec"].pop("shutdown")
         submission = read_submission(document, self.settings.namespace)
         if submission.violation:
             self._refuse(row, submission)
@@ -283,7 +274,6 @@ class Controller:
             spec=spec,
             arguments=merged_arguments(spec, submission.arguments),
             shutdown=Part(row.spec, "spec").text("shutdown", "", among=_SHUTDOWNS),
-            suspended=submission.spec.get("suspend") is True,
         )
         run.read_status(row.status)
         run.status()  # what can be read can be written

@@ -95,24 +95,6 @@ def test_a_job_is_made_stopped_and_deleted(service: httpx.Client) -> None:
             assert (refused.status_code, STOP in refused.json()["message"]) == (422, True)
 
 
-def test_a_job_is_made_suspended_and_resumed_once(service: httpx.Client) -> None:
-    """Argo Server reads the workflow, and puts the whole of it back."""
-    with made(service, job(suspend=True)):
-        place = f"{WORKFLOWS}/{JOB}"
-        found = service.get(place).json()
-        assert found["spec"]["suspend"] is True
-        resumed = found | {"spec": {name: value for name, value in found["spec"].items() if name != "suspend"}}
-        resumed["metadata"]["labels"] |= {"workflows.argoproj.io/action": "Resume"}
-        changed = resumed | {"status": {"phase": "Succeeded"}}
-        assert (refused := service.put(place, json=changed)).status_code == 422
-        assert STATUS in refused.json()["message"]
-        answer = service.put(place, json=resumed)
-        assert (answer.status_code, "suspend" in answer.json()["spec"]) == (200, False), answer.text
-        again = answer.json() | {"spec": answer.json()["spec"] | {"suspend": True}}
-        refused = service.put(place, json=again)
-        assert (refused.status_code, STOP in refused.json()["message"]) == (422, True)
-
-
 STATES = [
     snapshot["workflow"]["status"]
     for name in ("stop-while-queued", "stop-while-running", "success")

@@ -12,8 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.argo.local.conftest import END, WORKFLOWS, Argo, node, phase
-from tests.support.argo_server import submission
+from tests.integration.argo.local.conftest import END, Argo, node, phase
 
 pytestmark = pytest.mark.integration
 
@@ -153,26 +152,3 @@ def _lives(pid: int) -> bool:
 def _watchers(data: Path, step: str) -> list[int]:
     folders = (path for path in (data / "pods").iterdir() if f"-{step}-" in path.name)
     return [json.loads((folder / "watcher.json").read_text())["pid"] for folder in folders]
-
-
-@pytest.mark.parametrize("verb", ["", "stop"])
-async def test_a_suspended_workflow_is_suspended_after_a_crash(argo: Argo, verb: str) -> None:
-    body = submission("j-later", "rec-plain", {"job-spec": "QUJD"}, suspend=True)
-    assert (await argo.http.post(WORKFLOWS, json=body)).status_code == 200
-    await argo.until("j-later", lambda found: found["status"].get("phase") == "Running")
-    if verb:
-        assert (await argo.http.put(f"{WORKFLOWS}/j-later/{verb}", json={})).status_code == 200
-    await argo.restart()
-    await argo.create("j-other")
-    assert (await argo.end("j-other"))["status"]["phase"] == "Succeeded"
-    found = await argo.get("j-later")
-    assert (found["status"]["phase"], found["spec"]["suspend"], "nodes" in found["status"]) == ("Running", True, False)
-    assert (await argo.http.put(f"{WORKFLOWS}/j-later/resume", json={})).status_code == 200
-    await argo.restart()
-    assert (await argo.end("j-later"))["status"]["phase"] == ("Failed" if verb else "Succeeded")
-
-
-@pytest.mark.parametrize("value", ["yes", 1, {}])
-async def test_suspended_is_true_or_false(argo: Argo, value: object) -> None:
-    answer = await argo.http.post(WORKFLOWS, json=submission("j-odd", "rec-plain", {"job-spec": "QUJD"}, suspend=value))
-    assert (answer.status_code, answer.json()["message"]) == (400, "spec.suspend must be true or false")
