@@ -117,11 +117,10 @@ async def test_many_jobs_and_few_places(deployed: Deployed, buyer: Buyer, datase
     begun, most = dict[str, float](), 0
     async with asyncio.timeout(30 * count + deployed.seconds):
         while len(begun) < count:
-            waiting = [await buyer.job(job) for job in jobs if job not in begun]
-            now = [job for job in waiting if job is not None]
-            most = max(most, sum(10 <= job["status"] <= 40 for job in now))
-            for job in now:
-                if job["dateFinished"] is not None:
+            at_once = [job for job in await buyer.consumer.status() if job["jobId"] in jobs]
+            most = max(most, sum(10 <= job["status"] <= 40 for job in at_once))
+            for job in [await buyer.job(job) for job in jobs if job not in begun]:
+                if job is not None and job["dateFinished"] is not None:
                     assert end(job) == (70, "completed", 0, 0)
                     begun[job["jobId"]] = float(job["startedAt"])
             await asyncio.sleep(0.5)
