@@ -45,7 +45,9 @@ class Claiming:
         job uses now. Whether this is a good order at all is not known here. Raises Refused, ArgoError."""
         assets = (*content.datasets, content.algorithm.asset)
         named = {asset.transfer_tx_id.lower() for asset in assets if asset.transfer_tx_id}
-        for order, holder in await self._claims.held_by(identity.consumer, named) if named else ():
+        if not named or len(named) > self._settings.limits.datasets + 1:  # as the first rule will say
+            return
+        for order, holder in await self._claims.held_by(identity.consumer, named):
             workflow = await find_workflow(self._argo, holder)
             if workflow is not None and not workflow.finished:
                 raise self._in_use(order)

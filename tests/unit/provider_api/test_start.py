@@ -23,7 +23,7 @@ from provider_api.settings import ArgoSettings, LimitSettings, PolicySettings
 from provider_api.storage.claims import Claims
 from provider_api.storage.database import Database
 from tests.support import provider_facts as facts
-from tests.support.provider_neighbours import FREE, PAID, STRANGER_KEY, World
+from tests.support.provider_neighbours import FREE, PAID, STRANGER_KEY, World, transaction
 
 pytestmark = pytest.mark.unit
 
@@ -471,6 +471,24 @@ async def test_the_network_needs_everybodys_consent(tmp_path: Path) -> None:
 
 def _reference(world: World, number: int, order: str) -> dict[str, Any]:
     return {"documentId": world.publish(number), "serviceId": "svc", "transferTxId": order}
+
+
+@pytest.mark.parametrize("further", [0, 1, 5000])
+async def test_an_order_in_use_is_refused_before_the_chain_is_asked(world: World, further: int) -> None:
+    """Whoever else names it is told by the chain what it is; and too many orders are the first rule's affair."""
+    dataset = _reference(world, 1, world.order())
+    assert (await world.start(world.start_body(5, dataset=dataset))).status_code == 200
+    world.chain.away = True
+    others = [_reference(world, 0, transaction(10**6 + number)) for number in range(further)]
+    spelled = dataset | {"transferTxId": dataset["transferTxId"].upper().replace("0X", "0x")}
+    answer = await world.start(world.start_body(6, dataset=spelled, additionalDatasets=others))
+    if further <= 1:
+        assert answer.json() == {"error": f"agreementId {dataset['transferTxId']} is already in use for other job."}
+    else:
+        assert "already in use" not in answer.text
+        assert answer.status_code == 400
+    stranger = world.start_body(5, key=STRANGER_KEY, dataset=dataset)
+    assert "already in use" not in (await world.start(stranger)).text
 
 
 async def test_an_order_behind_a_free_dataset_serves_one_job_at_a_time(world: World) -> None:
