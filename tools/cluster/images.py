@@ -23,8 +23,11 @@ PAUSE: Final = "registry.k8s.io/pause:3.10"
 ALGORITHM: Final = "python:3"  # what the algorithms of tests run in
 _STORE, _NOTES = KEPT / "images", KEPT / "pushed"
 _ARGO_IMAGES: Final = {"argoexec": "argoexec", "workflow-controller": "workflow-controller", "argocli": "argo"}
-_TMP: Final = "COPY --chmod=1777 tmp /tmp\n"
-_BUSYBOX: Final = _TMP + 'COPY busybox /bin/\nRUN ["/bin/busybox", "--install", "-s", "/bin"]\n'
+_TMP: Final = "COPY tmp /tmp\n"
+_RUN = 'RUN ["/bin/busybox", {}]\n'
+_BUSYBOX: Final = (  # buildah's COPY --chmod leaves folders as they are
+    _TMP + "COPY busybox /bin/\n" + _RUN.format('"--install", "-s", "/bin"') + _RUN.format('"chmod", "1777", "/tmp"')
+)
 _ARGO_VERSION: Final = version_of(MODULES / "argo", ARGO)
 
 
