@@ -93,7 +93,9 @@ async def job(other: ArgoClient, name: str) -> None:
     await other.submit(NewWorkflow(name, "rec-plain", arguments, OWNER, {}), declared=arguments)
 
     async def begun() -> bool:
-        return any(node.phase in ("Pending", "Running") for node in (await other.get(name)).nodes)
+        nodes = (await other.get(name)).nodes
+        pods = [node for node in nodes if node.type == "Pod"]
+        return any(node.phase == "Running" for node in pods) or (not pods and any(n.phase == "Pending" for n in nodes))
 
     await until(begun)
 
