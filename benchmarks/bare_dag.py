@@ -10,9 +10,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import json
-import os
 import secrets
-import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -21,12 +19,14 @@ from benchmarks.figures import Figure, sample
 from ocean.client import Consumer
 from ocean.ddo import DDO
 from tests.support.chain import consumer as consumer_account
-from tests.support.deployed import JOBS, from_environment
+from tests.support.deployed import JOBS, from_environment, kubectl
 from tests.support.service import CONTAINER, FREE, Buyer, raw_python
 
 RUNS = 7
 LOOK_SECONDS = 0.1
-_KEPT = {"name", "metadata", "container", "securityContext", "volumes", "podSpecPatch", "serviceAccountName"}
+BARE = "bare-dag"
+_VERSION = {"apiVersion": "argoproj.io/v1alpha1"}
+_KEPT = {"name", "metadata", "container", "securityContext", "volumes", "serviceAccountName"}
 
 
 async def measure(place: Path) -> list[Figure]:
@@ -38,12 +38,17 @@ async def measure(place: Path) -> list[Figure]:
     async with Consumer(deployed.url, consumer_account) as client:
         buyer = Buyer(deployed, network, client)  # type: ignore[arg-type]  # an address and a network are enough
         dataset = await buyer.publish(deployed.data_url, compute={"allowRawAlgorithm": True})
-        for run in range(RUNS + 1):
-            seconds = await _job(buyer, dataset)
-            alone = await asyncio.to_thread(_bare_dag)
-            if run:  # the first one warms up
-                jobs.append(seconds)
-                bare.append(alone)
+        template = bare_template(json.loads(kubectl(JOBS, "get", "workflowtemplate", FREE, "--output", "json"))["spec"])
+        kubectl(JOBS, "apply", "--server-side", "--filename", "-", text=json.dumps(template))
+        try:
+            for run in range(RUNS + 1):
+                seconds = await _job(buyer, dataset)
+                alone = await asyncio.to_thread(_bare_dag)
+                if run:  # the first one warms up
+                    jobs.append(seconds)
+                    bare.append(alone)
+        finally:
+            kubectl(JOBS, "delete", "workflowtemplate", BARE)
     await network.close()
     same = "a bare DAG of its pods"
     return [Figure("a job on a node, start to final status", "s", sample(jobs), same, sample(bare))]
@@ -66,24 +71,25 @@ async def _job(buyer: Buyer, dataset: DDO) -> float:
 
 
 def _bare_dag() -> float:
-    workflow = bare_dag(json.loads(_kubectl("get", "workflowtemplate", FREE, "--output", "json"))["spec"])
-    name = workflow["metadata"]["name"]
+    name = f"bare-{secrets.token_hex(6)}"
+    spec = {"workflowTemplateRef": {"name": BARE}}
+    workflow = {**_VERSION, "kind": "Workflow", "metadata": {"name": name, "namespace": JOBS}, "spec": spec}
     began = time.monotonic()
-    _kubectl("create", "--filename", "-", text=json.dumps(workflow))
+    kubectl(JOBS, "create", "--filename", "-", text=json.dumps(workflow))
     try:
         while (phase := _phase(name)) not in ("Succeeded", "Failed", "Error"):
             time.sleep(LOOK_SECONDS)
         seconds = time.monotonic() - began
     finally:
-        _kubectl("delete", "workflow", name, "--wait=false")
+        kubectl(JOBS, "delete", "workflow", name, "--wait=false")
     if phase != "Succeeded":
         raise RuntimeError(f"the bare workflow ended as {phase}")
     return seconds
 
 
-def bare_dag(spec: dict[str, Any]) -> dict[str, Any]:
-    """A workflow of an environment's three pods, one after the other, with its volume, whose programs do nothing. By a
-    template of its own, because the controller takes no other workflow: that one is applied here."""
+def bare_template(spec: dict[str, Any]) -> dict[str, Any]:
+    """An environment's three pods, one after the other, with its volume, whose programs do nothing. A template, because
+    the controller takes no other workflow than by reference."""
     steps = ("configuration", "algorithm", "publishing")
     by_name = {each["name"]: each for each in spec["templates"]}
     templates = [_idle(by_name[name]) for name in steps]
@@ -95,13 +101,7 @@ def bare_dag(spec: dict[str, Any]) -> dict[str, Any]:
     bare = {name: spec[name] for name in keep if name in spec}
     bare |= {"entrypoint": "dag", "templates": [{"name": "dag", "dag": {"tasks": tasks}}, *templates]}
     bare |= {"volumeClaimGC": {"strategy": "OnWorkflowCompletion"}}
-    kinds = {"apiVersion": "argoproj.io/v1alpha1", "kind": "WorkflowTemplate"}
-    template = {**kinds, "metadata": {"name": "bare-dag", "namespace": JOBS}, "spec": bare}
-    _kubectl("apply", "--server-side", "--filename", "-", text=json.dumps(template))
-    name = f"bare-{secrets.token_hex(6)}"
-    metadata = {"name": name, "namespace": JOBS}
-    reference = {"workflowTemplateRef": {"name": "bare-dag"}}
-    return {**kinds, "kind": "Workflow", "metadata": metadata, "spec": reference}
+    return {**_VERSION, "kind": "WorkflowTemplate", "metadata": {"name": BARE, "namespace": JOBS}, "spec": bare}
 
 
 def _idle(template: dict[str, Any]) -> dict[str, Any]:
@@ -112,17 +112,8 @@ def _idle(template: dict[str, Any]) -> dict[str, Any]:
     if "{{" in container["image"]:
         container["image"] = f"{CONTAINER['image']}@{CONTAINER['checksum']}"
     container |= {"command": ["python3", "-c", "pass"], "args": [], "env": []}
-    made.pop("podSpecPatch", None)
     return made
 
 
 def _phase(name: str) -> str:
-    return _kubectl("get", "workflow", name, "--output", "jsonpath={.status.phase}")
-
-
-def _kubectl(*words: str, text: str | None = None) -> str:
-    command = ["kubectl", "--namespace", JOBS, *words]
-    done = subprocess.run(command, input=text, capture_output=True, text=True, timeout=120, check=False, env=os.environ)
-    if done.returncode != 0:
-        raise RuntimeError(f"kubectl {' '.join(words)}: {done.stderr}")
-    return done.stdout
+    return kubectl(JOBS, "get", "workflow", name, "--output", "jsonpath={.status.phase}")

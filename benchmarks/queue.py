@@ -11,7 +11,6 @@ import asyncio
 import json
 import os
 import secrets
-import subprocess
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from argo.client.records import NewWorkflow
 from benchmarks.figures import Figure, sample
 from contract import names
 from ocean.kit.together import together
-from tests.support.deployed import Cluster
+from tests.support.deployed import Cluster, kubectl
 from tests.support.recorded_namespace import NAMESPACE, recorded_namespace
 
 WAITING = (10, 50)
@@ -81,8 +80,10 @@ def _figures(waiting: int, ours: Cost, other: Cost) -> list[Figure]:
 
 
 async def _cost(token: str, template: str, arguments: Mapping[str, str], workflows: int) -> Cost:
-    _kubectl("patch", "configmap", "c2d-limits", "--type", "merge", "-p", f'{{"data": {{"small": "{PLACES}"}}}}')
-    _kubectl("apply", "--filename", "-", text=json.dumps(SUSPENDED))
+    kubectl(
+        NAMESPACE, "patch", "configmap", "c2d-limits", "--type", "merge", "-p", f'{{"data": {{"small": "{PLACES}"}}}}'
+    )
+    kubectl(NAMESPACE, "apply", "--filename", "-", text=json.dumps(SUSPENDED))
     url, at_once = os.environ["C2D_E2E_ARGO_URL"], asyncio.Semaphore(8)
     async with ArgoClient(url, NAMESPACE, token, verify=False, timeout_seconds=60) as client:
 
@@ -108,7 +109,7 @@ async def _cost(token: str, template: str, arguments: Mapping[str, str], workflo
 
 def _writes() -> int:
     """Of all workflows, since the API server has started."""
-    lines = _kubectl("get", "--raw", "/metrics").splitlines()
+    lines = kubectl(NAMESPACE, "get", "--raw", "/metrics").splitlines()
     asked = [line for line in lines if line.startswith("apiserver_request_total{") and 'resource="workflows"' in line]
     writes = [line for line in asked if any(f'verb="{verb}"' in line for verb in _WRITES)]
     return sum(int(float(line.rpartition(" ")[2])) for line in writes)
@@ -128,8 +129,3 @@ def _cpu_seconds() -> dict[str, float]:
                 fields = stat.rpartition(") ")[2].split()
                 found[name] += (int(fields[11]) + int(fields[12])) / ticks
     return found
-
-
-def _kubectl(*words: str, text: str | None = None) -> str:
-    command = ["kubectl", "--namespace", NAMESPACE, *words]
-    return subprocess.run(command, input=text, capture_output=True, text=True, timeout=300, check=True).stdout

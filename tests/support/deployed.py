@@ -90,6 +90,15 @@ class Cluster:
         return len(pods)
 
 
+def kubectl(namespace: str, *words: str, text: str | None = None) -> str:
+    """What it printed, with the rights of whoever runs the tests. Raises RuntimeError with its words."""
+    command = ["kubectl", "--namespace", namespace, *words]
+    done = subprocess.run(command, input=text, capture_output=True, text=True, timeout=300, check=False)
+    if done.returncode != 0:
+        raise RuntimeError(f"kubectl {' '.join(words)}: {done.stderr}")
+    return done.stdout
+
+
 @dataclass(frozen=True)
 class Deployed:
     """Stands where tests of one machine have their `Service`. `cluster` None: that machine."""

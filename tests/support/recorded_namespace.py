@@ -6,7 +6,6 @@ The recordings say `jobs` where a namespace is named. On the wire its name is pu
 from __future__ import annotations
 
 import contextlib
-import subprocess
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -15,6 +14,7 @@ import yaml
 
 from contract.argo_releases import ArgoRelease
 from tests.support.argo_server import RECORDINGS
+from tests.support.deployed import kubectl
 from tests.support.kustomize import build
 from workflow_templates.render import GITOPS
 
@@ -26,12 +26,12 @@ _CALLER = "provider-api"  # as the service's account is named, which has the rig
 @contextlib.contextmanager
 def recorded_namespace(argo: ArgoRelease) -> Iterator[str]:
     """The token of an account that may do there what the service may in its own."""
-    _kubectl("create", "namespace", NAMESPACE)
+    kubectl(NAMESPACE, "create", "namespace", NAMESPACE)
     try:
-        _kubectl("apply", "--server-side", "--filename", "-", text=yaml.safe_dump_all(_objects(argo)))
-        yield _kubectl("create", "token", _CALLER, "--namespace", NAMESPACE, "--duration", "4h").strip()
+        kubectl(NAMESPACE, "apply", "--server-side", "--filename", "-", text=yaml.safe_dump_all(_objects(argo)))
+        yield kubectl(NAMESPACE, "create", "token", _CALLER, "--duration", "4h").strip()
     finally:
-        _kubectl("delete", "namespace", NAMESPACE, "--wait=true")
+        kubectl(NAMESPACE, "delete", "namespace", NAMESPACE, "--wait=true")
 
 
 def _objects(argo: ArgoRelease) -> list[dict[str, Any]]:
@@ -50,13 +50,6 @@ def _objects(argo: ArgoRelease) -> list[dict[str, Any]]:
             if not argo.pending_timeout:
                 template.pop("pendingTimeout", None)
     return found
-
-
-def _kubectl(*words: str, text: str | None = None) -> str:
-    done = subprocess.run(["kubectl", *words], input=text, capture_output=True, text=True, timeout=300, check=False)
-    if done.returncode != 0:
-        raise RuntimeError(f"kubectl {' '.join(words)}: {done.stderr}")
-    return done.stdout
 
 
 class AsRecorded(httpx.AsyncHTTPTransport):
