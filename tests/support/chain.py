@@ -6,6 +6,7 @@ fixture `chain` (function scoped, the process behind it lives as long as the tes
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import time
 from collections.abc import Sequence
@@ -155,17 +156,22 @@ class Chain:
         }
         return OrderRequest(**(details | changes))
 
-    async def travel(self, seconds: int) -> None:
-        """Let the chain's clock run ahead; it stays ahead for the rest of the chain's life."""
-        await self.network.rpc.call("evm_increaseTime", hex(seconds))
-        await self.network.rpc.call("evm_mine")
+    async def reach(self, timestamp: int) -> None:
+        """Mine until the newest block is of `timestamp` or later: by the chain's clock, whatever a test did to it."""
+        while int((await self.network.rpc.call("eth_getBlockByNumber", "latest", False))["timestamp"], 16) < timestamp:
+            await asyncio.sleep(0.1)
+            await self.network.rpc.call("evm_mine")
 
     async def snapshot(self) -> Any:
         return await self.network.rpc.call("evm_snapshot")
 
     async def revert(self, snapshot: Any) -> None:
-        """Forget all blocks since the snapshot, as a reorganisation does."""
+        """Forget all blocks since the snapshot, as a reorganisation does.
+
+        Anvil's clock falls back to the snapshot's time with it and goes on from there, so it is set again.
+        """
         assert await self.network.rpc.call("evm_revert", snapshot)
+        await self.network.rpc.call("evm_setTime", int(time.time()))
 
     # --- what an attacker can do --------------------------------------------------------------------------------------
 

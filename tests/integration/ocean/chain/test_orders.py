@@ -171,8 +171,7 @@ class TestAttacks:
         asset = await chain.publish(timeout=1)
         request = chain.request(asset, await chain.order(asset))
         order = await verify_order(chain.network, request, now=0)
-        while time.time() < order.timestamp + 2:
-            await asyncio.sleep(0.02)
+        await chain.reach(order.timestamp + 2)
         tx = await reuse_order(chain.network, consumer, asset.datatoken, order.tx_hash, chain.quote(asset))
         renewed = await verify_order(chain.network, chain.request(asset, tx), now=0)
         assert renewed.block_timestamp > renewed.timestamp + 1, "the reuse must be later, or this test shows nothing"
