@@ -72,7 +72,9 @@ NETWORK: Final = PREFIX + "network"
 QUEUE: Final = "kueue.x-k8s.io/queue-name"
 
 # Templates and tasks.
-COMPUTE: Final = "compute"  # entrypoint DAG: configuration -> algorithm
+COMPUTE: Final = "compute"  # entrypoint DAG: configuration -> algorithm; what a limit of jobs is about
+QUEUED: Final = "queued"  # the entrypoint DAG of a job that has to wait: turn -> compute
+TURN: Final = "turn"  # suspended until the service resumes it
 RELEASE: Final = "release"  # exit handler DAG: [filtering] -> publishing
 CONFIGURATION: Final = "configuration"
 ALGORITHM: Final = "algorithm"

@@ -34,6 +34,7 @@ from provider_api.jobs.read import JobReader
 from provider_api.jobs.records import Argo
 from provider_api.jobs.results import ResultStore
 from provider_api.jobs.start import JobStarter
+from provider_api.jobs.turns import Turns
 from provider_api.keys import ProviderKeys, load_keys
 from provider_api.settings import ArgoSettings, MetadataSettings, Settings
 from provider_api.storage.claims import Claims
@@ -151,7 +152,8 @@ async def open_services(
             {chain.chain_id: metrics.timed(chain, f"chain {chain.chain_id}", tracer) for chain in around.chains.all()}
         )
         environments = Environments(argo, lambda: metrics.round("environments"))
-        metrics.watch(environments)
+        turns = Turns(argo, environments)
+        metrics.watch(environments, lambda: turns.waiting)
         metrics.watch_argo(argo.watched)
         stack.push_async_callback(environments.close)
         await _background(stack, environments.run())
@@ -160,8 +162,9 @@ async def open_services(
         files = Files(around.outgoing, settings.outgoing, chains)
         others = OtherProviders(settings, keys, around.outgoing)
         facts = FactFinder(settings, keys, chains, environments, files, others)
-        starter = JobStarter(settings, keys, facts, argo, nonces, claims, metrics)
+        starter = JobStarter(settings, keys, facts, argo, nonces, claims, turns, metrics)
         stack.push_async_callback(starter.close)
+        await _background(stack, turns.run())
         await _background(stack, _sweeper(settings, argo, around.results, claims, metrics).run())
         control = AccessControl(settings.access, keys, settings.limits.retry_after_seconds)
         await stack.enter_async_context(control)

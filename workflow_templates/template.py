@@ -1,12 +1,14 @@
 """One environment as a WorkflowTemplate, in Hera.
 
-The entrypoint is the DAG `compute`: configuration, then the algorithm. The exit handler is the DAG `release`: where
-the environment has a filter, filtering, and then publishing, which is told how filtering ended. Argo runs an exit
-handler after success, failure, time limit and stop, so every way of ending a job passes the filter and delivers its
-logs; it does not run it after terminate, so a deleted job publishes nothing.
+The entrypoint is the DAG `compute`: configuration, then the algorithm. A job that has to wait begins at the DAG
+`queued` instead: `turn`, which is suspended until the service resumes it, then `compute`. The exit handler is the DAG
+`release`: where the environment has a filter, filtering, and then publishing, which is told how filtering ended. Argo
+runs an exit handler after success, failure, time limit and stop, so every way of ending a job passes the filter and
+delivers its logs; it does not run it after terminate, so a deleted job publishes nothing.
 
 `max_jobs` is a semaphore on the template `compute`, not on the workflow: measured on Argo 4.1, a waiting workflow could
-otherwise not be stopped, and publishing would go on holding the place that the next job waits for.
+otherwise not be stopped, and publishing would go on holding the place that the next job waits for. Waiting for it is
+not free (docs/decisions/0043), waiting at `turn` is.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-from hera.workflows import DAG, Parameter, Task, WorkflowTemplate
+from hera.workflows import DAG, Parameter, Suspend, Task, WorkflowTemplate
 from hera.workflows import models as m
 
 from contract import names
@@ -59,13 +61,17 @@ def workflow_template(environment: Environment, argo: ArgoRelease = NEWEST) -> d
         configuration = steps.configuration(environment)
         algorithm = steps.algorithm(environment)
         publishing = steps.publishing(environment)
-        with DAG(name=names.COMPUTE, synchronization=_places(environment)):
+        with DAG(name=names.COMPUTE, synchronization=_places(environment)) as compute:
             first = Task(name=names.CONFIGURATION, template=configuration)
             second = Task(name=names.ALGORITHM, template=algorithm)
             second.depends = f"{first.name}.Succeeded"
             # As configuration leaves it: the queue and the downloads have used up paid time by then.
             left = "{{tasks." + first.name + ".outputs.parameters." + names.OUT_SECONDS + "}}"
             second.arguments = [Parameter(name=names.IN_SECONDS, value=left)]
+        turn = Suspend(name=names.TURN)
+        with DAG(name=names.QUEUED):
+            waiting = Task(name=names.TURN, template=turn)
+            Task(name=names.COMPUTE, template=compute, depends=f"{waiting.name}.Succeeded")
         filtering = None if environment.filter is None else steps.filtering(environment, environment.filter)
         with DAG(name=names.RELEASE):
             last = Task(name=names.PUBLISHING, template=publishing)

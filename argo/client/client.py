@@ -160,12 +160,18 @@ class ArgoClient:
     async def stop(self, name: str) -> None:
         """Ask for the end; exit handlers run. Watch for the outcome. Raises WorkflowFinished, WorkflowNotFound."""
         queries = await self._workers.queries()
-        await self._end(name, queries.stop)
+        await self._change(name, queries.stop)
 
     async def terminate(self, name: str) -> None:
         """Ask for the end without exit handlers. Raises WorkflowFinished, WorkflowNotFound."""
         queries = await self._workers.queries()
-        await self._end(name, queries.terminate)
+        await self._change(name, queries.terminate)
+
+    async def resume(self, name: str) -> None:
+        """End the wait of a workflow at a template of type suspend; no other changes. Raises WorkflowNotFound,
+        WorkflowFinished."""
+        queries = await self._workers.queries()
+        await self._change(name, queries.resume)
 
     async def delete(self, name: str) -> None:
         """Remove the workflow, its pods and volume, and its record in the archive. Raises WorkflowNotFound."""
@@ -215,7 +221,7 @@ class ArgoClient:
         queries = await self._workers.queries()
         return await self._workers.run(queries.version)
 
-    async def _end(self, name: str, verb: Callable[[str], None]) -> None:
+    async def _change(self, name: str, verb: Callable[[str], None]) -> None:
         if not is_label(name):
             raise WorkflowNotFound(name)
         try:

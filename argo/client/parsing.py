@@ -33,6 +33,7 @@ def parse_workflow(document: Json) -> Workflow:
         started_at=_time(status.get("startedAt")),
         finished_at=_time(status.get("finishedAt")),
         shutdown=str(spec.get("shutdown") or ""),
+        entrypoint=str(spec.get("entrypoint") or ""),
         nodes=tuple(_node(node) for node in _mapping(status.get("nodes")).values()),
     )
 

@@ -16,6 +16,9 @@ from argo_workflows.api.archived_workflow_service_api import ArchivedWorkflowSer
 from argo_workflows.api.info_service_api import InfoServiceApi
 from argo_workflows.api.workflow_service_api import WorkflowServiceApi
 from argo_workflows.api.workflow_template_service_api import WorkflowTemplateServiceApi
+from argo_workflows.model.io_argoproj_workflow_v1alpha1_workflow_resume_request import (
+    IoArgoprojWorkflowV1alpha1WorkflowResumeRequest,
+)
 from argo_workflows.model.io_argoproj_workflow_v1alpha1_workflow_stop_request import (
     IoArgoprojWorkflowV1alpha1WorkflowStopRequest,
 )
@@ -35,6 +38,7 @@ _FIELDS: Final = (
     "metadata.annotations",
     "metadata.creationTimestamp",
     "spec.shutdown",
+    "spec.entrypoint",
     "status.phase",
     "status.message",
     "status.startedAt",
@@ -119,6 +123,10 @@ class Queries:
     def terminate(self, name: str) -> None:
         body = IoArgoprojWorkflowV1alpha1WorkflowTerminateRequest(name=name, namespace=self._namespace)
         self._call(name, self._workflows.terminate_workflow, self._namespace, name, body)
+
+    def resume(self, name: str) -> None:
+        body = IoArgoprojWorkflowV1alpha1WorkflowResumeRequest(name=name, namespace=self._namespace)
+        self._call(name, self._workflows.resume_workflow, self._namespace, name, body)
 
     def delete(self, name: str) -> None:
         """The live one. Raises WorkflowNotFound, also for one that is only archived."""

@@ -17,7 +17,8 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 class NewWorkflow:
     """A workflow to be created: all that it says itself. What it does stands in its template.
 
-    `arguments` are the template's, by name; labels and annotations are those of the workflow's metadata.
+    `arguments` are the template's, by name; labels and annotations are those of the workflow's metadata; `entrypoint`
+    is where it begins, "" for the template's own.
     """
 
     name: str
@@ -25,6 +26,7 @@ class NewWorkflow:
     arguments: Mapping[str, str]
     labels: Mapping[str, str]
     annotations: Mapping[str, str]
+    entrypoint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,7 @@ class Node:
     id: str
     name: str
     display_name: str
-    type: str  # Pod, DAG, Retry, Skipped, …
+    type: str  # Pod, DAG, Retry, Suspend, Skipped, …
     template: str
     phase: str
     message: str
@@ -65,6 +67,7 @@ class Workflow:
     started_at: datetime | None
     finished_at: datetime | None
     shutdown: str  # "", "Stop", "Terminate"
+    entrypoint: str = ""  # where it begins, if not where its template says
     nodes: tuple[Node, ...] = ()
 
     @property

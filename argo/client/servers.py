@@ -80,6 +80,9 @@ class ArgoServers:
     async def terminate(self, name: str) -> None:
         await self._of(name).terminate(name)
 
+    async def resume(self, name: str) -> None:
+        await self._of(name).resume(name)
+
     async def delete(self, name: str) -> None:
         await self._of(name).delete(name)
 

@@ -1,8 +1,9 @@
 """Starting workflows, with Hera.
 
-A workflow of ours is a name, labels, annotations, the reference to its template and its arguments, and nothing else:
-that is all a controller in `templateReferencing: Strict` accepts. Hera sets no time limits and makes nothing of unusual
-error answers, so one session of ours does both for all calls. Blocking; the client runs it in a thread.
+A workflow of ours is a name, labels, annotations, the reference to its template, where in it to begin, its arguments,
+and nothing else: that is all a controller in `templateReferencing: Strict` accepts. Hera sets no time limits and makes
+nothing of unusual error answers, so one session of ours does both for all calls. Blocking; the client runs it in a
+thread.
 """
 
 from __future__ import annotations
@@ -80,6 +81,7 @@ class Submission:
             annotations=dict(new.annotations),
             workflow_template_ref=m.WorkflowTemplateRef(name=new.template),
             arguments=dict(new.arguments),
+            entrypoint=new.entrypoint or None,
         ).build()
         try:
             created = self._service.create_workflow(_CreateRequest(workflow=model))

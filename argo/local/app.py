@@ -90,6 +90,7 @@ def create_app(settings: LocalArgoSettings, runtime: PodRuntime | None = None) -
         Route(at + "/{name}", workflows.delete, methods=["DELETE"]),
         Route(at + "/{name}/stop", workflows.stop, methods=["PUT"]),
         Route(at + "/{name}/terminate", workflows.terminate, methods=["PUT"]),
+        Route(at + "/{name}/resume", workflows.resume, methods=["PUT"]),
         Route(at + "/{name}/log", logs.log, methods=["GET"]),
         Route(at + "/{name}/{pod}/log", logs.log, methods=["GET"]),
         Route(_API + "/workflow-events/{namespace}", watch.watch, methods=["GET"]),

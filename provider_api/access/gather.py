@@ -59,6 +59,10 @@ class FactFinder:
         """Around a start, which is not yet among the jobs that Argo knows while its facts are judged."""
         return self._starts.one(request)
 
+    def earlier_starts(self, request: ComputeRequest) -> int:
+        """How many starts in the same environment this process began before this one, and has not ended yet."""
+        return self._starts.earlier(request)
+
     async def for_start(self, request: ComputeRequest) -> ComputeFacts:
         """Facts about a start, without the digests of a raw algorithm. Raises ChainUnavailable, ArgoError."""
         return await self._gather(request, with_orders=True, with_credentials=True, patient=True)
@@ -142,7 +146,7 @@ class FactFinder:
         if environment is None or environment.max_jobs_per_account is None or not facts.with_credentials:
             return None
         known = await self._environments.unfinished_jobs(environment.id, facts.request.consumer)
-        return known + self._starts.earlier(facts.request)
+        return known + self._starts.earlier_of_account(facts.request)
 
     async def _asset(
         self,

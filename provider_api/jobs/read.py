@@ -16,6 +16,7 @@ from contract import names
 from ocean.kit.together import together
 from provider_api.environments.catalogue import Environments
 from provider_api.jobs.job_object import job_object
+from provider_api.jobs.places import age, awaits_turn, in_turn
 from provider_api.jobs.records import Argo, find_existing
 from provider_api.jobs.results import MOST_LISTED, ResultStore, results_did_of
 from provider_api.jobs.status import JobStatus, status_of
@@ -27,7 +28,6 @@ log = structlog.get_logger(__name__)
 QUEUE_SECONDS = 1.0
 _MOST_QUEUES = 1000
 MOST_LISTED_EACH = 200  # results of one job in an answer about several
-_Key = tuple[datetime, str]
 
 
 class JobReader:
@@ -35,7 +35,7 @@ class JobReader:
 
     def __init__(self, settings: Settings, argo: Argo, results: ResultStore) -> None:
         self._settings, self._argo, self._results = settings, argo, results
-        self._queues: TTLCache[str, list[_Key]] = TTLCache(_MOST_QUEUES, QUEUE_SECONDS)
+        self._queues: TTLCache[str, list[str]] = TTLCache(_MOST_QUEUES, QUEUE_SECONDS)
 
     async def find(self, owner: str, job_id: str, *, may_lag: bool = False) -> Workflow | None:
         """The job if it is this owner's; `owner` is canonical. `may_lag`: for who only shows it."""
@@ -131,24 +131,25 @@ class JobReader:
         return found
 
     async def _place(self, workflow: Workflow) -> int:
-        """How many older jobs wait in the same environment, plus one."""
-        environment = workflow.labels.get(names.ENVIRONMENT, "")
-        mine = (workflow.created_at, workflow.name)
-        return 1 + sum(other < mine for other in await self._waiting(environment, mine))
+        """How many jobs of the same environment are let in before it, plus one; one after all others if it is not among
+        them, for lists lag."""
+        waiting = await self._waiting(workflow.labels.get(names.ENVIRONMENT, ""), workflow.name)
+        return 1 + (waiting.index(workflow.name) if workflow.name in waiting else len(waiting))
 
-    async def _waiting(self, environment: str, mine: _Key) -> list[_Key]:
-        """Jobs that wait in an environment, at most QUEUE_SECONDS old: consumers poll, and Argo reads whole objects.
+    async def _waiting(self, environment: str, job_id: str) -> Sequence[str]:
+        """Names of the jobs that wait in an environment, in their order, at most QUEUE_SECONDS old: consumers poll, and
+        Argo reads whole objects.
 
         A job that was not there at the last look is a reason to look again.
         """
         known = self._queues.get(environment)
-        if known is not None and mine in known:
+        if known is not None and job_id in known:
             return known
-        waiting = [
-            (other.created_at, other.name)
+        unfinished = [
+            job
             async for page in self._argo.pages({names.ENVIRONMENT: environment}, unfinished_only=True)
-            for other in page
-            if self.status(other).waiting
+            for job in page
         ]
-        self._queues[environment] = waiting
+        inside = sorted((job for job in unfinished if not awaits_turn(job) and self.status(job).waiting), key=age)
+        waiting = self._queues[environment] = [job.name for job in (*inside, *in_turn(unfinished))]
         return waiting

@@ -38,7 +38,7 @@ class PreparedJob:
     agreement_id: str
     orders: frozenset[tuple[int, str]]  # chain and transaction of each that the job takes for itself
     places: Places | None  # of its account in its environment
-    ahead: int  # unfinished jobs in its environment when it was prepared
+    ahead: int = 0  # unfinished jobs in its environment when it was prepared
 
 
 def prepare(start: AcceptedStart, job_id: str, owner_text: str, settings: Settings, keys: ProviderKeys) -> PreparedJob:
@@ -73,7 +73,6 @@ def prepare(start: AcceptedStart, job_id: str, owner_text: str, settings: Settin
         agreement_id=carrier.order.tx_hash,
         orders=payment.claimed_orders(start.facts),
         places=Places(environment.id, request.consumer, most) if most is not None else None,
-        ahead=start.facts.unfinished_jobs or 0,
     )
 
 

@@ -18,10 +18,11 @@ Taking a claim is in `claiming`, submitting in `submitting`.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
+from contract import names
 from ocean.kit.single_flight import SingleFlight
 from provider_api.access import rules
 from provider_api.access.gather import FactFinder
@@ -31,9 +32,11 @@ from provider_api.calls.signature import require_fresh
 from provider_api.http.errors import InvalidRequest, NeighbourAway, Refused
 from provider_api.jobs.claiming import ATTEMPTS, Claiming
 from provider_api.jobs.identity import JobIdentity
+from provider_api.jobs.places import places_in_line
 from provider_api.jobs.records import Argo, find_workflow
 from provider_api.jobs.specification import PreparedJob, prepare
 from provider_api.jobs.submitting import Started, Submitter
+from provider_api.jobs.turns import Turns
 from provider_api.keys import ProviderKeys
 from provider_api.settings import Settings
 from provider_api.storage.claims import AlreadyClaimed, Claim, Claims
@@ -63,11 +66,12 @@ class JobStarter:
         argo: Argo,
         nonces: Nonces,
         claims: Claims,
+        turns: Turns,
         metrics: Metrics,
     ) -> None:
         self._settings, self._keys, self._facts = settings, keys, facts
-        self._argo, self._nonces, self._claims, self._metrics = argo, nonces, claims, metrics
-        self._submitter = Submitter(settings, argo, claims, metrics)
+        self._argo, self._nonces, self._claims, self._turns, self._metrics = argo, nonces, claims, turns, metrics
+        self._submitter = Submitter(settings, argo, claims, turns, metrics)
         self._claiming = Claiming(settings, argo, claims, metrics, self._submitter.watch)
         self._running = SingleFlight[str, Started]()  # by job id
 
@@ -147,4 +151,10 @@ class JobStarter:
             self._metrics.start("refused", judged.code.partition(":")[0])  # behind it stand names without number
             log.info("start_refused", place=judged.place, code=judged.code, job_id=request.identity.job_id)
             raise judged.error()
-        return prepare(judged, request.identity.job_id, request.owner_text, self._settings, self._keys)
+        prepared = prepare(judged, request.identity.job_id, request.owner_text, self._settings, self._keys)
+        ahead = (facts.unfinished_jobs or 0) + self._facts.earlier_starts(request.content)
+        others_wait = judged.environment.id in self._turns.waiting
+        waits = others_wait or ahead >= places_in_line(judged.environment)
+        if waits:
+            prepared = replace(prepared, workflow=replace(prepared.workflow, entrypoint=names.QUEUED))
+        return replace(prepared, ahead=ahead)

@@ -6,7 +6,7 @@ finished workflow belongs to a step that never ran.
 
 | status | when |
 | --- | --- |
-| 1 | waiting for a free place (semaphore), or not yet seen by the controller |
+| 1 | waiting for its turn or a free place, or not yet seen by the controller |
 | 10 | has its place, configuration has not begun |
 | 20 | configuration runs: volumes and the whole download |
 | 30 | inputs and algorithm are in place |
@@ -28,6 +28,7 @@ from argo.client.records import Node, Workflow
 from contract.exit_codes import ExitCode
 from contract.names import ALGORITHM, CONFIGURATION, FILTERED, FILTERING, PUBLISHING
 from provider_api.jobs import ends
+from provider_api.jobs.places import compute_node
 
 TEXTS: Final = {
     1: "Warming up",
@@ -150,8 +151,8 @@ def _progress(workflow: Workflow) -> JobStatus:
         return JobStatus(30, detail=ends.waits_for(workflow))
     if configuration is not None:
         return JobStatus(20)
-    root = workflow.node(workflow.name)
-    waiting = root is None or root.phase == "Pending"
+    node = compute_node(workflow)
+    waiting = node is None or node.phase == "Pending"
     return JobStatus(1 if waiting else 10, waiting=waiting)
 
 

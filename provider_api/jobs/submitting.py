@@ -15,9 +15,11 @@ import structlog
 
 from argo.client import errors as argo_errors
 from argo.client.records import Workflow
+from contract import names
 from provider_api.http.errors import NeighbourAway, NeighbourFailed
 from provider_api.jobs.records import Argo, find_workflow
 from provider_api.jobs.specification import PreparedJob
+from provider_api.jobs.turns import Turns
 from provider_api.settings import Settings
 from provider_api.storage.claims import Claims
 from provider_api.storage.database import StorageUnavailable
@@ -40,8 +42,9 @@ class Started:
 class Submitter:
     """One for the whole service. Raises ArgoError, StorageUnavailable, and what the methods say."""
 
-    def __init__(self, settings: Settings, argo: Argo, claims: Claims, metrics: Metrics) -> None:
-        self._settings, self._argo, self._claims, self._metrics = settings, argo, claims, metrics
+    def __init__(self, settings: Settings, argo: Argo, claims: Claims, turns: Turns, metrics: Metrics) -> None:
+        self._settings, self._argo, self._claims = settings, argo, claims
+        self._turns, self._metrics = turns, metrics
         self._watching: dict[str, asyncio.Task[None]] = {}
 
     async def close(self) -> None:
@@ -76,8 +79,12 @@ class Submitter:
             workflow = await self._after_doubt(job_id)
         if not await self._is_held(job_id):
             raise await self.withdrawn(job_id)
+        if prepared.workflow.entrypoint == names.QUEUED:
+            self._turns.expect(prepared.workflow.template)
         self._metrics.start("started")
-        log.info("job_submitted", job_id=job_id, environment=prepared.workflow.template)
+        log.info(
+            "job_submitted", job_id=job_id, environment=prepared.workflow.template, queued=bool(workflow.entrypoint)
+        )
         return Started(workflow, prepared.ahead)
 
     async def withdrawn(self, job_id: str) -> NeighbourAway:

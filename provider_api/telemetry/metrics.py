@@ -80,9 +80,10 @@ class Metrics:
             self.index_success.labels(str(chain_id)).set(health.caught_up_at)
         return generate_latest(self.registry)
 
-    def watch(self, environments: Environments) -> None:
-        """Export the counts that the catalogue of environments already holds; never queries Argo."""
-        self.registry.register(_Jobs(environments))
+    def watch(self, environments: Environments, suspended: Callable[[], Mapping[str, int]]) -> None:
+        """Export the counts that the catalogue of environments already holds, and how many jobs of each environment
+        wait suspended; never queries Argo."""
+        self.registry.register(_Jobs(environments, suspended))
 
     def watch_indexes(self, health: Callable[[], Mapping[int, IndexHealth]]) -> None:
         """Export whether the assets of each chain, by its id, are up to date; never asks a chain's node."""
@@ -115,21 +116,26 @@ class Metrics:
 class _Jobs(Collector):
     """Unfinished jobs by environment, from the last look at Argo."""
 
-    def __init__(self, environments: Environments) -> None:
-        self._environments = environments
+    def __init__(self, environments: Environments, suspended: Callable[[], Mapping[str, int]]) -> None:
+        self._environments, self._suspended = environments, suspended
 
     def collect(self) -> Iterator[Metric]:
         unfinished = GaugeMetricFamily("c2d_unfinished_jobs", "Jobs that run or wait", labels=["environment"])
+        waiting = GaugeMetricFamily(
+            "c2d_suspended_jobs", "Jobs that wait until they are left to Argo's queue", labels=["environment"]
+        )
         places = GaugeMetricFamily("c2d_places", "Jobs that may run at once", labels=["environment"])
         snapshot = self._environments.last
         if snapshot is not None:
             for name, environment in snapshot.environments.items():
                 unfinished.add_metric([name], snapshot.jobs[name])
                 places.add_metric([name], environment.max_jobs)
+                waiting.add_metric([name], self._suspended().get(name, 0))
             age = GaugeMetricFamily("c2d_environments_age_seconds", "How old what is known of environments is")
             age.add_metric([], snapshot.age_seconds())
             yield age
         yield unfinished
+        yield waiting
         yield places
 
 

@@ -13,9 +13,10 @@ from pathlib import Path
 
 import httpx
 import pytest
+import yaml
 
 from contract.argo_releases import NEWEST, ArgoRelease
-from tests.support.argo_server import RECORDINGS, client, running
+from tests.support.argo_server import RECORDINGS, client, queued_template, running
 from tests.support.deployed import Cluster
 from tests.support.recorded_namespace import AsRecorded, AsRecordedSync, recorded_namespace
 
@@ -57,6 +58,7 @@ def _embedded(folder: Path, limit: int) -> Iterator[Target]:
     for path in (RECORDINGS / "templates").glob("*.yaml"):
         text = path.read_text().replace("small: '1'", f"small: '{limit}'")
         (templates / path.name).write_text(text)
+    (templates / "queued.yaml").write_text(yaml.safe_dump(queued_template()))
     arguments = ("--templates", str(templates), "--machine-image", "registry.local/busybox", "--wait-for-images")
     with running(folder / "data", *arguments) as server:
         yield Target(server.url, server.token, limit)

@@ -77,7 +77,7 @@ def prepared(request: pytest.FixtureRequest) -> Any:
 
 
 async def _end(http: httpx.AsyncClient, name: str) -> dict[str, Any]:
-    limit = time.monotonic() + 90
+    limit = time.monotonic() + 600  # a real cluster runs them one after the other
     while time.monotonic() < limit:
         found: dict[str, Any] = (await http.get(f"{WORKFLOWS}/{name}")).json()
         if found["status"].get("phase") in END:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,10 @@ import httpx
 import pytest
 
 from ocean.chain.publishing import mint
+from ocean.client import Consumer
 from ocean.ddo import DDO
 from tests.e2e.conftest import nothing_left
-from tests.support.chain import publisher
+from tests.support.chain import publisher, stranger
 from tests.support.clients import JAVASCRIPT_CONSUMER
 from tests.support.deployed import ARGO, SERVICE, Deployed
 from tests.support.lanes import size
@@ -109,25 +111,33 @@ async def test_an_algorithm_that_fails(deployed: Deployed, buyer: Buyer, dataset
     assert await buyer.result(job, "algorithm.log", tmp_path) == b"oh\n"
 
 
-async def test_many_jobs_and_few_places(deployed: Deployed, buyer: Buyer, dataset: DDO) -> None:
-    """All end well, never more at once than there are places, nearly in the order in which they came (Argo's times are
-    whole seconds), and nothing is left. 200 in `make soak`, 16 otherwise."""
-    count = size(test=16, soak=200)
-    jobs = [await started(buyer, dataset, "print('done')", environment=QUEUED, minutes=110) for _ in range(count)]
-    begun, most = dict[str, float](), 0
-    async with asyncio.timeout(30 * count + deployed.seconds):
-        while len(begun) < count:
-            at_once = [job for job in await buyer.consumer.status() if job["jobId"] in jobs]
-            most = max(most, sum(10 <= job["status"] <= 40 for job in at_once))
-            for job in [await buyer.job(job) for job in jobs if job not in begun]:
-                if job is not None and job["dateFinished"] is not None:
-                    assert end(job) == (70, "completed", 0, 0)
-                    begun[job["jobId"]] = float(job["startedAt"])
-            await asyncio.sleep(0.5)
+async def test_a_queue_in_turns(deployed: Deployed, buyer: Buyer, dataset: DDO) -> None:
+    """One account fills the queue, then another comes: it need not wait for all of these. Everything ends well, never
+    more at once than there are places, and nothing is left. 200 jobs in `make soak`, 20 otherwise."""
+    many = size(test=15, soak=160)
+    few = size(test=5, soak=40)
+    queued = partial(started, code="print('done')", environment=QUEUED, minutes=110)
+    jobs = [await queued(buyer, dataset) for _ in range(many)]
+    async with Consumer(deployed.url, stranger) as client:
+        other = Buyer(buyer.service, buyer.network, client, account=stranger)
+        others = [await queued(other, dataset) for _ in range(few)]
+        (waiting,) = await client.status(others[-1])
+        ended, most = dict[str, float](), 0
+        async with asyncio.timeout(30 * (many + few) + deployed.seconds):
+            while len(ended) < many + few:
+                now = [*await buyer.consumer.status(), *await client.status()]
+                now = [job for job in now if job["jobId"] in {*jobs, *others}]
+                most = max(most, sum(10 <= job["status"] <= 40 for job in now))
+                for job in now:
+                    if job["dateFinished"] is not None:
+                        assert end(job) == (70, "completed", 0, 0)
+                        ended.setdefault(job["jobId"], float(job["startedAt"]))
+                await asyncio.sleep(0.5)
     assert most <= PLACES
-    order = sorted(jobs, key=lambda job: begun[job])
-    assert max(abs(order.index(job) - place) for place, job in enumerate(jobs)) <= 2 * PLACES
-    await nothing_left(deployed, *jobs)
+    assert waiting["queuePosition"] <= 2 * few + 1, "every second place is the other account's"
+    last = max(ended[job] for job in others)
+    assert sum(ended[job] > last for job in jobs) >= many - 2 * few - PLACES, "most of the first account's came later"
+    await nothing_left(deployed, *jobs, *others)
 
 
 async def test_stop(deployed: Deployed, buyer: Buyer, dataset: DDO, tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -16,13 +15,14 @@ from argo.local.pods.runtime import PodEnd, PodStatus
 from argo.local.spec.check import read_spec
 from argo.local.spec.submission import merged_arguments
 from argo.local.workflows.semaphores import Semaphores
-from tests.support.argo_server import RECORDINGS
+from tests.support.argo_server import RECORDINGS, queued_template
 
 
 def template(name: str = "rec-plain", change: Callable[[dict[str, Any]], None] | None = None) -> dict[str, Any]:
-    """The `spec` of a recorded template, changed."""
-    spec: dict[str, Any] = yaml.safe_load((RECORDINGS / "templates" / f"{name}.yaml").read_text())["spec"]
-    spec = copy.deepcopy(spec)
+    """The `spec` of a recorded template, or of `rec-queued`, changed."""
+    path = RECORDINGS / "templates" / f"{name}.yaml"
+    document = queued_template() if name == "rec-queued" else yaml.safe_load(path.read_text())
+    spec: dict[str, Any] = document["spec"]
     if change is not None:
         change(spec)
     return spec
@@ -38,9 +38,11 @@ class Story:
         locks: Semaphores | None = None,
         workflow: str = "j",
         created_at: float = 0.0,
+        entrypoint: str = "",
         **arguments: str,
     ) -> None:
         spec = read_spec(name, template(name, change))
+        spec = spec.model_copy(update={"entrypoint": entrypoint or spec.entrypoint})
         given = {"job-spec": "QUJD", **{key.replace("_", "-"): value for key, value in arguments.items()}}
         self.run = Run(workflow, "uid-1", "jobs", created_at, spec, merged_arguments(spec, given))
         self.locks = locks or Semaphores(lambda name, key: 1)
@@ -84,6 +86,11 @@ class Story:
 
     def stop(self, strategy: str = "Stop") -> Story:
         self.run.shutdown = strategy
+        return self.look()
+
+    def resume(self) -> Story:
+        for node in self.run.suspended():
+            node.phase, node.finished_at = "Succeeded", self.now
         return self.look()
 
     def phases(self) -> dict[str, str]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import yaml
 
 from tests.support.sandboxes import require_sandboxes
 
@@ -25,6 +26,16 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def queued_template() -> dict[str, Any]:
+    """`rec-queued`: the recorded `rec-plain` with a turn before it, as our environments have one. Not recorded."""
+    document: dict[str, Any] = yaml.safe_load((RECORDINGS / "templates" / "rec-plain.yaml").read_text())
+    document["metadata"] = {"name": "rec-queued", "namespace": "jobs"}
+    compute = {"name": "compute", "template": "compute", "depends": "turn.Succeeded"}
+    tasks = [{"name": "turn", "template": "turn"}, compute]
+    document["spec"]["templates"] += [{"name": "turn", "suspend": {}}, {"name": "queued", "dag": {"tasks": tasks}}]
+    return document
 
 
 class ArgoServer:

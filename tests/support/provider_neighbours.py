@@ -83,6 +83,7 @@ class MemoryArgo:
     listed: list[dict[str, str]] = field(default_factory=list)  # what pages were asked for
     kept: dict[str, Workflow] = field(default_factory=dict)
     watched: dict[str, SeenWorkflows] = field(default_factory=dict)
+    resumed: list[str] = field(default_factory=list)
     lingering: bool = False  # pods do not end when they are terminated
 
     def _reachable(self) -> None:
@@ -101,7 +102,18 @@ class MemoryArgo:
         if name in self.workflows:
             raise WorkflowExists(name)
         workflow = Workflow(
-            name, f"uid-{name}", new.labels, new.annotations, new.arguments, datetime.now(UTC), "", "", None, None, ""
+            name,
+            f"uid-{name}",
+            new.labels,
+            new.annotations,
+            new.arguments,
+            datetime.now(UTC),
+            "",
+            "",
+            None,
+            None,
+            "",
+            new.entrypoint,
         )
         if self.creates:
             self.created += 1
@@ -136,6 +148,13 @@ class MemoryArgo:
             raise WorkflowFinished(name)
         end = {} if self.lingering else {"phase": "Failed", "finished_at": datetime.now(UTC)}
         self.workflows[name] = replace(workflow, shutdown="Terminate", **end)
+
+    async def resume(self, name: str) -> None:
+        workflow = await self.get(name)
+        self.resumed.append(name)
+        if not workflow.finished:
+            turn = Node("turn", "turn", names.TURN, "Suspend", names.TURN, "Succeeded", "", None, None, None, {})
+            self.workflows[name] = replace(workflow, nodes=(*workflow.nodes, turn))
 
     async def delete(self, name: str) -> None:
         await self.get(name)

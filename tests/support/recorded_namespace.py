@@ -13,7 +13,7 @@ import httpx
 import yaml
 
 from contract.argo_releases import ArgoRelease
-from tests.support.argo_server import RECORDINGS
+from tests.support.argo_server import RECORDINGS, queued_template
 from tests.support.deployed import kubectl
 from tests.support.kustomize import build
 from workflow_templates.render import GITOPS
@@ -42,6 +42,7 @@ def _objects(argo: ArgoRelease) -> list[dict[str, Any]]:
         for subject in each.get("subjects", []):
             subject["namespace"] = NAMESPACE
     found += [yaml.safe_load(path.read_text()) for path in sorted((RECORDINGS / "templates").glob("*.yaml"))]
+    found.append(queued_template())
     for each in found:
         each["metadata"]["namespace"] = NAMESPACE
         for claim in each.get("spec", {}).get("volumeClaimTemplates", []):

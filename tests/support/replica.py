@@ -54,7 +54,18 @@ class SharedArgo(MemoryArgo):
     async def submit(self, new: NewWorkflow) -> Workflow:
         name = new.name
         workflow = Workflow(
-            name, f"uid-{name}", new.labels, new.annotations, {}, datetime.now(UTC), "", "", None, None, ""
+            name,
+            f"uid-{name}",
+            new.labels,
+            new.annotations,
+            {},
+            datetime.now(UTC),
+            "",
+            "",
+            None,
+            None,
+            "",
+            new.entrypoint,
         )
         complete = self._folder / f".{name}-{os.getpid()}"
         complete.write_bytes(pickle.dumps(workflow))

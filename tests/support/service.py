@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
 
 import httpx
+from eth_account.signers.local import LocalAccount
 
 from contract import names
 from contract.keys import ETHEREUM_KEY_FILE
@@ -139,6 +140,7 @@ class Buyer:
     network: Network
     consumer: Consumer
     published: dict[str, DDO] = field(default_factory=dict)
+    account: LocalAccount = consumer_account  # who orders; the key of `consumer`
 
     async def publish(self, url: str, *, kind: Literal["dataset", "algorithm"] = "dataset", **draft: Any) -> DDO:
         """One asset with one file; keyword arguments go to AssetDraft."""
@@ -181,7 +183,7 @@ class Buyer:
             references[: len(datasets)], wanted, environment, int(time.time() + 60 * minutes)
         )
         answers = [*answer["datasets"], *([] if raw else [answer["algorithm"]])]
-        orders = await order_all(self.network, consumer_account, chosen["consumerAddress"], wishes, answers)
+        orders = await order_all(self.network, self.account, chosen["consumerAddress"], wishes, answers)
         return orders[: len(datasets)], (wanted if raw else orders[-1])
 
     async def finished(self, job_id: str, seconds: float = 120) -> dict[str, Any]:

@@ -27,6 +27,15 @@ class Locks(Protocol):
     def holders(self, key: str) -> list[str]: ...
 
 
+def _kind(template: Template) -> str:
+    """The type of a template's node."""
+    if template.dag is not None:
+        return "DAG"
+    if template.suspend is not None:
+        return "Suspend"
+    return "Retry" if template.retry_strategy else "Pod"
+
+
 class Advance(Step):
     """The look itself. `locks` are the semaphores of all workflows."""
 
@@ -48,16 +57,17 @@ class Advance(Step):
             if node.type == "Pod":
                 pods.observe(self, node)
         self._obey_shutdown()
-        root = self._execute_root()
-        if not root.final:
-            return
-        if run.lock and run.lock.held:
+        root = self.execute(run.spec.template(run.spec.entrypoint), run.name, run.name)
+        if run.lock and run.lock.held and run.nodes[run.lock.node].final:
             run.lock.held = False
-        self._finish(root)
+        if root.final:
+            self._finish(root)
 
     # -- shutdown
 
     def _obey_shutdown(self) -> None:
+        for node in filter(lambda node: self.forbids(node.name), self.run.suspended()):
+            self.end(node, "Failed", STOPPED.format(self.run.shutdown))
         for node in self.run.nodes.values():
             if node.type == "Pod" and not node.final and self.forbids(node.name):
                 node.phase, node.message, node.finished_at = "Failed", KILLED.format(self.run.shutdown), self.now
@@ -81,7 +91,7 @@ class Advance(Step):
         if node is not None and node.final:
             return node
         if node is None:
-            kind = "DAG" if template.dag else "Retry" if template.retry_strategy else "Pod"
+            kind = _kind(template)
             node = self.add(kind, name, display_name, template.name, boundary=boundary, hooked=hooked)
             node.inputs = dict(inputs or {})
             node.artifacts = [item.model_dump(by_alias=True, exclude_none=True) for item in template.inputs.artifacts]
@@ -91,45 +101,36 @@ class Advance(Step):
             self.end(node, "Failed", STOPPED.format(self.run.shutdown))
             return node
         if template.dag:
-            dag.carry_on(self, node, template)
+            if self._has_place(node, template):
+                dag.carry_on(self, node, template)
         elif template.retry_strategy and node.type == "Retry":
             retry.carry_on(self, node, template)
-        elif node.type in ("DAG", "Retry"):  # nothing would ever carry it on
+        elif node.type not in ("Pod", _kind(template)):  # nothing would ever carry it on
             self.end(node, "Error", f"the stored node is a {node.type}, which its template {template.name} is not")
         return node
 
-    def _execute_root(self) -> Node:
+    def _has_place(self, node: Node, template: Template) -> bool:
+        """Whether the DAG needs no semaphore, or has it; else its node says that it waits."""
         run = self.run
-        template = run.spec.template(run.spec.entrypoint)
-        root = run.root
-        if root is not None and root.final:
-            return root
-        if template.synchronization and (run.lock is None or run.lock.held is None):
-            root = root or self.add("DAG", run.name, run.name, template.name)
-            if not self._acquire(root, template):
-                return root
-        return self.execute(template, run.name, run.name)
-
-    def _acquire(self, root: Node, template: Template) -> bool:
-        run = self.run
-        assert template.synchronization is not None  # noqa: S101  (the caller looked)
-        if run.shutdown:
-            self.end(root, "Failed", STOPPED.format(run.shutdown))
+        if template.synchronization is None or (run.lock is not None and run.lock.held is not None):
+            return True
+        if self.forbids(node.name):
+            self.end(node, "Failed", STOPPED.format(run.shutdown))
             return False
         reference = template.synchronization.semaphores[0].config_map_key_ref
         key = f"{run.namespace}/ConfigMap/{reference.name}/{reference.key}"
-        run.lock = run.lock or Lock(key)
+        lock = run.lock = run.lock or Lock(key, node.id)
         limit = self.locks.limit(key)
         if limit is None:
-            self.end(root, "Error", f"failed to get the limit of semaphore {key}: it is not defined")
+            self.end(node, "Error", f"failed to get the limit of semaphore {key}: it is not defined")
             return False
         if self.locks.acquire(key, run):
-            run.lock.held, root.waiting, root.message = True, "", ""
-            return True  # a root that has waited stays Pending until its end, as recorded
+            lock.held, node.waiting, node.message = True, "", ""
+            return True  # a node that has waited stays Pending until its end, as recorded
         holders = self.locks.holders(key)
         free = max(0, limit - len(holders))
-        root.phase, root.waiting, run.lock.blockers = "Pending", key, holders[:1]
-        root.message = f"Waiting for {key} lock. Lock status: {free}/{limit}"
+        node.phase, node.waiting, lock.blockers = "Pending", key, holders[:1]
+        node.message = f"Waiting for {key} lock. Lock status: {free}/{limit}"
         return False
 
     # -- the end

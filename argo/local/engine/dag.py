@@ -130,5 +130,6 @@ def _end(step: Step, node: Node, tasks: tuple[DagTask, ...], nodes: dict[str, No
 
 
 def _sum(run: Run, node: Node) -> dict[str, int] | None:
-    found = [n.resources for n in run.nodes.values() if n.type == "Pod" and n.boundary == node.id and n.resources]
+    inside = [n for n in run.nodes.values() if n.type in ("Pod", "DAG") and n.boundary == node.id]
+    found = [n.resources for n in inside if n.resources]
     return {what: sum(item[what] for item in found) for what in ("cpu", "memory")} if found else None

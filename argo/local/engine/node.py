@@ -15,7 +15,7 @@ from ocean.kit.digits import int64
 
 FINAL: Final = frozenset({"Succeeded", "Failed", "Error", "Skipped", "Omitted"})
 PHASES: Final = FINAL | {"Pending", "Running"}
-TYPES: Final = frozenset({"Pod", "DAG", "Retry", "Skipped"})
+TYPES: Final = frozenset({"Pod", "DAG", "Retry", "Suspend", "Skipped"})
 HOST: Final = "local"  # hostNodeName of every pod
 
 
@@ -24,7 +24,7 @@ class Node:
     id: str
     name: str
     display_name: str
-    type: str  # Pod, DAG, Retry, Skipped
+    type: str  # Pod, DAG, Retry, Suspend, Skipped
     template: str
     phase: str
     started_at: float

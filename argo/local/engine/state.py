@@ -18,9 +18,10 @@ _KEY_SLASHES: Final = 3  # namespace/ConfigMap/name/key
 
 @dataclass(slots=True)
 class Lock:
-    """The semaphore of the entrypoint. `blockers`: who held it while this workflow last waited."""
+    """The semaphore of a DAG. `blockers`: who held it while this workflow last waited."""
 
     key: str  # namespace/ConfigMap/name/key
+    node: str  # id of the node that waits for it or holds it; "" when it was given back
     held: bool | None = None  # None: not yet, False: given back
     blockers: list[str] | None = None
 
@@ -55,6 +56,10 @@ class Run:
     @property
     def exit_name(self) -> str:
         return f"{self.name}.onExit"
+
+    def suspended(self) -> list[Node]:
+        """Nodes that wait until somebody resumes the workflow."""
+        return [node for node in self.nodes.values() if node.type == "Suspend" and not node.final]
 
     def node(self, name: str) -> Node | None:
         return self.nodes.get(node_id(self.name, name))
@@ -138,15 +143,14 @@ class Run:
     def _semaphore(self, lock: Lock) -> dict[str, Any]:
         made: dict[str, Any] = {}
         if lock.held is not None:
-            made["holding"] = [{"semaphore": lock.key} | ({"holders": [self.holder]} if lock.held else {})]
+            made["holding"] = [{"semaphore": lock.key} | ({"holders": [self.holder(lock)]} if lock.held else {})]
         if lock.blockers is not None:
             made["waiting"] = [{"semaphore": lock.key} | ({"holders": lock.blockers} if lock.blockers else {})]
         return made
 
-    @property
-    def holder(self) -> str:
+    def holder(self, lock: Lock) -> str:
         """This workflow's name among a semaphore's holders."""
-        return f"{self.namespace}/{self.name}/{self.name}"
+        return f"{self.namespace}/{self.name}/{lock.node}"
 
     def read_status(self, made: Mapping[str, Any]) -> None:
         """Raises Unreadable for what this version does not write."""
@@ -167,9 +171,15 @@ class Run:
             key = (holding or waiting)[0].text("semaphore")
             if key.count("/") < _KEY_SLASHES:
                 raise Unreadable("status.synchronization names no semaphore")
+            holders = holding[0].texts("holders") if holding else []
+            waits = next((node.id for node in self.nodes.values() if node.waiting), "")
+            node = holders[0].rpartition("/")[2] if holders else waits
+            if node and node not in self.nodes:
+                raise Unreadable("status.synchronization names a holder that is no node")
             self.lock = Lock(
                 key=key,
-                held=None if not holding else bool(holding[0].texts("holders")),
+                node=node,
+                held=None if not holding else bool(holders),
                 blockers=None if not waiting else waiting[0].texts("holders"),
             )
 

@@ -1,9 +1,10 @@
-"""/api/v1/workflows: create, list, get, delete, stop, terminate."""
+"""/api/v1/workflows: create, list, get, delete, stop, terminate, resume."""
 
 from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
 from typing import Any
 
 from starlette.requests import Request
@@ -11,7 +12,7 @@ from starlette.responses import Response
 
 from argo.local.errors import invalid
 from argo.local.rest import documents
-from argo.local.rest.answers import answer, server_of
+from argo.local.rest.answers import Server, answer, server_of
 from argo.local.rest.fields import Fields, restore_workflow
 from argo.local.rest.query import IGNORED, Query
 from argo.local.spec.submission import read_submission
@@ -83,21 +84,24 @@ async def delete(request: Request) -> Response:
 
 
 async def stop(request: Request) -> Response:
-    return await _shut_down(request)
+    return await _act(request, lambda server, name: server.controller.shut_down(name, "Stop"))
 
 
 async def terminate(request: Request) -> Response:
-    return await _shut_down(request)
+    return await _act(request, lambda server, name: server.controller.shut_down(name, "Terminate"))
 
 
-async def _shut_down(request: Request) -> Response:
+async def resume(request: Request) -> Response:
+    return await _act(request, lambda server, name: server.controller.resume(name))
+
+
+async def _act(request: Request, act: Callable[[Server, str], Row]) -> Response:
     Query(request, ())
     server = server_of(request)
     for key, value in (await _body(request)).items():
         if key not in ("name", "namespace") and value not in (None, ""):
             raise invalid(f"{key} is not supported by this server")
-    strategy = "Stop" if request.url.path.endswith("/stop") else "Terminate"
-    row = server.controller.shut_down(request.path_params["name"], "Stop" if strategy == "Stop" else "Terminate")
+    row = act(server, request.path_params["name"])
     return answer(_document(row, server.store.content, Fields(""), server.settings.namespace))
 
 

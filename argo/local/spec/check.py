@@ -125,28 +125,29 @@ def _problems(spec: Spec) -> Iterable[str]:
             yield f"spec.arguments.{parameter.name}.enum is not supported by this server"
     unsubstituted = spec.model_dump(by_alias=True, exclude={"templates"})
     yield from (f"spec: {{{{{tag}}}}} is not supported by this server here" for tag in tags(unsubstituted))
+    if sum(template.synchronization is not None for template in spec.templates) > 1:
+        yield "spec.templates: synchronization is supported by this server in one template only"
     for index, template in enumerate(spec.templates):
         path = f"spec.templates[{index}]"
-        if (template.dag is None) == (template.container is None):
-            yield f"{path} needs either dag or container"
+        if sum(part is not None for part in (template.dag, template.container, template.suspend)) != 1:
+            yield f"{path} needs either dag or container or suspend"
         elif template.dag is not None:
             outputs = {each.name: [item.name for item in each.outputs.parameters] for each in spec.templates}
-            yield from _dag_problems(path, template, outputs, known, entry=template.name == spec.entrypoint)
+            yield from _dag_problems(path, template, outputs, known)
+        elif template.suspend is not None:
+            if template != Template(name=template.name, suspend=template.suspend):
+                yield f"{path}: nothing but a name is supported by this server beside suspend"
         else:
             yield from _pod_problems(path, template, spec, known)
 
 
-def _dag_problems(
-    path: str, template: Template, outputs: Mapping[str, list[str]], known: set[str], *, entry: bool
-) -> Iterable[str]:
+def _dag_problems(path: str, template: Template, outputs: Mapping[str, list[str]], known: set[str]) -> Iterable[str]:
     """`outputs`: the output parameters of each template."""
     dag = template.dag
     assert dag is not None  # noqa: S101  (the caller looked)
     set_fields = template.model_fields_set - {"name", "dag", "synchronization", "inputs", "outputs", "metadata"}
     if set_fields or template.inputs.parameters or template.inputs.artifacts or template.outputs.parameters:
         yield f"{path}: only tasks and synchronization are supported by this server in a dag"
-    if template.synchronization and not entry:
-        yield f"{path}.synchronization is supported by this server on the entrypoint only"
     yield from _unknown_tags(path, template.model_dump(exclude={"dag"}), set())
     tasks = [task.name for task in dag.tasks]
     yield from (f"{path}: task {name} is there twice" for name in {n for n in tasks if tasks.count(n) > 1})
@@ -184,7 +185,7 @@ def _pod_problems(path: str, template: Template, spec: Spec, known: set[str]) ->
     container = template.container
     assert container is not None  # noqa: S101  (the caller looked)
     if template.synchronization:
-        yield f"{path}.synchronization is supported by this server on the entrypoint only"
+        yield f"{path}.synchronization is supported by this server on a dag only"
     volumes = {volume.name: volume for volume in (*spec.volumes, *template.volumes)}
     mountable = volumes.keys() | {claim.metadata.get("name", "") for claim in spec.volume_claim_templates}
     for each in (container, *template.init_containers):

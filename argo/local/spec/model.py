@@ -218,8 +218,12 @@ class Volume(Part):
     empty_dir: EmptyDir | None = None
 
 
+class Suspend(Part):
+    """Wait until somebody resumes the workflow."""
+
+
 class Template(Part):
-    """Exactly one of `dag` and `container`."""
+    """Exactly one of `dag`, `container` and `suspend`."""
 
     name: str
     inputs: Inputs = Inputs()
@@ -227,6 +231,7 @@ class Template(Part):
     metadata: PodMetadata = PodMetadata()
     dag: Dag | None = None
     container: Container | None = None
+    suspend: Suspend | None = None
     init_containers: tuple[InitContainer, ...] = ()
     volumes: tuple[Volume, ...] = ()
     synchronization: Synchronization | None = None

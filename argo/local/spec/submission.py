@@ -45,6 +45,7 @@ class Submission:
     template: str  # "" for an inline workflow
     arguments: Mapping[str, str]
     violation: str = ""
+    entrypoint: str = ""  # "": the template's own
     inline: bool = False
 
 
@@ -77,11 +78,12 @@ def read_submission(document: Any, namespace: str) -> Submission:
     reference = _object(reference, "spec.workflowTemplateRef", {"name"})
     if not isinstance(reference.get("name", ""), str):
         raise invalid("spec.workflowTemplateRef.name must be a text")
-    if "entrypoint" in sent:
-        raise invalid("spec.entrypoint of a workflow is not supported by this server")
+    entrypoint = sent.get("entrypoint", "")
+    if not isinstance(entrypoint, str):
+        raise invalid("spec.entrypoint must be a text")
     fields = sorted(field[0].upper() + field[1:] for field in sent if field in _STRICT)
     violation = _VIOLATION.format(" ".join(fields)) if fields else ""
-    return Submission(name, labels, annotations, spec, str(reference.get("name", "")), arguments, violation)
+    return Submission(name, labels, annotations, spec, str(reference.get("name", "")), arguments, violation, entrypoint)
 
 
 _INLINE = "workflows must use workflowTemplateRef to be executed when the controller is in reference mode"
@@ -109,6 +111,16 @@ def merged_arguments(spec: Spec, given: Mapping[str, str]) -> dict[str, str]:
             raise invalid(f"{path}.value or {path}.valueFrom is required")
         values[parameter.name] = value
     return values
+
+
+def entered(spec: Spec, submission: Submission) -> Spec:
+    """The template's spec, begun where the workflow says. Raises ApiError 400."""
+    if not submission.entrypoint:
+        return spec
+    named = next((template for template in spec.templates if template.name == submission.entrypoint), None)
+    if named is None or named.dag is None:
+        raise invalid(f"spec.entrypoint {submission.entrypoint!r} is not a template with a dag")
+    return spec.model_copy(update={"entrypoint": submission.entrypoint})
 
 
 def _object(value: Any, path: str, fields: set[str]) -> dict[str, Any]:

@@ -26,7 +26,13 @@ from argo.local.pods.runtime import PodRuntime
 from argo.local.settings import LocalArgoSettings
 from argo.local.spec.check import read_spec
 from argo.local.spec.library import TemplateLibrary
-from argo.local.spec.submission import Submission, merged_arguments, read_submission, require_name
+from argo.local.spec.submission import (
+    Submission,
+    entered,
+    merged_arguments,
+    read_submission,
+    require_name,
+)
 from argo.local.troubles import AGAIN_SECONDS, STORAGE, Troubles, report
 from argo.local.workflows.active import Active
 from argo.local.workflows.cleanup import Cleanup
@@ -141,6 +147,7 @@ class Controller:
         template = None if submission.inline else self.library.get(submission.template)
         if template is not None:
             merged_arguments(template.spec, submission.arguments)
+            entered(template.spec, submission)
         require_name(submission.name)
         while (deletion := self._deleting.get(submission.name)) is not None:
             await deletion.wait()
@@ -175,24 +182,38 @@ class Controller:
     def shut_down(self, name: str, strategy: Literal["Stop", "Terminate"]) -> Row:
         """Ask an unfinished workflow to end. Raises ApiError: 404; 500 when it has finished."""
         active = self._active.get(name)
-        if active is None:
-            raise (
-                errors.workflow_not_found(name)
-                if self.store.uid(name) is None
-                else errors.finished(name, self.settings.namespace)
-            )
-        row, run = active.row, active.run
-        if run.finished:
-            raise errors.finished(name, run.namespace)
-        asked = strategy if run.shutdown != "Terminate" else run.shutdown
-        labels = {**row.labels, OWN + "action": strategy, OWN + "actor": CREATOR}
-        row = replace(row, spec={**row.spec, "shutdown": asked}, labels=labels)
+        if active is None and self.store.uid(name) is None:
+            raise errors.workflow_not_found(name)
+        if active is None or active.run.finished:
+            raise errors.finished(name, self.settings.namespace)
+        asked = strategy if active.run.shutdown != "Terminate" else active.run.shutdown
+        row = self._asked(active, {**active.row.spec, "shutdown": asked}, strategy)
+        active.run.shutdown = asked
+        return row
+
+    def resume(self, name: str) -> Row:
+        """End the wait at templates of type suspend; nothing happens to a workflow that is at none. Raises ApiError."""
+        active = self._active.get(name)
+        if active is None or not (nodes := active.run.suspended()):
+            return self.current(name)
+        for node in nodes:
+            node.phase, node.finished_at = "Succeeded", self._clock()
+        try:
+            return self._asked(active, active.row.spec, "Resume")
+        except errors.ApiError:
+            for node in nodes:
+                node.phase, node.finished_at = "Running", None
+            raise
+
+    def _asked(self, active: Active, spec: dict[str, Any], action: str) -> Row:
+        """Store what a caller has asked of a workflow, which wakes up to it. Raises ApiError."""
+        labels = {**active.row.labels, OWN + "action": action, OWN + "actor": CREATOR}
+        row = replace(active.row, spec=spec, labels=labels, status=active.run.status())
         try:
             self._store_row(active, row, labels_changed=True)
         except sqlite3.Error as exc:
             raise errors.not_stored(exc) from exc
-        run.shutdown = asked
-        self._wake(name)
+        self._wake(active.run.name)
         return row
 
     async def delete(self, name: str) -> None:
@@ -259,13 +280,13 @@ class Controller:
     def _take_up(self, row: Row) -> Active | None:
         """The state of a stored workflow; None for one that may not run, which ends here."""
         arguments, content = self.store.content(row)
-        document = {"metadata": {"name": row.name}, "spec": {**row.spec, "arguments": arguments, "shutdown": None}}
-        document["spec"].pop("shutdown")
+        sent = {key: value for key, value in row.spec.items() if key != "shutdown"}
+        document = {"metadata": {"name": row.name}, "spec": {**sent, "arguments": arguments}}
         submission = read_submission(document, self.settings.namespace)
         if submission.violation:
             self._refuse(row, submission)
             return None
-        spec = read_spec(content["name"], content["spec"])
+        spec = entered(read_spec(content["name"], content["spec"]), submission)
         run = Run(
             name=row.name,
             uid=row.uid,

@@ -28,7 +28,8 @@ class Semaphores:
 
     def hold(self, key: str, run: Run) -> None:
         """Take it without asking: the workflow held it before the server was started again."""
-        self._held[key][run.name] = run.holder
+        assert run.lock is not None  # noqa: S101  (who has none asks for none)
+        self._held[key][run.name] = run.holder(run.lock)
 
     def wait(self, key: str, run: Run) -> None:
         self._waiting[key].setdefault(run.name, run.created_at)

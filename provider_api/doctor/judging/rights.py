@@ -38,7 +38,7 @@ def needed(jobs: str, service_account: str) -> dict[str, tuple[Right, ...]]:
     """By account. That of the service: what its calls to Argo Server make of its token (client mode)."""
     return {
         service_account: (
-            *_rights(jobs, _ARGO, workflows="create get list watch patch delete", workflowtemplates="list"),
+            *_rights(jobs, _ARGO, workflows="create get list watch update patch delete", workflowtemplates="list"),
             *_rights(jobs, "", pods="list watch", pods__log="get"),
         ),
         RUNNER: (),

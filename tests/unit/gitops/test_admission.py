@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -31,6 +32,7 @@ from tests.support.admission import (
     FIELDS,
     IMAGE,
     JOB,
+    LABELS,
     NAME,
     OWNERS,
     POLICY,
@@ -161,7 +163,7 @@ def test_labels_are_not_changed_by_a_stop(name: str, value: str) -> None:
 
 def test_who_stopped_is_said_in_few_words() -> None:
     before = job()
-    for action in ("Retry", "Resume", "Suspend", ""):
+    for action in ("Retry", "Suspend", ""):
         after = job({"labels": labels() | {"workflows.argoproj.io/action": action}})
         assert refusals(after, before) == [STOP_LABELS]
 
@@ -229,8 +231,103 @@ def test_what_strict_refuses_later_is_not_even_made() -> None:
 def test_no_other_field_of_a_workflow_passes(field: str, value: Any) -> None:
     """Every field that Argo knows, by Hera's models, and one that it does not know yet; also with a value that says
     nothing."""
-    assert refusals(job(**{field: value})) == [STOP if field == "shutdown" else SPEC]
-    assert refusals(job(**{field: value}), job()) == [STOP if field == "shutdown" else SPEC]
+    message = STOP if field in ("shutdown", "entrypoint") else SPEC
+    assert refusals(job(**{field: value})) == [message]
+    assert refusals(job(**{field: value}), job()) == [message]
+
+
+def test_a_job_begins_as_its_environment_says_or_in_the_queue() -> None:
+    assert refusals(job(entrypoint="queued")) == []
+    for entrypoint in ("compute", "release", "algorithm", "", "queued "):
+        assert refusals(job(entrypoint=entrypoint)) == [STOP]
+    for before, after in ((job(), job(entrypoint="queued")), (job(entrypoint="queued"), job())):
+        assert refusals(after, before) == [STOP]
+
+
+def queued(shutdown: str | None = None) -> dict[str, Any]:
+    """A job that awaits its turn, as Argo has written it."""
+    common = {
+        "boundaryID": JOB,
+        "templateScope": "local/queued",
+        "startedAt": "2026-01-01T00:00:00Z",
+        "finishedAt": None,
+    }
+    turn = common | {"id": "j-1", "name": "j.turn", "displayName": "turn", "type": "Suspend", "phase": "Running"}
+    root = common | {"id": JOB, "name": JOB, "displayName": JOB, "type": "DAG", "phase": "Running", "children": ["j-1"]}
+    nodes = {JOB: root | {"templateName": "queued"}, "j-1": turn | {"templateName": "turn"}}
+    further = {"entrypoint": "queued"} | ({} if shutdown is None else {"shutdown": shutdown})
+    return job({"labels": labels() | SAID}, status={"phase": "Running", "progress": "0/0", "nodes": nodes}, **further)
+
+
+SAID = {
+    "workflows.argoproj.io/actor": "somebody",
+    "workflows.argoproj.io/actor-email": "a.at.b",
+    "workflows.argoproj.io/actor-preferred-username": "a",
+}
+
+
+def resumed(before: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    """As Argo Server resumes it, and with these further changes of the node."""
+    after = copy.deepcopy(before)
+    after["metadata"]["labels"] = labels() | {
+        "workflows.argoproj.io/actor": "the-service",
+        "workflows.argoproj.io/action": "Resume",
+    }
+    after["status"]["nodes"]["j-1"] |= {"phase": "Succeeded", "finishedAt": "2026-01-01T00:00:09Z"} | changes
+    return after
+
+
+def test_a_resumption_ends_the_wait_of_a_turn() -> None:
+    before = queued()
+    assert refusals(before) == [STATUS, LABELS], "it is not made so"
+    assert refusals(resumed(before), before) == []
+    assert refusals(resumed(before, message="let go by hand"), before) == []
+    again = resumed(before)
+    assert refusals(again, again) == []
+    assert refusals(before, again)[0] == STATUS, "nor made to wait again"
+
+
+OTHER_ENDS: dict[str, dict[str, Any]] = {
+    "fails": {"phase": "Failed"},
+    "is skipped": {"phase": "Skipped"},
+    "goes on": {"phase": "Running"},
+    "is another type": {"type": "Pod"},
+    "has another template": {"templateName": "publishing"},
+    "has outputs": {"outputs": {"parameters": []}},
+    "has children": {"children": ["j-2"]},
+}
+
+
+@pytest.mark.parametrize("change", OTHER_ENDS.values(), ids=OTHER_ENDS)
+def test_a_turn_ends_in_no_other_way(change: dict[str, Any]) -> None:
+    before = queued()
+    assert refusals(resumed(before, **change), before) == [STATUS]
+
+
+def test_a_resumption_changes_nothing_else() -> None:
+    before = queued()
+
+    def changed(change: Callable[[dict[str, Any]], object]) -> list[str]:
+        after = resumed(before)
+        change(after["status"])
+        return refusals(after, before)
+
+    assert changed(lambda status: status.update(phase="Succeeded")) == [STATUS]
+    assert changed(lambda status: status.pop("progress")) == [STATUS]
+    assert changed(lambda status: status.update(storedTemplates={})) == [STATUS]
+    assert changed(lambda status: status["nodes"][JOB].update(phase="Succeeded")) == [STATUS]
+    assert changed(lambda status: status["nodes"].pop(JOB)) == [STATUS]
+    assert changed(lambda status: status["nodes"]["j-1"].pop("templateName")) == [STATUS]
+    assert changed(lambda status: status["nodes"].update({"j-2": status["nodes"]["j-1"]})) == [STATUS]
+    stopped = queued("Stop")
+    assert refusals(resumed(stopped), stopped) == []
+
+
+@pytest.mark.parametrize("kind", ["Pod", "DAG", "Retry", "Skipped"])
+def test_no_other_step_is_ended(kind: str) -> None:
+    before = queued()
+    before["status"]["nodes"]["j-1"]["type"] = kind
+    assert refusals(resumed(before), before) == [STATUS]
 
 
 CHANGES: dict[str, dict[str, Any]] = {

@@ -160,7 +160,7 @@ def rules(name: str) -> dict[tuple[str, str], set[str]]:
 def test_rights_are_exactly_these() -> None:
     assert rules("job-executor") == {("argoproj.io", "workflowtaskresults"): {"create", "patch"}}
     assert rules("provider-api") == {
-        ("argoproj.io", "workflows"): {"create", "get", "list", "watch", "patch", "delete"},
+        ("argoproj.io", "workflows"): {"create", "get", "list", "watch", "update", "patch", "delete"},
         ("argoproj.io", "workflowtemplates"): {"get", "list"},
         ("", "pods"): {"list", "watch"},
         ("", "pods/log"): {"get"},
@@ -196,6 +196,7 @@ CALLS = {
     "get_workflow": "workflows get",
     "list_workflows": "workflows list",
     "stop_workflow": "workflows patch",
+    "resume_workflow": "workflows update",
     "terminate_workflow": "workflows patch",
     "delete_workflow": "workflows delete",
     "delete_archived_workflow": "workflows delete",

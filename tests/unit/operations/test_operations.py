@@ -29,7 +29,7 @@ async def known() -> dict[str, set[str]]:
     """Names of series, with their labels."""
     metrics, argo = Metrics(), MemoryArgo()
     environments = Environments(argo)
-    metrics.watch(environments)
+    metrics.watch(environments, dict)
     metrics.watch_argo({"00": SeenWorkflows()})
     metrics.watch_sources({"paid": OutgoingGuard((), ()).client()})
     await environments.refresh()

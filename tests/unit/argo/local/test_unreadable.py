@@ -106,7 +106,7 @@ def _with(path: str, value: Any) -> Any:
     ("column", "change", "reason"),
     [
         ("template", _with("spec.futureField", {"a": 1}), "spec.futureField is not supported"),
-        ("template", _with("spec.templates.0.suspend", {}), "is not supported"),
+        ("template", _with("spec.templates.0.steps", []), "is not supported"),
         ("template", _with("spec.templates", "none"), "spec.templates"),
         ("template", _with("spec", []), "template.spec is not an object"),
         ("template", _with("name", 7), "template.name is not a text"),

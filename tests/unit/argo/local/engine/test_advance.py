@@ -264,6 +264,90 @@ class TestQueue:
         assert "c2d-limits/small" in story.node("j").message
 
 
+class TestTurn:
+    """A workflow that begins with a suspended step, before the DAG that has the semaphore."""
+
+    def story(self, locks: Semaphores | None = None, workflow: str = "j", created_at: float = 0.0) -> Story:
+        story = Story("rec-queued", locks=locks, workflow=workflow, created_at=created_at, entrypoint="queued")
+        return story.look()
+
+    def test_it_waits_until_it_is_resumed(self) -> None:
+        story = self.story()
+        assert (story.phases(), story.started) == ({"j": "Running", "turn": "Running"}, [])
+        before = story.run.status()
+        assert story.look(1000).run.status() == before
+        assert (before["progress"], "synchronization" in before, story.wake_at) == ("0/0", False, None)
+        assert story.resume().started == ["configuration(0)"]
+        assert story.phases() | {"configuration(0)": ""} == {
+            "j": "Running",
+            "turn": "Succeeded",
+            "compute": "Running",
+            "configuration": "Running",
+            "configuration(0)": "",
+        }
+        story.end("configuration(0)").end("algorithm")
+        assert (story.node("compute").phase, story.node("j").phase) == ("Succeeded", "Succeeded")
+        assert story.end("publishing(0)", results="[]").run.phase == "Succeeded"
+
+    def test_its_place_is_that_of_the_dag_inside(self) -> None:
+        locks = Semaphores(lambda name, key: 1)
+        first = Story(locks=locks, workflow="w0").look()
+        story = self.story(locks, "w1", 1.0).resume()
+        inside = story.node("compute")
+        assert inside.message == "Waiting for jobs/ConfigMap/c2d-limits/small lock. Lock status: 0/1"
+        assert (inside.phase, story.node("w1").phase) == ("Pending", "Running")
+        first.end("configuration(0)").end("algorithm")
+        story.look()
+        assert story.run.status()["synchronization"]["semaphore"]["holding"] == [
+            {"semaphore": "jobs/ConfigMap/c2d-limits/small", "holders": [f"jobs/w1/{inside.id}"]}
+        ]
+        later = Story(locks=locks, workflow="w2", created_at=2.0).look()
+        story.end("configuration(0)")
+        assert later.look().node("w2").waiting
+        story.end("algorithm")
+        assert story.run.phase == "Running", "it publishes"
+        assert not later.look().node("w2").waiting
+
+    @pytest.mark.parametrize("strategy", ["Stop", "Terminate"])
+    def test_an_end_needs_no_resumption(self, strategy: str) -> None:
+        story = self.story().stop(strategy)
+        assert (story.node("turn").phase, story.node("turn").message) == (
+            "Failed",
+            f"Stopped with strategy '{strategy}'",
+        )
+        assert story.node("compute").message == "omitted: depends condition not met"
+        assert story.started == (["publishing(0)"] if strategy == "Stop" else [])
+        if strategy == "Stop":
+            story.end("publishing(0)", results="[]")
+        assert (story.run.phase, story.run.message) == ("Failed", f"Stopped with strategy '{strategy}'")
+
+    def test_a_stop_after_it_is_resumed_is_obeyed_while_it_waits(self) -> None:
+        locks = Semaphores(lambda name, key: 1)
+        Story(locks=locks, workflow="w0").look()
+        story = self.story(locks, "w1", 1.0).resume().stop()
+        assert (story.node("compute").phase, story.started) == ("Failed", ["publishing(0)"])
+
+    def test_each_state_survives_its_own_json(self) -> None:
+        locks = Semaphores(lambda name, key: 1)
+        first = Story(locks=locks, workflow="w0").look()
+        story = self.story(locks, "w1", 1.0)
+
+        def same() -> None:
+            again = Run("w1", "uid-1", "jobs", 1.0, story.run.spec, story.run.arguments)
+            again.read_status(story.run.status())
+            assert again.status() == story.run.status()
+            assert again.lock == story.run.lock or again.lock is None or again.lock.held is False
+
+        same()
+        story.resume()
+        same()
+        first.end("configuration(0)").end("algorithm")
+        story.look()
+        same()
+        story.end("configuration(0)").end("algorithm")
+        same()
+
+
 def test_a_stored_step_whose_template_is_of_another_kind_ends() -> None:
     """A document that another version wrote, or somebody changed: nothing would ever carry such a step on."""
     story = Story().look().see("configuration(0)", "running")
