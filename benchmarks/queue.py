@@ -2,7 +2,7 @@
 
 Needs the node of `make cluster`: `.venv/bin/python -m tools.cluster bench queue`. The jobs are those of the recorded
 scenarios (three pods with small shell programs), four at a time, in a namespace of their own. Ours: the service's
-`Turns`, which leave one waiting job to Argo. Compared with: all of them in Argo's own queue.
+`Turns`, which leave one waiting job to Argo. Compared with: all of them in Argo's own queue, or a short queue of ours.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,15 +23,17 @@ from contract import names
 from ocean.kit.together import together
 from provider_api.environments.catalogue import Environments
 from provider_api.environments.environment import Environment
-from provider_api.jobs.turns import Turns, pause_after, places_in_line
-from tests.support.deployed import Cluster
+from provider_api.jobs.places import places_in_line
+from provider_api.jobs.turns import Turns, pause_after
+from tests.support.deployed import Cluster, kubectl
 from tests.support.recorded_namespace import NAMESPACE, recorded_namespace
 
 WAITING = (10, 100, 1000)
-ENDED = 12  # jobs, while that many more wait
+MOST_IN_ARGOS_QUEUE = 100  # more would take hours
 AT_ONCE = 4
-QUIET_SECONDS = 10
-TEMPLATE = "rec-plain"
+ENDED = 12 + AT_ONCE  # jobs, while that many more wait; the first ones are terminated
+SETTLED_SECONDS = 30
+TEMPLATE = "rec-queued"
 ENVIRONMENT = Environment(TEMPLATE, "0x" + "0" * 40, PrivateKey.generate().public_key, max_jobs=AT_ONCE)
 LABELS = {names.ENVIRONMENT: TEMPLATE}
 PROGRAMS = {"controller": "workflow-contro", "API server": "kube-apiserver", "Argo Server": "argo"}  # as /proc has them
@@ -50,31 +51,36 @@ class Cost:
 
 async def measure(place: Path) -> list[Figure]:
     release = Cluster().argo
-    figures = list[Figure]()
+    figures, ours = list[Figure](), dict[int, Cost]()
     for waiting in WAITING:
-        costs = list[Cost]()
-        for in_turns in (True, False):
-            with recorded_namespace(release) as token:
-                costs.append(await _run(token, waiting, in_turns=in_turns))
-        figures += _figures(waiting, *costs)
-        print(waiting, costs, flush=True)  # it takes long
+        with recorded_namespace(release) as token:
+            ours[waiting] = await _run(token, waiting, in_turns=True)
+        print(f"{waiting} wait, in turns", ours[waiting], flush=True)  # it takes long
+        if waiting > MOST_IN_ARGOS_QUEUE:
+            figures += _figures(waiting, ours[waiting], f"while {WAITING[0]} wait", ours[WAITING[0]])
+            continue
+        with recorded_namespace(release) as token:
+            argos = await _run(token, waiting, in_turns=False)
+        print(f"{waiting} wait, all in Argo's queue", argos, flush=True)
+        figures += _figures(waiting, ours[waiting], "all in Argo's queue", argos)
     return figures
 
 
-def _figures(waiting: int, ours: Cost, argos: Cost) -> list[Figure]:
-    same = "all in Argo's queue"
-    used = ", ".join(f"{name} {ours.cpu_seconds[name]:.2f} and {argos.cpu_seconds[name]:.2f} s" for name in PROGRAMS)
-    cpu = [sample([cost.cpu_seconds["controller"]]) for cost in (ours, argos)]
+def _figures(waiting: int, ours: Cost, name: str, other: Cost) -> list[Figure]:
+    used = ", ".join(f"{name} {ours.cpu_seconds[name]:.2f} and {other.cpu_seconds[name]:.2f} s" for name in PROGRAMS)
+    cpu = [sample([cost.cpu_seconds["controller"]]) for cost in (ours, other)]
     title = f"{waiting:,} jobs wait: writes for each that ends"
     return [
-        Figure(title, "", sample([ours.writes]), same, sample([argos.writes])),
-        Figure("  processor time of the controller", "s", cpu[0], same, cpu[1], used),
-        Figure("  time from one end to the next", "s", sample([ours.seconds]), same, sample([argos.seconds])),
+        Figure(title, "", sample([ours.writes]), name, sample([other.writes])),
+        Figure("  processor time of the controller", "s", cpu[0], name, cpu[1], used),
+        Figure("  time from one end to the next", "s", sample([ours.seconds]), name, sample([other.seconds])),
     ]
 
 
 async def _run(token: str, waiting: int, *, in_turns: bool) -> Cost:
-    _kubectl("patch", "configmap", "c2d-limits", "--type", "merge", "-p", f'{{"data": {{"small": "{AT_ONCE}"}}}}')
+    kubectl(
+        NAMESPACE, "patch", "configmap", "c2d-limits", "--type", "merge", "-p", f'{{"data": {{"small": "{AT_ONCE}"}}}}'
+    )
     client = ArgoClient(os.environ["C2D_E2E_ARGO_URL"], NAMESPACE, token, verify=False, timeout_seconds=60)
     async with ArgoServers({FIRST_SERVER: client}) as argo:
         holding = [await _submit(client, 0, "sleep 100000") for _ in range(AT_ONCE)]
@@ -82,13 +88,13 @@ async def _run(token: str, waiting: int, *, in_turns: bool) -> Cost:
 
         async def submit(number: int) -> None:
             async with places:
-                await _submit(client, number, "true", suspended=in_turns and number >= left_to_argo)
+                await _submit(client, number, "true", queued=in_turns and number >= left_to_argo)
 
-        await together(*(submit(number) for number in range(waiting + ENDED)))
+        await together(*(submit(number) for number in range(waiting + ENDED - AT_ONCE)))
         async with asyncio.timeout(1800):
-            while any(job.phase != "Running" for job in await argo.brief(LABELS)):  # noqa: ASYNC110  (another process)
+            while not all(job.nodes for job in await argo.list(LABELS, limit=None)):  # noqa: ASYNC110  (another process)
                 await asyncio.sleep(2)
-        await _until_quiet()
+        await asyncio.sleep(SETTLED_SECONDS)
         turns = Turns(argo, Environments(argo))
         looking = asyncio.create_task(_look(turns)) if in_turns else None
         for name in holding:
@@ -108,15 +114,6 @@ async def _run(token: str, waiting: int, *, in_turns: bool) -> Cost:
         return Cost((await asyncio.to_thread(_writes) - writes) / ENDED, seconds / ENDED, used)
 
 
-async def _until_quiet() -> None:
-    """The controller looks at each new workflow more than once: until it has written nothing for a while."""
-    async with asyncio.timeout(1800):
-        last = -1
-        while (now := await asyncio.to_thread(_writes)) != last:
-            last = now
-            await asyncio.sleep(QUIET_SECONDS)
-
-
 async def _look(turns: Turns) -> None:
     while True:
         began = time.monotonic()
@@ -124,17 +121,18 @@ async def _look(turns: Turns) -> None:
         await asyncio.sleep(pause_after(time.monotonic() - began))
 
 
-async def _submit(client: ArgoClient, number: int, entrypoint: str, *, suspended: bool = False) -> str:
+async def _submit(client: ArgoClient, number: int, program: str, *, queued: bool = False) -> str:
     name = FIRST_SERVER + secrets.token_hex(15)
-    arguments = {names.ARG_JOB_SPEC: "QUJD", "entrypoint": entrypoint, "seconds": "100000"}
+    arguments = {names.ARG_JOB_SPEC: "QUJD", "entrypoint": program, "seconds": "100000"}
     labels = {**LABELS, names.OWNER: f"0x{number % 7:040x}"}
-    new = NewWorkflow(name, TEMPLATE, arguments, labels, {}, suspended)
+    new = NewWorkflow(name, TEMPLATE, arguments, labels, {}, names.QUEUED if queued else "")
     await client.submit(new, declared=tuple(arguments))
     return name
 
 
 def _writes() -> int:
-    lines = _kubectl("get", "--raw", "/metrics").splitlines()
+    """Of all workflows, since the API server has started."""
+    lines = kubectl(NAMESPACE, "get", "--raw", "/metrics").splitlines()
     asked = [line for line in lines if line.startswith("apiserver_request_total{") and 'resource="workflows"' in line]
     return sum(
         int(float(line.rpartition(" ")[2])) for line in asked if any(f'verb="{verb}"' in line for verb in _WRITES)
@@ -155,8 +153,3 @@ def _cpu_seconds() -> dict[str, float]:
                 fields = stat.rpartition(") ")[2].split()
                 found[name] += (int(fields[11]) + int(fields[12])) / ticks
     return found
-
-
-def _kubectl(*words: str) -> str:
-    command = ["kubectl", "--namespace", NAMESPACE, *words]
-    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=True).stdout

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -93,6 +94,34 @@ def test_a_job_is_made_stopped_and_deleted(service: httpx.Client) -> None:
         ):
             refused = service.patch(place, json={"spec": change}, headers=merge)
             assert (refused.status_code, STOP in refused.json()["message"]) == (422, True)
+
+
+def test_a_job_is_made_to_wait_and_resumed_once(service: httpx.Client, cluster: ControlPlane) -> None:
+    """Argo Server reads the workflow, and puts the whole of it back."""
+    with made(service, job(entrypoint="queued")):
+        place = f"{WORKFLOWS}/{JOB}"
+        turn = {"id": "j-1", "name": "j.turn", "displayName": "turn", "type": "Suspend", "templateName": "turn"}
+        status = {
+            "phase": "Running",
+            "nodes": {"j-1": turn | {"phase": "Running", "startedAt": "2026-01-01T00:00:00Z"}},
+        }
+        change = json.dumps({"status": status})
+        cluster.kubectl("patch", "workflow", JOB, "--namespace", "jobs", "--type", "merge", "--patch", change)
+        found = service.get(place).json()
+        found["metadata"]["labels"] |= {"workflows.argoproj.io/action": "Resume"}
+        for end in ({"phase": "Failed"}, {"phase": "Succeeded", "type": "Pod"}, {"phase": "Succeeded", "outputs": {}}):
+            other = copy.deepcopy(found)
+            other["status"]["nodes"]["j-1"] |= end
+            assert (refused := service.put(place, json=other)).status_code == 422
+            assert STATUS in refused.json()["message"]
+        resumed = copy.deepcopy(found)
+        resumed["status"]["nodes"]["j-1"] |= {"phase": "Succeeded", "finishedAt": "2026-01-01T00:00:09Z"}
+        answer = service.put(place, json=resumed)
+        assert answer.status_code == 200, answer.text
+        again = answer.json()
+        again["status"]["nodes"]["j-1"]["phase"] = "Running"
+        refused = service.put(place, json=again)
+        assert (refused.status_code, STATUS in refused.json()["message"]) == (422, True)
 
 
 STATES = [

@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
-from tests.integration.argo.local.conftest import END, Argo, node, phase
+from tests.integration.argo.local.conftest import END, WORKFLOWS, Argo, node, phase
+from tests.support.argo_server import queued_template, submission
 
 pytestmark = pytest.mark.integration
 
@@ -140,6 +142,22 @@ def _kill_pod(data: Path, step: str) -> None:
     """Kill everything of a pod, as the loss of its machine would: first the process that watches it."""
     (watcher,) = _watchers(data, step)
     os.kill(watcher, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("verb", ["", "stop"])
+async def test_a_workflow_awaits_its_turn_after_a_crash(argo: Argo, verb: str) -> None:
+    (argo.templates / "queued.yaml").write_text(yaml.safe_dump(queued_template()))
+    body = submission("j-later", "rec-queued", {"job-spec": "QUJD"}, entrypoint="queued")
+    assert (await argo.http.post(WORKFLOWS, json=body)).status_code == 200
+    await argo.until("j-later", lambda found: phase(found, "turn") == "Running")
+    await argo.restart()
+    await argo.create("j-other")
+    assert (await argo.end("j-other"))["status"]["phase"] == "Succeeded"
+    found = await argo.get("j-later")
+    assert (found["status"]["phase"], len(found["status"]["nodes"])) == ("Running", 2)
+    assert (await argo.http.put(f"{WORKFLOWS}/j-later/{verb or 'resume'}", json={})).status_code == 200
+    await argo.restart()
+    assert (await argo.end("j-later"))["status"]["phase"] == ("Failed" if verb else "Succeeded")
 
 
 def _lives(pid: int) -> bool:
