@@ -38,6 +38,7 @@ _ARGUMENTS: Final = {
 # Merge patches of a workflow that exists, as an update would send them.
 CHANGES: Final[Mapping[str, Json]] = {
     "a template in the status of a job that exists": {"status": {"storedWorkflowTemplateSpec": _TEMPLATE}},
+    "a step of a job that exists": {"status": {"nodes": {"c2d-doctor": {"phase": "Succeeded", "type": "Suspend"}}}},
     # Not "true", which a job that has ended says already.
     "a job's mark of completion": {"metadata": {"labels": {"workflows.argoproj.io/completed": "c2d-doctor"}}},
 }
@@ -63,7 +64,8 @@ def attempts(environment: str) -> dict[str, Json]:
         "a template in the status": _with(environment, "status", storedWorkflowTemplateSpec=_TEMPLATE),
         "stored templates": _with(environment, "status", storedTemplates={"namespaced/x/x": _PROGRAM}),
         "nodes": _with(environment, "status", nodes={_NAME: {"id": _NAME, "name": _NAME, "type": "Pod"}}),
-        "a program of its own": _with(environment, "spec", **_TEMPLATE),
+        "a program of its own": _with(environment, "spec", templates=[_PROGRAM]),
+        "a beginning of its own": _with(environment, "spec", entrypoint=names.RELEASE),
         "another account": _with(environment, "spec", serviceAccountName="default"),
         "a workflow without environment": _with(environment, "spec", workflowTemplateRef={"name": "c2d-doctor-none"}),
         "a completed one": _labelled(environment, "workflows.argoproj.io/completed", "true"),
