@@ -104,6 +104,8 @@ def test_only_configuration_has_the_keys_and_the_job_spec(manifest: dict[str, An
         names.ALGORITHM: [],
         names.PUBLISHING: [names.RESULT_STORE_SECRET],
         names.COMPUTE: [],
+        names.QUEUED: [],
+        names.TURN: [],
         names.RELEASE: [],
     }
     spec = "{{workflow.parameters.job-spec}}"
@@ -282,11 +284,17 @@ def test_shape_places_and_clean_up(manifest: dict[str, Any]) -> None:
             },
         },
     ]
+    assert template(manifest, names.QUEUED)["dag"]["tasks"] == [
+        {"name": "turn", "template": "turn"},
+        {"name": "compute", "template": "compute", "depends": "turn.Succeeded"},
+    ]
+    assert template(manifest, names.TURN) == {"name": "turn", "suspend": {}}
     assert release["dag"]["tasks"] == [{"name": "publishing", "template": "publishing"}]
     limit = {"name": names.LIMITS_CONFIG_MAP, "key": environment}
     assert compute["synchronization"] == {"semaphores": [{"configMapKeyRef": limit}]}
     assert "synchronization" not in spec  # a waiting workflow could not be stopped
     assert "synchronization" not in release  # publishing takes no place
+    assert "synchronization" not in template(manifest, names.QUEUED)  # nor does waiting
     assert spec["volumeClaimGC"] == {"strategy": "OnWorkflowCompletion"}
     assert spec["podGC"] == {"strategy": "OnPodCompletion", "deleteDelayDuration": "30s"}
 
