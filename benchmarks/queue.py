@@ -24,6 +24,7 @@ from ocean.kit.together import together
 from provider_api.environments.catalogue import Environments
 from provider_api.environments.environment import Environment
 from provider_api.jobs.places import places_in_line
+from provider_api.jobs.queues import EnvironmentQueues
 from provider_api.jobs.turns import Turns, pause_after
 from tests.support.deployed import Cluster, kubectl
 from tests.support.recorded_namespace import NAMESPACE, recorded_namespace
@@ -95,7 +96,7 @@ async def _run(token: str, waiting: int, *, in_turns: bool) -> Cost:
             while not all(job.nodes for job in await argo.list(LABELS, limit=None)):  # noqa: ASYNC110  (another process)
                 await asyncio.sleep(2)
         await asyncio.sleep(SETTLED_SECONDS)
-        turns = Turns(argo, Environments(argo))
+        turns = Turns(argo, Environments(argo), EnvironmentQueues(argo))
         looking = asyncio.create_task(_look(turns)) if in_turns else None
         for name in holding:
             await client.terminate(name)
@@ -124,7 +125,7 @@ async def _look(turns: Turns) -> None:
 async def _submit(client: ArgoClient, number: int, program: str, *, queued: bool = False) -> str:
     name = FIRST_SERVER + secrets.token_hex(15)
     arguments = {names.ARG_JOB_SPEC: "QUJD", "entrypoint": program, "seconds": "100000"}
-    labels = {**LABELS, names.OWNER: f"0x{number % 7:040x}"}
+    labels = {**LABELS, names.OWNER: f"0x{number % 7:040x}"} | ({names.FROM_QUEUE: "true"} if queued else {})
     new = NewWorkflow(name, TEMPLATE, arguments, labels, {}, names.QUEUED if queued else "")
     await client.submit(new, declared=tuple(arguments))
     return name

@@ -18,11 +18,16 @@ ENVIRONMENT: Final = PREFIX + "environment"
 # no longer there.
 ANY: Final = "*"
 
+# As a label's value in a query: there is no such label.
+NONE: Final = "!"
+
 # Labels of a workflow, to query by. Values are at most 63 characters.
 OWNER: Final = PREFIX + "owner"  # consumer address, lower case
 AGREEMENT: Final = PREFIX + "agreement"  # agreement_label(agreement id)
 CHAIN: Final = PREFIX + "chain"  # chain id, decimal
 PROVIDER: Final = PREFIX + "provider"  # address of the provider that started the job, lower case
+
+FROM_QUEUE: Final = PREFIX + "queued"  # "true" on a job that begins at QUEUED
 
 # Annotations of a workflow, to read back as sent.
 OWNER_TEXT: Final = PREFIX + "owner-text"  # consumer address as spelled in the request

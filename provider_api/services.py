@@ -30,6 +30,7 @@ from provider_api.files.files import Files
 from provider_api.files.proofs import Proofs
 from provider_api.jobs.expiry import Sweeper
 from provider_api.jobs.orphans import Orphans
+from provider_api.jobs.queues import EnvironmentQueues
 from provider_api.jobs.read import JobReader
 from provider_api.jobs.records import Argo
 from provider_api.jobs.results import ResultStore
@@ -152,7 +153,9 @@ async def open_services(
             {chain.chain_id: metrics.timed(chain, f"chain {chain.chain_id}", tracer) for chain in around.chains.all()}
         )
         environments = Environments(argo, lambda: metrics.round("environments"))
-        turns = Turns(argo, environments)
+        queues = EnvironmentQueues(argo)
+        stack.push_async_callback(queues.close)
+        turns = Turns(argo, environments, queues)
         metrics.watch(environments, lambda: turns.waiting)
         metrics.watch_argo(argo.watched)
         stack.push_async_callback(environments.close)
@@ -198,7 +201,7 @@ async def open_services(
             facts=facts,
             other_providers=others,
             starter=starter,
-            reader=JobReader(settings, argo, around.results),
+            reader=JobReader(settings, argo, queues, around.results),
             results=around.results,
             provider_calls=ProviderCalls(database),
             control=control,

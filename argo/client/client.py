@@ -27,8 +27,10 @@ from contract import names
 from ocean.kit.kubernetes_names import is_label
 
 PAGE: Final = 100  # workflows of one answer
+BRIEF_PAGE: Final = 1000
 
 Templates = list[Template]  # (inside the class, `list` is a method)
+Workflows = list[Workflow]
 
 
 class ArgoClient:
@@ -150,6 +152,19 @@ class ArgoClient:
         async for page in self.pages(labels, limit=limit, unfinished_only=unfinished_only):
             found |= {workflow.uid or workflow.name: workflow for workflow in page}
         return sorted(found.values(), key=lambda workflow: (workflow.created_at, workflow.name), reverse=True)
+
+    async def brief(self, labels: Mapping[str, str]) -> Workflows:
+        """All unfinished workflows with these labels, without nodes and annotations, in no order. Lags a little."""
+        selector = selector_of(labels, unfinished_only=True)
+        queries = await self._workers.queries()
+        found: dict[str, Workflow] = {}
+        offset = ""
+        while True:
+            ask = partial(queries.find, selector, limit=BRIEF_PAGE, offset=offset, brief=True)
+            documents, offset = await self._workers.run(ask)
+            found |= {workflow.name: workflow for workflow in map(parse_workflow, documents)}
+            if not offset:
+                return [*found.values()]
 
     async def count(self, labels: Mapping[str, str], *, unfinished_only: bool = False) -> int:
         """How many workflows have these labels (at least one). Lags a little."""

@@ -31,6 +31,14 @@ from argo.client.connection import NEVER_SENT, Connection, has_untrusted_peer
 from argo.client.errors import ArgoUnavailable
 from argo.client.parsing import Json
 
+_BRIEF: Final = (
+    "metadata.name",
+    "metadata.uid",
+    "metadata.labels",
+    "metadata.creationTimestamp",
+    "spec.entrypoint",
+    "status.phase",
+)
 _FIELDS: Final = (
     "metadata.name",
     "metadata.uid",
@@ -49,6 +57,7 @@ _FIELDS: Final = (
 )
 GET_FIELDS: Final = ",".join(["metadata.resourceVersion", *_FIELDS])
 LIST_FIELDS: Final = ",".join(["metadata", *(f"items.{field}" for field in _FIELDS)])
+BRIEF_FIELDS: Final = ",".join(["metadata", *(f"items.{field}" for field in _BRIEF)])
 COUNT_FIELDS: Final = "metadata,items.metadata.name"
 
 # Without it Argo asks only its archive whether there is more, and a list without an archive ends after its first page.
@@ -80,12 +89,13 @@ class Queries:
         fields = GET_FIELDS + ",spec.arguments" if arguments else GET_FIELDS
         return self._call(name, self._workflows.get_workflow, self._namespace, name, fields=fields)
 
-    def find(self, selector: str, *, limit: int, offset: str) -> tuple[Sequence[Json], str]:
+    def find(self, selector: str, *, limit: int, offset: str, brief: bool = False) -> tuple[Sequence[Json], str]:
         """One page of the workflows that the label selector matches, and where the next one begins ("": nowhere).
+        `brief`: names, labels and phases, and no more.
 
         Lists lag a little behind the truth.
         """
-        page = self._page(selector, LIST_FIELDS, limit, offset)
+        page = self._page(selector, BRIEF_FIELDS if brief else LIST_FIELDS, limit, offset)
         items = page.get("items") or ()
         return items, str((page.get("metadata") or {}).get("continue") or "") if items else ""
 

@@ -7,7 +7,7 @@ server that is away hides its environments and makes errors of what is asked abo
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import replace
 from typing import Final, Self
@@ -24,6 +24,7 @@ from ocean.kit.together import together
 log = structlog.get_logger(__name__)
 
 Templates = list[Template]  # (inside the class, `list` is a method)
+Workflows = list[Workflow]
 Clients = list[ArgoClient]
 
 TEMPLATES_SECONDS: Final = 3.0  # that one of several servers has to tell its templates
@@ -133,18 +134,25 @@ class ArgoServers:
     ) -> list[Workflow]:
         """`skip_unreachable`: leave out what servers have that are away, as long as one answers; else that is
         ArgoUnavailable."""
-        answers = await asyncio.gather(
-            *(client.list(labels, limit=limit, unfinished_only=unfinished_only) for client in self._asked(labels)),
-            return_exceptions=True,
-        )
+        asked = self._asked(labels)
+        questions = [client.list(labels, limit=limit, unfinished_only=unfinished_only) for client in asked]
+        found = await self._of_all(skip_unreachable, questions)
+        return sorted(found, key=lambda workflow: (workflow.created_at, workflow.name), reverse=True)[:limit]
+
+    async def brief(self, labels: Mapping[str, str], *, skip_unreachable: bool = False) -> Workflows:
+        """`skip_unreachable`: as with `list`."""
+        return await self._of_all(skip_unreachable, [client.brief(labels) for client in self._asked(labels)])
+
+    @staticmethod
+    async def _of_all(skip_unreachable: bool, questions: Sequence[Awaitable[Workflows]]) -> Workflows:
+        answers = await asyncio.gather(*questions, return_exceptions=True)
         failures = [answer for answer in answers if isinstance(answer, BaseException)]
         lenient = skip_unreachable and len(failures) < len(answers)
         for failure in failures:
             if not (lenient and isinstance(failure, ArgoUnavailable)):
                 raise failure
             log.warning("jobs_left_out", reason=failure.reason)
-        found = [workflow for answer in answers if not isinstance(answer, BaseException) for workflow in answer]
-        return sorted(found, key=lambda workflow: (workflow.created_at, workflow.name), reverse=True)[:limit]
+        return [workflow for answer in answers if not isinstance(answer, BaseException) for workflow in answer]
 
     async def templates(self) -> Templates:
         """Of all servers that answer; `unreachable_servers` names the others. Raises ArgoError when none does.

@@ -39,15 +39,16 @@ def is_in_line(job: Workflow) -> bool:
     return not (job.finished or awaits_turn(job)) and (node is None or not node.final)
 
 
-def in_turn(unfinished: Collection[Workflow]) -> list[Workflow]:
-    """Those of an environment's unfinished jobs that await their turn, in its order.
+def in_turn(left_to_argo: Collection[Workflow], awaiting: Collection[Workflow]) -> list[Workflow]:
+    """Those of an environment's jobs that await their turn, in its order. Whoever is among both does so no more.
 
     Accounts take turns: a job comes after all that have fewer jobs of their account before them, computing ones
     included. Of equals the older one comes first.
     """
-    before = Counter(_account(job) for job in unfinished if is_in_line(job))
+    before = Counter(_account(job) for job in left_to_argo if is_in_line(job))
+    gone = {job.name for job in left_to_argo}
     order: list[tuple[int, Workflow]] = []
-    for job in sorted(filter(awaits_turn, unfinished), key=age):
+    for job in sorted((job for job in awaiting if job.name not in gone), key=age):
         order.append((before[_account(job)], job))
         before[_account(job)] += 1
     return [job for _, job in sorted(order, key=lambda item: (item[0], *age(item[1])))]

@@ -17,6 +17,7 @@ from ocean.kit.together import together
 from provider_api.environments.catalogue import Environments
 from provider_api.jobs.job_object import job_object
 from provider_api.jobs.places import age, awaits_turn, in_turn
+from provider_api.jobs.queues import EnvironmentQueues
 from provider_api.jobs.records import Argo, find_existing
 from provider_api.jobs.results import MOST_LISTED, ResultStore, results_did_of
 from provider_api.jobs.status import JobStatus, status_of
@@ -33,9 +34,9 @@ MOST_LISTED_EACH = 200  # results of one job in an answer about several
 class JobReader:
     """One for the whole service. Every method may raise ArgoError."""
 
-    def __init__(self, settings: Settings, argo: Argo, results: ResultStore) -> None:
-        self._settings, self._argo, self._results = settings, argo, results
-        self._queues: TTLCache[str, list[str]] = TTLCache(_MOST_QUEUES, QUEUE_SECONDS)
+    def __init__(self, settings: Settings, argo: Argo, queues: EnvironmentQueues, results: ResultStore) -> None:
+        self._settings, self._argo, self._queues, self._results = settings, argo, queues, results
+        self._left: TTLCache[str, list[Workflow]] = TTLCache(_MOST_QUEUES, QUEUE_SECONDS)
 
     async def find(self, owner: str, job_id: str, *, may_lag: bool = False) -> Workflow | None:
         """The job if it is this owner's; `owner` is canonical. `may_lag`: for who only shows it."""
@@ -133,23 +134,18 @@ class JobReader:
     async def _place(self, workflow: Workflow) -> int:
         """How many jobs of the same environment are let in before it, plus one; one after all others if it is not among
         them, for lists lag."""
-        waiting = await self._waiting(workflow.labels.get(names.ENVIRONMENT, ""), workflow.name)
+        environment = workflow.labels.get(names.ENVIRONMENT, "")
+        awaiting = await self._queues.awaiting(environment, wanted=workflow.name if awaits_turn(workflow) else "")
+        left = await self._left_to_argo(environment, workflow)
+        inside = sorted((job for job in left if self.status(job).waiting), key=age)
+        waiting = [job.name for job in (*inside, *in_turn(left, awaiting))]
         return 1 + (waiting.index(workflow.name) if workflow.name in waiting else len(waiting))
 
-    async def _waiting(self, environment: str, job_id: str) -> Sequence[str]:
-        """Names of the jobs that wait in an environment, in their order, at most QUEUE_SECONDS old: consumers poll, and
-        Argo reads whole objects.
-
-        A job that was not there at the last look is a reason to look again.
-        """
-        known = self._queues.get(environment)
-        if known is not None and job_id in known:
+    async def _left_to_argo(self, environment: str, mine: Workflow) -> list[Workflow]:
+        """At most QUEUE_SECONDS old: consumers poll, and Argo reads whole objects. A job that was not there at the last
+        look is a reason to look again."""
+        known = self._left.get(environment)
+        if known is not None and (awaits_turn(mine) or any(job.name == mine.name for job in known)):
             return known
-        unfinished = [
-            job
-            async for page in self._argo.pages({names.ENVIRONMENT: environment}, unfinished_only=True)
-            for job in page
-        ]
-        inside = sorted((job for job in unfinished if not awaits_turn(job) and self.status(job).waiting), key=age)
-        waiting = self._queues[environment] = [job.name for job in (*inside, *in_turn(unfinished))]
-        return waiting
+        found = self._left[environment] = await self._queues.left_to_argo(environment)
+        return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncGenerator, Collection, Mapping
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from typing import Protocol
 
 import structlog
@@ -54,6 +54,8 @@ class Argo(Protocol):
         unfinished_only: bool = ...,
         skip_unreachable: bool = ...,
     ) -> AsyncGenerator[list[Workflow], None]: ...
+
+    async def brief(self, labels: Mapping[str, str], *, skip_unreachable: bool = ...) -> Sequence[Workflow]: ...
 
     async def list(
         self,

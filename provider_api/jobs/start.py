@@ -156,5 +156,7 @@ class JobStarter:
         others_wait = judged.environment.id in self._turns.waiting
         waits = others_wait or ahead >= places_in_line(judged.environment)
         if waits:
-            prepared = replace(prepared, workflow=replace(prepared.workflow, entrypoint=names.QUEUED))
+            labels = {**prepared.workflow.labels, names.FROM_QUEUE: "true"}
+            waiting = replace(prepared.workflow, entrypoint=names.QUEUED, labels=labels)
+            prepared = replace(prepared, workflow=waiting)
         return replace(prepared, ahead=ahead)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from typing import Final, Protocol
@@ -20,7 +20,8 @@ from argo.client.records import Workflow
 from contract import names
 from provider_api.environments.catalogue import Environments, Snapshot
 from provider_api.environments.environment import Environment
-from provider_api.jobs.places import awaits_turn, in_turn, is_in_line, places_in_line
+from provider_api.jobs.places import in_turn, is_in_line, places_in_line
+from provider_api.jobs.queues import AWAITING, EnvironmentQueues, Lists
 
 log = structlog.get_logger(__name__)
 
@@ -31,17 +32,8 @@ SWEEP_SECONDS: Final = 30.0  # between two looks at all unfinished jobs, of what
 _ALL: Final = ""  # stands for a look at all of them where environments have their names
 
 
-class Queue(Protocol):
+class Queue(Lists, Protocol):
     """What is asked of Argo here."""
-
-    async def list(
-        self,
-        labels: Mapping[str, str],
-        *,
-        limit: int | None = ...,
-        unfinished_only: bool = ...,
-        skip_unreachable: bool = ...,
-    ) -> Sequence[Workflow]: ...
 
     async def resume(self, name: str) -> None: ...
 
@@ -55,8 +47,8 @@ def _free(environment: Environment, in_line: int) -> int:
 class Turns:
     """One for each process; no environment waits for another."""
 
-    def __init__(self, argo: Queue, environments: Environments) -> None:
-        self._argo, self._environments = argo, environments
+    def __init__(self, argo: Queue, environments: Environments, queues: EnvironmentQueues) -> None:
+        self._argo, self._environments, self._queues = argo, environments, queues
         self._waiting: dict[str, int] = {}  # by environment, when last looked at; those without any are left out
         self._looks: dict[str, asyncio.Task[None]] = {}
         self._next_sweep = 0.0  # monotonic
@@ -84,9 +76,10 @@ class Turns:
 
     async def look(self, environment: Environment) -> int:
         """Resume whose turn it is; how many these are. Raises ArgoError."""
-        unfinished = await self._argo.list({names.ENVIRONMENT: environment.id}, limit=None, unfinished_only=True)
-        free = _free(environment, sum(map(is_in_line, unfinished)))
-        waiting = [job for job in in_turn(unfinished) if not job.shutdown]  # Argo ends the others
+        awaiting = await self._queues.awaiting(environment.id)
+        left = await self._queues.left_to_argo(environment.id)  # asked for last: it decides
+        free = _free(environment, sum(map(is_in_line, left)))
+        waiting = in_turn(left, awaiting)
         self._note(environment.id, len(waiting))
         resumed = 0
         for job in waiting:
@@ -99,10 +92,7 @@ class Turns:
     async def sweep(self, snapshot: Snapshot) -> None:
         """Find what nobody here has made to wait. A job whose environment is not announced any more goes on at once:
         its workflow has a copy of the template, and Argo knows the limit. Raises ArgoError."""
-        jobs = await self._argo.list(
-            {names.ENVIRONMENT: names.ANY}, limit=None, unfinished_only=True, skip_unreachable=True
-        )
-        for job in filter(awaits_turn, jobs):
+        for job in await self._argo.brief({names.ENVIRONMENT: names.ANY, **AWAITING}, skip_unreachable=True):
             environment = job.labels.get(names.ENVIRONMENT, "")
             if environment in snapshot.environments:
                 self.expect(environment)
@@ -131,6 +121,7 @@ class Turns:
     async def _resume(self, job: Workflow) -> bool:
         """Raises ArgoUnavailable. One that Argo refuses to resume is told, and keeps no other from its turn."""
         try:
+            self._queues.resumed(job)
             await self._argo.resume(job.name)
         except (WorkflowFinished, WorkflowNotFound):
             return True  # it was deleted meanwhile

@@ -19,7 +19,7 @@ from eth_account.signers.local import LocalAccount
 from nacl.public import PrivateKey
 
 from argo.client.errors import ArgoUnavailable, SubmissionRefused, WorkflowExists, WorkflowFinished, WorkflowNotFound
-from argo.client.records import FIRST_SERVER, NewWorkflow, Node, Template, Workflow
+from argo.client.records import ACTION, FIRST_SERVER, NewWorkflow, Node, Template, Workflow
 from argo.client.seen import SeenWorkflows
 from contract import names
 from contract.job_spec import JobSpec, open_sealed
@@ -58,6 +58,13 @@ FREE, PAID = "small", "paid"
 
 def transaction(number: int) -> str:
     return "0x" + hashlib.sha256(str(number).encode()).hexdigest()
+
+
+def labelled(workflow: Workflow, key: str, value: str) -> bool:
+    """Whether a query for that label finds it."""
+    if value in (names.ANY, names.NONE):
+        return (key in workflow.labels) == (value == names.ANY)
+    return workflow.labels.get(key) == value
 
 
 @dataclass
@@ -132,6 +139,10 @@ class MemoryArgo:
         """As it was when a test has put it into `kept`."""
         return self.kept.get(name)
 
+    async def brief(self, labels: Mapping[str, str], *, skip_unreachable: bool = False) -> list[Workflow]:
+        found = await self.list(labels, limit=None, unfinished_only=True, skip_unreachable=skip_unreachable)
+        return [replace(workflow, nodes=(), annotations={}) for workflow in found]
+
     async def count(self, labels: Mapping[str, str], *, unfinished_only: bool = False) -> int:
         return len(await self.list(labels, limit=None, unfinished_only=unfinished_only))
 
@@ -154,7 +165,8 @@ class MemoryArgo:
         self.resumed.append(name)
         if not workflow.finished:
             turn = Node("turn", "turn", names.TURN, "Suspend", names.TURN, "Succeeded", "", None, None, None, {})
-            self.workflows[name] = replace(workflow, nodes=(*workflow.nodes, turn))
+            labels = {**workflow.labels, ACTION: "Resume"}
+            self.workflows[name] = replace(workflow, nodes=(*workflow.nodes, turn), labels=labels)
 
     async def delete(self, name: str) -> None:
         await self.get(name)
@@ -218,10 +230,7 @@ class MemoryArgo:
         return [
             workflow
             for workflow in self.workflows.values()
-            if all(
-                key in workflow.labels if value == names.ANY else workflow.labels.get(key) == value
-                for key, value in labels.items()
-            )
+            if all(labelled(workflow, key, value) for key, value in labels.items())
             and not (unfinished_only and workflow.finished)
         ][:limit]
 

@@ -34,7 +34,7 @@ from provider_api.storage.database import Database
 from tests.support.chain import free_port
 from tests.support.clients import ROOT
 from tests.support.forks import Forked
-from tests.support.provider_neighbours import MemoryArgo, World
+from tests.support.provider_neighbours import MemoryArgo, World, labelled
 
 ORDERS = 400  # `transaction(1)` and so on
 DATASETS = 3
@@ -97,7 +97,7 @@ class SharedArgo(MemoryArgo):
         for path in self._folder.glob("[0-9a-f]*"):
             with suppress(FileNotFoundError):
                 found.append(self._read(path))
-        return [one for one in found if all(one.labels.get(key) == value for key, value in labels.items())][:limit]
+        return [one for one in found if all(labelled(one, key, value) for key, value in labels.items())][:limit]
 
     async def terminate(self, name: str) -> None:
         workflow = await self.get(name)

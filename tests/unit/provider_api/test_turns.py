@@ -16,14 +16,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from argo.client.errors import ArgoRefused, ArgoUnavailable, WorkflowNotFound
-from argo.client.records import Node, Workflow
+from argo.client.records import ACTION, Node, Workflow
 from contract import names
 from provider_api.environments.catalogue import Environments
 from provider_api.environments.environment import Environment
 from provider_api.jobs.places import awaits_turn, in_turn, is_in_line, places_in_line
+from provider_api.jobs.queues import EnvironmentQueues
 from provider_api.jobs.turns import Turns
 from tests.support.provider_facts import environment
-from tests.support.provider_neighbours import FREE, PAID, MemoryArgo, World
+from tests.support.provider_neighbours import FREE, PAID, MemoryArgo, World, labelled
 from tests.unit.provider_api.test_jobs import delete_job, started, status
 
 pytestmark = pytest.mark.unit
@@ -33,7 +34,7 @@ MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
 
 def job(number: int, account: str = "a", *, waits: bool = True, shutdown: str = "") -> Workflow:
     """The `number`th job that came."""
-    labels = {names.OWNER: account, names.ENVIRONMENT: FREE}
+    labels = {names.OWNER: account, names.ENVIRONMENT: FREE} | ({names.FROM_QUEUE: "true"} if waits else {})
     moment, entrypoint = MOMENT + timedelta(seconds=number), names.QUEUED if waits else ""
     return Workflow(f"{number:032x}", "", labels, {}, {}, moment, "Running", "", None, None, shutdown, entrypoint)
 
@@ -94,7 +95,7 @@ def numbers(jobs: Sequence[Workflow]) -> list[int]:
 def test_accounts_take_turns(accounts: str, running: str, order: list[int]) -> None:
     waiting = [job(number, account) for number, account in enumerate(accounts)]
     inside = [job(100 + number, account, waits=False) for number, account in enumerate(running)]
-    assert numbers(in_turn([*inside, *reversed(waiting)])) == order
+    assert numbers(in_turn(inside, [*reversed(waiting)])) == order
 
 
 @given(st.lists(st.tuples(st.sampled_from("abcd"), st.booleans()), max_size=40), st.randoms())
@@ -102,10 +103,11 @@ def test_turns_are_fair_whatever_the_list(jobs: list[tuple[str, bool]], chance: 
     """Everybody is in it once, in an order that the list's own does not change; nobody is passed by an account that has
     had more; of one account the older comes first; and what is left keeps its order when the first one has gone in."""
     known = [job(number, account, waits=waits) for number, (account, waits) in enumerate(jobs)]
-    order = in_turn(known)
-    shuffled = [*known]
+    inside, awaiting = [one for one in known if not one.entrypoint], [one for one in known if one.entrypoint]
+    order = in_turn(inside, awaiting)
+    shuffled = [*awaiting]
     chance.shuffle(shuffled)  # type: ignore[attr-defined]
-    assert in_turn(shuffled) == order
+    assert in_turn(inside, shuffled) == order
     assert sorted(numbers(order)) == [number for number, (_, waits) in enumerate(jobs) if waits]
     had = Counter(account for account, waits in jobs if not waits)
     waiting = Counter(one.labels[names.OWNER] for one in order)
@@ -118,9 +120,8 @@ def test_turns_are_fair_whatever_the_list(jobs: list[tuple[str, bool]], chance: 
         mine = [one for one in order if one.labels[names.OWNER] == account]
         assert all(first.created_at <= second.created_at for first, second in pairwise(mine))
     if order:
-        assert (
-            in_turn([replace(one, entrypoint="" if one == order[0] else one.entrypoint) for one in known]) == order[1:]
-        )
+        gone_in = replace(order[0], nodes=(node(names.TURN, "Suspend", "Succeeded"),))
+        assert in_turn([*inside, gone_in], awaiting) == order[1:]
 
 
 @pytest.mark.parametrize("max_jobs", [1, 2, 100])
@@ -132,7 +133,7 @@ async def turns(argo: MemoryArgo) -> tuple[Turns, Environment]:
     environments = Environments(argo)
     found = await environments.find(FREE)
     assert found is not None
-    return Turns(argo, environments), found
+    return Turns(argo, environments, EnvironmentQueues(argo)), found
 
 
 def holding(*jobs: Workflow) -> MemoryArgo:
@@ -160,7 +161,8 @@ async def test_as_many_go_on_as_there_are_places() -> None:
 
 async def test_one_that_is_stopped_needs_no_place() -> None:
     """Argo ends it by itself."""
-    argo = holding(job(1, shutdown="Stop"), job(2))
+    stopped = job(1, shutdown="Stop")
+    argo = holding(replace(stopped, labels={**stopped.labels, ACTION: "Stop"}), job(2))
     mine, small = await turns(argo)
     assert await mine.look(small) == 1
     assert [int(name, 16) for name in argo.resumed] == [2]
@@ -198,7 +200,7 @@ async def test_several_processes_with_old_lists_let_in_no_more() -> None:
 
     class Stale(MemoryArgo):
         async def list(self, labels: Mapping[str, str], **how: Any) -> list[Workflow]:
-            return seen if labels == {names.ENVIRONMENT: FREE} else []
+            return [one for one in seen if all(labelled(one, *each) for each in labels.items())]
 
     seen = [job(number, "ab"[number % 2]) for number in range(20)]
     argo = Stale(workflows={each.name: each for each in seen})
@@ -208,7 +210,7 @@ async def test_several_processes_with_old_lists_let_in_no_more() -> None:
 
 
 async def test_a_job_of_an_environment_that_was_removed_goes_on() -> None:
-    gone = replace(job(7), labels={names.OWNER: "a", names.ENVIRONMENT: "removed"})
+    gone = replace(job(7), labels={**job(7).labels, names.ENVIRONMENT: "removed"})
     argo = holding(gone, job(1))
     mine, _ = await turns(argo)
     snapshot = await Environments(argo).refresh()
@@ -233,7 +235,8 @@ async def test_an_environment_that_does_not_answer_delays_no_other() -> None:
 
     prices = {"dark": "0", "away": "0", FREE: "0", PAID: "1"}
     argo = Half(workflows={each.name: each for each in (job(0), job(1))}, prices=prices)
-    mine, _ = await turns(argo)
+    queues = EnvironmentQueues(argo)
+    mine = Turns(argo, Environments(argo), queues)
     for name in prices:
         mine.expect(name)
     running = asyncio.create_task(mine.run())
@@ -244,6 +247,7 @@ async def test_an_environment_that_does_not_answer_delays_no_other() -> None:
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
+        await queues.close()
     assert not [task for task in asyncio.all_tasks() if task is not asyncio.current_task()], "nothing goes on alone"
 
 
@@ -314,3 +318,43 @@ async def test_the_identical_request_is_answered_with_the_waiting_job(world: Wor
     first, again = await world.start(body), await world.start(body)
     assert first.json()[0]["jobId"] == again.json()[0]["jobId"]
     assert len(world.argo.workflows) == 4
+
+
+# --- what is known of those that wait ---------------------------------------------------------------------------------
+
+
+class Slow(MemoryArgo):
+    """Its short lists take a while."""
+
+    briefs = 0
+
+    async def brief(self, labels: Mapping[str, str], *, skip_unreachable: bool = False) -> list[Workflow]:
+        self.briefs += 1
+        await asyncio.sleep(0.2)
+        return await super().brief(labels, skip_unreachable=skip_unreachable)
+
+
+async def test_a_list_that_takes_long_is_used_again() -> None:
+    argo = Slow(workflows={each.name: each for each in (job(0), job(1), job(2, waits=False))})
+    queues = EnvironmentQueues(argo)
+    several = await asyncio.gather(*(queues.awaiting(FREE) for _ in range(5)))
+    assert {tuple(numbers(each)) for each in several} == {(0, 1)}
+    assert numbers(await queues.awaiting(FREE, wanted=f"{1:032x}")) == [0, 1]
+    assert argo.briefs == 1
+    queues.resumed(job(0))
+    assert numbers(await queues.awaiting(FREE)) == [1]
+    argo.workflows[f"{3:032x}"] = job(3)
+    async with asyncio.timeout(60):
+        while 3 not in numbers(await queues.awaiting(FREE, wanted=f"{3:032x}")):
+            await asyncio.sleep(0.01)
+    assert argo.briefs == 2, "whoever is missed is a reason to read again, when as much time has passed as that takes"
+    await queues.close()
+
+
+async def test_an_empty_queue_is_read_each_time() -> None:
+    argo = MemoryArgo()
+    queues = EnvironmentQueues(argo)
+    assert await queues.awaiting(FREE) == []
+    argo.workflows[f"{3:032x}"] = job(3)
+    assert numbers(await queues.awaiting(FREE)) == [3]
+    await queues.close()
