@@ -17,7 +17,7 @@ from contract import names
 from ocean.kit.single_flight import SingleFlight
 from ocean.kit.together import together
 
-SHARE: Final = 10  # what took a second to read is used for so many
+SHARE: Final = 10  # what took a second to read is not read again for so many
 LEFT_TO_ARGO: Final[Sequence[Mapping[str, str]]] = (
     {names.FROM_QUEUE: names.NONE},
     {names.FROM_QUEUE: names.ANY, ACTION: names.ANY},  # resumed; or ended, which needs no turn

@@ -21,12 +21,11 @@ from contract import names
 from provider_api.environments.catalogue import Environments, Snapshot
 from provider_api.environments.environment import Environment
 from provider_api.jobs.places import in_turn, is_in_line, places_in_line
-from provider_api.jobs.queues import AWAITING, EnvironmentQueues, Lists
+from provider_api.jobs.queues import AWAITING, SHARE, EnvironmentQueues, Lists
 
 log = structlog.get_logger(__name__)
 
 LOOK_SECONDS: Final = 1.0  # between two looks at an environment in which somebody awaits a turn
-SHARE: Final = 10  # a look that takes long is followed by a pause of so many times its duration
 MOST_PAUSE_SECONDS: Final = 5.0  # but not longer, for a place may be empty
 SWEEP_SECONDS: Final = 30.0  # between two looks at all unfinished jobs, of whatever environment
 _ALL: Final = ""  # stands for a look at all of them where environments have their names
@@ -92,7 +91,11 @@ class Turns:
     async def sweep(self, snapshot: Snapshot) -> None:
         """Find what nobody here has made to wait. A job whose environment is not announced any more goes on at once:
         its workflow has a copy of the template, and Argo knows the limit. Raises ArgoError."""
-        for job in await self._argo.brief({names.ENVIRONMENT: names.ANY, **AWAITING}, skip_unreachable=True):
+        began = time.monotonic()
+        found = await self._argo.brief({names.ENVIRONMENT: names.ANY, **AWAITING}, skip_unreachable=True)
+        now = time.monotonic()
+        self._next_sweep = now + max(SWEEP_SECONDS, SHARE * (now - began))
+        for job in found:
             environment = job.labels.get(names.ENVIRONMENT, "")
             if environment in snapshot.environments:
                 self.expect(environment)

@@ -95,6 +95,26 @@ async def test_its_place_is_that_of_the_dag_inside(http: httpx.AsyncClient, wait
     assert held == {"semaphore": "jobs/ConfigMap/c2d-limits/small", "holders": [f"jobs/{waiting}/{inside}"]}
 
 
+async def listed(http: httpx.AsyncClient, selector: str) -> set[str]:
+    fields = "items.metadata.name,items.metadata.labels,items.spec.entrypoint"
+    answer = await http.get(WORKFLOWS, params={"listOptions.labelSelector": selector, "fields": fields})
+    assert answer.status_code == 200, answer.text
+    return {item["metadata"]["name"] for item in answer.json().get("items") or []}
+
+
+async def test_who_has_been_resumed_is_told_by_a_label(http: httpx.AsyncClient, waiting: str) -> None:
+    """Lists lag a little."""
+    owner, action = "c2d.oceanprotocol.com/owner", "workflows.argoproj.io/action"
+    async with asyncio.timeout(60):
+        while waiting not in await listed(http, f"{owner},!{action},workflows.argoproj.io/completed!=true"):
+            await asyncio.sleep(0.1)
+        assert waiting not in await listed(http, f"{owner},{action}")
+        await ask(http, waiting, "resume")
+        while waiting not in await listed(http, f"{owner},{action}"):
+            await asyncio.sleep(0.1)
+        assert waiting not in await listed(http, f"{owner},!{action}")
+
+
 @pytest.mark.parametrize(("verb", "shutdown"), [("stop", "Stop"), ("terminate", "Terminate")])
 async def test_an_end_needs_no_resumption(http: httpx.AsyncClient, waiting: str, verb: str, shutdown: str) -> None:
     assert (await ask(http, waiting, verb)).status_code == 200
