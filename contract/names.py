@@ -53,6 +53,9 @@ PUBLICATION_CHAIN: Final = option("publication_chain")
 CONSUMER_ADDRESS: Final = option("consumer_address")  # checksum address of the environment's Ethereum key
 BOX_PUBLIC_KEY: Final = option("box_public_key")  # base64 of the environment's NaCl public key
 
+# Annotation of a template: "true" where a job may begin at QUEUED, which templates of earlier releases do not have.
+HAS_QUEUE: Final = PREFIX + "has-queue"
+
 # Annotation of a template, by its server: JSON list of the images that it can run; only where none are pulled.
 IMAGES: Final = PREFIX + "images"
 

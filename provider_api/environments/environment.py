@@ -38,6 +38,7 @@ class Environment:
     pending_timeout: int = 0  # seconds that a pod may take to start
     filtered: bool = False
     publication_chain: int | None = None  # where results may become assets; None: nowhere
+    has_queue: bool = False  # its jobs may begin at QUEUED; templates of earlier releases do not have that
     images: ImageNames | None = None  # all that can be run there; None: images are pulled
     server: str = FIRST_SERVER  # which Argo Server has it
     shown: Mapping[str, Any] = field(
@@ -60,6 +61,7 @@ class Environment:
         return cls(
             id=template.name,
             box_key=box_key,
+            has_queue=template.annotations.get(names.HAS_QUEUE) == "true",
             images=_images(template.annotations.get(names.IMAGES, "")),
             server=template.server,
             shown=shown(options),

@@ -155,7 +155,7 @@ class JobStarter:
         ahead = (facts.unfinished_jobs or 0) + self._facts.earlier_starts(request.content)
         others_wait = judged.environment.id in self._turns.waiting
         waits = others_wait or ahead >= places_in_line(judged.environment)
-        if waits:
+        if waits and judged.environment.has_queue:
             labels = {**prepared.workflow.labels, names.FROM_QUEUE: "true"}
             waiting = replace(prepared.workflow, entrypoint=names.QUEUED, labels=labels)
             prepared = replace(prepared, workflow=waiting)

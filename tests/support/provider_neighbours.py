@@ -91,6 +91,7 @@ class MemoryArgo:
     kept: dict[str, Workflow] = field(default_factory=dict)
     watched: dict[str, SeenWorkflows] = field(default_factory=dict)
     resumed: list[str] = field(default_factory=list)
+    has_queue: bool = True  # its templates do
     lingering: bool = False  # pods do not end when they are terminated
 
     def _reachable(self) -> None:
@@ -207,6 +208,7 @@ class MemoryArgo:
                     names.option("price_per_minute"): price,
                     names.option("max_job_duration"): "3600",
                     names.MAX_JOBS: "2",
+                    names.HAS_QUEUE: "true" if self.has_queue else "",
                     names.option("max_queued_jobs"): str(self.max_queued),
                     **({names.option("max_jobs_per_account"): str(most)} if (most := self.per_account) else {}),
                     **({names.option("position"): str(self.positions[name])} if name in self.positions else {}),

@@ -280,6 +280,15 @@ async def test_a_start_at_the_end_of_the_line_awaits_its_turn_and_it_comes(world
     assert list(dict.fromkeys(world.argo.resumed)) == jobs[3:5]
 
 
+async def test_a_template_of_an_earlier_release_has_no_queue(tmp_path: Path) -> None:
+    around = World(tmp_path)
+    around.argo.has_queue = False
+    async with around.running() as world:
+        jobs = [await started(world, nonce) for nonce in range(5, 10)]
+        assert not any(world.argo.workflows[name].entrypoint for name in jobs)
+        assert (await status(world, jobId=jobs[4]))[0]["queuePosition"] == 5
+
+
 async def test_of_a_burst_only_the_first_are_left_to_argo(world: World) -> None:
     """All ask Argo how many jobs there are before any of them is one."""
     world.argo.held = asyncio.Event()
