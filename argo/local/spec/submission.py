@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from argo.local.errors import ApiError, invalid
 from argo.local.spec.model import Spec
+from contract.names import QUEUED
 from ocean.kit.kubernetes_names import is_label_key, is_label_value
 
 # As Kubernetes itself spells it, which refuses two dots in a row; our own pattern of names leaves that to it.
@@ -79,8 +80,8 @@ def read_submission(document: Any, namespace: str) -> Submission:
     if not isinstance(reference.get("name", ""), str):
         raise invalid("spec.workflowTemplateRef.name must be a text")
     entrypoint = sent.get("entrypoint", "")
-    if not isinstance(entrypoint, str):
-        raise invalid("spec.entrypoint must be a text")
+    if entrypoint not in ("", QUEUED):  # an admission policy says so on a cluster
+        raise invalid(f"spec.entrypoint of a workflow may only be {QUEUED} on this server")
     fields = sorted(field[0].upper() + field[1:] for field in sent if field in _STRICT)
     violation = _VIOLATION.format(" ".join(fields)) if fields else ""
     return Submission(name, labels, annotations, spec, str(reference.get("name", "")), arguments, violation, entrypoint)
@@ -119,7 +120,7 @@ def entered(spec: Spec, submission: Submission) -> Spec:
         return spec
     named = next((template for template in spec.templates if template.name == submission.entrypoint), None)
     if named is None or named.dag is None:
-        raise invalid(f"spec.entrypoint {submission.entrypoint!r} is not a template with a dag")
+        raise invalid(f"spec.entrypoint: the template has no dag {submission.entrypoint}")
     return spec.model_copy(update={"entrypoint": submission.entrypoint})
 
 
