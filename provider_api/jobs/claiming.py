@@ -42,12 +42,17 @@ class Claiming:
 
     async def refuse_used(self, identity: JobIdentity, content: ComputeRequest) -> None:
         """Refuse what would be refused at its end, before the chain is asked: an order of the same consumer's that a
-        job uses now. Whether this is a good order at all is not known here. Raises Refused, ArgoError."""
+        job uses now. Whether this is a good order at all is not known here.
+
+        Raises Refused, ArgoError; AlreadyClaimed when the identical request was quicker, just now.
+        """
         assets = (*content.datasets, content.algorithm.asset)
         named = {asset.transfer_tx_id.lower() for asset in assets if asset.transfer_tx_id}
         if not named or len(named) > self._settings.limits.datasets + 1:  # as the first rule will say
             return
         for order, holder in await self._claims.held_by(identity.consumer, named):
+            if holder == identity.job_id:
+                raise AlreadyClaimed
             workflow = await find_workflow(self._argo, holder)
             if workflow is not None and not workflow.finished:
                 raise self._in_use(order)

@@ -19,8 +19,9 @@ from provider_api.access.contents import Contents
 from provider_api.access.facts import ComputeFacts
 from provider_api.access.refusal import Refusal
 from provider_api.access.request import ComputeRequest
+from provider_api.jobs import start as starting
 from provider_api.settings import ArgoSettings, LimitSettings, PolicySettings
-from provider_api.storage.claims import Claims
+from provider_api.storage.claims import Claim, Claims
 from provider_api.storage.database import Database
 from tests.support import provider_facts as facts
 from tests.support.provider_neighbours import FREE, PAID, STRANGER_KEY, World, transaction
@@ -506,6 +507,24 @@ async def test_an_order_behind_a_free_dataset_serves_one_job_at_a_time(world: Wo
     world.argo.finish(jobs[0].json()[0]["jobId"])
     own = _reference(world, 0, world.order())
     assert (await world.start(world.start_body(6, dataset=own, additionalDatasets=[wanted]))).status_code == 200
+
+
+async def test_the_identical_start_that_was_quicker_at_each_place_is_found(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process has claimed the job after this one looked for the claim, and for the nonce."""
+    body, find, looks = world.start_body(5), Claims.find, list[str]()
+    first = await world.start(body)
+
+    async def too_early(claims: Claims, job_id: str) -> Claim | None:
+        looks.append(job_id)
+        return None if len(looks) == 1 else await find(claims, job_id)
+
+    monkeypatch.setattr(Claims, "find", too_early)
+    monkeypatch.setattr(starting, "require_fresh", lambda last, nonce: None)
+    again = await world.start(body)
+    assert (again.status_code, again.json()[0]["jobId"]) == (200, first.json()[0]["jobId"])
+    assert len(world.argo.submissions) == 1
 
 
 async def test_an_order_that_pays_cannot_stand_behind_another(world: World) -> None:
