@@ -50,7 +50,7 @@ def test_every_field_is_declared_as_an_option(model: Any) -> None:
 
 def test_a_template_announces_what_is_set() -> None:
     annotations = workflow_template(FULL)["metadata"]["annotations"]
-    assert set(annotations) == {names.option(option.name) for option in ANNOUNCED}
+    assert set(annotations) == {names.option(option.name) for option in ANNOUNCED} | {names.HAS_QUEUE}
     left_out = {"scratch_root", "filtered", "publication_chain", "runtime_class"}
     assert set(annotations) - set(workflow_template(PLAIN)["metadata"]["annotations"]) == set(
         map(names.option, left_out)
