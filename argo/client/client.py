@@ -6,7 +6,7 @@ are in `errors`.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager
 from functools import partial
 from pathlib import Path
@@ -122,14 +122,23 @@ class ArgoClient:
         For more than anybody should hold. In Argo's order, from a cache that lags a little. Pages shift when workflows
         come and go meanwhile: one may appear twice, and one that has moved may be missed.
         """
-        selector = selector_of(labels, unfinished_only=unfinished_only)
+        async with aclosing(self._documents(labels, unfinished_only=unfinished_only, limit=limit)) as found:
+            async for documents in found:
+                whole = [await self._whole(document) for document in documents]
+                yield [workflow for workflow in whole if workflow is not None]
+
+    async def _documents(
+        self, labels: Mapping[str, str], *, unfinished_only: bool, limit: int | None = None, brief: bool = False
+    ) -> AsyncGenerator[Sequence[Json], None]:
+        """Argo's answers to one list, page by page."""
+        selector, page = selector_of(labels, unfinished_only=unfinished_only), BRIEF_PAGE if brief else PAGE
         queries = await self._workers.queries()
         offset, left = "", limit
         while left is None or left > 0:
-            size = PAGE if left is None else min(PAGE, left)
-            documents, offset = await self._workers.run(partial(queries.find, selector, limit=size, offset=offset))
-            whole = [await self._whole(document) for document in documents]
-            yield [workflow for workflow in whole if workflow is not None]
+            size = page if left is None else min(page, left)
+            ask = partial(queries.find, selector, limit=size, offset=offset, brief=brief)
+            documents, offset = await self._workers.run(ask)
+            yield documents
             if not offset:
                 return
             left = None if left is None else left - len(documents)
@@ -151,20 +160,14 @@ class ArgoClient:
         found: dict[str, Workflow] = {}
         async for page in self.pages(labels, limit=limit, unfinished_only=unfinished_only):
             found |= {workflow.uid or workflow.name: workflow for workflow in page}
-        return sorted(found.values(), key=lambda workflow: (workflow.created_at, workflow.name), reverse=True)
+        return sorted(found.values(), key=lambda workflow: workflow.age, reverse=True)
 
     async def brief(self, labels: Mapping[str, str]) -> Workflows:
         """All unfinished workflows with these labels, without nodes and annotations, in no order. Lags a little."""
-        selector = selector_of(labels, unfinished_only=True)
-        queries = await self._workers.queries()
         found: dict[str, Workflow] = {}
-        offset = ""
-        while True:
-            ask = partial(queries.find, selector, limit=BRIEF_PAGE, offset=offset, brief=True)
-            documents, offset = await self._workers.run(ask)
+        async for documents in self._documents(labels, unfinished_only=True, brief=True):
             found |= {workflow.name: workflow for workflow in map(parse_workflow, documents)}
-            if not offset:
-                return [*found.values()]
+        return [*found.values()]
 
     async def count(self, labels: Mapping[str, str], *, unfinished_only: bool = False) -> int:
         """How many workflows have these labels (at least one). Lags a little."""

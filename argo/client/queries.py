@@ -40,14 +40,9 @@ _BRIEF: Final = (
     "status.phase",
 )
 _FIELDS: Final = (
-    "metadata.name",
-    "metadata.uid",
-    "metadata.labels",
+    *_BRIEF,
     "metadata.annotations",
-    "metadata.creationTimestamp",
     "spec.shutdown",
-    "spec.entrypoint",
-    "status.phase",
     "status.message",
     "status.startedAt",
     "status.finishedAt",

@@ -76,6 +76,11 @@ class Workflow:
         """The end is the phase: `finished_at` may be absent for an Error."""
         return self.phase not in UNFINISHED_PHASES
 
+    @property
+    def age(self) -> tuple[datetime, str]:
+        """To sort by: the oldest first, as Argo gives places; of the same second the one with the lower name."""
+        return self.created_at, self.name
+
     def node(self, display_name: str) -> Node | None:
         """The node with that display name; of several (never in our templates) the newest."""
         found = (node for node in self.nodes if node.display_name == display_name)

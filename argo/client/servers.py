@@ -137,7 +137,7 @@ class ArgoServers:
         asked = self._asked(labels)
         questions = [client.list(labels, limit=limit, unfinished_only=unfinished_only) for client in asked]
         found = await self._of_all(skip_unreachable, questions)
-        return sorted(found, key=lambda workflow: (workflow.created_at, workflow.name), reverse=True)[:limit]
+        return sorted(found, key=lambda workflow: workflow.age, reverse=True)[:limit]
 
     async def brief(self, labels: Mapping[str, str], *, skip_unreachable: bool = False) -> Workflows:
         """`skip_unreachable`: as with `list`."""

@@ -48,15 +48,10 @@ def in_turn(left_to_argo: Collection[Workflow], awaiting: Collection[Workflow]) 
     before = Counter(_account(job) for job in left_to_argo if is_in_line(job))
     gone = {job.name for job in left_to_argo}
     order: list[tuple[int, Workflow]] = []
-    for job in sorted((job for job in awaiting if job.name not in gone), key=age):
+    for job in sorted((job for job in awaiting if job.name not in gone), key=lambda job: job.age):
         order.append((before[_account(job)], job))
         before[_account(job)] += 1
-    return [job for _, job in sorted(order, key=lambda item: (item[0], *age(item[1])))]
-
-
-def age(job: Workflow) -> tuple[float, str]:
-    """To sort by: the oldest first, as Argo gives its places."""
-    return job.created_at.timestamp(), job.name
+    return [job for _, job in sorted(order, key=lambda item: (item[0], item[1].age))]
 
 
 def _account(job: Workflow) -> str:

@@ -10,12 +10,13 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Final, Protocol
+from typing import Final
 
 from argo.client.records import ACTION, Workflow
 from contract import names
 from ocean.kit.single_flight import SingleFlight
 from ocean.kit.together import together
+from provider_api.jobs.records import Argo
 
 SHARE: Final = 10  # what took a second to read is not read again for so many
 LEFT_TO_ARGO: Final[Sequence[Mapping[str, str]]] = (
@@ -23,16 +24,6 @@ LEFT_TO_ARGO: Final[Sequence[Mapping[str, str]]] = (
     {names.FROM_QUEUE: names.ANY, ACTION: names.ANY},  # resumed; or ended, which needs no turn
 )
 AWAITING: Final[Mapping[str, str]] = {names.FROM_QUEUE: names.ANY, ACTION: names.NONE}
-
-
-class Lists(Protocol):
-    """What is asked of Argo here."""
-
-    async def brief(self, labels: Mapping[str, str], *, skip_unreachable: bool = ...) -> Sequence[Workflow]: ...
-
-    async def list(
-        self, labels: Mapping[str, str], *, limit: int | None = ..., unfinished_only: bool = ...
-    ) -> Sequence[Workflow]: ...
 
 
 @dataclass(slots=True)
@@ -45,7 +36,7 @@ class _Seen:
 class EnvironmentQueues:
     """One for each process. Everything raises ArgoError."""
 
-    def __init__(self, argo: Lists) -> None:
+    def __init__(self, argo: Argo) -> None:
         self._argo = argo
         self._seen: dict[str, _Seen] = {}
         self._reading = SingleFlight[str, _Seen]()

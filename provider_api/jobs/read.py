@@ -16,7 +16,7 @@ from contract import names
 from ocean.kit.together import together
 from provider_api.environments.catalogue import Environments
 from provider_api.jobs.job_object import job_object
-from provider_api.jobs.places import age, awaits_turn, in_turn
+from provider_api.jobs.places import awaits_turn, in_turn
 from provider_api.jobs.queues import EnvironmentQueues
 from provider_api.jobs.records import Argo, find_existing
 from provider_api.jobs.results import MOST_LISTED, ResultStore, results_did_of
@@ -86,9 +86,7 @@ class JobReader:
                 for address in addresses
             )
         )
-        return sorted(
-            (job for jobs in listed for job in jobs), key=lambda job: (job.created_at, job.name), reverse=True
-        )
+        return sorted((job for jobs in listed for job in jobs), key=lambda job: job.age, reverse=True)
 
     def status(self, workflow: Workflow) -> JobStatus:
         reported = self._settings.policy.failures_as_finished
@@ -137,7 +135,7 @@ class JobReader:
         environment = workflow.labels.get(names.ENVIRONMENT, "")
         awaiting = await self._queues.awaiting(environment, wanted=workflow.name if awaits_turn(workflow) else "")
         left = await self._left_to_argo(environment, workflow)
-        inside = sorted((job for job in left if self.status(job).waiting), key=age)
+        inside = sorted((job for job in left if self.status(job).waiting), key=lambda job: job.age)
         waiting = [job.name for job in (*inside, *in_turn(left, awaiting))]
         return 1 + (waiting.index(workflow.name) if workflow.name in waiting else len(waiting))
 

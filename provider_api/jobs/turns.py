@@ -11,7 +11,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from functools import partial
-from typing import Final, Protocol
+from typing import Final
 
 import structlog
 
@@ -21,7 +21,8 @@ from contract import names
 from provider_api.environments.catalogue import Environments, Snapshot
 from provider_api.environments.environment import Environment
 from provider_api.jobs.places import in_turn, is_in_line, places_in_line
-from provider_api.jobs.queues import AWAITING, SHARE, EnvironmentQueues, Lists
+from provider_api.jobs.queues import AWAITING, SHARE, EnvironmentQueues
+from provider_api.jobs.records import Argo
 
 log = structlog.get_logger(__name__)
 
@@ -29,12 +30,6 @@ LOOK_SECONDS: Final = 1.0  # between two looks at an environment in which somebo
 MOST_PAUSE_SECONDS: Final = 5.0  # but not longer, for a place may be empty
 SWEEP_SECONDS: Final = 30.0  # between two looks at all unfinished jobs, of whatever environment
 _ALL: Final = ""  # stands for a look at all of them where environments have their names
-
-
-class Queue(Lists, Protocol):
-    """What is asked of Argo here."""
-
-    async def resume(self, name: str) -> None: ...
 
 
 def _free(environment: Environment, in_line: int) -> int:
@@ -46,7 +41,7 @@ def _free(environment: Environment, in_line: int) -> int:
 class Turns:
     """One for each process; no environment waits for another."""
 
-    def __init__(self, argo: Queue, environments: Environments, queues: EnvironmentQueues) -> None:
+    def __init__(self, argo: Argo, environments: Environments, queues: EnvironmentQueues) -> None:
         self._argo, self._environments, self._queues = argo, environments, queues
         self._waiting: dict[str, int] = {}  # by environment, when last looked at; those without any are left out
         self._looks: dict[str, asyncio.Task[None]] = {}

@@ -60,6 +60,24 @@ def transaction(number: int) -> str:
     return "0x" + hashlib.sha256(str(number).encode()).hexdigest()
 
 
+def just_created(new: NewWorkflow) -> Workflow:
+    """As Argo answers before its controller has seen it."""
+    return Workflow(
+        new.name,
+        f"uid-{new.name}",
+        new.labels,
+        new.annotations,
+        new.arguments,
+        datetime.now(UTC),
+        "",
+        "",
+        None,
+        None,
+        "",
+        new.entrypoint,
+    )
+
+
 def labelled(workflow: Workflow, key: str, value: str) -> bool:
     """Whether a query for that label finds it."""
     if value in (names.ANY, names.NONE):
@@ -109,20 +127,7 @@ class MemoryArgo:
             raise SubmissionRefused(403, "no right")
         if name in self.workflows:
             raise WorkflowExists(name)
-        workflow = Workflow(
-            name,
-            f"uid-{name}",
-            new.labels,
-            new.annotations,
-            new.arguments,
-            datetime.now(UTC),
-            "",
-            "",
-            None,
-            None,
-            "",
-            new.entrypoint,
-        )
+        workflow = just_created(new)
         if self.creates:
             self.created += 1
             self.workflows[name] = workflow

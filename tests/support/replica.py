@@ -34,7 +34,7 @@ from provider_api.storage.database import Database
 from tests.support.chain import free_port
 from tests.support.clients import ROOT
 from tests.support.forks import Forked
-from tests.support.provider_neighbours import MemoryArgo, World, labelled
+from tests.support.provider_neighbours import MemoryArgo, World, just_created, labelled
 
 ORDERS = 400  # `transaction(1)` and so on
 DATASETS = 3
@@ -53,20 +53,7 @@ class SharedArgo(MemoryArgo):
 
     async def submit(self, new: NewWorkflow) -> Workflow:
         name = new.name
-        workflow = Workflow(
-            name,
-            f"uid-{name}",
-            new.labels,
-            new.annotations,
-            {},
-            datetime.now(UTC),
-            "",
-            "",
-            None,
-            None,
-            "",
-            new.entrypoint,
-        )
+        workflow = replace(just_created(new), arguments={})
         complete = self._folder / f".{name}-{os.getpid()}"
         complete.write_bytes(pickle.dumps(workflow))
         try:

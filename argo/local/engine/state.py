@@ -61,6 +61,13 @@ class Run:
         """Nodes that wait until somebody resumes the workflow."""
         return [node for node in self.nodes.values() if node.type == "Suspend" and not node.final]
 
+    def resume(self, now: float) -> list[Node]:
+        """End the wait of these nodes, and answer which ones they were."""
+        nodes = self.suspended()
+        for node in nodes:
+            node.phase, node.finished_at = "Succeeded", now
+        return nodes
+
     def node(self, name: str) -> Node | None:
         return self.nodes.get(node_id(self.name, name))
 
