@@ -24,6 +24,9 @@ class ArgoRelease:
     stop_waits_for_exit_handler: bool = True
     # A workflow that waits for a semaphore ends when it is stopped. Else it waits on, and ends when it gets its place.
     stops_what_waits: bool = True
+    # Controller and server connect to the archive's database again after it was away for more than some seconds. Else
+    # they have to be restarted (argo-workflows 16771).
+    connects_to_archive_again: bool = False
 
     @property
     def differences(self) -> tuple[str, ...]:
@@ -32,11 +35,19 @@ class ArgoRelease:
             *(() if self.pending_timeout else ("an image that is missing is noticed only at the pod's deadline",)),
             *(() if self.stop_waits_for_exit_handler else ("a stopped job may end without its results",)),
             *(() if self.stops_what_waits else ("a stopped job that waits for its place goes on waiting",)),
+            *(("it connects to its archive's database again by itself",) if self.connects_to_archive_again else ()),
         )
 
 
 RELEASES: Final = (
-    ArgoRelease("4.0", "v4.0.5", pending_timeout=False, stop_waits_for_exit_handler=False, stops_what_waits=False),
+    ArgoRelease(
+        "4.0",
+        "v4.0.5",
+        pending_timeout=False,
+        stop_waits_for_exit_handler=False,
+        stops_what_waits=False,
+        connects_to_archive_again=True,
+    ),
     ArgoRelease("4.1", "v4.1.2"),
 )
 NEWEST: Final = RELEASES[-1]

@@ -28,7 +28,7 @@ from provider_api.chains.readiness import Readiness, chain_question
 from provider_api.environments.catalogue import Environments
 from provider_api.files.files import Files
 from provider_api.files.proofs import Proofs
-from provider_api.jobs.expiry import Sweeper
+from provider_api.jobs.expiry import Round, Sweeper
 from provider_api.jobs.orphans import Orphans
 from provider_api.jobs.queues import EnvironmentQueues
 from provider_api.jobs.read import JobReader
@@ -211,9 +211,10 @@ async def open_services(
 
 
 def _sweeper(settings: Settings, argo: Argo, results: ResultStore, claims: Claims, metrics: Metrics) -> Sweeper:
-    def told(removed: int, left: int) -> None:
-        metrics.expired.inc(removed)
-        if left == 0:  # else the alert about this loop tells it
+    def told(done: Round) -> None:
+        metrics.expired.inc(done.removed)
+        metrics.unarchived.set(done.unarchived)
+        if done.left == 0:  # else the alert about this loop tells it
             metrics.round("sweep")
 
     return Sweeper(argo, results, told, Orphans(argo, results, claims, settings.results.orphan_seconds))

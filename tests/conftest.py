@@ -12,7 +12,7 @@ from ocean.chain import anvil
 from ocean.chain.development import DevelopmentChain, start_anvil
 from ocean.chain.network import Network
 from tests.support.chain import Chain, free_port
-from tests.support.lanes import is_long
+from tests.support.lanes import is_for_a_node, is_long
 
 # Workers share two cores: an example may take seconds, and so may the making of one.
 settings.register_profile("side by side", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -25,6 +25,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if is_long(item.nodeid):
             item.add_marker(pytest.mark.soak)
+        if is_for_a_node(item.nodeid):
+            item.add_marker(pytest.mark.node)
 
 
 # --- The development chain: one process for the whole session, a network for each test --------------------------------

@@ -11,6 +11,7 @@ FIRST_SERVER: Final = "00"
 UNFINISHED_PHASES = frozenset({"", "Pending", "Running"})
 ACTION: Final = "workflows.argoproj.io/action"  # a label, of whoever stopped, terminated or resumed it
 ARCHIVING: Final = "workflows.argoproj.io/workflow-archiving-status"  # a label; on a workflow when there is an archive
+PENDING: Final = "Pending"  # its value: to be archived
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 

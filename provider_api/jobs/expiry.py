@@ -11,12 +11,13 @@ import asyncio
 import random
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 import structlog
 
 from argo.client.errors import ArgoError
-from argo.client.records import Workflow
+from argo.client.records import ARCHIVING, PENDING, Workflow
 from contract import names
 from provider_api.http.errors import ApiError, NeighbourAway
 from provider_api.jobs.orphans import Orphans
@@ -26,6 +27,7 @@ log = structlog.get_logger(__name__)
 
 SWEEP_SECONDS = 600.0  # at least six times before a workflow goes
 ORPHANS_SECONDS = 6 * 3600.0
+ARCHIVED_SECONDS = 600.0  # after its end Argo has written a job into its archive, if it has one
 AWAY_IN_A_ROW = 3  # jobs for which the store did not answer: then a round asks it no more
 
 
@@ -49,6 +51,23 @@ def is_expired(workflow: Workflow, now: float) -> bool:
     return end is not None and end <= now
 
 
+def is_unarchived(workflow: Workflow, now: float) -> bool:
+    """Whether Argo should have written it into its archive, and has not: its time is never over then."""
+    ended = workflow.finished_at
+    return (
+        workflow.labels.get(ARCHIVING) == PENDING and ended is not None and ended.timestamp() + ARCHIVED_SECONDS < now
+    )
+
+
+@dataclass(slots=True)
+class Round:
+    """What one sweep has done and seen: numbers of jobs."""
+
+    removed: int = 0  # whose results it has removed
+    left: int = 0  # whose results it could not remove
+    unarchived: int = 0
+
+
 class Sweeper:
     """Removes results that are over, and results that nobody can ask for any more. One for each process."""
 
@@ -56,13 +75,12 @@ class Sweeper:
         self,
         argo: Argo,
         results: Results,
-        told: Callable[[int, int], None] = lambda removed, left: None,
+        told: Callable[[Round], None] = lambda _: None,  # of each round
         orphans: Orphans | None = None,
     ) -> None:
         self._argo, self._results, self._orphans = argo, results, orphans
-        self._told = told  # of how many jobs a round has removed the results, and of how many it could not
+        self._told = told
         self._swept: set[str] = set()
-        self.left = 0  # jobs of the last round whose results could not be removed
 
     async def run(self) -> None:
         """Sweep for ever; a bad round is logged. End it by cancelling."""
@@ -70,8 +88,7 @@ class Sweeper:
         while True:
             await asyncio.sleep(SWEEP_SECONDS * random.uniform(0.5, 1.0))  # noqa: S311  replicas take turns
             try:
-                removed = await self.sweep(time.time())
-                self._told(removed, self.left)
+                self._told(await self.sweep(time.time()))
                 if self._orphans is not None and time.monotonic() >= next_orphans:
                     next_orphans = time.monotonic() + ORPHANS_SECONDS
                     await self._orphans.sweep(time.time())
@@ -80,32 +97,33 @@ class Sweeper:
             except Exception:
                 log.exception("results_not_swept")
 
-    async def sweep(self, now: float) -> int:
-        """Remove what is over; how many jobs' results that were. Raises ArgoError.
+    async def sweep(self, now: float) -> Round:
+        """Remove what is over. Raises ArgoError.
 
         Of all workflows of ours, whether their environment is still there or not. A job whose results cannot be removed
         is told, and tried again in the next round.
         """
         over: set[str] = set()
-        removed, self.left, away = 0, 0, 0
+        done, away = Round(), 0
         async for page in self._argo.pages({names.ENVIRONMENT: names.ANY}, skip_unreachable=True):
+            done.unarchived += sum(is_unarchived(job, now) for job in page)
             for job_id in (job.name for job in page if is_expired(job, now)):
                 if job_id in self._swept:
                     over.add(job_id)
                     continue
                 if away >= AWAY_IN_A_ROW:
-                    self.left += 1
+                    done.left += 1
                     continue
                 try:
                     await self._results.delete(job_id)
                 except ApiError as exc:
-                    self.left += 1
+                    done.left += 1
                     away = away + 1 if isinstance(exc, NeighbourAway) else 0
                     log.warning("results_not_removed", job_id=job_id, reason=str(exc))
                     continue
                 away = 0
                 over.add(job_id)
-                removed += 1
+                done.removed += 1
                 log.info("results_expired", job_id=job_id)
         self._swept = over  # those whose workflow is gone need not be remembered
-        return removed
+        return done

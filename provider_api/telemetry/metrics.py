@@ -47,6 +47,11 @@ class Metrics:
             "c2d_neighbour_call_failures", "Those that failed", "neighbour", "operation", "error"
         )
         self.expired = counter("c2d_expired_results", "Jobs whose results were removed because their time was over")
+        self.unarchived = Gauge(
+            "c2d_unarchived_jobs",
+            "Jobs that ended long ago and that Argo has not written into its archive, by the last sweep",
+            registry=self.registry,
+        )
         self.stranger_refusals = counter(
             "c2d_stranger_refusals", "Unsigned requests beyond the budget, by what was used up", "what"
         )

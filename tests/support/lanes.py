@@ -1,7 +1,7 @@
-"""Two lanes: `make test` for every change, `make soak` for what takes long.
+"""Two lanes: `make test` for every change, `make soak` for what takes long; and what CI tries on a node of its own.
 
 What is in `LONG` is marked `soak`: `make test` leaves it out. CI runs it too, with the smaller sizes; `make soak` with
-the larger ones (C2D_SOAK=1).
+the larger ones (C2D_SOAK=1). What is in `ON_A_NODE` is marked `node`.
 """
 
 from __future__ import annotations
@@ -59,6 +59,23 @@ LONG: Final = {
     r"unit/gitops/test_admission\.py::test_a_job_may_be_stopped": "each recorded state before the admission policy",
 }
 _LONG: Final = re.compile(f"tests/(?:{'|'.join(LONG)})")
+
+# What CI tries on the node of `make cluster`: a job, each way to end, isolation, rights, each component killed once.
+# `make e2e` tries all.
+ON_A_NODE: Final = re.compile(
+    "|".join(
+        (
+            r"tests/e2e/test_deployment\.py::test_(?!an_unmodified_client|killed_in_the_middle\[parts2)",
+            r"tests/e2e/test_node\.py::test_a_program_of_the_node_is_killed\[(kubelet|containerd|kube-apiserver)\]",
+            r"tests/e2e/test_node\.py::test_(?!a_program|what_the_services_token)",
+            r"tests/e2e/test_node\.py::test_what_the_services_token_may_not_make",
+        )
+    )
+)
+
+
+def is_for_a_node(test_id: str) -> bool:
+    return ON_A_NODE.match(test_id) is not None
 
 
 def is_long(test_id: str) -> bool:

@@ -1,6 +1,7 @@
 """`make cluster` and what belongs to it.
 
 python -m tools.cluster up            a node, and the product on it
+python -m tools.cluster production    what a production cluster has: PostgreSQL, Argo's archive, a bucket, two replicas
 python -m tools.cluster down          nothing of it stays but what was built
 python -m tools.cluster run COMMAND   a command beside the node, where its addresses are known
 python -m tools.cluster test WORDS    pytest there, told where the deployment is
@@ -18,7 +19,7 @@ import time
 from collections.abc import Callable
 from typing import NoReturn
 
-from tools.cluster import beside, images, install, needs, network, node, programs, supervisor
+from tools.cluster import beside, images, install, needs, network, node, production, programs, supervisor
 from tools.cluster.commands import output
 from tools.cluster.places import BESIDE, KEPT, NODE, REGISTRY, ROOT, RUN
 
@@ -66,6 +67,7 @@ def start() -> None:
 def down() -> None:
     for folder in (node.FOLDER, beside.FOLDER, install.REACH):
         supervisor.stop(folder)
+    production.down()
     network.remove()
     node.remove_groups()
     images.unmount()
@@ -100,6 +102,7 @@ def main() -> None:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("up")
     commands.add_parser("down")
+    commands.add_parser("production")
     for name in ("run", "test", "bench"):
         commands.add_parser(name).add_argument("words", nargs=argparse.REMAINDER)
     commands.add_parser("kill").add_argument("name", choices=["node", *node.names()])
@@ -113,7 +116,7 @@ def main() -> None:
         if wanted.command == "kill":
             node.lose() if wanted.name == "node" else supervisor.kill(node.FOLDER, wanted.name)
         else:
-            up() if wanted.command == "up" else down()
+            {"up": up, "production": production.up, "down": down}[wanted.command]()
     except needs.CannotRun as problem:
         print(f"cluster: {problem}", file=sys.stderr)
         sys.exit(CANNOT_RUN)

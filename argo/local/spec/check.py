@@ -6,6 +6,7 @@ Whatever this server does not do is named in the error, with its path in the man
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from graphlib import CycleError, TopologicalSorter
 from typing import Any, Final
 
 import yaml
@@ -125,8 +126,7 @@ def _problems(spec: Spec) -> Iterable[str]:
             yield f"spec.arguments.{parameter.name}.enum is not supported by this server"
     unsubstituted = spec.model_dump(by_alias=True, exclude={"templates"})
     yield from (f"spec: {{{{{tag}}}}} is not supported by this server here" for tag in tags(unsubstituted))
-    if sum(template.synchronization is not None for template in spec.templates) > 1:
-        yield "spec.templates: synchronization is supported by this server in one template only"
+    yield from _nesting_problems(spec)
     for index, template in enumerate(spec.templates):
         path = f"spec.templates[{index}]"
         if sum(part is not None for part in (template.dag, template.container, template.suspend)) != 1:
@@ -139,6 +139,25 @@ def _problems(spec: Spec) -> Iterable[str]:
                 yield f"{path}: nothing but a name is supported by this server beside suspend"
         else:
             yield from _pod_problems(path, template, spec, known)
+
+
+def _nesting_problems(spec: Spec) -> Iterable[str]:
+    """A workflow is one walk through DAGs that end, and takes at most one place in it."""
+    if sum(template.synchronization is not None for template in spec.templates) > 1:
+        yield "spec.templates: synchronization is supported by this server in one template only"
+    inside = {each.name: [task.template for task in each.dag.tasks] if each.dag else [] for each in spec.templates}
+    places = {each.name: int(each.synchronization is not None) for each in spec.templates}
+    try:
+        for name in TopologicalSorter(inside).static_order():
+            places[name] = places.get(name, 0) + sum(places[task] for task in inside.get(name, ()))
+    except CycleError as exc:
+        yield f"spec.templates: DAGs contain each other in a circle: {', '.join(exc.args[1])}"
+        return
+    for index, template in enumerate(spec.templates):
+        if places[template.name] > 1:
+            yield f"spec.templates[{index}]: the DAG with synchronization is supported by this server in one task only"
+    if spec.on_exit and places.get(spec.on_exit):
+        yield "spec.onExit: synchronization is not supported by this server in an exit handler"
 
 
 def _dag_problems(path: str, template: Template, outputs: Mapping[str, list[str]], known: set[str]) -> Iterable[str]:

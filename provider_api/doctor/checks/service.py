@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
+import time
 from collections.abc import Sequence
 from urllib.parse import unquote, urlsplit
 
@@ -15,7 +16,7 @@ from sqlalchemy.exc import ArgumentError
 
 from argo.client import ArgoClient
 from argo.client.errors import ArgoError
-from argo.client.records import FIRST_SERVER
+from argo.client.records import ARCHIVING, FIRST_SERVER, PENDING
 from contract import names
 from ocean.kit.together import together
 from provider_api.doctor.checks.threads import in_thread
@@ -23,6 +24,7 @@ from provider_api.doctor.judging import service, versions
 from provider_api.doctor.lines import Line
 from provider_api.doctor.run import Check
 from provider_api.doctor.surroundings import NotCheckable, Surroundings
+from provider_api.jobs.expiry import is_unarchived
 from provider_api.keys import KeyMissing, load_keys
 from provider_api.settings import ArgoSettings, ProviderSettings
 from provider_api.storage import migrations
@@ -41,6 +43,7 @@ from results.store import (
 )
 
 _CLEAN_SECONDS = 10.0
+_SOME = 100  # jobs
 _NOTHING_RUNS = "the settings name none, and nothing has been started in the data folder"
 
 
@@ -75,7 +78,7 @@ async def _argo(around: Surroundings) -> Sequence[Line]:
 
 
 async def _argo_server(subject: str, settings: ArgoSettings, limit_seconds: float) -> list[Line]:
-    """It is asked for its version first, which it tells everybody, so that the two lines say different things."""
+    """It is asked for its version first, which it tells everybody, so that these two lines say different things."""
     token = settings.token.get_secret_value() if settings.token is not None else settings.token_file
     timeout = min(settings.timeout_seconds, limit_seconds / 4)  # of each request
     async with ArgoClient(
@@ -88,10 +91,13 @@ async def _argo_server(subject: str, settings: ArgoSettings, limit_seconds: floa
         try:
             templates = await client.templates()
             jobs = await client.count({names.ENVIRONMENT: templates[0].name if templates else "none"})
+            to_archive = await client.list({names.ENVIRONMENT: names.ANY, ARCHIVING: PENDING}, limit=_SOME)
         except ArgoError as exc:
-            return [service.judge_argo_error(subject, exc), version]
+            unseen = service.ARCHIVE.not_checked("it lists no jobs", subject)
+            return [service.judge_argo_error(subject, exc), version, unseen]
     found = f"{len(templates)} environments, {jobs} jobs in the first" if templates else "no environments"
-    return [service.ARGO_SERVER.ok(found, subject), version]
+    unarchived = sum(is_unarchived(job, time.time()) for job in to_archive)
+    return [service.ARGO_SERVER.ok(found, subject), version, service.judge_archive(unarchived, subject)]
 
 
 # --- database --------------------------------------------------------------------------------------------------------
@@ -186,7 +192,7 @@ async def _trust(around: Surroundings) -> Sequence[Line]:
 
 CHECKS = (
     Check((service.KEY,), _key),
-    Check((service.ARGO_SERVER, versions.ARGO), _argo),
+    Check((service.ARGO_SERVER, versions.ARGO, service.ARCHIVE), _argo),
     Check((service.DATABASE, service.MIGRATIONS), _database),
     Check((service.STORE,), _store),
     Check((service.TRUST,), _trust),

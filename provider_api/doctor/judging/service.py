@@ -45,6 +45,12 @@ ARGO_SERVER: Final = Item(
     "lists templates and workflows",
     "correct C2D_ARGO__URL, __TOKEN_FILE, __VERIFY; for 403 apply the Role and RoleBinding under argo/gitops",
 )
+ARCHIVE: Final = Item(
+    "archive",
+    "jobs that Argo has not written into its archive",
+    "none that ended more than ten minutes ago",
+    "see to the archive's database, then restart Argo's controller and server, which may not connect again themselves",
+)
 
 
 def judge_migrations(current: str | None, head: str, known: Collection[str]) -> Line:
@@ -65,6 +71,10 @@ def tell_trust(policy: PolicySettings) -> Line:
     who = "every" if policy.trusted_lists_empty == "allow" else "no"
     setting = f"C2D_POLICY__TRUSTED_LISTS_EMPTY={policy.trusted_lists_empty}"
     return TRUST.ok(f"{who} published algorithm may run on such a dataset ({setting})")
+
+
+def judge_archive(unarchived: int, subject: str) -> Line:
+    return ARCHIVE.failure(f"{unarchived} or more", subject) if unarchived else ARCHIVE.ok("none", subject)
 
 
 def judge_argo_error(subject: str, problem: ArgoError) -> Line:

@@ -71,9 +71,9 @@ async def test_a_sweep_leaves_nothing_of_what_is_over(node: Kubo, world: World, 
     environments = Environments(world.argo)
     try:
         sweeper = Sweeper(world.argo, results)
-        assert await sweeper.sweep(time.time()) == 1
+        assert (await sweeper.sweep(time.time())).removed == 1
         assert node.names() == [folder_name(jobs[1])]
-        assert await Sweeper(world.argo, results).sweep(time.time() + 31) == 2
+        assert (await Sweeper(world.argo, results).sweep(time.time() + 31)).removed == 2
         assert node.names() == []
     finally:
         await environments.close()

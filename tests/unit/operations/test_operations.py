@@ -82,7 +82,7 @@ def test_every_alert_has_a_runbook() -> None:
         for line in (FOLDER / "runbooks.md").read_text().splitlines()
         if line.startswith("## ")
     }
-    assert len(headings) == 5
+    assert len(headings) == 6
     for rule in RULES:
         assert rule.keys() <= {"alert", "expr", "for", "labels", "annotations"}
         assert rule["labels"]["severity"] in ("critical", "warning")

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from argo.client.records import ARCHIVING, PENDING
 from contract import names
 from provider_api.http.errors import ApiError, NeighbourAway, NeighbourFailed
-from provider_api.jobs.expiry import AWAY_IN_A_ROW, Sweeper, expires_at, is_expired
+from provider_api.jobs.expiry import ARCHIVED_SECONDS, AWAY_IN_A_ROW, Round, Sweeper, expires_at, is_expired
 from provider_api.jobs.orphans import Orphans
 from provider_api.jobs.results import ResultStore
 from provider_api.storage.claims import Claims
@@ -67,12 +68,14 @@ async def test_a_sweep_removes_them_and_may_run_again(world: World) -> None:
     unfinished = await started(world, 7)
     store = ResultStore(open_store(world.settings.results_url()), 5)
     sweeper = Sweeper(world.argo, store)
-    assert await sweeper.sweep(time.time()) == 1
+    assert (await sweeper.sweep(time.time())).removed == 1
     assert (files_of(world, jobs[0]), len(files_of(world, jobs[1])) > 0) == ([], True)
-    assert await sweeper.sweep(time.time()) == 0
+    assert (await sweeper.sweep(time.time())).removed == 0
     another = Sweeper(world.argo, store)
-    assert await another.sweep(time.time()) == 1, "another process finds nothing left to remove, and no harm is done"
-    assert await sweeper.sweep(time.time() + 31) == 1
+    assert (await another.sweep(time.time())).removed == 1, (
+        "another process finds nothing left to remove, and no harm is done"
+    )
+    assert (await sweeper.sweep(time.time() + 31)).removed == 1
     assert files_of(world, jobs[1]) == []
     assert unfinished in world.argo.workflows
 
@@ -82,7 +85,9 @@ async def test_results_of_an_environment_that_was_removed(world: World) -> None:
     over = await finished_job(world, "60", 61, 5)
     unfinished = await started(world, 6)
     world.argo.prices.clear()
-    assert await Sweeper(world.argo, ResultStore(open_store(world.settings.results_url()), 5)).sweep(time.time()) == 1
+    assert (
+        await Sweeper(world.argo, ResultStore(open_store(world.settings.results_url()), 5)).sweep(time.time())
+    ).removed == 1
     assert files_of(world, over) == []
     every = await world.argo.list({names.ENVIRONMENT: names.ANY}, limit=None)
     assert {job.name for job in every} == {over, unfinished}
@@ -107,11 +112,10 @@ async def test_what_cannot_be_removed_starves_nobody_and_is_told(world: World) -
     refused: dict[str, ApiError] = {jobs[-1]: NeighbourFailed("no"), jobs[2]: NeighbourFailed("no")}
     store = Stubborn(world, refused)
     sweeper = Sweeper(world.argo, store)
-    assert await sweeper.sweep(time.time()) == 4
-    assert sweeper.left == 2
+    assert await sweeper.sweep(time.time()) == Round(removed=4, left=2)
     assert {job for job in jobs if files_of(world, job)} == set(refused)
     refused.clear()
-    assert (await sweeper.sweep(time.time()), sweeper.left) == (2, 0)
+    assert await sweeper.sweep(time.time()) == Round(removed=2)
     assert all(files_of(world, job) == [] for job in jobs)
 
 
@@ -119,8 +123,22 @@ async def test_a_store_that_is_away_is_not_asked_for_every_job(world: World) -> 
     jobs = [await finished_job(world, "60", 61, nonce) for nonce in range(5, 11)]
     store = Stubborn(world, {job: NeighbourAway("away", 1) for job in jobs})
     sweeper = Sweeper(world.argo, store)
-    assert (await sweeper.sweep(time.time()), sweeper.left) == (0, len(jobs))
+    assert await sweeper.sweep(time.time()) == Round(left=len(jobs))
     assert len(store.asked) == AWAY_IN_A_ROW
+
+
+async def test_jobs_that_argo_does_not_archive_are_counted(world: World) -> None:
+    """It writes a job into its archive right after its end, or, where the database is away, perhaps never."""
+    late, soon = ARCHIVED_SECONDS + 1, ARCHIVED_SECONDS - 60
+    cases = [(PENDING, late, 1), (PENDING, soon, 0), ("Archived", late, 0), ("Persisted", late, 0), (None, late, 0)]
+    for nonce, (state, ago, _) in enumerate(cases, start=5):
+        job = world.argo.workflows[job_id := await finished_job(world, "0", ago, nonce)]
+        labels = {**job.labels, **({} if state is None else {ARCHIVING: state})}
+        world.argo.workflows[job_id] = replace(job, labels=labels)
+    running = world.argo.workflows[running_id := await started(world, 20)]
+    world.argo.workflows[running_id] = replace(running, labels={**running.labels, ARCHIVING: PENDING})
+    done = await Sweeper(world.argo, world.services.results).sweep(time.time())
+    assert done == Round(unarchived=sum(counted for *_, counted in cases))
 
 
 # --- results whose job is gone ---------------------------------------------------------------------------------------

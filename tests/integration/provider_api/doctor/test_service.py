@@ -113,6 +113,7 @@ async def test_a_service_without_a_cluster(around: Neighbours) -> None:
     )
     assert found["argo-server"] == "2 environments, 0 jobs in the first"
     assert found["argo-version"] == "v4.1.2+local"
+    assert found["archive"] == "none"
     assert found["database"] == "postgresql"
     assert report.code == 0
     assert stored(around) == before, "its tiny object is gone again"
@@ -142,6 +143,8 @@ async def test_everything_is_wrong(around: Neighbours, postgres: Postgres, monke
         ("argo-server", "00"): ("ok", "2 environments"),
         ("argo-server", "01"): ("failure", "its token is not accepted (401)"),
         ("argo-version", "00"): ("failure", "v3.7.9"),
+        ("archive", "00"): ("ok", "none"),
+        ("archive", "01"): ("not checked", "it lists no jobs"),
         ("database", ""): ("ok", "postgresql"),
         ("migrations", ""): ("failure", "no tables of this service"),
         ("result-store", "s3"): ("failure", "not writable"),

@@ -583,6 +583,7 @@ def test_refusals_of_argo_are_told_by_their_status_alone() -> None:
         service.judge_argo_error("", ArgoRefused(403, "a message with a name")).found == "its token lacks a right (403)"
     )
     assert service.judge_argo_error("", ArgoRefused(401, "x")).found == "its token is not accepted (401)"
+    assert [service.judge_archive(jobs, "").level for jobs in (0, 1)] == [OK, FAILURE]
     away = service.judge_argo_error("", ArgoUnavailable("no answer in time", definite=True))
     assert (away.level, away.found) == (FAILURE, "Argo is unavailable: no answer in time")
 

@@ -37,6 +37,18 @@ def small_root(spec: dict[str, Any], limit: str) -> None:
     )
 
 
+def nest(name: str, *tasks: str, **others: list[str]) -> Change:
+    """More DAGs, each of tasks that are made of these templates."""
+
+    def change(spec: dict[str, Any]) -> None:
+        for dag, parts in {name: list(tasks), **others}.items():
+            spec["templates"].append(
+                {"name": dag, "dag": {"tasks": [{"name": f"t{i}", "template": each} for i, each in enumerate(parts)]}}
+            )
+
+    return change
+
+
 @pytest.mark.parametrize("name", ["rec-plain", "rec-filter", "rec-pending", "rec-collect"])
 def test_recorded_templates_pass(name: str) -> None:
     assert read_spec(name, template(name)).entrypoint == "compute"
@@ -120,6 +132,11 @@ def test_our_own_templates_pass() -> None:
             lambda s: part(s, "algorithm").update(synchronization=part(s, "compute")["synchronization"]),
             "synchronization",
         ),
+        (nest("twice", "compute", "compute"), "templates[5]: the DAG with synchronization"),
+        (nest("outer", "inner", "inner", inner=["compute"]), "the DAG with synchronization"),
+        (nest("around", "around"), "circle: around, around"),
+        (nest("a", "b", b=["c"], c=["a"]), "contain each other in a circle"),
+        (lambda s: (nest("end", "compute")(s), s.update(onExit="end")), "spec.onExit: synchronization"),
         (lambda s: part(s, "compute").update(failFast=False), "failFast"),
         (lambda s: part(s, "compute")["dag"]["tasks"][1].update(depends="nope"), "nope"),
         (lambda s: part(s, "compute")["dag"]["tasks"][1].update(depends="configuration.Fine"), "configuration.Fine"),

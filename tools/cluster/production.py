@@ -1,0 +1,160 @@
+"""What a production cluster has instead: PostgreSQL and a bucket beside the node, Argo's archive, two replicas.
+
+The pages' own commands lead there from what `make cluster` has installed. Each database is a machine of its own, so
+that one can be taken away and brought back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import os
+import secrets
+import shutil
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from tests.support.how_to import blocks, commands_of
+from tests.support.postgres import Postgres
+from tools.cluster import install, supervisor
+from tools.cluster.places import BESIDE, BESIDE_ADDRESS, CHECKOUT, PUBLIC_ADDRESS, ROOT, RUN
+from tools.cluster.supervisor import Component, Machine
+
+STORE_PORT: Final = 9000
+_STORE: Final = RUN / "store"
+_STORE_URL: Final = f"http://{PUBLIC_ADDRESS}:{STORE_PORT}"
+# Of moto, which asks nobody who he is.
+_OPTIONS: Final = {
+    "endpoint": _STORE_URL,
+    "region": "us-east-1",
+    "access_key_id": "test",
+    "secret_access_key": "test",
+}
+_READY: Final = RUN / "production"
+
+
+@dataclass(frozen=True)
+class Database:
+    """A PostgreSQL with one database, whose name is its user's."""
+
+    name: str
+    port: int
+
+    @property
+    def folder(self) -> Path:
+        return RUN / f"database-{self.name}"
+
+    def make(self, password: str) -> None:
+        """Raises PostgresBroken."""
+        self.folder.mkdir()
+        server = Postgres(self.folder)
+        server.start()
+        asyncio.run(server.create_user(self.name, password))
+        server.stop()
+        (server.data / "pg_hba.conf").write_text("hostssl all all 0.0.0.0/0 scram-sha-256\n")
+        _certificate(server.data)
+        settings = {
+            "listen_addresses": BESIDE_ADDRESS,
+            "port": str(self.port),
+            "ssl": "on",
+            "unix_socket_directories": "",
+            "max_connections": "100",
+        }
+        options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+        user = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"]
+        command = [*user, str(server.programs / "postgres"), "-D", str(server.data), *options]
+        Machine([Component("postgres", command, folder=str(self.folder))]).write(self.folder)
+
+    def start(self) -> None:
+        supervisor.start(BESIDE, self.folder)
+
+    def stop(self) -> None:
+        """Take it away, as when its machine is lost; what is committed stays."""
+        supervisor.stop(self.folder)
+        (self.folder / "data" / "postmaster.pid").unlink(missing_ok=True)
+
+
+ARCHIVE: Final = Database("argo", 5433)
+SERVICE: Final = Database("c2d", 5432)
+
+
+def up() -> None:
+    """Once; said again, it does nothing."""
+    if _READY.exists():
+        return
+    password = secrets.token_hex(16)
+    for database in (ARCHIVE, SERVICE):
+        database.make(password)
+        database.start()
+    store = [str(ROOT / ".venv" / "bin" / "moto_server"), "--host", PUBLIC_ADDRESS, "--port", str(STORE_PORT)]
+    Machine([Component("store", store)]).write(_STORE)
+    supervisor.start(BESIDE, _STORE)
+    install.until("the store", lambda: install.run("curl", "-sf", f"{_STORE_URL}/", check=False) != "")
+    install.run("curl", "-sf", "--request", "PUT", f"{_STORE_URL}/results")
+    install.apply(*_argo_postgres())
+    page = partial(commands_of, leave_out=install.ELSEWHERE)
+    history = page("deploy-gitops.md", "## A history in PostgreSQL", "## Images by digest")
+    install.part("Argo's archive", f"password={password}\n{history}")
+    (CHECKOUT.parent / "store.env").write_text("".join(f"{name}={value}\n" for name, value in _OPTIONS.items()))
+    (CHECKOUT / "production-values.yaml").write_text(blocks("deploy-helm.md", "yaml")[1])
+    address = f"postgresql+asyncpg://{SERVICE.name}:{password}@{BESIDE_ADDRESS}:{SERVICE.port}/{SERVICE.name}"
+    service = page("deploy-helm.md", "### PostgreSQL, S3", "## What was tried")
+    install.part("PostgreSQL, S3, several replicas", f"database={address}\n{service}")
+    _READY.touch()
+
+
+def down() -> None:
+    for folder in (ARCHIVE.folder, SERVICE.folder, _STORE):
+        supervisor.stop(folder)
+
+
+def _certificate(data: Path) -> None:
+    """One that nobody can check; Argo's component asks for encryption alone (`require`)."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "argo-postgres")])
+    now = datetime.datetime.now(datetime.UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(minutes=5))
+        .not_valid_after(now + datetime.timedelta(days=365))
+        .sign(key, hashes.SHA256())
+    )
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    for file, content in (("server.crt", made.public_bytes(serialization.Encoding.PEM)), ("server.key", private)):
+        (data / file).write_bytes(content)
+        os.chmod(data / file, 0o600)
+        shutil.chown(data / file, "nobody", "nogroup")
+
+
+def _argo_postgres() -> list[object]:
+    """The name by which the component knows the database."""
+    meta = {"name": "argo-postgres", "namespace": "argo"}
+    slice_meta = {**meta, "labels": {"kubernetes.io/service-name": "argo-postgres"}}
+    return [
+        {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": meta,
+            "spec": {"ports": [{"port": 5432, "targetPort": ARCHIVE.port}]},
+        },
+        {
+            "apiVersion": "discovery.k8s.io/v1",
+            "kind": "EndpointSlice",
+            "metadata": slice_meta,
+            "addressType": "IPv4",
+            "ports": [{"port": ARCHIVE.port}],
+            "endpoints": [{"addresses": [BESIDE_ADDRESS]}],
+        },
+    ]
