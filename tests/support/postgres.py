@@ -34,19 +34,19 @@ class PostgresBroken(RuntimeError):
 
 
 class Postgres:
-    """`start` and `stop` may be called again and again; the databases, in the folder `data`, stay."""
+    """`start` and `stop` may be called again and again; the databases stay."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder, self.data = folder, folder / "data"
+        self._folder, self._data = folder, folder / "data"
         self._user: dict[str, Any] = {}
         if os.geteuid() == 0:
             self._user = {"user": "nobody", "group": "nogroup", "extra_groups": []}
             shutil.chown(folder, "nobody", "nogroup")
-        self.programs = self._reachable_binaries()
+        self._bin = self._reachable_binaries()
         self._process: subprocess.Popen[bytes] | None = None
         self._numbers = itertools.count(1)
         # --no-sync: a test's database again
-        self._run("initdb", "--auth=trust", "--encoding=utf8", "--username=postgres", "--no-sync", f"-D{self.data}")
+        self._run("initdb", "--auth=trust", "--encoding=utf8", "--username=postgres", "--no-sync", f"-D{self._data}")
 
     def start(self) -> None:
         """Raises PostgresBroken."""
@@ -55,7 +55,7 @@ class Postgres:
         ]
         with (self._folder / "log").open("ab") as output:
             self._process = subprocess.Popen(
-                [self.programs / "postgres", "-D", self.data, *settings],
+                [self._bin / "postgres", "-D", self._data, *settings],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -84,13 +84,6 @@ class Postgres:
         await connection.close()
         return self.url(name)
 
-    async def create_user(self, name: str, password: str) -> None:
-        """Somebody who has an empty database of that name."""
-        connection = await asyncpg.connect(user="postgres", host=str(self._folder), database="postgres")
-        await connection.execute(f"CREATE ROLE {name} LOGIN PASSWORD '{password}'")
-        await connection.execute(f"CREATE DATABASE {name} OWNER {name}")
-        await connection.close()
-
     def url(self, database: str) -> str:
         return f"postgresql+asyncpg://postgres@/{database}?host={self._folder}"
 
@@ -111,14 +104,14 @@ class Postgres:
     def _run(self, program: str, *arguments: str) -> None:
         try:
             subprocess.run(
-                [self.programs / program, *arguments], check=True, capture_output=True, cwd=self._folder, **self._user
+                [self._bin / program, *arguments], check=True, capture_output=True, cwd=self._folder, **self._user
             )
         except (OSError, subprocess.CalledProcessError) as exc:
             words = exc.stderr.decode(errors="replace") if isinstance(exc, subprocess.CalledProcessError) else str(exc)
             raise PostgresBroken(words[-500:]) from exc
 
     def _answers(self) -> bool:
-        command = [self.programs / "pg_isready", "--quiet", f"--host={self._folder}"]
+        command = [self._bin / "pg_isready", "--quiet", f"--host={self._folder}"]
         return subprocess.run(command, check=False, **self._user).returncode == 0
 
 

@@ -22,6 +22,7 @@ _PACKAGES = {
     "debootstrap": "debootstrap",
     "docker-registry": "docker-registry",
     "socat": "socat",
+    "pg_lsclusters": "postgresql",
     "ip": "iproute2",
     "/usr/lib/cni/bridge": "containernetworking-plugins",
 }

@@ -6,7 +6,6 @@ that one can be taken away and brought back.
 
 from __future__ import annotations
 
-import asyncio
 import datetime
 import os
 import secrets
@@ -21,12 +20,13 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.support.how_to import blocks, commands_of
-from tests.support.postgres import Postgres
 from tools.cluster import install, supervisor
+from tools.cluster.commands import output
 from tools.cluster.places import BESIDE, BESIDE_ADDRESS, CHECKOUT, PUBLIC_ADDRESS, ROOT, RUN
 from tools.cluster.supervisor import Component, Machine
 
 STORE_PORT: Final = 9000
+_USER: Final = "postgres"  # PostgreSQL refuses to work for root
 _STORE: Final = RUN / "store"
 _STORE_URL: Final = f"http://{PUBLIC_ADDRESS}:{STORE_PORT}"
 # Of moto, which asks nobody who he is.
@@ -50,15 +50,25 @@ class Database:
     def folder(self) -> Path:
         return RUN / f"database-{self.name}"
 
+    @property
+    def files(self) -> Path:
+        return self.folder / "postgresql"
+
     def make(self, password: str) -> None:
-        """Raises PostgresBroken."""
-        self.folder.mkdir()
-        server = Postgres(self.folder)
-        server.start()
-        asyncio.run(server.create_user(self.name, password))
-        server.stop()
-        (server.data / "pg_hba.conf").write_text("hostssl all all 0.0.0.0/0 scram-sha-256\n")
-        _certificate(server.data)
+        """Raises `RuntimeError` with PostgreSQL's words."""
+        supervisor.stop(self.folder)
+        shutil.rmtree(self.folder, ignore_errors=True)  # of a try before
+        self.files.mkdir(parents=True)
+        shutil.chown(self.files, _USER, _USER)
+        programs, data = max(Path("/usr/lib/postgresql").glob("*/bin")), self.files / "data"
+        user = ["setpriv", f"--reuid={_USER}", f"--regid={_USER}", "--clear-groups"]
+        output([*user, str(programs / "initdb"), "--auth=reject", "--encoding=utf8", f"--pgdata={data}"])
+        statements = (
+            f"CREATE ROLE {self.name} LOGIN PASSWORD '{password}'\nCREATE DATABASE {self.name} OWNER {self.name}\n"
+        )
+        output([*user, str(programs / "postgres"), "--single", "-D", str(data), "postgres"], text=statements)
+        (data / "pg_hba.conf").write_text("hostssl all all 0.0.0.0/0 scram-sha-256\n")
+        _certificate(data)
         settings = {
             "listen_addresses": BESIDE_ADDRESS,
             "port": str(self.port),
@@ -67,9 +77,8 @@ class Database:
             "max_connections": "100",
         }
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-        user = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"]
-        command = [*user, str(server.programs / "postgres"), "-D", str(server.data), *options]
-        Machine([Component("postgres", command, folder=str(self.folder))]).write(self.folder)
+        command = [*user, str(programs / "postgres"), "-D", str(data), *options]
+        Machine([Component("postgres", command, folder=str(self.files))]).write(self.folder)
 
     def start(self) -> None:
         supervisor.start(BESIDE, self.folder)
@@ -77,7 +86,7 @@ class Database:
     def stop(self) -> None:
         """Take it away, as when its machine is lost; what is committed stays."""
         supervisor.stop(self.folder)
-        (self.folder / "data" / "postmaster.pid").unlink(missing_ok=True)
+        (self.files / "data" / "postmaster.pid").unlink(missing_ok=True)
 
 
 ARCHIVE: Final = Database("argo", 5433)
@@ -135,7 +144,7 @@ def _certificate(data: Path) -> None:
     for file, content in (("server.crt", made.public_bytes(serialization.Encoding.PEM)), ("server.key", private)):
         (data / file).write_bytes(content)
         os.chmod(data / file, 0o600)
-        shutil.chown(data / file, "nobody", "nogroup")
+        shutil.chown(data / file, _USER, _USER)
 
 
 def _argo_postgres() -> list[object]:
