@@ -57,7 +57,7 @@ async def test_a_program_of_the_node_is_killed(
     await reached(buyer, deployed, running, 40)
     configured = await started(buyer, dataset, code.format(1))
     await reached(buyer, deployed, configured, 10)
-    await asyncio.to_thread(node.kill_program, program)
+    await asyncio.to_thread(node.of_the_node, "kill", program)
     jobs = [await buyer.finished(job_id, deployed.seconds) for job_id in (published, running, configured)]
     assert [end(job) for job in jobs] == [(70, "completed", 0, 0)] * 3
     assert [await buyer.result(job, "runs", tmp_path) for job in jobs] == [b"ran "] * 3
@@ -68,7 +68,7 @@ async def test_the_node_is_lost(deployed: Deployed, node: Cluster, buyer: Buyer,
     """The algorithm's pod is gone and is not run again: the job ends as lost, and later jobs run."""
     job_id = await started(buyer, dataset, "import time\ntime.sleep(120)")
     await reached(buyer, deployed, job_id, 40)
-    await asyncio.to_thread(node.kill_program, "node")
+    await asyncio.to_thread(node.of_the_node, "kill", "node")
     job = await buyer.finished(job_id, deployed.seconds)
     assert (job["status"], job["reason"]) == (41, "lost")
     await nothing_left(deployed, job_id)

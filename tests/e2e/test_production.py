@@ -18,7 +18,6 @@ from tests.e2e.conftest import nothing_left
 from tests.e2e.test_deployment import end, reached, started
 from tests.support.deployed import ARGO, JOBS, Cluster, Deployed, kubectl
 from tests.support.service import Buyer
-from tools.cluster import production
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 
@@ -30,9 +29,9 @@ WRITES = "import os, time\nopen(os.environ['OUTPUTS'] + '/runs', 'a').write('ran
 def in_production(deployed: Deployed) -> Iterator[None]:
     if deployed.cluster is None or not deployed.cluster.ours:
         pytest.skip("the node is not one of `make cluster`")
-    production.up()
+    deployed.cluster.of_the_node("production")
     yield
-    production.ARCHIVE.start()  # whatever became of the tests
+    deployed.cluster.of_the_node("archive", "start")  # whatever became of the tests
 
 
 @pytest.fixture
@@ -91,7 +90,7 @@ async def test_the_archives_database_is_away(
     await archived(before["jobId"])
     running = await started(buyer, dataset, WRITES.format(20))
     await reached(buyer, deployed, running, 40)
-    await asyncio.to_thread(production.ARCHIVE.stop)
+    await asyncio.to_thread(cluster.of_the_node, "archive", "stop")
     gone = time.monotonic()
     during = await buyer.finished(running, deployed.seconds)
     assert end(during) == (70, "completed", 0, 0)
@@ -106,19 +105,19 @@ async def test_the_archives_database_is_away(
     said = await doctor("argo-server")
     assert said["level"] == "failure", said
     await asyncio.sleep(max(0.0, gone + AWAY_SECONDS - time.monotonic()))
-    production.ARCHIVE.start()
-    if not cluster.argo.connects_to_archive_again:
-        for name in ("workflow-controller", "argo-server"):
-            await asyncio.to_thread(kubectl, ARGO, "rollout", "restart", f"deployment/{name}")
-            await asyncio.to_thread(kubectl, ARGO, "rollout", "status", f"deployment/{name}", "--timeout", "5m")
-    async with asyncio.timeout(deployed.seconds):
-        while await doctor_fails():
-            await asyncio.sleep(2)
+    await asyncio.to_thread(cluster.of_the_node, "archive", "start")
+    if cluster.argo.connects_to_archive_again:
+        async with asyncio.timeout(deployed.seconds):
+            while await doctor_fails():
+                await asyncio.sleep(2)
+    for name in ("workflow-controller", "argo-server"):  # as the runbook says: what ended meanwhile is archived then
+        await asyncio.to_thread(kubectl, ARGO, "rollout", "restart", f"deployment/{name}")
+        await asyncio.to_thread(kubectl, ARGO, "rollout", "status", f"deployment/{name}", "--timeout", "5m")
     listed = {each["jobId"] for each in await buyer.consumer.status()}
     assert {before["jobId"], running} <= listed
     after = await buyer.finished(await started(buyer, dataset, "print('again')"), deployed.seconds)
     assert end(after) == (70, "completed", 0, 0)
-    await archived(running, after["jobId"], seconds=1500)
+    await archived(running, after["jobId"])
     await nothing_left(deployed, running, after["jobId"])
 
 

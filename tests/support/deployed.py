@@ -78,9 +78,9 @@ class Cluster:
             time.sleep(0.5)
         return list(found.values())
 
-    def kill_program(self, name: str) -> None:
-        """kill -9 of a program of the node, or of the whole `node`."""
-        subprocess.run([sys.executable, "-m", "tools.cluster", "kill", name], check=True, timeout=60)
+    def of_the_node(self, *words: str) -> None:
+        """A command of tools/cluster."""
+        subprocess.run([sys.executable, "-m", "tools.cluster", *words], check=True, timeout=900)
 
     def kill(self, namespace: str, selector: str) -> int:
         """Delete the pods without grace, as a node that is lost; how many."""

@@ -2,6 +2,7 @@
 
 python -m tools.cluster up            a node, and the product on it
 python -m tools.cluster production    what a production cluster has: PostgreSQL, Argo's archive, a bucket, two replicas
+python -m tools.cluster archive stop  takes away the database of Argo's archive; `start` brings it back
 python -m tools.cluster down          nothing of it stays but what was built
 python -m tools.cluster run COMMAND   a command beside the node, where its addresses are known
 python -m tools.cluster test WORDS    pytest there, told where the deployment is
@@ -103,6 +104,7 @@ def main() -> None:
     commands.add_parser("up")
     commands.add_parser("down")
     commands.add_parser("production")
+    commands.add_parser("archive").add_argument("what", choices=["start", "stop"])
     for name in ("run", "test", "bench"):
         commands.add_parser(name).add_argument("words", nargs=argparse.REMAINDER)
     commands.add_parser("kill").add_argument("name", choices=["node", *node.names()])
@@ -115,6 +117,8 @@ def main() -> None:
             beside_the_node([sys.executable, "-m", module, *wanted.words], install.environment_of_tests())
         if wanted.command == "kill":
             node.lose() if wanted.name == "node" else supervisor.kill(node.FOLDER, wanted.name)
+        elif wanted.command == "archive":
+            {"start": production.ARCHIVE.start, "stop": production.ARCHIVE.stop}[wanted.what]()
         else:
             {"up": up, "production": production.up, "down": down}[wanted.command]()
     except needs.CannotRun as problem:

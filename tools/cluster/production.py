@@ -81,7 +81,9 @@ class Database:
         Machine([Component("postgres", command, folder=str(self.files))]).write(self.folder)
 
     def start(self) -> None:
-        supervisor.start(BESIDE, self.folder)
+        """Unless it runs."""
+        if not (self.folder / "pid").exists():
+            supervisor.start(BESIDE, self.folder)
 
     def stop(self) -> None:
         """Take it away, as when its machine is lost; what is committed stays."""
