@@ -2,6 +2,7 @@
 
 python -m tools.cluster up            a node, and the product on it
 python -m tools.cluster production    what a production cluster has: PostgreSQL, Argo's archive, a bucket, two replicas
+python -m tools.cluster second        production, and what a second cluster has: an Argo and an environment of its own
 python -m tools.cluster archive stop  takes away the database of Argo's archive; `start` brings it back
 python -m tools.cluster down          nothing of it stays but what was built
 python -m tools.cluster run COMMAND   a command beside the node, where its addresses are known
@@ -20,7 +21,7 @@ import time
 from collections.abc import Callable
 from typing import NoReturn
 
-from tools.cluster import beside, images, install, needs, network, node, production, programs, supervisor
+from tools.cluster import beside, images, install, needs, network, node, production, programs, second, supervisor
 from tools.cluster.commands import output
 from tools.cluster.places import BESIDE, KEPT, NODE, REGISTRY, ROOT, RUN
 
@@ -104,6 +105,7 @@ def main() -> None:
     commands.add_parser("up")
     commands.add_parser("down")
     commands.add_parser("production")
+    commands.add_parser("second")
     commands.add_parser("archive").add_argument("what", choices=["start", "stop"])
     for name in ("run", "test", "bench"):
         commands.add_parser(name).add_argument("words", nargs=argparse.REMAINDER)
@@ -120,7 +122,7 @@ def main() -> None:
         elif wanted.command == "archive":
             {"start": production.ARCHIVE.start, "stop": production.ARCHIVE.stop}[wanted.what]()
         else:
-            {"up": up, "production": production.up, "down": down}[wanted.command]()
+            {"up": up, "production": production.up, "second": second.up, "down": down}[wanted.command]()
     except needs.CannotRun as problem:
         print(f"cluster: {problem}", file=sys.stderr)
         sys.exit(CANNOT_RUN)
