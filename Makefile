@@ -74,9 +74,10 @@ images: ## build c2d-pods and c2d-provider-api (DOCKER=podman, BASE=… as you l
 bench: setup ## measure, each figure beside what it is compared with
 	@.venv/bin/python -m benchmarks
 
-soak: setup ## tests that take long: kills, many jobs, what nodes do; SIZE=small as in CI, side by side
+soak: setup ## tests that take long, and `make e2e` where a cluster is up; SIZE=small as in CI, side by side
 	@./tools/setup-clients
 	@$(if $(SIZE),,C2D_SOAK=1) .venv/bin/python -m pytest -m soak $(if $(SIZE),$(SIDE_BY_SIDE))
+	@if [ -z "$(SIZE)" ] && [ -e .cluster/run/ready ]; then C2D_SOAK=1 $(MAKE) e2e; fi
 
 lock: setup ## resolve the dependencies anew
 	@$(COMPILE) --all-extras --upgrade pyproject.toml -o requirements.lock

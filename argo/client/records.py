@@ -12,6 +12,7 @@ UNFINISHED_PHASES = frozenset({"", "Pending", "Running"})
 ACTION: Final = "workflows.argoproj.io/action"  # a label, of whoever stopped, terminated or resumed it
 ARCHIVING: Final = "workflows.argoproj.io/workflow-archiving-status"  # a label; on a workflow when there is an archive
 PENDING: Final = "Pending"  # its value: to be archived
+PERSISTED: Final = "Persisted"  # its value on what comes from the archive
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 

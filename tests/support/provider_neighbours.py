@@ -82,6 +82,8 @@ def labelled(workflow: Workflow, key: str, value: str) -> bool:
     """Whether a query for that label finds it."""
     if value in (names.ANY, names.NONE):
         return (key in workflow.labels) == (value == names.ANY)
+    if value.startswith(names.NONE):
+        return workflow.labels.get(key) != value.removeprefix(names.NONE)
     return workflow.labels.get(key) == value
 
 
