@@ -201,6 +201,20 @@ class Options(Value):
             default="none",
         ),
     ] = None
+    image_user: Annotated[
+        bool,
+        Option(
+            "`true` or `false`",
+            "an algorithm runs as the user that its image names, in place of user 1000: for images whose files belong"
+            " to a user of their own. In a cluster only. The image has to name it by its number, and not 0: the pod of"
+            " any other never starts, and the job ends with `image_unavailable`",
+            Announced(
+                "flag",
+                "imageUser",
+                "Algorithms run as the user that their image names by its number, not as user 1000.",
+            ),
+        ),
+    ] = False
     results: Annotated[
         Literal["shared-volume", "object-store"],
         Option("`shared-volume` or `object-store`", "where publishing writes"),

@@ -79,6 +79,19 @@ def _locked_down(*, scratch_root: bool = False) -> m.SecurityContext:
     )
 
 
+def pod_context(*, image_user: bool = False) -> m.PodSecurityContext:
+    """Whose a pod's processes are; with `image_user` the image says it, and nobody else's than root's. The group of the
+    job's volume is everybody's."""
+    user = None if image_user else USER
+    return m.PodSecurityContext(
+        run_as_non_root=True,
+        run_as_user=user,
+        run_as_group=user,
+        fs_group=USER,
+        seccomp_profile=m.SeccompProfile(type="RuntimeDefault"),
+    )
+
+
 def _pod_patch(runtime_class: str | None = None) -> str:
     """Fields of a pod that Argo's templates lack. Constant text: a value pasted in here could add any other."""
     fields = {"enableServiceLinks": False, "terminationGracePeriodSeconds": GRACE_SECONDS}
@@ -213,6 +226,7 @@ def algorithm(environment: Environment) -> Container:
         volume_mounts=[*inside, m.VolumeMount(name=CLAIM, mount_path=START, sub_path="start", read_only=True)],
         resources=_resources(str(environment.cpu_number), f"{environment.ram_gb}Gi", storage, more),
         security_context=_locked_down(scratch_root=environment.scratch_root is not None),
+        pod_security_context=pod_context(image_user=True) if environment.image_user else None,
         active_deadline_seconds="{{inputs.parameters." + names.IN_SECONDS + "}}",
         pod_spec_patch=_pod_patch(environment.runtime_class),
         labels=labels,

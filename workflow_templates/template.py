@@ -45,13 +45,7 @@ def workflow_template(environment: Environment, argo: ArgoRelease = NEWEST) -> d
         service_account_name=RUNNER_ACCOUNT,
         automount_service_account_token=False,
         executor=m.ExecutorConfig(service_account_name=EXECUTOR_ACCOUNT),
-        security_context=m.PodSecurityContext(
-            run_as_non_root=True,
-            run_as_user=steps.USER,
-            run_as_group=steps.USER,
-            fs_group=steps.USER,
-            seccomp_profile=m.SeccompProfile(type="RuntimeDefault"),
-        ),
+        security_context=steps.pod_context(),
         **_placement(environment),
         volume_claim_templates=[_volume(environment)],
         volume_claim_gc=m.VolumeClaimGC(strategy="OnWorkflowCompletion"),  # the default keeps failed jobs' volumes

@@ -22,7 +22,7 @@ ALWAYS: Final = (
 )
 # What it has where it is set; options that are not named here follow.
 _SOMETIMES: Final = (
-    *("allowedChainId", "maxResultsGB", "scratchRoot", "maxJobsPerAccount", "filtered", "isolation"),
+    *("allowedChainId", "maxResultsGB", "scratchRoot", "imageUser", "maxJobsPerAccount", "filtered", "isolation"),
     *("publishesResults", "publicationChainId"),
 )
 

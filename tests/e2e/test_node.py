@@ -15,10 +15,13 @@ from tests.e2e.test_deployment import end, reached, started
 from tests.support import admission
 from tests.support.deployed import ARGO, Cluster, Deployed
 from tests.support.service import CHECKSUM, FREE, Buyer, raw_python
+from tools.cluster.images import OWN_USER, digest_of
+from tools.cluster.places import REGISTRY
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 
 PLACED = "ocean-compute-placed"
+IMAGE_USER = "ocean-compute-image-user"
 PROGRAMS = (
     "kubelet",
     "containerd",
@@ -144,6 +147,24 @@ async def test_an_environment_says_where_its_pods_run(
     assert {pod.spec.node_selector["kubernetes.io/os"] for pod in pods} == {"linux"}
     assert all("c2d.oceanprotocol.com/none" in [each.key for each in pod.spec.tolerations] for pod in pods)
     await nothing_left(deployed, job_id)
+
+
+async def test_an_algorithm_runs_as_its_images_user(
+    deployed: Deployed, node: Cluster, buyer: Buyer, dataset: DDO, tmp_path: Path
+) -> None:
+    """It reads inputs and writes outputs, which publishing reads."""
+    code = "import os, pathlib\nfound = sorted(pathlib.Path(os.environ['INPUTS']).glob('*/0'))\n"
+    code += "text = f'{os.getuid()} {found[0].read_text()[:3]}'\n"
+    code += "(pathlib.Path(os.environ['OUTPUTS']) / 'who').write_text(text)"
+    algorithm = raw_python(code)
+    name, _, tag = OWN_USER.partition(":")
+    algorithm["container"] |= {"image": f"{REGISTRY}/{name}", "tag": tag, "checksum": digest_of(OWN_USER)}
+    ordered, algorithm = await buyer.order([dataset], algorithm, environment=IMAGE_USER, minutes=5)
+    started_job = await buyer.consumer.start(await buyer.consumer.start_request(IMAGE_USER, ordered, algorithm))
+    job = await buyer.finished(str(started_job["jobId"]), deployed.seconds)
+    assert end(job) == (70, "completed", 0, 0)
+    assert await buyer.result(job, "who", tmp_path) == b"4321 day"
+    await nothing_left(deployed, str(job["jobId"]))
 
 
 async def test_forged_templates_in_a_status_are_not_run(cluster: Cluster) -> None:

@@ -21,6 +21,7 @@ DOCKER: Final = FOLDER / "bin" / "docker"
 BASE: Final = "localhost/c2d-base"
 PAUSE: Final = "registry.k8s.io/pause:3.10"
 ALGORITHM: Final = "python:3"  # what the algorithms of tests run in
+OWN_USER: Final = "python-of-4321:3"  # the same with a user of its own
 _STORE, _NOTES = KEPT / "images", KEPT / "pushed"
 _ARGO_IMAGES: Final = {"argoexec": "argoexec", "workflow-controller": "workflow-controller", "argocli": "argo"}
 _TMP: Final = "COPY tmp /tmp\n"
@@ -54,7 +55,7 @@ def _program(name: str, program: str, *, user: int = 0, folder: str = "/bin/") -
 def all_images() -> list[Image]:
     coredns = version_of(MODULES / "coredns", "github.com/coredns/coredns")
     provisioner = version_of(MODULES / "local-path-provisioner", "github.com/rancher/local-path-provisioner")
-    links = "RUN ln -s python3 /usr/bin/python && mkdir -m 1777 -p /tmp\nUSER 1000\n"
+    links = "RUN ln -s python3 /usr/bin/python && mkdir -m 1777 -p /tmp\nUSER {}\n"
     return [
         _program("pause:3.10", "pause", user=65535),
         _program(f"coredns/coredns:{coredns}", "coredns"),
@@ -62,7 +63,8 @@ def all_images() -> list[Image]:
         *(_program(f"argoproj/{name}:{_ARGO_VERSION}", program, user=8737) for name, program in _ARGO_IMAGES.items()),
         # For volumes; and under the name that the recorded scenarios have for it.
         *(Image(name, {"busybox": _busybox()}, _BUSYBOX) for name in ("library/busybox:latest", "busybox:1")),
-        Image(ALGORITHM, {}, links, BASE),
+        Image(ALGORITHM, {}, links.format(1000), BASE),
+        Image(OWN_USER, {}, links.format(4321), BASE),
     ]
 
 

@@ -205,6 +205,8 @@ def _pod_problems(path: str, template: Template, spec: Spec, known: set[str]) ->
     assert container is not None  # noqa: S101  (the caller looked)
     if template.synchronization:
         yield f"{path}.synchronization is supported by this server on a dag only"
+    if template.security_context and template.security_context.run_as_user is None:
+        yield _unsupported(f"{path}.securityContext without runAsUser", "securityContext")
     volumes = {volume.name: volume for volume in (*spec.volumes, *template.volumes)}
     mountable = volumes.keys() | {claim.metadata.get("name", "") for claim in spec.volume_claim_templates}
     for each in (container, *template.init_containers):

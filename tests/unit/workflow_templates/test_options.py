@@ -28,6 +28,7 @@ FULL = PLAIN.model_copy(
     update={
         "allowed_chains": (1, 8996),
         "scratch_root": "2Gi",
+        "image_user": True,
         "filter": Filter(image="judge:1", command=("judge",)),
         "publication": Publication(chain_id=137),
         "gpu_number": 2,
@@ -51,7 +52,7 @@ def test_every_field_is_declared_as_an_option(model: Any) -> None:
 def test_a_template_announces_what_is_set() -> None:
     annotations = workflow_template(FULL)["metadata"]["annotations"]
     assert set(annotations) == {names.option(option.name) for option in ANNOUNCED} | {names.HAS_QUEUE}
-    left_out = {"scratch_root", "filtered", "publication_chain", "runtime_class"}
+    left_out = {"scratch_root", "image_user", "filtered", "publication_chain", "runtime_class"}
     assert set(annotations) - set(workflow_template(PLAIN)["metadata"]["annotations"]) == set(
         map(names.option, left_out)
     )

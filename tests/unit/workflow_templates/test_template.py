@@ -157,6 +157,20 @@ def test_a_writable_root_is_the_environments_choice_and_has_a_size() -> None:
     assert names.option("scratch_root") not in plain["metadata"]["annotations"]
 
 
+def test_an_images_own_user_is_the_environments_choice() -> None:
+    """Of the algorithm's pod alone, and never root; the group of the volume is as everybody's."""
+    manifest = manifest_of(ENVIRONMENTS[0].model_copy(update={"image_user": True}))
+    everybodys = manifest["spec"]["securityContext"]
+    assert (everybodys["runAsUser"], everybodys["runAsGroup"], everybodys["fsGroup"]) == (1000, 1000, 1000)
+    found = {
+        each["name"]: each["securityContext"] for each in manifest["spec"]["templates"] if "securityContext" in each
+    }
+    own = {key: value for key, value in everybodys.items() if key not in ("runAsUser", "runAsGroup")}
+    assert found == {names.ALGORITHM: own}
+    assert own["runAsNonRoot"] is True
+    assert not [each for each in manifest_of(ENVIRONMENTS[0])["spec"]["templates"] if "securityContext" in each]
+
+
 def test_every_container_has_a_limit_of_the_nodes_disk() -> None:
     filtered = Filter(image="i", command=("c",), tmp="1Gi")
     steps = StepPods(tmp="32Mi")

@@ -71,6 +71,7 @@ def test_a_writable_root_passes() -> None:
         ({"tolerations": (Toleration(key="a"),)}, "spec.tolerations is not supported by this server", "no taints"),
         ({"priority_class": "a"}, "spec.podPriorityClassName is not supported by this server", "no priorities"),
         ({"image_pull_secrets": ("a",)}, "spec.imagePullSecrets is not supported by this server", "not pulled"),
+        ({"image_user": True}, "securityContext without runAsUser is not supported", "a user for each volume"),
         ({"queue": "a"}, "metadata.labels.kueue.x-k8s.io/queue-name is not supported by this server", "no Kueue"),
     ],
 )
