@@ -39,7 +39,7 @@ ELSEWHERE: Final = {
     "priorityClassName": "pods on one machine have no priorities",
     "imagePullSecrets": "images are not pulled on one machine",
     "runtimeClassName": "one machine has no RuntimeClasses; its pods all run in the same kind of sandbox",
-    "securityContext": "the image would say whose its processes are, and one machine has a user for each volume, whatever images and templates say",
+    "securityContext": "the image would say whose its processes are; one machine has a user for each volume",
     QUEUE: "one machine has no Kueue; pods wait for nobody",
 }
 
