@@ -16,6 +16,7 @@ from provider_api.settings import known_names
 from tests.support.clients import ROOT
 from tests.support.helm_chart import CHART, Object, chart, objects, of_kind, one
 from tests.support.how_to import ADDRESSES, blocks
+from tests.support.kube_api import merged
 from tests.support.kubernetes_schemas import problems
 
 pytestmark = pytest.mark.unit
@@ -29,10 +30,11 @@ def commands() -> list[list[str]]:
     return [shlex.split(line, comments=True) for line in text.splitlines() if line.strip()]
 
 
-def installed() -> list[Object]:
-    """What the page's `helm upgrade` sends, with keys as `c2d keys` prints them."""
-    (text,) = blocks(PAGE, "yaml")
-    values = yaml.safe_load(text)
+def installed(*, in_production: bool = False) -> list[Object]:
+    """What the page's `helm upgrade` sends, with keys as `c2d keys` prints them; or its second one, which is told only
+    what is otherwise."""
+    trial, production = map(yaml.safe_load, blocks(PAGE, "yaml"))
+    values = merged(trial, production) if in_production else trial
     values |= yaml.safe_load((CHART / "environments.yaml").read_text())
     names = [each["metadata"]["name"] for each in of_kind(values["environments"]["manifests"], "WorkflowTemplate")]
     keys = {"consumerAddress": "0x" + "1" * 40, "boxPublicKey": "A" * 43 + "="}
@@ -60,6 +62,21 @@ def test_the_values_render_to_what_the_page_says() -> None:
     node = re.fullmatch(r"http://([0-9.]+):([0-9]+)", chain["url"])
     assert node is not None
     assert (f"{node[1]}/32", [{"protocol": "TCP", "port": int(node[2])}]) in ways
+
+
+def test_the_values_of_production_bring_replicas_a_database_and_a_bucket() -> None:
+    found = installed(in_production=True)
+    assert {each["metadata"]["name"]: problems(each) for each in found if problems(each)} == {}
+    assert {each["metadata"]["namespace"] for each in of_kind(found, "PersistentVolumeClaim")} == {"jobs"}
+    deployment = one(found, "Deployment")["spec"]
+    (container,) = deployment["template"]["spec"]["containers"]
+    assert deployment["replicas"] == 2
+    assert one(found, "ConfigMap", "c2d")["data"]["C2D_RESULTS__URL"] == "s3://results/c2d"
+    named = {each["secretRef"]["name"] for each in container["envFrom"] if "secretRef" in each}
+    named |= {each["valueFrom"]["secretKeyRef"]["name"] for each in container["env"] if "valueFrom" in each}
+    made = {line[line.index("generic") + 1] for line in commands() if "generic" in line}
+    assert named == made - {"c2d-result-store", "$(basename $folder)"}
+    assert one(found, "Job")["metadata"]["annotations"]["helm.sh/hook"] == "pre-install,pre-upgrade"
 
 
 def test_the_volumes_for_kind_fit_the_claims_of_both_namespaces() -> None:
@@ -101,11 +118,11 @@ def test_commands_of_ours_exist() -> None:
         else:
             continue
         tried += 1
-    assert tried == 4
+    assert tried == 5
 
 
 def test_files_that_commands_name_exist() -> None:
-    made_by_the_page = ("kind-results", "kind-values.yaml", "../c2d-keys", ADDRESSES)
+    made_by_the_page = ("kind-results", "kind-values.yaml", "production-values.yaml", "../", ADDRESSES)
     words = {word.split("=")[-1] for line in commands() for word in line}
     paths = {word for word in words if re.fullmatch(r"[\w./-]+\.(yaml|json)|helm", word)}
     assert {"examples/kind/cluster.yaml", "helm", "helm/environments.yaml"} <= paths
