@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tools.cluster.commands import output
+from tools.cluster.needs import CannotRun
 from tools.cluster.places import KUBERNETES, MODULES, PROGRAMS
 
 _K8S = "k8s.io/kubernetes/cmd"
@@ -60,7 +61,10 @@ def module_source(folder: str, module: str) -> Path:
 
 
 def build() -> None:
-    """Build what is missing or old. Raises `RuntimeError` with Go's words."""
+    """Build what is missing or old.
+
+    Raises `RuntimeError` with Go's words, and `CannotRun` where a module is not to be had.
+    """
     PROGRAMS.mkdir(parents=True, exist_ok=True)
     for program in ALL:
         wanted, note = _sum(program), PROGRAMS / f"{program.name}.sum"
@@ -68,7 +72,13 @@ def build() -> None:
             continue
         print(f"building {program.name}", flush=True)
         note.unlink(missing_ok=True)
-        chosen = [f"-modfile={_complete_argo()}"] if program.package.startswith(ARGO) else []
+        try:
+            chosen = [f"-modfile={_complete_argo()}"] if program.package.startswith(ARGO) else []
+            _go(program.module, "list", *chosen, "-deps", "-f", "", program.package)  # fetches what is needed
+        except RuntimeError as problem:
+            raise CannotRun(
+                f"modules of {program.name} are not to be had: {' '.join(str(problem).split())}"
+            ) from problem
         _go(program.module, "build", *chosen, *_options(program), "-o", str(PROGRAMS / program.name), program.package)
         note.write_text(wanted)
 
