@@ -37,7 +37,8 @@ class Cluster:
     def left_of(self, job_id: str) -> list[str]:
         """Pods and volumes of a job that are still there.
 
-        Without the pod that an older Argo forgets: it published a job that was stopped, and so had ended already.
+        Without the pod that an older Argo forgets: it published a job that was stopped, and so had ended already, or it
+        waits for the volume that went with that end.
         """
         pods = self._core.list_namespaced_pod(JOBS, label_selector=f"{_WORKFLOW}={job_id}").items
         claims = self._core.list_namespaced_persistent_volume_claim(JOBS).items
@@ -46,7 +47,9 @@ class Cluster:
             pod.metadata.name
             for pod in pods
             if not (
-                forgotten and pod.status.phase in ("Succeeded", "Failed") and f"-{PUBLISHING}-" in pod.metadata.name
+                forgotten
+                and pod.status.phase in ("Succeeded", "Failed", "Pending")
+                and f"-{PUBLISHING}-" in pod.metadata.name
             )
         ]
         return names + [claim.metadata.name for claim in claims if claim.metadata.name.startswith(job_id)]
