@@ -60,11 +60,16 @@ LONG: Final = {
 }
 _LONG: Final = re.compile(f"tests/(?:{'|'.join(LONG)})")
 
-# What CI tries on the node of `make cluster`: a job, each way to end, isolation, rights, each component killed once.
-# `make e2e` tries all: the others are killed too, databases and a second Argo taken away, scenarios compared.
+# What CI tries on the node of `make cluster`: jobs, ways to end, isolation, rights, each component killed once. All is
+# tried by `make e2e`: queues, time limits, full disks, every program killed, databases and a second Argo taken away, the
+# recorded scenarios.
+_OF_DEPLOYMENTS: Final = r"a_job|an_algorithm_(that|reaches)|stop|killed_in_the_middle\[parts[01]"
+_OF_THE_NODE: Final = (
+    r"a_program_of_the_node_is_killed\[(kubelet|containerd|kube-apiserver)|the_node|argo_server|an_|forged|what_|"
+    r"how_an_algorithm_ends\[(an exit|too much memory)"
+)
 ON_A_NODE: Final = re.compile(
-    r"tests/e2e/(test_deployment\.py::(?!test_an_unmodified_client|test_killed_in_the_middle\[parts2)|"
-    r"test_node\.py::(?!test_a_program_of_the_node_is_killed\[(etcd|kube-(controller-manager|scheduler|proxy))))"
+    rf"tests/e2e/(test_deployment\.py::test_({_OF_DEPLOYMENTS})|test_node\.py::test_({_OF_THE_NODE}))"
 )
 
 
