@@ -61,8 +61,8 @@ LONG: Final = {
 _LONG: Final = re.compile(f"tests/(?:{'|'.join(LONG)})")
 
 # What CI tries on the node of `make cluster`: jobs, ways to end, isolation, rights, each component killed once. All is
-# tried by `make e2e`: queues, time limits, full disks, every program killed, databases and a second Argo taken away, the
-# recorded scenarios.
+# tried by `make e2e`: queues, time limits, full disks, every program killed, databases and a second Argo taken away,
+# the recorded scenarios.
 _OF_DEPLOYMENTS: Final = r"a_job|an_algorithm_(that|reaches)|stop|killed_in_the_middle\[parts[01]"
 _OF_THE_NODE: Final = (
     r"a_program_of_the_node_is_killed\[(kubelet|containerd|kube-apiserver)|the_node|argo_server|an_|forged|what_|"
