@@ -140,13 +140,13 @@ def reach() -> None:
     until("the service", lambda: run("curl", "-sf", SERVICE_URL, check=False) != "")
 
 
-def part(name: str, script: str) -> None:
-    """Run commands of a page as its reader would, and say how long it took."""
+def part(name: str, script: str, **variables: str) -> None:
+    """Run commands of a page as its reader would, who has set these variables, and say how long it took."""
     began = time.monotonic()
     done = subprocess.run(
         within(BESIDE, "sh", "-euc", script),
         cwd=CHECKOUT,
-        env=environment(),
+        env=environment() | variables,
         capture_output=True,
         text=True,
         check=False,
@@ -159,7 +159,7 @@ def part(name: str, script: str) -> None:
 
 
 def environment() -> dict[str, str]:
-    """For commands beside the node; without what tests are told, which `c2d` takes for settings that it does not know."""
+    """For commands beside the node; without what tests are told, which `c2d` takes for unknown settings."""
     path = f"{PROGRAMS}:{images.DOCKER.parent}:{ROOT / '.venv' / 'bin'}:{os.environ['PATH']}"
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("C2D_E2E_")}
     return {**inherited, "KUBECONFIG": str(KUBECONFIG), "PATH": path}

@@ -10,6 +10,7 @@ import datetime
 import os
 import secrets
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -36,7 +37,8 @@ _OPTIONS: Final = {
     "access_key_id": "test",
     "secret_access_key": "test",
 }
-_READY: Final = RUN / "production"
+_PASSWORD: Final = RUN / "database-password"
+_PAGE: Final = partial(commands_of, leave_out=install.ELSEWHERE)
 
 
 @dataclass(frozen=True)
@@ -96,28 +98,49 @@ SERVICE: Final = Database("c2d", 5432)
 
 
 def up() -> None:
-    """Once; said again, it does nothing."""
-    if _READY.exists():
-        return
+    """Each part once; said again, it goes on where it ended."""
+    _once("neighbours", _neighbours)
+    _once("archive", _archive)
+    _once("service", _service)
+
+
+def _once(name: str, work: Callable[[], None]) -> None:
+    done = RUN / f"production-{name}"
+    if not done.exists():
+        work()
+        done.touch()
+
+
+def _neighbours() -> None:
+    """Both databases, whose password is in a file of this user, and the bucket."""
     password = secrets.token_hex(16)
+    _PASSWORD.touch(mode=0o600)
+    _PASSWORD.write_text(password)
     for database in (ARCHIVE, SERVICE):
         database.make(password)
         database.start()
+    supervisor.stop(_STORE)
     store = [str(ROOT / ".venv" / "bin" / "moto_server"), "--host", PUBLIC_ADDRESS, "--port", str(STORE_PORT)]
     Machine([Component("store", store)]).write(_STORE)
     supervisor.start(BESIDE, _STORE)
     install.until("the store", lambda: install.run("curl", "-sf", f"{_STORE_URL}/", check=False) != "")
     install.run("curl", "-sf", "--request", "PUT", f"{_STORE_URL}/results")
+
+
+def _archive() -> None:
     install.apply(*_argo_postgres())
-    page = partial(commands_of, leave_out=install.ELSEWHERE)
-    history = page("deploy-gitops.md", "## A history in PostgreSQL", "## Images by digest")
-    install.part("Argo's archive", f"password={password}\n{history}")
+    install.run("kubectl", "--namespace", "argo", "delete", "secret", "argo-postgres", "--ignore-not-found")
+    commands = _PAGE("deploy-gitops.md", "## A history in PostgreSQL", "## Images by digest")
+    install.part("Argo's archive", commands, password=_PASSWORD.read_text())
+
+
+def _service() -> None:
     (CHECKOUT.parent / "store.env").write_text("".join(f"{name}={value}\n" for name, value in _OPTIONS.items()))
     (CHECKOUT / "production-values.yaml").write_text(blocks("deploy-helm.md", "yaml")[1])
-    address = f"postgresql+asyncpg://{SERVICE.name}:{password}@{BESIDE_ADDRESS}:{SERVICE.port}/{SERVICE.name}"
-    service = page("deploy-helm.md", "### PostgreSQL, S3", "## What was tried")
-    install.part("PostgreSQL, S3, several replicas", f"database={address}\n{service}")
-    _READY.touch()
+    install.run("kubectl", "--namespace", "c2d", "delete", "secret", "c2d-database", "c2d-store", "--ignore-not-found")
+    login, place = f"{SERVICE.name}:{_PASSWORD.read_text()}", f"{BESIDE_ADDRESS}:{SERVICE.port}/{SERVICE.name}"
+    commands = _PAGE("deploy-helm.md", "### PostgreSQL, S3", "## What was tried")
+    install.part("PostgreSQL, S3, several replicas", commands, database=f"postgresql+asyncpg://{login}@{place}")
 
 
 def down() -> None:
