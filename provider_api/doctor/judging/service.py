@@ -43,8 +43,8 @@ ARGO_SERVER: Final = Item(
     "argo-server",
     "Argo Server with the service's token",
     "lists templates and workflows",
-    "correct C2D_ARGO__URL, __TOKEN_FILE, __VERIFY; for 403 apply the Role and RoleBinding under argo/gitops; where Argo"
-    " has an archive, see whether its database answers: without it there are no lists",
+    "correct C2D_ARGO__URL, __TOKEN_FILE, __VERIFY; for 403 apply the Role and RoleBinding under argo/gitops; where"
+    " Argo has an archive, see whether its database answers: without it there are no lists",
 )
 ARCHIVE: Final = Item(
     "archive",
