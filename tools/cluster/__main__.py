@@ -55,8 +55,11 @@ def start() -> None:
     install.checkout()
     node.make()
     beside.make()
-    network.make()
-    node.make_groups()
+    try:
+        network.make()
+        node.make_groups()
+    except (RuntimeError, OSError) as problem:
+        raise needs.CannotRun(f"no namespaces, or no control groups: {' '.join(str(problem).split())}") from problem
     supervisor.start(BESIDE, beside.FOLDER)
     supervisor.start(NODE, node.FOLDER)
     certificate = node.FOLDER / "api-server" / "apiserver.crt"
