@@ -80,8 +80,8 @@ def _locked_down(*, scratch_root: bool = False) -> m.SecurityContext:
 
 
 def pod_context(*, image_user: bool = False) -> m.PodSecurityContext:
-    """Whose a pod's processes are; with `image_user` the image says it, and nobody else's than root's. The group of the
-    job's volume is everybody's."""
+    """Whose a pod's processes are; with `image_user` the image says it, and may not say root. The group of the job's
+    volume is everybody's."""
     user = None if image_user else USER
     return m.PodSecurityContext(
         run_as_non_root=True,
