@@ -18,7 +18,7 @@ ENVIRONMENT: Final = PREFIX + "environment"
 # no longer there.
 ANY: Final = "*"
 
-# As a label's value in a query: there is no such label. Before a value: it has none, or another one.
+# As a label's value in a query: there is no such label.
 NONE: Final = "!"
 
 # Labels of a workflow, to query by. Values are at most 63 characters.

@@ -12,11 +12,13 @@ from functools import partial
 from pathlib import Path
 from typing import Final, Self
 
+from cachetools import LRUCache
+
 from argo.client.connection import Connection, Token
 from argo.client.errors import ArgumentsMismatch, WorkflowFinished, WorkflowNotFound
 from argo.client.logs import LogStream
 from argo.client.parsing import Json, nodes_left_out, parse_template, parse_workflow
-from argo.client.records import ARCHIVING, NewWorkflow, Template, Workflow
+from argo.client.records import ARCHIVING, PERSISTED, NewWorkflow, Template, Workflow
 from argo.client.seen import SeenWorkflows
 from argo.client.selectors import selector_of
 from argo.client.streaming import Streams
@@ -25,9 +27,11 @@ from argo.client.workers import Workers
 from argo.naming import pod_name
 from contract import names
 from ocean.kit.kubernetes_names import is_label
+from ocean.kit.together import together
 
 PAGE: Final = 100  # workflows of one answer
 BRIEF_PAGE: Final = 1000
+ARCHIVED: Final = 300  # workflows that were in a list and come from the archive, kept with their nodes
 
 Templates = list[Template]  # (inside the class, `list` is a method)
 Workflows = list[Workflow]
@@ -52,6 +56,7 @@ class ArgoClient:
         self._streams = Streams(self._connection)
         self._logs = LogStream(self._streams)
         self.seen_workflows = SeenWorkflows()
+        self._archived: LRUCache[str, Workflow] = LRUCache(ARCHIVED)
 
     async def __aenter__(self) -> Self:
         return self
@@ -115,17 +120,21 @@ class ArgoClient:
         await WorkflowWatch(self._streams, self.seen_workflows, since, pace).run()
 
     async def pages(
-        self, labels: Mapping[str, str], *, limit: int | None = None, unfinished_only: bool = False
+        self, labels: Mapping[str, str], *, limit: int | None = None, unfinished_only: bool = False, nodes: bool = True
     ) -> AsyncGenerator[list[Workflow], None]:
         """Workflows with these labels (at least one), live and archived, at most PAGE at a time; None: all of them.
 
         For more than anybody should hold. In Argo's order, from a cache that lags a little. Pages shift when workflows
-        come and go meanwhile: one may appear twice, and one that has moved may be missed.
+        come and go meanwhile: one may appear twice, and one that has moved may be missed. Without `nodes` those that
+        Argo leaves out of a list stay left out, which saves a call for each workflow that is archived.
         """
         async with aclosing(self._documents(labels, unfinished_only=unfinished_only, limit=limit)) as found:
             async for documents in found:
-                whole = [await self._whole(document) for document in documents]
-                yield [workflow for workflow in whole if workflow is not None]
+                if nodes:
+                    whole = await together(*map(self._whole, documents))
+                    yield [workflow for workflow in whole if workflow is not None]
+                else:
+                    yield [parse_workflow(document) for document in documents]
 
     async def _documents(
         self, labels: Mapping[str, str], *, unfinished_only: bool, limit: int | None = None, brief: bool = False
@@ -144,14 +153,20 @@ class ArgoClient:
             left = None if left is None else left - len(documents)
 
     async def _whole(self, document: Json) -> Workflow | None:
-        """A workflow of a list, with its nodes; None if it is gone meanwhile."""
+        """A workflow of a list, with its nodes; None if it is gone meanwhile. One from the archive does not change any
+        more, so it is asked for once."""
         workflow = parse_workflow(document)
         if not nodes_left_out(document):
             return workflow
+        if (known := self._archived.get(workflow.uid)) is not None:
+            return known
         try:
-            return await self.get(workflow.name)
+            found = await self.get(workflow.name)
         except WorkflowNotFound:
             return None
+        if workflow.labels.get(ARCHIVING) == PERSISTED and found.uid == workflow.uid:
+            self._archived[found.uid] = found
+        return found
 
     async def list(
         self, labels: Mapping[str, str], *, limit: int | None = 100, unfinished_only: bool = False

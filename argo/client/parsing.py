@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from argo.client.records import Node, Template, Workflow
+from argo.client.records import ARCHIVING, PERSISTED, Node, Template, Workflow
 from ocean.kit.digits import int64
 
 Json = Mapping[str, Any]
@@ -39,9 +39,11 @@ def parse_workflow(document: Json) -> Workflow:
 
 
 def nodes_left_out(document: Json) -> bool:
-    """Argo packs or moves the nodes of a large workflow, and unpacks them only in the answer for a single one."""
-    status = _mapping(document.get("status"))
-    return not status.get("nodes") and bool(status.get("compressedNodes") or status.get("offloadNodeStatusVersion"))
+    """Argo packs or moves the nodes of a large workflow, and unpacks them only in the answer for a single one; and a
+    list has none of a workflow that comes from the archive."""
+    status, labels = _mapping(document.get("status")), _mapping(_mapping(document.get("metadata")).get("labels"))
+    moved = status.get("compressedNodes") or status.get("offloadNodeStatusVersion")
+    return not status.get("nodes") and bool(moved or labels.get(ARCHIVING) == PERSISTED)
 
 
 def parse_template(document: Json) -> Template:

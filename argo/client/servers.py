@@ -107,12 +107,15 @@ class ArgoServers:
         limit: int | None = None,
         unfinished_only: bool = False,
         skip_unreachable: bool = False,
+        nodes: bool = True,
     ) -> AsyncGenerator[list[Workflow], None]:
         """`skip_unreachable`: as with `list`."""
         left, asked, away = limit, self._asked(labels), 0
         for client in asked:
             try:
-                async with aclosing(client.pages(labels, limit=left, unfinished_only=unfinished_only)) as pages:
+                async with aclosing(
+                    client.pages(labels, limit=left, unfinished_only=unfinished_only, nodes=nodes)
+                ) as pages:
                     async for page in pages:
                         yield page
                         left = None if left is None else left - len(page)

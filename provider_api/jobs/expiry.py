@@ -17,9 +17,10 @@ from typing import Protocol
 import structlog
 
 from argo.client.errors import ArgoError
-from argo.client.records import ARCHIVING, PENDING, PERSISTED, Workflow
+from argo.client.records import ARCHIVING, PENDING, Workflow
 from contract import names
 from provider_api.http.errors import ApiError, NeighbourAway
+from provider_api.jobs.orphans import Orphans
 from provider_api.jobs.records import Argo
 
 log = structlog.get_logger(__name__)
@@ -28,14 +29,6 @@ SWEEP_SECONDS = 600.0  # at least six times before a workflow goes
 ORPHANS_SECONDS = 6 * 3600.0
 ARCHIVED_SECONDS = 600.0  # after its end Argo has written a job into its archive, if it has one
 AWAY_IN_A_ROW = 3  # jobs for which the store did not answer: then a round asks it no more
-
-
-# A job that only the archive has: what was not removed while its workflow lived is found in the store (`orphans`).
-_LIVE = {names.ENVIRONMENT: names.ANY, ARCHIVING: names.NONE + PERSISTED}
-
-
-class Orphaned(Protocol):
-    async def sweep(self, now: float) -> int: ...
 
 
 class Results(Protocol):
@@ -83,7 +76,7 @@ class Sweeper:
         argo: Argo,
         results: Results,
         told: Callable[[Round], None] = lambda _: None,  # of each round
-        orphans: Orphaned | None = None,
+        orphans: Orphans | None = None,
     ) -> None:
         self._argo, self._results, self._orphans = argo, results, orphans
         self._told = told
@@ -107,12 +100,12 @@ class Sweeper:
     async def sweep(self, now: float) -> Round:
         """Remove what is over. Raises ArgoError.
 
-        Of all workflows of ours that Kubernetes has, whether their environment is still there or not. A job whose
-        results cannot be removed is told, and tried again in the next round.
+        Of all workflows of ours, whether their environment is still there or not. A job whose results cannot be removed
+        is told, and tried again in the next round.
         """
         over: set[str] = set()
         done, away = Round(), 0
-        async for page in self._argo.pages(_LIVE, skip_unreachable=True):
+        async for page in self._argo.pages({names.ENVIRONMENT: names.ANY}, skip_unreachable=True, nodes=False):
             done.unarchived += sum(is_unarchived(job, now) for job in page)
             for job_id in (job.name for job in page if is_expired(job, now)):
                 if job_id in self._swept:

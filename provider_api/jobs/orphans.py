@@ -1,12 +1,11 @@
-"""Results whose job is gone, or over and in the archive alone: the sweep of live jobs (`expiry`) does not find them.
+"""Results whose job is gone: they lie in the store for ever, because nothing leads to them any more.
 
 A workflow may go before its results: somebody deletes it by hand, Argo's TTL comes while the service is away, a delete
 dies between the two. So the store itself is looked through, and what is removed there is only what certainly nobody can
 ask for:
 
 * the claims say that the job was ours and was submitted: another service may use the same store;
-* its Argo Server is in the settings, answers, and does not know the job, neither live nor archived, or the time of its
-  results is over;
+* its Argo Server is in the settings, answers, and does not know the job, neither live nor archived;
 * nothing has been written for it for `keep_seconds`.
 
 Of assets made of results nothing is touched: their folders bear no job's name. Several processes may do this at once.
@@ -21,7 +20,6 @@ import structlog
 
 from argo.client.errors import ArgoError
 from provider_api.http.errors import ApiError
-from provider_api.jobs.expiry import is_expired
 from provider_api.jobs.records import JOB_ID, Argo, find_workflow
 from provider_api.storage.claims import Claim
 from results.store import Stored
@@ -60,7 +58,7 @@ class Orphans:
             if found.written_at > now - self._keep_seconds or not JOB_ID.fullmatch(job_id) or job_id[:2] in away:
                 continue
             try:
-                gone = await self._is_gone(job_id, now)
+                gone = await self._is_gone(job_id)
             except ArgoError as exc:
                 away.add(job_id[:2])
                 log.warning("orphans_left", server=job_id[:2], reason=type(exc).__name__)
@@ -76,12 +74,11 @@ class Orphans:
             log.info("orphaned_results_removed", job_id=job_id, written_at=int(found.written_at))
         return removed
 
-    async def _is_gone(self, job_id: str, now: float) -> bool:
+    async def _is_gone(self, job_id: str) -> bool:
         """Raises ArgoError, StorageUnavailable."""
         if not self._argo.serves(job_id):
             return False
         claim = await self._claims.find(job_id)
         if claim is None or claim.state not in _SUBMITTED:
             return False
-        workflow = await find_workflow(self._argo, job_id)
-        return workflow is None or is_expired(workflow, now)
+        return await find_workflow(self._argo, job_id) is None

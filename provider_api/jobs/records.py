@@ -53,6 +53,7 @@ class Argo(Protocol):
         limit: int | None = ...,
         unfinished_only: bool = ...,
         skip_unreachable: bool = ...,
+        nodes: bool = ...,
     ) -> AsyncGenerator[list[Workflow], None]: ...
 
     async def brief(self, labels: Mapping[str, str], *, skip_unreachable: bool = ...) -> Sequence[Workflow]: ...

@@ -82,8 +82,6 @@ def labelled(workflow: Workflow, key: str, value: str) -> bool:
     """Whether a query for that label finds it."""
     if value in (names.ANY, names.NONE):
         return (key in workflow.labels) == (value == names.ANY)
-    if value.startswith(names.NONE):
-        return workflow.labels.get(key) != value.removeprefix(names.NONE)
     return workflow.labels.get(key) == value
 
 
@@ -197,6 +195,7 @@ class MemoryArgo:
         limit: int | None = None,
         unfinished_only: bool = False,
         skip_unreachable: bool = False,
+        nodes: bool = True,
     ) -> AsyncGenerator[list[Workflow], None]:
         self.listed.append(dict(labels))
         found = await self.list(labels, limit=limit, unfinished_only=unfinished_only)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from argo.client.records import ARCHIVING, PENDING, PERSISTED
+from argo.client.records import ARCHIVING, PENDING
 from contract import names
 from provider_api.http.errors import ApiError, NeighbourAway, NeighbourFailed
 from provider_api.jobs.expiry import ARCHIVED_SECONDS, AWAY_IN_A_ROW, Round, Sweeper, expires_at, is_expired
@@ -172,17 +172,6 @@ async def test_results_whose_job_is_gone_are_removed_after_a_while(world: World,
     assert files_of(world, gone) == []
     assert files_of(world, kept)
     assert await orphans(world, claims).sweep(time.time() + WEEK + 60) == 0
-
-
-async def test_a_job_that_only_the_archive_has(world: World, claims: Claims) -> None:
-    """The sweep every ten minutes does not walk through the archive, which may be long; the store is looked through."""
-    over, kept = await finished_job(world, "60", 61, 5), await finished_job(world, "0", 61, 6)
-    for job_id in (over, kept):
-        job = world.argo.workflows[job_id]
-        world.argo.workflows[job_id] = replace(job, labels={**job.labels, ARCHIVING: PERSISTED})
-    assert await Sweeper(world.argo, world.services.results).sweep(time.time()) == Round()
-    assert await orphans(world, claims).sweep(time.time() + WEEK + 60) == 1
-    assert (files_of(world, over), bool(files_of(world, kept))) == ([], True)
 
 
 async def test_what_is_not_certainly_nobodys_stays(world: World, claims: Claims) -> None:

@@ -237,6 +237,20 @@ async def test_a_list_whose_nodes_are_packed_reads_the_workflow_alone(argo: Repl
     assert len(workflow.nodes) == 7
 
 
+async def test_a_list_has_no_nodes_of_what_is_archived(argo: Replay, client: ArgoClient) -> None:
+    """Seen on a real Argo: labels, annotations, phase and times, but no node, and without them no job has a verdict."""
+    uid = FULL.body["metadata"]["uid"]
+    labels = {"workflows.argoproj.io/workflow-archiving-status": "Persisted"}
+    listed = {"metadata": {"name": JOB, "uid": uid, "labels": labels}, "spec": {}, "status": {"phase": "Succeeded"}}
+    argo.on("GET", WORKFLOWS, Answer(200, {"metadata": {}, "items": [listed]}))
+    argo.on("GET", f"{WORKFLOWS}/{JOB}", FULL)
+    for _ in range(2):
+        (workflow,) = await client.list({"a": "b"})
+        assert len(workflow.nodes) == 7
+    assert [request.path for request in argo.requests] == [WORKFLOWS, f"{WORKFLOWS}/{JOB}", WORKFLOWS], "asked for once"
+    assert [len(one.nodes) async for page in client.pages({"a": "b"}, nodes=False) for one in page] == [0]
+
+
 async def test_a_wrong_selector_is_our_fault(argo: Replay, client: ArgoClient) -> None:
     argo.on("GET", WORKFLOWS, recorded_answer("list-bad-selector"))
     with pytest.raises(ArgoRefused, match="unable to parse"):

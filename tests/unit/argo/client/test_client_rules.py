@@ -75,9 +75,6 @@ def test_a_query_always_has_a_label() -> None:
     assert selector_of({names.OWNER: "0xab", "a": ""}) == f"a=,{names.OWNER}=0xab"
     assert selector_of({names.ENVIRONMENT: names.ANY, "a": "b"}) == f"a=b,{names.ENVIRONMENT}"
     assert selector_of({names.ENVIRONMENT: names.NONE, "a": "b"}) == f"a=b,!{names.ENVIRONMENT}"
-    assert selector_of({"c": f"{names.NONE}d", "a": "b"}) == "a=b,c!=d"
-    with pytest.raises(ValueError, match="not a label"):
-        selector_of({"a": "!b,c"})
     assert selector_of({"a": "b"}, unfinished_only=True) == "a=b,workflows.argoproj.io/completed!=true"
 
 

@@ -57,7 +57,9 @@ class Client:
         self._answer("list")
         return self.workflows[:limit]
 
-    async def pages(self, labels: Any, *, limit: int | None, unfinished_only: bool) -> AsyncGenerator[Any, None]:
+    async def pages(
+        self, labels: Any, *, limit: int | None, unfinished_only: bool, nodes: bool
+    ) -> AsyncGenerator[Any, None]:
         self._answer("pages")
         for one in self.workflows[:limit]:
             yield [one]
