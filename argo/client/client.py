@@ -56,7 +56,7 @@ class ArgoClient:
         self._streams = Streams(self._connection)
         self._logs = LogStream(self._streams)
         self.seen_workflows = SeenWorkflows()
-        self._archived: LRUCache[str, Workflow] = LRUCache(ARCHIVED)
+        self._kept: LRUCache[str, Workflow] = LRUCache(ARCHIVED)
 
     async def __aenter__(self) -> Self:
         return self
@@ -158,14 +158,14 @@ class ArgoClient:
         workflow = parse_workflow(document)
         if not nodes_left_out(document):
             return workflow
-        if (known := self._archived.get(workflow.uid)) is not None:
+        if (known := self._kept.get(workflow.uid)) is not None:
             return known
         try:
             found = await self.get(workflow.name)
         except WorkflowNotFound:
             return None
         if workflow.labels.get(ARCHIVING) == PERSISTED and found.uid == workflow.uid:
-            self._archived[found.uid] = found
+            self._kept[found.uid] = found
         return found
 
     async def list(
