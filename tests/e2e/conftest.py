@@ -13,7 +13,7 @@ from ocean.client import Consumer
 from ocean.ddo import DDO
 from provider_api.deploy.file_server import FileServer
 from tests.support.chain import consumer
-from tests.support.deployed import Deployed, from_environment
+from tests.support.deployed import Cluster, Deployed, from_environment
 from tests.support.service import Buyer, Service
 from tests.support.stages import assert_nothing_left
 from workflow_templates.environment import read_environments
@@ -40,6 +40,20 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
     ):
         chain, addresses = service.chain_url, service.machine.address_file
         yield Deployed(service.url, chain, addresses, files.urls["rain.csv"], 60, machine=service)
+
+
+@pytest.fixture(scope="session")
+def cluster(deployed: Deployed) -> Cluster:
+    if deployed.cluster is None:
+        pytest.skip("no cluster is named: KUBECONFIG")
+    return deployed.cluster
+
+
+@pytest.fixture(scope="session")
+def node(cluster: Cluster) -> Cluster:
+    if not cluster.ours:
+        pytest.skip("the node is not one of `make cluster`")
+    return cluster
 
 
 @pytest.fixture

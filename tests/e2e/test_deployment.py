@@ -27,6 +27,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 FILTERED = "ocean-compute-filtered"
 QUEUED, PLACES = "ocean-compute-queued", 4  # of tests/e2e/environments
 SLEEPS = "import time\nprint('asleep', flush=True)\ntime.sleep(600)"
+WRITES = "import os, time\nopen(os.environ['OUTPUTS'] + '/runs', 'a').write('ran ')\ntime.sleep({})"
 PROBE = """
 import json, os, socket
 reached = []
@@ -63,7 +64,13 @@ async def started(
     minutes: float = 5,
     environment: str = FREE,
 ) -> str:
-    algorithm = raw_python(code, entrypoint)
+    return await begun(buyer, dataset, raw_python(code, entrypoint), minutes=minutes, environment=environment)
+
+
+async def begun(
+    buyer: Buyer, dataset: DDO, algorithm: dict[str, Any], *, minutes: float = 5, environment: str = FREE
+) -> str:
+    """The same for a whole algorithm."""
     ordered, algorithm = await buyer.order([dataset], algorithm, environment=environment, minutes=minutes)
     job = await buyer.consumer.start(await buyer.consumer.start_request(environment, ordered, algorithm))
     return str(job["jobId"])

@@ -11,7 +11,7 @@ import pytest
 from contract.names import ALGORITHM, CONFIGURATION, PUBLISHING, STEP
 from ocean.ddo import DDO
 from tests.e2e.conftest import nothing_left
-from tests.e2e.test_deployment import end, reached, started
+from tests.e2e.test_deployment import WRITES, begun, end, reached, started
 from tests.support import admission
 from tests.support.deployed import ARGO, Cluster, Deployed
 from tests.support.service import CHECKSUM, FREE, Buyer, raw_python
@@ -33,32 +33,17 @@ PROGRAMS = (
 )
 
 
-@pytest.fixture
-def cluster(deployed: Deployed) -> Cluster:
-    if deployed.cluster is None:
-        pytest.skip("no cluster is named: KUBECONFIG")
-    return deployed.cluster
-
-
-@pytest.fixture
-def node(cluster: Cluster) -> Cluster:
-    if not cluster.ours:
-        pytest.skip("the node is not one of `make cluster`")
-    return cluster
-
-
 @pytest.mark.parametrize("program", PROGRAMS)
 async def test_a_program_of_the_node_is_killed(
     deployed: Deployed, node: Cluster, buyer: Buyer, dataset: DDO, tmp_path: Path, program: str
 ) -> None:
     """While one job is being configured, the algorithm of another runs, and a third is published or has just been: all
     go on, end once, and leave nothing."""
-    code = "import os, time\nopen(os.environ['OUTPUTS'] + '/runs', 'a').write('ran ')\ntime.sleep({})"
-    published = await started(buyer, dataset, code.format(1))
-    running = await started(buyer, dataset, code.format(25))
+    published = await started(buyer, dataset, WRITES.format(1))
+    running = await started(buyer, dataset, WRITES.format(25))
     await reached(buyer, deployed, published, 60)
     await reached(buyer, deployed, running, 40)
-    configured = await started(buyer, dataset, code.format(1))
+    configured = await started(buyer, dataset, WRITES.format(1))
     await reached(buyer, deployed, configured, 10)
     await asyncio.to_thread(node.of_the_node, "kill", program)
     jobs = [await buyer.finished(job_id, deployed.seconds) for job_id in (published, running, configured)]
@@ -124,9 +109,7 @@ async def test_how_an_algorithm_ends(
 async def test_an_image_that_is_not_there(deployed: Deployed, cluster: Cluster, buyer: Buyer, dataset: DDO) -> None:
     algorithm = raw_python("print('never')")
     algorithm["container"] |= {"checksum": CHECKSUM[:-4] + ("0000" if CHECKSUM[-4:] != "0000" else "1111")}
-    ordered, algorithm = await buyer.order([dataset], algorithm, environment=FREE, minutes=2)
-    request = await buyer.consumer.start_request(FREE, ordered, algorithm)
-    job = await buyer.finished(str((await buyer.consumer.start(request))["jobId"]), deployed.seconds)
+    job = await buyer.finished(await begun(buyer, dataset, algorithm, minutes=2), deployed.seconds)
     assert (job["status"], job["reason"]) == (41, "image_unavailable"), job
     await nothing_left(deployed, job["jobId"])
 
@@ -159,12 +142,11 @@ async def test_an_algorithm_runs_as_its_images_user(
     algorithm = raw_python(code)
     name, _, tag = OWN_USER.partition(":")
     algorithm["container"] |= {"image": f"{REGISTRY}/{name}", "tag": tag, "checksum": digest_of(OWN_USER)}
-    ordered, algorithm = await buyer.order([dataset], algorithm, environment=IMAGE_USER, minutes=5)
-    started_job = await buyer.consumer.start(await buyer.consumer.start_request(IMAGE_USER, ordered, algorithm))
-    job = await buyer.finished(str(started_job["jobId"]), deployed.seconds)
+    job_id = await begun(buyer, dataset, algorithm, environment=IMAGE_USER)
+    job = await buyer.finished(job_id, deployed.seconds)
     assert end(job) == (70, "completed", 0, 0)
     assert await buyer.result(job, "who", tmp_path) == b"4321 day"
-    await nothing_left(deployed, str(job["jobId"]))
+    await nothing_left(deployed, job_id)
 
 
 async def test_forged_templates_in_a_status_are_not_run(cluster: Cluster) -> None:

@@ -15,29 +15,20 @@ from argo.client.records import ARCHIVING
 from ocean.client import ConsumerError
 from ocean.ddo import DDO
 from tests.e2e.conftest import nothing_left
-from tests.e2e.test_deployment import end, reached, started
-from tests.support.deployed import ARGO, JOBS, Cluster, Deployed, kubectl
+from tests.e2e.test_deployment import WRITES, end, reached, started
+from tests.support.deployed import ARGO, JOBS, Cluster, Deployed, kubectl, restart
 from tests.support.service import Buyer
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 
 AWAY_SECONDS = 120
-WRITES = "import os, time\nopen(os.environ['OUTPUTS'] + '/runs', 'a').write('ran ')\ntime.sleep({})"
 
 
 @pytest.fixture(scope="module", autouse=True)
-def in_production(deployed: Deployed) -> Iterator[None]:
-    if deployed.cluster is None or not deployed.cluster.ours:
-        pytest.skip("the node is not one of `make cluster`")
-    deployed.cluster.of_the_node("production")
+def in_production(node: Cluster) -> Iterator[None]:
+    node.of_the_node("production")
     yield
-    deployed.cluster.of_the_node("archive", "start")  # whatever became of the tests
-
-
-@pytest.fixture
-def cluster(deployed: Deployed) -> Cluster:
-    assert deployed.cluster is not None
-    return deployed.cluster
+    node.of_the_node("archive", "start")  # whatever became of the tests
 
 
 def archiving(job_id: str) -> str:
@@ -111,8 +102,7 @@ async def test_the_archives_database_is_away(
             while await doctor_fails():
                 await asyncio.sleep(2)
     for name in ("workflow-controller", "argo-server"):  # as the runbook says: what ended meanwhile is archived then
-        await asyncio.to_thread(kubectl, ARGO, "rollout", "restart", f"deployment/{name}")
-        await asyncio.to_thread(kubectl, ARGO, "rollout", "status", f"deployment/{name}", "--timeout", "5m")
+        await asyncio.to_thread(restart, ARGO, name)
     listed = {each["jobId"] for each in await buyer.consumer.status()}
     assert {before["jobId"], running} <= listed
     after = await buyer.finished(await started(buyer, dataset, "print('again')"), deployed.seconds)

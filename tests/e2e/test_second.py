@@ -15,7 +15,7 @@ import pytest
 from ocean.client import ConsumerError
 from ocean.ddo import DDO
 from tests.e2e.test_deployment import end, reached, started
-from tests.support.deployed import Deployed, kubectl
+from tests.support.deployed import Cluster, Deployed, kubectl, restart, rolled_out
 from tests.support.service import Buyer
 from tools.cluster.second import ARGO, ENVIRONMENT, JOBS
 
@@ -26,10 +26,8 @@ Trouble = Callable[[], AbstractAsyncContextManager[None]]
 
 
 @pytest.fixture(scope="module", autouse=True)
-def two_clusters(deployed: Deployed) -> None:
-    if deployed.cluster is None or not deployed.cluster.ours:
-        pytest.skip("the node is not one of `make cluster`")
-    deployed.cluster.of_the_node("second")
+def two_clusters(node: Cluster) -> None:
+    node.of_the_node("second")
 
 
 async def there(namespace: str, *words: str, text: str | None = None) -> str:
@@ -44,11 +42,6 @@ async def announced(deployed: Deployed, buyer: Buyer) -> None:
             known = {each["id"] for each in await buyer.consumer.environments(buyer.network.chain_id)}
             in_a_row = in_a_row + 1 if ENVIRONMENT in known else 0
             await asyncio.sleep(1)
-
-
-async def restarted(name: str) -> None:
-    await there(ARGO, "rollout", "restart", f"deployment/{name}")
-    await there(ARGO, "rollout", "status", f"deployment/{name}", "--timeout", "5m")
 
 
 def servers() -> list[int]:
@@ -74,7 +67,7 @@ async def without(name: str) -> AsyncIterator[None]:
         yield
     finally:
         await there(ARGO, "scale", f"deployment/{name}", "--replicas", "1")
-        await there(ARGO, "rollout", "status", f"deployment/{name}", "--timeout", "5m")
+        await asyncio.to_thread(rolled_out, ARGO, name)
 
 
 @asynccontextmanager
@@ -93,13 +86,13 @@ async def a_poisoned_lock() -> AsyncIterator[None]:
     """The limit goes while a job holds it, and the controller starts anew; mended as the runbook says."""
     limits = json.loads(await there(JOBS, "get", "configmap", "c2d-limits", "--output", "json"))["data"]
     await there(JOBS, "patch", "configmap", "c2d-limits", "--type", "merge", "--patch", '{"data": null}')
-    await restarted("workflow-controller")
+    await asyncio.to_thread(restart, ARGO, "workflow-controller")
     try:
         yield
     finally:
         patch = json.dumps({"data": limits})
         await there(JOBS, "patch", "configmap", "c2d-limits", "--type", "merge", "--patch", patch)
-        await restarted("workflow-controller")
+        await asyncio.to_thread(restart, ARGO, "workflow-controller")
 
 
 TROUBLES: dict[str, Trouble] = {

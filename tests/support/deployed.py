@@ -102,6 +102,17 @@ def kubectl(namespace: str, *words: str, text: str | None = None) -> str:
     return done.stdout
 
 
+def restart(namespace: str, deployment: str) -> None:
+    """New pods of it; the old ones are gone afterwards. Raises RuntimeError."""
+    kubectl(namespace, "rollout", "restart", f"deployment/{deployment}")
+    rolled_out(namespace, deployment)
+
+
+def rolled_out(namespace: str, deployment: str) -> None:
+    """Wait until all its pods are as they should be. Raises RuntimeError."""
+    kubectl(namespace, "rollout", "status", f"deployment/{deployment}", "--timeout", "5m")
+
+
 @dataclass(frozen=True)
 class Deployed:
     """Stands where tests of one machine have their `Service`. `cluster` None: that machine."""

@@ -55,11 +55,9 @@ def start() -> None:
     install.checkout()
     node.make()
     beside.make()
-    try:
+    with needs.needed("no namespaces, or no control groups"):
         network.make()
         node.make_groups()
-    except (RuntimeError, OSError) as problem:
-        raise needs.CannotRun(f"no namespaces, or no control groups: {' '.join(str(problem).split())}") from problem
     supervisor.start(BESIDE, beside.FOLDER)
     supervisor.start(NODE, node.FOLDER)
     certificate = node.FOLDER / "api-server" / "apiserver.crt"

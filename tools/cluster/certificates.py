@@ -45,6 +45,12 @@ def make(folder: Path) -> dict[str, str]:
     return tokens
 
 
+def of_itself(name: str) -> tuple[bytes, bytes]:
+    """A certificate that nobody else has signed, and its key, both PEM."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    return _certificate(name, key, None, key).public_bytes(serialization.Encoding.PEM), _pem(key)
+
+
 def _certificate(
     name: str, key: ec.EllipticCurvePrivateKey, issuer: x509.Certificate | None, signer: ec.EllipticCurvePrivateKey
 ) -> x509.Certificate:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from tools.cluster.commands import output
-from tools.cluster.needs import CannotRun
+from tools.cluster.needs import needed
 from tools.cluster.network import within
 from tools.cluster.places import BESIDE, FOLDER, KEPT, MODULES, PROGRAMS, REGISTRY
 from tools.cluster.programs import ARGO, version_of
@@ -99,10 +99,8 @@ def make_base() -> None:
     folder = KEPT / "base"
     shutil.rmtree(folder, ignore_errors=True)
     packages = "python3,python3-venv,ca-certificates"
-    try:
+    with needed("Debian's packages are not to be had"):
         output(["debootstrap", "--variant=minbase", f"--include={packages}", "bookworm", str(folder / "root")])
-    except RuntimeError as problem:
-        raise CannotRun(f"Debian's packages are not to be had: {' '.join(str(problem).split())}") from problem
     shutil.rmtree(folder / "root" / "var" / "cache" / "apt")
     # The authorities by which this machine reaches package registries.
     authorities = "etc/ssl/certs/ca-certificates.crt"

@@ -6,6 +6,8 @@ import os
 import platform
 import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tools.cluster.commands import output
@@ -34,6 +36,15 @@ HIDDEN = ("/run", "/var/lib", "/var/log")
 
 class CannotRun(Exception):
     """Why there can be no cluster on this machine, in one line."""
+
+
+@contextmanager
+def needed(what: str) -> Iterator[None]:
+    """Around what a machine may lack: its failure is `CannotRun`, which begins with `what`."""
+    try:
+        yield
+    except (RuntimeError, OSError) as problem:
+        raise CannotRun(f"{what}: {' '.join(str(problem).split())}") from problem
 
 
 def check() -> None:
@@ -77,7 +88,5 @@ def _install(packages: list[str]) -> None:
     # Nothing is started: the node has its own containerd, beside it is its own registry.
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
     for command in ([*quiet, "update"], [*quiet, "install", "-y", "--no-install-recommends", *packages]):
-        try:
+        with needed("Debian's packages are not to be had"):
             output(command, environment=environment)
-        except RuntimeError as problem:
-            raise CannotRun(" ".join(str(problem).split())) from problem

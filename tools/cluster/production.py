@@ -6,7 +6,6 @@ that one can be taken away and brought back.
 
 from __future__ import annotations
 
-import datetime
 import os
 import secrets
 import shutil
@@ -16,12 +15,8 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-
 from tests.support.how_to import blocks, commands_of
-from tools.cluster import install, supervisor
+from tools.cluster import certificates, install, supervisor
 from tools.cluster.commands import output
 from tools.cluster.places import BESIDE, BESIDE_ADDRESS, CHECKOUT, PUBLIC_ADDRESS, ROOT, RUN
 from tools.cluster.supervisor import Component, Machine
@@ -150,23 +145,8 @@ def down() -> None:
 
 def _certificate(data: Path) -> None:
     """One that nobody can check; Argo's component asks for encryption alone (`require`)."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "argo-postgres")])
-    now = datetime.datetime.now(datetime.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(minutes=5))
-        .not_valid_after(now + datetime.timedelta(days=365))
-        .sign(key, hashes.SHA256())
-    )
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    for file, content in (("server.crt", made.public_bytes(serialization.Encoding.PEM)), ("server.key", private)):
+    certificate, key = certificates.of_itself("argo-postgres")
+    for file, content in (("server.crt", certificate), ("server.key", key)):
         (data / file).write_bytes(content)
         os.chmod(data / file, 0o600)
         shutil.chown(data / file, _USER, _USER)

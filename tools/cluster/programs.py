@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tools.cluster.commands import output
-from tools.cluster.needs import CannotRun
+from tools.cluster.needs import needed
 from tools.cluster.places import KUBERNETES, MODULES, PROGRAMS
 
 _K8S = "k8s.io/kubernetes/cmd"
@@ -72,13 +72,9 @@ def build() -> None:
             continue
         print(f"building {program.name}", flush=True)
         note.unlink(missing_ok=True)
-        try:
+        with needed(f"modules of {program.name} are not to be had"):
             chosen = [f"-modfile={_complete_argo()}"] if program.package.startswith(ARGO) else []
             _go(program.module, "list", *chosen, "-deps", "-f", "", program.package)  # fetches what is needed
-        except RuntimeError as problem:
-            raise CannotRun(
-                f"modules of {program.name} are not to be had: {' '.join(str(problem).split())}"
-            ) from problem
         _go(program.module, "build", *chosen, *_options(program), "-o", str(PROGRAMS / program.name), program.package)
         note.write_text(wanted)
 
