@@ -90,6 +90,7 @@ class InputAsset(_Value):
     service_id: str
     files: tuple[Source, ...]
     ddo: dict[str, Any]
+    salt: str = ""  # of this asset in this job, 64 hexadecimal digits (`contract.provenance`); "": no passport is made
 
 
 class Algorithm(_Value):
@@ -142,11 +143,18 @@ class JobSpec(_Value):
 def seal(spec: JobSpec, service_key: PrivateKey, environment_key: PublicKey) -> str:
     """The box as base64 text. Raises JobSpecTooLarge."""
     # Pods of before this field refuse what they do not know, and need not know it where nothing is published.
-    plain = spec.model_dump_json(exclude={"publication"} if spec.publication is None else None).encode()
+    plain = spec.model_dump_json(exclude=_unused(spec)).encode()
     text = base64.b64encode(Box(service_key, environment_key).encrypt(zlib.compress(plain, 9))).decode()
     if len(text) > MAX_SEALED_BYTES or len(plain) > MAX_PLAIN_BYTES:
         raise JobSpecTooLarge(len(text))
     return text
+
+
+def _unused(spec: JobSpec) -> dict[str, Any]:
+    """Fields that a spec does without, for `model_dump_json`."""
+    left: dict[str, Any] = {} if spec.publication is not None else {"publication": True}
+    without_salt = {place: {"salt"} for place, asset in enumerate(spec.inputs) if not asset.salt}
+    return left | ({"inputs": without_salt} if without_salt else {})
 
 
 def open_sealed(text: str, environment_keys: Iterable[PrivateKey], service_keys: Iterable[PublicKey]) -> JobSpec:

@@ -11,6 +11,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from contract.provenance import Provisioned
+
 MANIFEST_NAME = "manifest.json"
 MAX_SUMMARY_FILES_BYTES = 16 * 1024  # of the list in the output parameter; a longer list stands only in the manifest
 MAX_MANIFEST_BYTES = 64 * 1024 * 1024  # read at most
@@ -62,9 +64,10 @@ class Manifest(_Value):
     files: tuple[ResultFile, ...]
     left_out: tuple[LeftOut, ...] = ()
     run: RunNote | None = None
+    provisioned: Provisioned | None = None  # None: configuration did not come so far, or no passport is made
 
     def encoded(self) -> bytes:
-        return self.model_dump_json().encode()
+        return self.model_dump_json(exclude={"provisioned"} if self.provisioned is None else None).encode()
 
 
 class ManifestInvalid(ValueError):
@@ -78,10 +81,13 @@ class FileSummary(_Value):
     filename: str
     filesize: int
     type: ResultType
+    path: str = ""  # as the manifest has it; "" from an older version, as the next
+    sha256: str = ""
 
 
 class Summary(BaseModel):
-    """The output parameter. `digest`: SHA-256 of the manifest's bytes. `files`: None where the list is too long."""
+    """The output parameter. `digest`: SHA-256 of the manifest's bytes. `files`: None where the list, and what was
+    provisioned, is too long together: then both stand in the manifest only."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -93,6 +99,7 @@ class Summary(BaseModel):
     # What the start script noted: an Ending of `pods.start_script`, "never" if it has not begun, "begun" if it was
     # killed before it could tell more. None: an older version. The algorithm can write the note: a hint, no proof.
     run: str | None = None
+    provisioned: Provisioned | None = None  # as the manifest has it
 
     def encoded(self) -> str:
         return self.model_dump_json(exclude_none=True)
@@ -108,17 +115,28 @@ def summary_of(
 ) -> Summary:
     """The output parameter for a manifest and its bytes; with the list only while that is under 16 kB."""
     files = tuple(
-        FileSummary(index=file.index, filename=file.filename, filesize=file.filesize, type=file.type)
+        FileSummary(
+            index=file.index,
+            filename=file.filename,
+            filesize=file.filesize,
+            type=file.type,
+            path=file.path,
+            sha256=file.sha256,
+        )
         for file in manifest.files
     )
+    provisioned = manifest.provisioned
     size = sum(len(file.model_dump_json().encode()) + 1 for file in files)
+    size += len(provisioned.model_dump_json().encode()) if provisioned is not None else 0
+    short = size < MAX_SUMMARY_FILES_BYTES
     return Summary(
         digest=digest_of(encoded),
         count=len(files),
-        files=files if size < MAX_SUMMARY_FILES_BYTES else None,
+        files=files if short else None,
         did=did,
         not_published=not_published,
         run=run,
+        provisioned=provisioned if short else None,
     )
 
 

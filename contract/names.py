@@ -36,6 +36,7 @@ ALGORITHM_DID: Final = PREFIX + "algorithm-did"  # DID, or "" for a raw algorith
 INPUT_DIDS: Final = PREFIX + "input-dids"  # JSON array of DIDs
 IMAGE: Final = PREFIX + "image"  # the algorithm's image reference, as the argument has it
 VALID_UNTIL: Final = PREFIX + "valid-until"  # Unix seconds, or "0": no end
+RECORD: Final = PREFIX + "record"  # JSON, contract.provenance.StartRecord: what the service knew at the start
 
 
 def option(name: str) -> str:
@@ -56,6 +57,9 @@ BOX_PUBLIC_KEY: Final = option("box_public_key")  # base64 of the environment's 
 # Annotation of a template: "true" where a job may begin at QUEUED, which templates of earlier releases do not have.
 HAS_QUEUE: Final = PREFIX + "has-queue"
 
+# Annotation of a template: "true" where a job may carry RECORD, and its pods make what a passport needs.
+HAS_RECORD: Final = PREFIX + "has-record"
+
 # Annotation of a template, by its server: JSON list of the images that it can run; only where none are pulled.
 IMAGES: Final = PREFIX + "images"
 
@@ -69,6 +73,7 @@ JOB_ANNOTATIONS: Final = (
     VALID_UNTIL,
     STORAGE_EXPIRY,
     FILTERED,
+    RECORD,
 )
 
 # Labels of pods. Network: none | outgoing (configuration) | store (publishing), chain (publishing that also makes

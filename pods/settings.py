@@ -63,6 +63,11 @@ class Volume:
         return self.root / "publication"
 
     @property
+    def record(self) -> Path:
+        """What a job's passport says of its inputs; no algorithm and no filter ever has it mounted."""
+        return self.root / "record"
+
+    @property
     def released(self) -> Volume:
         """The copy of outputs and logs that a filter judges; an algorithm never has it mounted."""
         return Volume(self.root / "released")

@@ -1,9 +1,9 @@
 """The provider's keys. One Ethereum key is the root, everything else is derived from it: one secret to keep.
 
 The Ethereum key itself signs fees and opens file lists. The service's box key, with which job specs are sealed, the key
-that opens results from a public store, and the one that authenticates tokens are HKDF-SHA256 of it with a label each:
-whoever holds one of them learns nothing about the Ethereum key, and every replica of the service has the same ones
-without storing them.
+that opens results from a public store, the one that authenticates tokens and the one that salts the digests of inputs
+are HKDF-SHA256 of it with a label each: whoever holds one of them learns nothing about the Ethereum key, and every
+replica of the service has the same ones without storing them.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from provider_api.settings import ProviderSettings
 _BOX_LABEL = b"compute-to-data service box key 1"
 _RESULTS_LABEL = b"compute-to-data results key 1"
 _TOKEN_LABEL = b"compute-to-data token key 1"
+_SALT_LABEL = b"compute-to-data salt key 1"
 
 
 class KeyMissing(ValueError):
@@ -35,6 +36,7 @@ class ProviderKeys:
     box: PrivateKey
     results: PrivateKey  # opens results in a store that everybody can read
     token: bytes  # 32 bytes, HMAC key of tokens
+    salt: bytes  # 32 bytes, HMAC key of the salts in passports
 
     def box_public_text(self) -> str:
         """Base64 of the box key's public part: the file service.pub in the secret of every environment."""
@@ -52,7 +54,8 @@ def keys_of(private_key: str) -> ProviderKeys:
     raw = bytes.fromhex(text)
     box, token = _hkdf_sha256(raw, _BOX_LABEL), _hkdf_sha256(raw, _TOKEN_LABEL)
     results = _hkdf_sha256(raw, _RESULTS_LABEL)
-    return ProviderKeys("0x" + text, address_of(raw), PrivateKey(box), PrivateKey(results), token)
+    salt = _hkdf_sha256(raw, _SALT_LABEL)
+    return ProviderKeys("0x" + text, address_of(raw), PrivateKey(box), PrivateKey(results), token, salt)
 
 
 def load_keys(settings: ProviderSettings) -> ProviderKeys:

@@ -127,7 +127,7 @@ async def open_neighbours(settings: Settings, keys: ProviderKeys) -> AsyncIterat
             argo=argo,
             chains=Chains({chain.chain_id: chain for chain in opened}),
             outgoing=outgoing,
-            results=ResultStore(store, settings.limits.retry_after_seconds),
+            results=ResultStore(store, settings.limits.retry_after_seconds, keys.private_key),
         )
 
 

@@ -38,7 +38,7 @@ def workflow_template(environment: Environment, argo: ArgoRelease = NEWEST) -> d
     with WorkflowTemplate(
         name=environment.id,
         labels={names.ENVIRONMENT: environment.id},
-        annotations=_announced(environment) | {names.HAS_QUEUE: "true"},
+        annotations=_announced(environment) | {names.HAS_QUEUE: "true", names.HAS_RECORD: "true"},
         entrypoint=names.COMPUTE,
         on_exit=names.RELEASE,
         arguments=[Parameter(name=name) for name in names.ARGUMENTS],  # no defaults: Argo refuses a job without one

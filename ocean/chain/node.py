@@ -30,6 +30,7 @@ from web3.types import RPCEndpoint, RPCResponse
 
 from ocean.addresses import canonical, checksum
 from ocean.chain.answers import Question, absent, data
+from ocean.chain.answers import chain_id as chain_id_of_node
 from ocean.chain.contracts import abi, artifact, entry
 from ocean.chain.errors import AnswerMalformed, CallReverted, ChainUnavailable, NodeRefused, refusal
 from ocean.chain.refusals import Meaning, meaning
@@ -81,6 +82,17 @@ class Node:
     @property
     def chain_id(self) -> int:
         return self.rpc.chain_id
+
+    @classmethod
+    async def connected(cls, url: str) -> Node:
+        """A node at that address, whatever its chain is. Raises ChainUnavailable."""
+        node = cls(Rpc(url, chain_id=0))
+        try:
+            node.rpc.chain_id = await node.ask(chain_id_of_node())
+        except BaseException:
+            await node.close()
+            raise
+        return node
 
     async def close(self) -> None:
         await self.rpc.disconnect()

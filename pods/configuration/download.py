@@ -37,7 +37,7 @@ class DownloadFailed(Exception):
 @dataclass(frozen=True, slots=True)
 class Downloaded:
     size: int
-    sha256: str | None  # None where nothing was to be compared
+    sha256: bytes  # the digest's 32 bytes
     tries: int
 
 
@@ -75,7 +75,7 @@ async def download(sources: Sources, item: Download, target: Path, budget: ByteB
     """
     failures, tries, furthest, overtaken = 0, 0, 0, 0
     with target.open("wb") as file:
-        state = _Partial(file, budget, wants_digest=item.sha256 is not None)
+        state = _Partial(file, budget)
         while True:
             tries += 1
             try:
@@ -100,19 +100,19 @@ async def download(sources: Sources, item: Download, target: Path, budget: ByteB
                 cause = "no room on the volume" if no_room else f"cannot be written ({type(exc).__name__})"
                 raise DownloadFailed(item.label, cause, transient=not no_room) from None
             await asyncio.sleep(pause)
-    if item.sha256 is not None and state.hexdigest() != item.sha256:
+    sha256 = state.sha256()
+    if item.sha256 is not None and sha256.hex() != item.sha256:
         raise DownloadFailed(item.label, "other bytes than expected", transient=False)
-    return Downloaded(state.size, state.hexdigest() if item.sha256 else None, tries)
+    return Downloaded(state.size, sha256, tries)
 
 
 class _Partial:
     """What is there of a file so far."""
 
-    def __init__(self, file: BinaryIO, budget: ByteBudget, *, wants_digest: bool) -> None:
+    def __init__(self, file: BinaryIO, budget: ByteBudget) -> None:
         self._file = file
         self._waiting: list[bytes] = []  # received, not yet written
         self._waiting_bytes = 0
-        self._wants_digest = wants_digest
         self._digest = hashlib.sha256()
         self.budget = budget
         self.size = 0
@@ -149,12 +149,12 @@ class _Partial:
     def _write(self, chunks: list[bytes]) -> None:
         for chunk in chunks:
             self._file.write(chunk)
-            if self._wants_digest:
-                self._digest.update(chunk)
+            self._digest.update(chunk)
         self._file.flush()
 
-    def hexdigest(self) -> str:
-        return self._digest.hexdigest()
+    def sha256(self) -> bytes:
+        """Of all that was flushed; taken on the way, never by a second read."""
+        return self._digest.digest()
 
 
 async def _one_try(sources: Sources, item: Download, state: _Partial) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
@@ -81,7 +82,7 @@ def folder_of(did: str) -> str:
     return bare
 
 
-def input_index(planned: tuple[PlannedInput, ...], sizes: dict[PurePosixPath, int]) -> dict[str, Any]:
+def input_index(planned: tuple[PlannedInput, ...], sizes: Mapping[PurePosixPath, int]) -> dict[str, Any]:
     """Which folder below `inputs` has which service's files, in the order of the request. It lies beside the start
     script: public algorithms take whatever they find below `inputs` for a dataset."""
     return {

@@ -34,8 +34,9 @@ def prepare_volume(volume: Volume) -> None:
         elif folder.exists():
             shutil.rmtree(folder)
         make_folder(folder, mode)
-    if volume.publication.exists():
-        shutil.rmtree(volume.publication)
+    for folder in (volume.publication, volume.record):
+        if folder.exists():
+            shutil.rmtree(folder)
     write_file(volume.logs / "algorithm.log", b"", WRITABLE_FILE)
 
 

@@ -10,7 +10,6 @@ import asyncio
 import os
 import time
 from collections.abc import Mapping
-from pathlib import PurePosixPath
 
 from pydantic import ValidationError
 
@@ -30,7 +29,9 @@ from pods.configuration.downloads import (
     plan_inputs,
 )
 from pods.configuration.layout import PROGRAM_FILE, READABLE_FILE, make_folder, prepare_volume, write_file
-from pods.configuration.provision import Provisioner, ProvisioningFailed
+from pods.configuration.measured import measured
+from pods.configuration.provision import Provision, Provisioner, ProvisioningFailed
+from pods.provisioned import write_provisioned
 from pods.publication import write_wish
 from pods.settings import ConfigurationSettings, SettingsInvalid, Volume, read_configuration_settings
 from pods.start_script import INPUTS_INDEX, Start, start_script
@@ -96,14 +97,15 @@ async def configure(settings: ConfigurationSettings, spec: JobSpec, log: StepLog
     except (PlanImpossible, UnicodeEncodeError) as exc:
         return _impossible(log, exc, ExitCode.INPUTS_NOT_PROVISIONED)
     try:
-        sizes = await _provision(settings, spec, inputs, log)
+        provision = await _provision(settings, spec, inputs, log)
     except ProvisioningFailed as exc:
         return exc.code
     for name, ddo in ddos.items():
         write_file(volume.ddos / name, ddo)
+    sizes = {target: file.size for target, file in provision.inputs.items()}
     write_file(volume.start / INPUTS_INDEX, compact_utf8(input_index(inputs, sizes)))
     try:
-        _finish_algorithm(volume, spec)
+        own_document, custom_data = _finish_algorithm(volume, spec)
         seconds = _seconds_left(spec)
         if seconds < 1:
             log.say("the paid time was over before the downloads ended")
@@ -111,6 +113,9 @@ async def configure(settings: ConfigurationSettings, spec: JobSpec, log: StepLog
         _write_start(volume, spec, seconds)
     except (PlanImpossible, ValueError) as exc:
         return _impossible(log, exc, ExitCode.ALGORITHM_NOT_PROVISIONED)
+    if spec.inputs and all(asset.salt for asset in spec.inputs):
+        documents = {asset.did: ddos[folder_of(asset.did)] for asset in spec.inputs} | own_document
+        write_provisioned(volume, measured(spec, inputs, provision, documents, custom_data))
     _tell_limits(settings, spec, seconds)
     if spec.publication is not None:
         write_wish(volume, spec, spec.publication)
@@ -120,7 +125,7 @@ async def configure(settings: ConfigurationSettings, spec: JobSpec, log: StepLog
 
 async def _provision(
     settings: ConfigurationSettings, spec: JobSpec, inputs: tuple[PlannedInput, ...], log: StepLog
-) -> dict[PurePosixPath, int]:
+) -> Provision:
     volume = settings.volume
     for asset in inputs:
         make_folder(volume.inputs / asset.folder)
@@ -136,7 +141,7 @@ async def _provision(
         code, broken = plan_algorithm(spec.algorithm), None
     except PlanImpossible as exc:
         code, broken = (), exc  # judged after the inputs
-    sizes = await provisioner.provision(
+    provision = await provisioner.provision(
         [(item, volume.inputs / item.target) for asset in inputs for item in asset.downloads],
         [(item, volume.transformations / item.target) for item in code],
     )
@@ -147,19 +152,23 @@ async def _provision(
             (volume.inputs / item.target).chmod(READABLE_FILE)
     for item in code:
         (volume.transformations / item.target).chmod(PROGRAM_FILE)
-    return sizes
+    return provision
 
 
-def _finish_algorithm(volume: Volume, spec: JobSpec) -> None:
-    """What belongs to the algorithm but is not downloaded. Raises PlanImpossible, UnicodeEncodeError."""
+def _finish_algorithm(volume: Volume, spec: JobSpec) -> tuple[dict[str, bytes], bytes]:
+    """What belongs to the algorithm but is not downloaded: its document by its DID, if it has one, and its custom data,
+    as they were written. Raises PlanImpossible, UnicodeEncodeError."""
     algorithm = spec.algorithm
     if algorithm.rawcode is not None:
         write_file(volume.transformations / ALGORITHM_FILE, algorithm.rawcode.encode(), PROGRAM_FILE)
+    document: dict[str, bytes] = {}
     if algorithm.ddo is not None and algorithm.did:
-        write_file(volume.ddos / folder_of(algorithm.did), compact_utf8(algorithm.ddo))
+        document[algorithm.did] = compact_utf8(algorithm.ddo)
+        write_file(volume.ddos / folder_of(algorithm.did), document[algorithm.did])
     # Public libraries read it as an object and end with an error where it is null.
-    given = {} if algorithm.custom_data is None else algorithm.custom_data
-    write_file(volume.inputs / "algoCustomData.json", compact_utf8(given))
+    custom_data = compact_utf8({} if algorithm.custom_data is None else algorithm.custom_data)
+    write_file(volume.inputs / "algoCustomData.json", custom_data)
+    return document, custom_data
 
 
 def _write_start(volume: Volume, spec: JobSpec, seconds: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -27,6 +27,14 @@ class ProvisioningFailed(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Provision:
+    """What was downloaded: the inputs by their target, the algorithm's files in order."""
+
+    inputs: Mapping[PurePosixPath, Downloaded]
+    algorithm: tuple[Downloaded, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Provisioner:
     guard: OutgoingGuard
     budget: ByteBudget
@@ -37,8 +45,8 @@ class Provisioner:
 
     async def provision(
         self, inputs: Iterable[tuple[Download, Path]], algorithm: Iterable[tuple[Download, Path]]
-    ) -> dict[PurePosixPath, int]:
-        """Download all files to their paths. Returns the sizes of the inputs by their target.
+    ) -> Provision:
+        """Download all files to their paths.
 
         Raises ProvisioningFailed: 31 or 32 as soon as it is certain, 75 when nothing but transient faults remain.
         Algorithm files are fetched at the same time but judged only if all inputs are there.
@@ -57,7 +65,8 @@ class Provisioner:
                 for task in (*wanted.values(), *code):
                     task.cancel()
                 await asyncio.gather(*wanted.values(), *code, return_exceptions=True)
-        return {target: task.result().size for target, task in wanted.items()}
+        inputs_there = {target: task.result() for target, task in wanted.items()}
+        return Provision(inputs_there, tuple(task.result() for task in code))
 
     async def _judge(self, tasks: Iterable[asyncio.Task[Downloaded]], lasting: ExitCode) -> None:
         transient = False

@@ -14,8 +14,10 @@ from obstore.exceptions import BaseError
 
 from contract.exit_codes import ExitCode
 from contract.manifest import MANIFEST_NAME, LeftOut, Manifest, summary_of
+from contract.provenance import Provisioned
 from ocean.kit.atomic import replace_file
 from pods.program import described
+from pods.provisioned import read_provisioned
 from pods.publication import Outcome, read_wish
 from pods.publishing.names import shown
 from pods.publishing.sources import PUBLISH_LOG, RELEASED, collect_sources, read_ending, read_run_note, step_log
@@ -120,6 +122,7 @@ def _write_manifest(
         files=files,
         left_out=left_out + failed,
         run=read_run_note(settings),
+        provisioned=_provisioned(settings, log),
     )
     encoded = manifest.encoded()
     try:
@@ -137,6 +140,15 @@ def _write_manifest(
     _write_summary(settings.results, made.encoded())
     log.say(f"manifest written: {len(files)} files")
     return ExitCode.DONE
+
+
+def _provisioned(settings: PublishingSettings, log: StepLog) -> Provisioned | None:
+    """The results are never lost because of what a passport would say of the inputs."""
+    try:
+        return read_provisioned(settings.volume)
+    except (OSError, ValueError) as exc:
+        log.say(f"the digests of the inputs cannot be read, and the passport will not have them: {type(exc).__name__}")
+        return None
 
 
 def _write_summary(path: Path, text: str) -> None:

@@ -136,6 +136,28 @@ def migrate(
 
 
 @app.command()
+def verify(
+    files: Annotated[list[Path], typer.Argument(help="Results of a job, or folders with them.", exists=True)],
+    passport: Annotated[
+        Path | None, typer.Option(help="The job's passport; else the passport.dsse.json among the files.")
+    ] = None,
+    signer: Annotated[
+        list[str] | None, typer.Option(help="Address of an account that you trust to sign; may be given several times.")
+    ] = None,
+    provider: Annotated[
+        str | None, typer.Option(help="Address of a service that you trust: the accounts that it names may sign.")
+    ] = None,
+    chain: Annotated[
+        str | None, typer.Option(help="A node of the orders' chain: also ask whether the order was paid to the signer.")
+    ] = None,
+) -> None:
+    """Verify files by the passport of the job that they come from: who says that this job released them."""
+    from provider_api.cli.verify import Trust, verify_files
+
+    raise typer.Exit(verify_files(files, passport, Trust(tuple(signer or ()), provider, chain)))
+
+
+@app.command()
 def doctor(
     kubeconfig: Annotated[
         Path | None, typer.Option(help="Else the usual one (KUBECONFIG), else the identity of the pod it runs in.")

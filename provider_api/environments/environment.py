@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -15,6 +16,7 @@ from argo.local.pods.images import ImageNames
 from contract import names
 from contract.keys import decode_public_key
 from ocean.addresses import AddressInvalid, checksum
+from ocean.kit.compact_json import compact_utf8
 from ocean.kit.kubernetes_names import is_label
 from provider_api.environments.announced import TemplateUnusable, ordered, read_options, shown
 
@@ -39,6 +41,7 @@ class Environment:
     filtered: bool = False
     publication_chain: int | None = None  # where results may become assets; None: nowhere
     has_queue: bool = False  # its jobs may begin at QUEUED; templates of earlier releases do not have that
+    has_record: bool = False  # its jobs may carry what their passport needs; likewise
     images: ImageNames | None = None  # all that can be run there; None: images are pulled
     server: str = FIRST_SERVER  # which Argo Server has it
     shown: Mapping[str, Any] = field(
@@ -62,6 +65,7 @@ class Environment:
             id=template.name,
             box_key=box_key,
             has_queue=template.annotations.get(names.HAS_QUEUE) == "true",
+            has_record=template.annotations.get(names.HAS_RECORD) == "true",
             images=_images(template.annotations.get(names.IMAGES, "")),
             server=template.server,
             shown=shown(options),
@@ -70,6 +74,11 @@ class Environment:
 
     def serves(self, chain_id: int) -> bool:
         return not self.allowed_chains or chain_id in self.allowed_chains
+
+    def digest(self) -> str:
+        """SHA-256 of what the operator announces, lower-case hex: compact JSON with sorted keys, without the members
+        that change by themselves (`feeToken`, `currentJobs`, `lastSeen`)."""
+        return hashlib.sha256(compact_utf8({**self.shown, "id": self.id}, sort_keys=True)).hexdigest()
 
     def announcement(self, *, fee_token: str, current_jobs: int, last_seen: float) -> dict[str, Any]:
         """The environment as clients see it on one chain."""

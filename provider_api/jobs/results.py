@@ -1,7 +1,8 @@
 """Results of a job: their list, and their bytes from the result store.
 
 The list is in the output of the publishing step while it is short, else in the manifest beside the files. Either way
-the step's output has the manifest's digest, so what is delivered is what was published.
+the step's output has the manifest's digest, so what is delivered is what was published. Behind the files stands the
+job's passport, once the job is over.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -20,16 +21,20 @@ from cachetools import LRUCache
 from argo.client.records import Workflow
 from contract import names
 from contract.manifest import FileSummary, Manifest, ManifestInvalid, ResultFile, Summary
+from ocean.keys import Key
 from ocean.kit.single_flight import SingleFlight
 from provider_api.http.errors import NeighbourAway, NeighbourFailed, Refused
 from provider_api.jobs import ends
 from provider_api.jobs.expiry import is_expired
+from provider_api.jobs.passports import Outcome, PassportFile, is_over, passport_file, passport_size, record_of
+from records.passport import PASSPORT_NAME, PASSPORT_TYPE
 from results import store as pod_store
 from results.object_names import asset_folder
 
 log = structlog.get_logger(__name__)
 
 _REMEMBERED_BYTES = 32 * 1024 * 1024  # of manifests, about; a larger one is read each time
+_REMEMBERED_SIZES = 10_000  # of passports
 _ENTRY_BYTES = 600  # of memory for one file, beside its names
 _NAME_BYTES = 100  # of a result's name in a list, on average, at most: publishing allows a MiB of names
 _LOG_TYPES = {
@@ -70,9 +75,12 @@ class Part:
 class ResultStore:
     """The service's view of the store that the publishing pods write to."""
 
-    def __init__(self, store: pod_store.Store, retry_after_seconds: int) -> None:
+    def __init__(self, store: pod_store.Store, retry_after_seconds: int, key: Key) -> None:
+        """`key` signs passports."""
         self._store = store
         self._retry = retry_after_seconds
+        self._key = key
+        self._passport_sizes = LRUCache[_Key, int](_REMEMBERED_SIZES)
         self._manifests = LRUCache[_Key, Manifest](_REMEMBERED_BYTES, getsizeof=_size_of)
         self._loading = SingleFlight[_Key, Manifest]()
         self._large = asyncio.Semaphore(1)  # reading a large manifest costs processor time: one after the other
@@ -80,33 +88,45 @@ class ResultStore:
     async def listed(self, workflow: Workflow, start: int = 0, most: int = MOST_LISTED) -> Listed:
         """Entries of a job object's `results` from the index `start` on, as many as one answer holds. None until
         something is published."""
-        files = await self._files(workflow)
-        entries: list[dict[str, Any]] = []
+        outcome = await self._outcome(workflow)
+        if outcome is None:
+            return Listed([], 0, None)
+        every = [entry(file) for file in outcome.files] + self._passport_entry(workflow, outcome)
         left = most * _NAME_BYTES
-        for file in files:
-            if file.index < start:
-                continue
-            left -= len(file.filename)
+        entries: list[dict[str, Any]] = []
+        for found in every[start:]:
+            left -= len(found["filename"])
             if len(entries) >= most or left < 0:
-                return Listed(entries, len(files), file.index)
-            entries.append(entry(file))
-        return Listed(entries, len(files), None)
+                return Listed(entries, len(every), found["index"])
+            entries.append(found)
+        return Listed(entries, len(every), None)
 
-    async def _files(self, workflow: Workflow) -> Sequence[ResultFile | FileSummary]:
+    def _passport_entry(self, workflow: Workflow, outcome: Outcome) -> list[dict[str, Any]]:
+        """The last result of a job that is over: its index is the next free one, so that those of files stay."""
+        record = record_of(workflow)
+        if record is None or not is_over(workflow):
+            return []
+        key = workflow.name, outcome.manifest_digest
+        if (size := self._passport_sizes.get(key)) is None:
+            size = self._passport_sizes[key] = passport_size(workflow, record, outcome)
+        return [{"index": len(outcome.files), "filename": PASSPORT_NAME, "filesize": size, "type": PASSPORT_TYPE}]
+
+    async def _outcome(self, workflow: Workflow) -> Outcome | None:
+        """None where nothing is published, or no longer; and where a list that stands in the store cannot be read."""
         summary = summary_of(workflow)
         if summary is None or summary.count == 0 or is_expired(workflow, time.time()):
-            return ()
+            return None
         if summary.files is not None:
-            return summary.files
+            return Outcome(summary.digest, summary.files, summary.provisioned)
         try:
             manifest = await self._manifest(workflow.name, summary.digest)
         except (pod_store.ResultMissing, pod_store.StoreUnavailable, ManifestInvalid) as exc:
             log.warning("results_not_listed", job_id=workflow.name, reason=str(exc))
-            return ()
-        return manifest.files
+            return None
+        return Outcome(summary.digest, manifest.files, manifest.provisioned)
 
-    async def file(self, workflow: Workflow, index: int) -> ResultFile:
-        """One file of the manifest. Raises Refused (404), NeighbourAway, NeighbourFailed."""
+    async def file(self, workflow: Workflow, index: int) -> ResultFile | PassportFile:
+        """A file of the manifest, or the passport behind them. Raises Refused (404), NeighbourAway, NeighbourFailed."""
         summary = summary_of(workflow)
         if summary is None or summary.count == 0:
             raise Refused(f"No results for job {workflow.name}", 404)
@@ -121,9 +141,13 @@ class ResultStore:
             raise NeighbourFailed("The results are not those that were published.") from exc
         except pod_store.StoreUnavailable as exc:
             raise self._away(exc) from exc
-        if index >= len(manifest.files):
+        if index < len(manifest.files):
+            return manifest.files[index]
+        record = record_of(workflow)
+        if index > len(manifest.files) or record is None or not is_over(workflow):
             raise Refused(f"No such index {index} in this compute job", 404)
-        return manifest.files[index]
+        outcome = Outcome(summary.digest, manifest.files, manifest.provisioned)
+        return passport_file(workflow, record, outcome, self._key)
 
     async def published(self, token: str, index: int) -> ResultFile:
         """A file of an asset that was made of results. Raises Refused (404), NeighbourAway, NeighbourFailed."""
@@ -144,18 +168,21 @@ class ResultStore:
     async def log(self, workflow: Workflow, step: str, most_bytes: int) -> str | None:
         """The published log of a step, at most so much of it; None if there is none. Raises NeighbourAway."""
         kind = _LOG_TYPES[step]
-        index = next((one.index for one in await self._files(workflow) if one.type == kind), None)
+        outcome = await self._outcome(workflow)
+        index = next((one.index for one in outcome.files if one.type == kind), None) if outcome is not None else None
         if index is None:
             return None
         file = await self.file(workflow, index)
         pieces = [piece async for piece in await self.stream(file, Part(0, min(file.filesize, most_bytes)))]
         return b"".join(pieces).decode(errors="replace")
 
-    async def stream(self, file: ResultFile, part: Part) -> AsyncIterator[bytes]:
+    async def stream(self, file: ResultFile | PassportFile, part: Part) -> AsyncIterator[bytes]:
         """The bytes of one part. The first piece is fetched before this returns, so that a missing file is an answer.
 
         Raises Refused (404), NeighbourAway.
         """
+        if isinstance(file, PassportFile):
+            return _at_once(file.content[part.start : part.end])
         pieces = pod_store.stream_object(self._store, file.key, start=part.start, end=part.end)
         try:
             first = await anext(pieces, b"")
@@ -206,6 +233,10 @@ def _size_of(manifest: Manifest) -> int:
     """Bytes of memory, about."""
     files = sum(_ENTRY_BYTES + len(file.path) + len(file.filename) + len(file.key) for file in manifest.files)
     return files + sum(_ENTRY_BYTES + len(skipped.path) for skipped in manifest.left_out)
+
+
+async def _at_once(content: bytes) -> AsyncIterator[bytes]:
+    yield content
 
 
 async def _continued(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

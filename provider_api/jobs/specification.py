@@ -21,6 +21,7 @@ from provider_api.access.accepted import Accepted, AcceptedAsset, AcceptedStart
 from provider_api.access.output import wanted_asset
 from provider_api.environments.environment import Environment
 from provider_api.http.errors import Refused
+from provider_api.jobs.start_record import asset_salt, start_record
 from provider_api.keys import ProviderKeys
 from provider_api.settings import Settings
 from provider_api.storage.claims import Places
@@ -47,7 +48,8 @@ def prepare(start: AcceptedStart, job_id: str, owner_text: str, settings: Settin
     Raises Refused when the job spec is larger than a workflow may carry.
     """
     environment, carrier, request = start.environment, start.carrier, start.facts.request
-    spec = _spec(start, job_id, owner_text, carrier.paid_until, settings)
+    spec = _spec(start, job_id, owner_text, carrier.paid_until, settings, keys)
+    record = start_record(start, spec.binding.network, settings, keys)
     most = environment.max_jobs_per_account
     workflow = NewWorkflow(
         name=job_id,
@@ -65,7 +67,11 @@ def prepare(start: AcceptedStart, job_id: str, owner_text: str, settings: Settin
             names.CHAIN: str(carrier.chain_id),
             names.PROVIDER: keys.address.lower() if request.terms is None else request.terms.provider,
         },
-        annotations={**_annotations(start, owner_text), names.IMAGE: spec.binding.image},
+        annotations={
+            **_annotations(start, owner_text),
+            names.IMAGE: spec.binding.image,
+            **({names.RECORD: record.encoded()} if environment.has_record else {}),
+        },
     )
     return PreparedJob(
         workflow,
@@ -82,11 +88,11 @@ def require_room_in_workflow(accepted: Accepted, settings: Settings, keys: Provi
     if facts.raw_sources and not facts.raw_digests:  # as long as the one that a start will find
         accepted = replace(accepted, facts=replace(facts, raw_digests=(secrets.token_hex(32),)))
     end = int(facts.now) + accepted.environment.max_job_duration
-    _sealed(_spec(accepted, _NO_JOB, facts.request.consumer, end, settings), keys, accepted.environment)
+    _sealed(_spec(accepted, _NO_JOB, facts.request.consumer, end, settings, keys), keys, accepted.environment)
 
 
 def _spec(
-    accepted: Accepted, job_id: str, owner_text: str, paid_until: int | None, settings: Settings
+    accepted: Accepted, job_id: str, owner_text: str, paid_until: int | None, settings: Settings, keys: ProviderKeys
 ) -> job_spec.JobSpec:
     facts, environment, container = accepted.facts, accepted.environment, accepted.container
     run_seconds = run_time(environment, paid_until, facts.now)
@@ -108,7 +114,7 @@ def _spec(
         secret=secrets.token_hex(16),
         run_seconds=run_seconds,
         paid_until=paid_until,
-        inputs=tuple(_input(item) for item in accepted.datasets),
+        inputs=tuple(_input(item, job_id, keys if environment.has_record else None) for item in accepted.datasets),
         algorithm=_raw_algorithm(accepted) if accepted.algorithm is None else _algorithm(accepted, accepted.algorithm),
         allow_private=_exceptions(accepted, settings),
         forbid=settings.forbidden(),
@@ -139,9 +145,14 @@ def _sealed(spec: job_spec.JobSpec, keys: ProviderKeys, environment: Environment
         raise Refused({"algorithm": text}) from None
 
 
-def _input(item: AcceptedAsset) -> job_spec.InputAsset:
+def _input(item: AcceptedAsset, job_id: str, keys: ProviderKeys | None) -> job_spec.InputAsset:
+    """`keys` None: no salt, because the environment's pods make no passport."""
     return job_spec.InputAsset(
-        did=item.ddo.id, service_id=item.service.id, files=item.sources, ddo=_shown_to_jobs(item.ddo)
+        did=item.ddo.id,
+        service_id=item.service.id,
+        files=item.sources,
+        ddo=_shown_to_jobs(item.ddo),
+        salt="" if keys is None else asset_salt(keys, job_id, item.ddo.id, item.service.id).hex(),
     )
 
 

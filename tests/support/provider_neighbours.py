@@ -110,6 +110,7 @@ class MemoryArgo:
     watched: dict[str, SeenWorkflows] = field(default_factory=dict)
     resumed: list[str] = field(default_factory=list)
     has_queue: bool = True  # its templates do
+    has_record: bool = False  # likewise
     lingering: bool = False  # pods do not end when they are terminated
 
     def _reachable(self) -> None:
@@ -215,6 +216,7 @@ class MemoryArgo:
                     names.option("max_job_duration"): "3600",
                     names.MAX_JOBS: "2",
                     names.HAS_QUEUE: "true" if self.has_queue else "",
+                    names.HAS_RECORD: "true" if self.has_record else "",
                     names.option("max_queued_jobs"): str(self.max_queued),
                     **({names.option("max_jobs_per_account"): str(most)} if (most := self.per_account) else {}),
                     **({names.option("position"): str(self.positions[name])} if name in self.positions else {}),
@@ -359,7 +361,7 @@ class World:
                 argo=self.argo,
                 chains=Chains({self.chain.chain_id: self.chain}),
                 outgoing=await outgoing_pools(guard, settings, stack),
-                results=ResultStore(open_store(settings.results_url()), 5),
+                results=ResultStore(open_store(settings.results_url()), 5, PROVIDER_KEY),
             )
 
     @asynccontextmanager

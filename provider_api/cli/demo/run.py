@@ -20,6 +20,7 @@ from ocean.client import Consumer, ConsumerError
 from ocean.purchase import Wish, order_all
 from provider_api.cli.demo import assets
 from provider_api.cli.demo.story import Story
+from provider_api.cli.verify import Trust, verify_files
 from provider_api.deploy.file_server import FileServer
 from provider_api.deploy.machine import Machine
 
@@ -63,7 +64,9 @@ async def _act(story: Story, machine: Machine, network: Network, urls: dict[str,
         wishes = await _publish(story, machine, network, consumer, urls, files)
         request = await _order(story, network, consumer, wishes)
         job = await _watch(story, consumer, request, machine)
-        await _fetch(story, consumer, job, machine.folder.root / "downloads" / job["jobId"])
+        folder = machine.folder.root / "downloads" / job["jobId"]
+        await _fetch(story, consumer, job, folder)
+        await _verify(story, consumer, folder)
     _look_next(story)
 
 
@@ -179,6 +182,15 @@ async def _fetch(story: Story, consumer: Consumer, job: dict[str, Any], folder: 
     story.console.print(
         f"  all in [cyan]{_near(folder)}[/cyan], delays.svg is the picture", soft_wrap=True, highlight=False
     )
+
+
+async def _verify(story: Story, consumer: Consumer, folder: Path) -> None:
+    """What anybody can do who has the files and knows the provider's account."""
+    story.title("The proof")
+    signer = next(iter((await consumer.root())["providerAddresses"].values()))
+    story.console.print(f"  [bold]c2d verify {_near(folder)} --signer {signer}[/bold]", soft_wrap=True, highlight=False)
+    if await asyncio.to_thread(verify_files, [folder], None, Trust((signer,))) != 0:
+        raise DemoFailed("the results are not those that their passport names")
 
 
 def _look_next(story: Story) -> None:

@@ -10,6 +10,7 @@ from starlette.responses import Response, StreamingResponse
 
 from contract.manifest import ResultFile
 from provider_api.files.names import disposition
+from provider_api.jobs.passports import PassportFile
 from provider_api.jobs.results import Part, RangeUnsatisfiable, ResultStore, requested_part
 from provider_api.openapi.operation import ANY, STRING, Answer, Parameter
 
@@ -36,7 +37,7 @@ RANGE_HEADERS: Final = {
 async def answer_with(
     request: Request,
     store: ResultStore,
-    file: ResultFile,
+    file: ResultFile | PassportFile,
     before_sending: Callable[[], Awaitable[None]] | None = None,
 ) -> Response:
     """`before_sending` is awaited when the file is there and before its first byte. Raises Refused, NeighbourAway."""

@@ -32,7 +32,7 @@ from tests.support import chain as actors
 from tests.support import provider_facts
 from tests.support.chain import Asset, Chain, free_port
 from tests.support.http_server import HttpServer, Reply, Request
-from tests.support.provider_neighbours import FREE, PAID, MemoryArgo
+from tests.support.provider_neighbours import FREE, PAID, PROVIDER_KEY, MemoryArgo
 
 pytestmark = pytest.mark.integration
 
@@ -111,7 +111,7 @@ async def service(chain: Chain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
                     argo=argo,
                     chains=Chains({opened.chain_id: opened}),
                     outgoing=OutgoingPools.single(client),
-                    results=ResultStore(open_store(settings.results_url()), 5),
+                    results=ResultStore(open_store(settings.results_url()), 5, PROVIDER_KEY),
                 )
 
         port = free_port()

@@ -19,7 +19,7 @@ from provider_api.jobs.results import Part, ResultStore
 from results.ipfs import folder_name
 from results.store import open_store, put_object
 from tests.support.kubo import FOLDER, Kubo, running_kubo
-from tests.support.provider_neighbours import World
+from tests.support.provider_neighbours import PROVIDER_KEY, World
 from tests.support.published import SERVICE
 
 pytestmark = pytest.mark.integration
@@ -39,7 +39,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
 
 @pytest.fixture
 def results(node: Kubo) -> ResultStore:
-    return ResultStore(open_store(node.store, key=SERVICE, retry_timeout_seconds=0.2), 5)
+    return ResultStore(open_store(node.store, key=SERVICE, retry_timeout_seconds=0.2), 5, PROVIDER_KEY)
 
 
 def publish(node: Kubo, job_id: str, content: bytes = b"a,b\n") -> ResultFile:

@@ -1,0 +1,98 @@
+"""The parts of a job's passport (`records.passport`) that neither Argo nor the list of results has.
+
+`StartRecord` is what the service knew when it started the job; it travels as an annotation of the workflow.
+`Provisioned` is what configuration measured while it copied; it travels in a folder of the job's volume that neither
+an algorithm nor a filter ever has mounted, and then in the manifest.
+
+An input is told as a salted digest only, or a consumer could try guesses of private rows against it:
+
+    salt of a file = HMAC-SHA256(salt of the asset, its position as decimal text)
+    salted digest  = SHA-256(salt of the file || SHA-256(the file))
+
+The salt of an asset differs with each job. It is derived from the service's key, goes to the pod in the sealed job
+spec, and is told to the asset's owner alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+
+class _Value(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class OrderedAsset(_Value):
+    """An asset of a request, and the transaction that bought its use."""
+
+    did: str
+    service_id: str
+    chain_id: int
+    order: str  # transaction hash, 0x and 64 hexadecimal digits
+
+
+class Policy(_Value):
+    """The settings by which a start was judged, as far as they are not the dataset's own."""
+
+    trusted_lists: str  # all | any
+    trusted_lists_empty: str  # allow | deny
+    require_checksums: bool
+
+
+class StartRecord(_Value):
+    """What the service knew when it accepted the start of a job."""
+
+    version: Literal[1] = 1
+    provider: str  # checksum address of the service's account, which signs
+    url: str  # the service's public address; "" where it has none
+    service_version: str
+    image_pulled: bool  # by its reference; False: the machine's own programs stand behind the name
+    network: str  # none | public: what the algorithm may reach
+    environment_digest: str  # SHA-256 of the environment as it was announced, lower-case hex
+    policy: Policy
+    datasets: tuple[OrderedAsset, ...]
+    algorithm: OrderedAsset | None  # None: sent along with the request
+
+    def encoded(self) -> str:
+        return self.model_dump_json()
+
+
+class InputDigest(_Value):
+    """One file of a dataset."""
+
+    did: str
+    service_id: str
+    index: int
+    salted: str  # lower-case hex
+
+
+class Provisioned(_Value):
+    """SHA-256 digests, lower-case hex, of all that configuration put on the job's volume."""
+
+    version: Literal[1] = 1
+    inputs: tuple[InputDigest, ...]
+    algorithm: tuple[str, ...]  # of each of its files, or of the code that was sent along
+    documents: dict[str, str]  # DID to the digest of its document, as it lies in /data/ddos
+    custom_data: str  # of algoCustomData.json
+
+
+def read_start_record(text: str) -> StartRecord | None:
+    """None where there is none, or one that this version does not know."""
+    try:
+        return StartRecord.model_validate_json(text) if text else None
+    except ValidationError:
+        return None
+
+
+def file_salt(asset_salt: bytes, index: int) -> bytes:
+    """32 bytes."""
+    return hmac.new(asset_salt, str(index).encode(), hashlib.sha256).digest()
+
+
+def salted_digest(salt: bytes, sha256: bytes) -> str:
+    """What a passport says of an input file: `salt` is the file's, `sha256` the 32 bytes of its digest."""
+    return hashlib.sha256(salt + sha256).hexdigest()

@@ -1,0 +1,46 @@
+"""The digests of what was put on a job's volume, for its passport: a pure function of what was planned and copied."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+
+from contract.job_spec import InputAsset, JobSpec
+from contract.provenance import InputDigest, Provisioned, file_salt, salted_digest
+from pods.configuration.downloads import PlannedInput
+from pods.configuration.provision import Provision
+
+
+def measured(
+    spec: JobSpec,
+    planned: tuple[PlannedInput, ...],
+    provision: Provision,
+    documents: Mapping[str, bytes],
+    custom_data: bytes,
+) -> Provisioned:
+    """`documents`: by DID, as they were written; the same for `custom_data`."""
+    code = spec.algorithm.rawcode
+    sent_along = () if code is None else (hashlib.sha256(code.encode()).hexdigest(),)
+    return Provisioned(
+        inputs=tuple(
+            digest
+            for asset, plan in zip(spec.inputs, planned, strict=True)
+            for digest in _inputs(asset, plan, provision)
+        ),
+        algorithm=sent_along or tuple(file.sha256.hex() for file in provision.algorithm),
+        documents={did: hashlib.sha256(document).hexdigest() for did, document in documents.items()},
+        custom_data=hashlib.sha256(custom_data).hexdigest(),
+    )
+
+
+def _inputs(asset: InputAsset, plan: PlannedInput, provision: Provision) -> list[InputDigest]:
+    salt = bytes.fromhex(asset.salt)
+    return [
+        InputDigest(
+            did=asset.did,
+            service_id=asset.service_id,
+            index=index,
+            salted=salted_digest(file_salt(salt, index), provision.inputs[item.target].sha256),
+        )
+        for index, item in enumerate(plan.downloads)
+    ]

@@ -1,0 +1,146 @@
+"""`c2d verify`: files against the passport of the job that they come from. The rules are in `records.verify`."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import typer
+
+from ocean.addresses import AddressInvalid, checksum
+from ocean.chain.errors import ChainUnavailable
+from ocean.chain.fee_takers import fee_takers
+from ocean.chain.node import Node
+from records.passport import PASSPORT_NAME
+from records.verify import NotVerified, Passport, Verified, agreed_order, read_passport, require_paid, verify
+
+SECONDS = 20.0  # for each neighbour that is asked
+MOST_ANSWER_BYTES = 1 << 20
+_UNTRUSTED = (
+    "say whom you trust: --signer ADDRESS, the account of the provider that ran the job, or --provider URL, the address"
+    " of its service, which names its accounts. This passport is signed by {}"
+)
+
+
+class Unusable(ValueError):
+    """The command cannot be carried out; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """Whom the caller trusts, and which node of a chain shall be asked."""
+
+    signers: tuple[str, ...] = ()
+    provider: str | None = None
+    chain: str | None = None
+
+
+def verify_files(given: Sequence[Path], passport: Path | None, trust: Trust) -> int:
+    """Print what is proven. Exit code: 0 only if all files are of the passport and its signer is trusted; 1 if not; 2
+    where it cannot be told."""
+    try:
+        files = _files(given)
+        proof = passport or _found(files)
+        read = read_passport(proof.read_bytes())
+        others = {name: file for name, file in files.items() if not file.samefile(proof)}
+        verified = verify(read, _digests(others), _trusted(read, trust))
+        paid = asyncio.run(_paid(verified, trust.chain)) if trust.chain is not None else False
+    except NotVerified as exc:
+        typer.echo(f"NOT VERIFIED: {exc} (rule {exc.rule})", err=True)
+        return 1
+    except (Unusable, OSError, ChainUnavailable, httpx.HTTPError) as exc:
+        typer.echo(f"cannot be verified: {exc}", err=True)
+        return 2
+    _tell(verified, paid=paid)
+    return 0
+
+
+def _files(given: Sequence[Path]) -> dict[str, Path]:
+    """Each file, and those in folders, by the name by which it is told: below the folder, if that is all there is."""
+    found: dict[str, Path] = {}
+    for path in given:
+        for file in sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else [path]:
+            found[str(file.relative_to(path) if path.is_dir() and len(given) == 1 else file)] = file
+    return found
+
+
+def _found(files: Mapping[str, Path]) -> Path:
+    """Raises Unusable."""
+    passports = [file for file in files.values() if file.name == PASSPORT_NAME]
+    if len(passports) != 1:
+        raise Unusable(f"{len(passports)} files are named {PASSPORT_NAME}; say which one with --passport")
+    return passports[0]
+
+
+def _digests(files: Mapping[str, Path]) -> dict[str, str]:
+    """Raises OSError."""
+    with ThreadPoolExecutor(min(32, os.cpu_count() or 1)) as pool:  # digests are taken without Python's lock
+        return dict(zip(files, pool.map(_digest, files.values()), strict=True))
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb", buffering=0) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _trusted(passport: Passport, trust: Trust) -> list[str]:
+    """Checksum addresses. Raises Unusable, httpx.HTTPError."""
+    try:
+        found: list[str] = [checksum(signer) for signer in trust.signers]
+    except AddressInvalid:
+        raise Unusable(f"--signer: {', '.join(trust.signers)} is no address") from None
+    if trust.provider is not None:
+        found += _accounts_of(trust.provider)
+    if not found:
+        raise Unusable(_UNTRUSTED.format(", ".join(passport.signers)))
+    return found
+
+
+def _accounts_of(url: str) -> list[str]:
+    """What the root document of a service names. Raises Unusable, httpx.HTTPError."""
+    with httpx.Client(timeout=SECONDS) as client, client.stream("GET", url) as answer:
+        answer.raise_for_status()
+        content = bytearray()
+        for piece in answer.iter_bytes():
+            content += piece
+            if len(content) > MOST_ANSWER_BYTES:
+                raise Unusable(f"{url} answers with more than any service does")
+    try:
+        document = httpx.Response(200, content=bytes(content)).json()
+        named = [document.get("providerAddress"), *(document.get("providerAddresses") or {}).values()]
+        found: list[str] = [checksum(each) for each in named if each]
+    except (ValueError, AttributeError, TypeError):  # AddressInvalid is a ValueError
+        found = []
+    if not found:
+        raise Unusable(f"{url} does not answer as a provider does: its root document names no account")
+    return found
+
+
+async def _paid(verified: Verified, url: str) -> bool:
+    """Raises NotVerified, ChainUnavailable, Unusable."""
+    order = agreed_order(verified.passport)
+    node = await Node.connected(url)
+    try:
+        if node.chain_id != order.chain_id:
+            raise Unusable(f"the order is on chain {order.chain_id}, and this node is of chain {node.chain_id}")
+        require_paid(verified, await fee_takers(node, order.did, order.order))
+    finally:
+        await node.close()
+    return True
+
+
+def _tell(verified: Verified, *, paid: bool) -> None:
+    typer.echo(f"job {verified.passport.job_id}, signed by {verified.signer}")
+    for name, subject in verified.files.items():
+        typer.echo(f"  ✔ {name}: {subject.name}")
+    if paid:
+        typer.echo("  ✔ the order that the passport names paid its fee to the signer")
+    typer.echo(f"{len(verified.files)} files are as this job released them. Not proven is")
+    for text in verified.not_proven:
+        typer.echo(f"  - {text}")

@@ -1,0 +1,108 @@
+"""A finished job's passport (`records.passport`): made of Argo's record, the list of results and the service's key.
+
+Nothing is stored for it. It is the same at each asking, because an Ethereum signature is, and nothing else in it
+changes once a job is over.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from argo.client.records import Workflow
+from contract import names
+from contract.manifest import FileSummary, ResultFile
+from contract.provenance import Provisioned, StartRecord, read_start_record
+from ocean.keys import Key
+from provider_api.jobs.status import status_of
+from records.envelope import envelope_bytes, sign_payload
+from records.passport import PASSPORT_NAME, PASSPORT_TYPE, JobFacts, ReleasedFile, Step, passport_of
+
+_STEPS = (names.TURN, names.CONFIGURATION, names.ALGORITHM, names.FILTERING, names.PUBLISHING)
+_CONTENT_TYPE = "application/vnd.dsse.envelope.v1+json"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What publishing told of a job, with a digest for each file."""
+
+    manifest_digest: str
+    files: Sequence[ResultFile | FileSummary]
+    provisioned: Provisioned | None
+
+
+@dataclass(frozen=True, slots=True)
+class PassportFile:
+    """The passport as a result: of the same form as those that lie in the store, but with its content."""
+
+    index: int
+    filename: str
+    filesize: int
+    sha256: str
+    type: str
+    content_type: str
+    content: bytes
+
+
+def record_of(workflow: Workflow) -> StartRecord | None:
+    """What a passport is made of; None for a job of which none is made, because it was started before there were any,
+    or in an environment whose pods do not know them."""
+    return read_start_record(workflow.annotations.get(names.RECORD, ""))
+
+
+def passport_size(workflow: Workflow, record: StartRecord, outcome: Outcome) -> int:
+    """Bytes of the passport, which is not signed for this."""
+    return envelope_bytes(len(_payload(workflow, record, outcome)))
+
+
+def passport_file(workflow: Workflow, record: StartRecord, outcome: Outcome, key: Key) -> PassportFile:
+    content = sign_payload(_payload(workflow, record, outcome), key).encoded()
+    return PassportFile(
+        index=len(outcome.files),
+        filename=PASSPORT_NAME,
+        filesize=len(content),
+        sha256=hashlib.sha256(content).hexdigest(),
+        type=PASSPORT_TYPE,
+        content_type=_CONTENT_TYPE,
+        content=content,
+    )
+
+
+def is_over(workflow: Workflow) -> bool:
+    """Whether nothing of the job will change any more."""
+    return status_of(workflow, now=datetime.now(UTC)).finished
+
+
+def _payload(workflow: Workflow, record: StartRecord, outcome: Outcome) -> bytes:
+    status = status_of(workflow, now=datetime.now(UTC))
+    notes = workflow.annotations
+    until = notes.get(names.VALID_UNTIL, "")
+    return passport_of(
+        JobFacts(
+            job_id=workflow.name,
+            start=record,
+            environment=workflow.labels.get(names.ENVIRONMENT, ""),
+            consumer=notes.get(names.OWNER_TEXT, ""),
+            agreement_id=notes.get(names.AGREEMENT_ID, ""),
+            valid_until=int(until) if until.isascii() and until.isdigit() else 0,
+            image=notes.get(names.IMAGE, ""),
+            filtered=notes.get(names.FILTERED) == "true",
+            manifest_digest=outcome.manifest_digest,
+            files=[ReleasedFile(file.path, file.sha256, file.type != "output") for file in outcome.files],
+            provisioned=outcome.provisioned,
+            steps=list(_steps(workflow)),
+            created=workflow.created_at,
+            finished=status.finished_at or workflow.created_at,
+            status=status.number,
+            reason=status.reason,
+            exit_code=status.exit_code,
+            stop_requested=status.stop_requested,
+        )
+    ).encoded()
+
+
+def _steps(workflow: Workflow) -> list[Step]:
+    nodes = [(name, workflow.node(name)) for name in _STEPS]
+    return [Step(name, node.phase, node.started_at, node.finished_at) for name, node in nodes if node is not None]
