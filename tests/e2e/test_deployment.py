@@ -99,7 +99,7 @@ async def test_a_job(deployed: Deployed, buyer: Buyer, dataset: DDO, tmp_path: P
         data = (await http.get(deployed.data_url)).text
     assert (await buyer.result(job, "algorithm.log", tmp_path)).decode().strip() == data.splitlines()[0].strip()
     kinds = [result["type"] for result in job["results"]]
-    assert kinds == ["output", "algorithmLog", "configrationLog", "publishLog"]
+    assert kinds == ["output", "algorithmLog", "configrationLog", "publishLog", "passport"]
     await nothing_left(deployed, job["jobId"])
 
 
@@ -200,7 +200,7 @@ async def test_a_filter_has_the_last_word(
     job_id = await started(buyer, dataset, "# all is in the entrypoint", entrypoint, environment=FILTERED)
     job = await buyer.finished(job_id, deployed.seconds)
     names = [result["filename"] for result in job["results"]]
-    own = ["configure.log", "filter.log", "publish.log"]
+    own = ["configure.log", "filter.log", "publish.log", "passport.dsse.json"]
     if shown:
         assert (end(job), names) == ((70, "completed", 0, 0), ["answer", "algorithm.log", *own])
         assert await buyer.result(job, "answer", tmp_path) == text.encode() + b"\n"

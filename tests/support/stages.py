@@ -89,7 +89,7 @@ async def assert_ran_once(buyer: Buyer, job_id: str, folder: Path) -> dict[str, 
     assert await buyer.result(job, "runs", folder) == b"ran\n"
     assert await buyer.result(job, "algorithm.log", folder) == b"ran\n"
     logs = [result["type"] for result in job["results"] if result["type"] != "output"]
-    assert logs == ["algorithmLog", "configrationLog", "publishLog"]
+    assert logs == ["algorithmLog", "configrationLog", "publishLog", "passport"]
     return job
 
 

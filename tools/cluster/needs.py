@@ -30,6 +30,8 @@ _PACKAGES = {
 }
 
 
+_MOST_TEXT = 1000  # characters of what somebody else says
+
 # Where the node mounts folders of its own.
 HIDDEN = ("/run", "/var/lib", "/var/log")
 
@@ -44,7 +46,7 @@ def needed(what: str) -> Iterator[None]:
     try:
         yield
     except (RuntimeError, OSError) as problem:
-        raise CannotRun(f"{what}: {' '.join(str(problem).split())}") from problem
+        raise CannotRun(f"{what}: {' '.join(str(problem).split())[:_MOST_TEXT]}") from problem
 
 
 def check() -> None:

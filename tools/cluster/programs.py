@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import json
 import os
 import shutil
 from dataclasses import dataclass
@@ -56,8 +57,8 @@ def version_of(module: Path, path: str) -> str:
 
 
 def module_source(folder: str, module: str) -> Path:
-    """The source of a module in Go's cache; manifests lie in it."""
-    return Path(_go(MODULES / folder, "list", "-m", "-f", "{{.Dir}}", module))
+    """The source of a module in Go's cache, fetched if it is not there yet; manifests lie in it."""
+    return Path(json.loads(_go(MODULES / folder, "mod", "download", "-json", module))["Dir"])
 
 
 def build() -> None:
@@ -72,8 +73,8 @@ def build() -> None:
             continue
         print(f"building {program.name}", flush=True)
         note.unlink(missing_ok=True)
+        chosen = [f"-modfile={_complete_argo()}"] if program.package.startswith(ARGO) else []
         with needed(f"modules of {program.name} are not to be had"):
-            chosen = [f"-modfile={_complete_argo()}"] if program.package.startswith(ARGO) else []
             _go(program.module, "list", *chosen, "-deps", "-f", "", program.package)  # fetches what is needed
         _go(program.module, "build", *chosen, *_options(program), "-o", str(PROGRAMS / program.name), program.package)
         note.write_text(wanted)
@@ -107,7 +108,9 @@ def _copy_of_argo() -> Path:
     it) without a file of its executor."""
     copy = PROGRAMS / "argo-workflows"
     shutil.rmtree(copy, ignore_errors=True)
-    shutil.copytree(module_source("argo", ARGO), copy, copy_function=_writable_copy)
+    with needed("Argo's module is not to be had"):
+        source = module_source("argo", ARGO)
+    shutil.copytree(source, copy, copy_function=_writable_copy)
     page = "<!doctype html><title>Argo</title><p>Built without its user interface.</p>\n"
     signals = (MODULES / "argo" / "missing" / "signal_linux.go.txt").read_text()
     stand_ins = {"ui/dist/app/index.html": page, "workflow/executor/osspecific/signal_linux.go": signals}

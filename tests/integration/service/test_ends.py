@@ -25,7 +25,7 @@ from workflow_templates.render import write
 
 pytestmark = pytest.mark.integration
 
-LOGS = ["algorithmLog", "configrationLog", "publishLog"]
+OWN = ["algorithmLog", "configrationLog", "publishLog", "passport"]
 HOG = "open(out + '/early', 'w').write('kept'); kept = [bytearray(1 << 26) for _ in range(64)]"
 
 
@@ -71,7 +71,7 @@ async def test_out_of_memory(service: Service, buyer: Buyer, dataset: DDO, tmp_p
     algorithm = raw_python(f"import os; out = os.environ['OUTPUTS']; {HOG}")
     job = await buyer.finished(await started(buyer, dataset, algorithm))
     assert end(job) == (41, "Algorithm failed", "out_of_memory", 137, 0)
-    assert kinds(job) == ["output", *LOGS]
+    assert kinds(job) == ["output", *OWN]
     assert await buyer.result(job, "early", tmp_path) == b"kept"
     await assert_nothing_left(service.folder)
 

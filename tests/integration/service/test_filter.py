@@ -24,7 +24,12 @@ from workflow_templates.render import write
 pytestmark = pytest.mark.integration
 
 ADMIN = {"admin": "an-admin's-secret"}
-OWN_LOGS = [("configure.log", "configrationLog"), ("filter.log", "filteringLog"), ("publish.log", "publishLog")]
+OWN = [
+    ("configure.log", "configrationLog"),
+    ("filter.log", "filteringLog"),
+    ("publish.log", "publishLog"),
+    ("passport.dsse.json", "passport"),
+]
 
 # Refuses what has "secret" in it, otherwise signs it; some outputs make it misbehave.
 FILTER = """
@@ -103,7 +108,7 @@ async def test_it_is_announced(buyer: Buyer) -> None:
 async def test_released_results_are_those_that_the_filter_left(buyer: Buyer, dataset: DDO, tmp_path: Path) -> None:
     job = await job_of(buyer, dataset, "echo all well; echo -n 42 > $OUTPUTS/answer")
     assert (job["status"], job["reason"], job["exitCode"]) == (70, "completed", 0)
-    assert results(job) == [("answer", "output"), ("algorithm.log", "algorithmLog"), *OWN_LOGS]
+    assert results(job) == [("answer", "output"), ("algorithm.log", "algorithmLog"), *OWN]
     assert (await buyer.result(job, "answer", tmp_path)).endswith(b"42 (released)")
     assert await buyer.result(job, "filter.log", tmp_path) == b"looking at 2 files\n"
 
@@ -124,8 +129,8 @@ async def test_nothing_is_shown_of_what_is_not_released(
 ) -> None:
     job = await job_of(buyer, dataset, entrypoint)
     assert (job["status"], job["reason"], job["exitCode"]) == verdict
-    assert results(job) == OWN_LOGS
-    for name, _ in OWN_LOGS:
+    assert results(job) == OWN
+    for name, _ in OWN:
         assert b"the secret" not in await buyer.result(job, name, tmp_path)
 
 
@@ -154,7 +159,7 @@ async def test_a_stopped_job_passes_the_filter_and_its_log_is_not_shown_live(
         await buyer.consumer.stop(job_id)
         job = await buyer.finished(job_id)
         assert (job["status"], job["reason"], job["stopreq"]) == (70, "stopped", 1)
-        assert results(job) == OWN_LOGS
+        assert results(job) == OWN
         assert (await http.get("logs", params=query)).status_code == 404
 
 
@@ -179,7 +184,7 @@ async def test_a_stop_does_not_get_past_the_filter(buyer: Buyer, dataset: DDO, t
     assert (await buyer.result(job, "answer", tmp_path)).endswith(b"42 (released)")
     job = await let_go(buyer, withheld)
     assert (job["status"], job["reason"], job["stopreq"]) == (41, "filtered", 0)
-    assert results(job) == OWN_LOGS
+    assert results(job) == OWN
 
 
 async def test_the_status_says_that_results_are_filtered(buyer: Buyer, dataset: DDO) -> None:

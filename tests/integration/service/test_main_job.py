@@ -36,6 +36,7 @@ async def test_two_datasets_and_a_published_algorithm(
         ("algorithm.log", "algorithmLog"),
         ("configure.log", "configrationLog"),
         ("publish.log", "publishLog"),
+        ("passport.dsse.json", "passport"),
     ]
     seen = json.loads(await buyer.result(job, "seen.json", tmp_path))
     for asset in datasets:

@@ -173,7 +173,7 @@ async def test_an_input_that_cannot_be_had_is_31_and_stays_unnamed(
         ended = (job["status"], job["statusText"], job["reason"])
         assert ended == (31, "Data provisioning failed", "data_unavailable"), kind
         logs = [result["type"] for result in job["results"]]
-        assert logs == ["algorithmLog", "configrationLog", "publishLog"], kind
+        assert logs == ["algorithmLog", "configrationLog", "publishLog", "passport"], kind
     asked = {kind: file.requests for kind, file in served.items()}
     assert (asked["404"], asked["private"]) == (1, 0)
     assert asked["500"] > 1 < asked["refused"]
@@ -203,5 +203,10 @@ async def test_an_algorithm_with_other_bytes_than_hashed_is_32(
     job = await buyer.finished((await starting)["jobId"])
     assert (job["status"], job["statusText"]) == (32, "Algorithm provisioning failed")
     assert job["reason"] == "algorithm_unavailable"
-    assert [result["type"] for result in job["results"]] == ["algorithmLog", "configrationLog", "publishLog"]
+    assert [result["type"] for result in job["results"]] == [
+        "algorithmLog",
+        "configrationLog",
+        "publishLog",
+        "passport",
+    ]
     assert find_markers(markers, [("job", json.dumps(job).encode()), *await everything(service)]) == []

@@ -93,7 +93,7 @@ async def test_one_that_waits_can_be_stopped_and_deleted(
     assert (stopped["stopreq"], stopped["startedAt"]) == (1, None)
     ended = await caller.finished(waiting[-1])
     assert (ended["status"], ended["reason"], ended["startedAt"]) == (70, "stopped", None)
-    assert [result["type"] for result in ended["results"]] == ["publishLog"]
+    assert [result["type"] for result in ended["results"]] == ["publishLog", "passport"]
     (deleted,) = (await caller.delete(waiting[-2])).json()
     assert (deleted["removed"], deleted["reason"], deleted["startedAt"]) == (1, "revoked", None)
     assert await caller.jobs(jobId=waiting[-2]) == []
