@@ -17,6 +17,8 @@ from nacl.exceptions import CryptoError
 from nacl.public import Box, PrivateKey, PublicKey
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from contract.release import ReleaseRules
+
 MAX_SEALED_BYTES = (
     96 * 1024
 )  # of base64; larger arguments make Argo slow and, above 128 kB, need rights we do not ask for
@@ -137,6 +139,7 @@ class JobSpec(_Value):
     forbid: tuple[str, ...] = ()  # "host:port" pairs that stay closed whatever else is allowed
     max_input_bytes: int  # of all files together
     log_bytes: int = 16 * 1024 * 1024  # algorithm.log is cut off there
+    release: ReleaseRules | None = None  # of the datasets and the environment together; None: pods do not know rules
     publication: AssetMetadata | None = None  # not None: the outputs shall become an asset of the owner
 
 
@@ -152,7 +155,7 @@ def seal(spec: JobSpec, service_key: PrivateKey, environment_key: PublicKey) -> 
 
 def _unused(spec: JobSpec) -> dict[str, Any]:
     """Fields that a spec does without, for `model_dump_json`."""
-    left: dict[str, Any] = {} if spec.publication is not None else {"publication": True}
+    left: dict[str, Any] = {name: True for name in ("release", "publication") if getattr(spec, name) is None}
     without_salt = {place: {"salt"} for place, asset in enumerate(spec.inputs) if not asset.salt}
     return left | ({"inputs": without_salt} if without_salt else {})
 

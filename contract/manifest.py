@@ -100,6 +100,7 @@ class Summary(BaseModel):
     # killed before it could tell more. None: an older version. The algorithm can write the note: a hint, no proof.
     run: str | None = None
     provisioned: Provisioned | None = None  # as the manifest has it
+    withheld: bool = False  # the results met not all release rules
 
     def encoded(self) -> str:
         return self.model_dump_json(exclude_none=True)

@@ -21,6 +21,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from contract.release import NO_RULES, ReleaseRules
+
 
 class _Value(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -56,6 +58,7 @@ class StartRecord(_Value):
     policy: Policy
     datasets: tuple[OrderedAsset, ...]
     algorithm: OrderedAsset | None  # None: sent along with the request
+    release: ReleaseRules = NO_RULES  # what may leave, by datasets and environment together
 
     def encoded(self) -> str:
         return self.model_dump_json()
@@ -78,6 +81,8 @@ class Provisioned(_Value):
     algorithm: tuple[str, ...]  # of each of its files, or of the code that was sent along
     documents: dict[str, str]  # DID to the digest of its document, as it lies in /data/ddos
     custom_data: str  # of algoCustomData.json
+    input_bytes: int  # of all inputs together
+    release: ReleaseRules = NO_RULES  # as the job spec has them
 
 
 def read_start_record(text: str) -> StartRecord | None:

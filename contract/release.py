@@ -1,8 +1,9 @@
 """Release rules: what may leave of a job, as data owners and operators say it, and how several sayings become one.
 
 An environment has some (`[release]` of its description) and each dataset may have some (the member `release` of its
-compute service's `compute` section). The strictest of all counts. Every rule is something that can be read aloud: "at
-most 5 MB in at most 20 files, CSV or ONNX, logs at most 64 kB, no more than a tenth of what went in".
+service's `additionalInformation`, in camel case, which schemas and clients carry unharmed). The strictest counts. Every
+rule is something that can be read aloud: "at most 5 MB in at most 20 files, CSV or ONNX, logs at most 64 kB, no more
+than a tenth of what went in".
 """
 
 from __future__ import annotations
@@ -10,7 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_camel
+
+from ocean.kit.compact_json import compact_json
 
 # What a file can be, by its content (`pods.publishing.content`).
 ContentType = Literal[
@@ -42,7 +46,7 @@ class ReleaseRules(BaseModel):
     """None: there is no such rule. `share_of_inputs` is a part of the inputs' bytes, 0.1 a tenth; `log_bytes` of the
     algorithm's log, 0: never shown; `approval_seconds` is how long results wait for an owner who has to approve."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, alias_generator=to_camel, populate_by_name=True)
 
     max_bytes: Annotated[int, Field(ge=0, le=_COUNT)] | None = None
     max_files: Annotated[int, Field(ge=0, le=_COUNT)] | None = None
@@ -53,8 +57,39 @@ class ReleaseRules(BaseModel):
     approval_seconds: Annotated[int, Field(ge=60, le=90 * 86_400)] | None = None
 
     @property
-    def are_none(self) -> bool:
-        return self == ReleaseRules()
+    def live_log_bytes(self) -> int | None:
+        """How much of the algorithm's log may be shown before its results are judged; None: all of it."""
+        if self == NO_RULES:
+            return None
+        if self.log_bytes is None or self.approval == "owner":
+            return 0
+        return self.log_bytes if self.max_bytes is None else min(self.log_bytes, self.max_bytes)
+
+    def told(self) -> dict[str, Any]:
+        """The rules that there are, as JSON for consumers."""
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_defaults=True)
+
+
+NO_RULES: Final = ReleaseRules()
+
+
+class RulesUnreadable(ValueError):
+    """What somebody has said is no set of release rules. `place` within it, and what should be there."""
+
+    def __init__(self, place: str, expected: str) -> None:
+        super().__init__(f"{place}: {expected}")
+        self.place, self.expected = place, expected
+
+
+def read_rules(value: Any) -> ReleaseRules:
+    """The rules that a document says, in camel case; None says none. Raises RulesUnreadable."""
+    if value is None:
+        return NO_RULES
+    try:
+        return ReleaseRules.model_validate_json(compact_json(value), by_alias=True, by_name=False)
+    except ValidationError as exc:
+        error = exc.errors(include_url=False, include_input=False)[0]
+        raise RulesUnreadable(".".join(["release", *map(str, error["loc"])])[:100], error["msg"][:300]) from None
 
 
 def strictest(several: Iterable[ReleaseRules]) -> ReleaseRules:

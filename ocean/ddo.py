@@ -106,6 +106,7 @@ class Service(_Section):
     timeout: Annotated[int, BeforeValidator(_number), Field(ge=0)]
     compute: Annotated[Compute | None, BeforeValidator(_object_or_none)] = None
     consumer_parameters: Any = None
+    additional_information: Any = None
 
 
 class Nft(_Section):

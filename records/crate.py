@@ -15,19 +15,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final
-from urllib.parse import quote
 
 from contract.manifest import MANIFEST_NAME
-from contract.names import FILTERING
 from contract.provenance import OrderedAsset
-from records.passport import PASSPORT_NAME, job_of, orders_of
+from records.passport import PASSPORT_NAME
 from records.statement import Statement, StatementInvalid, Subject
+from records.told import ToldJob, told_job, uri
 
 CRATE_NAME: Final = "ro-crate-metadata.json"
 SPECIFICATION: Final = "https://w3id.org/ro/crate/1.3"
@@ -35,8 +32,7 @@ PROFILE: Final = "https://w3id.org/ro/wfrun/process/0.6"
 CONTEXT: Final = ("https://w3id.org/ro/crate/1.3/context", "https://w3id.org/ro/terms/workflow-run/context")
 PASSPORT_FORMAT: Final = "application/vnd.dsse.envelope.v1+json"
 
-_ROOT, _LICENCE, _POLICY, _ALGORITHM = "./", "#licence", "#policy", "#algorithm"
-_ACCOUNT: Final = "ethereum:"  # as a passport names accounts
+_ROOT, _LICENCE, _POLICY = "./", "#licence", "#policy"
 _COMPLETED, _FAILED = "http://schema.org/CompletedActionStatus", "http://schema.org/FailedActionStatus"
 _REVIEW: Final = "https://w3id.org/shp#"  # Safe Haven Provenance, whose terms Five Safes RO-Crate takes
 _JUDGED: Final = {
@@ -44,11 +40,6 @@ _JUDGED: Final = {
     "Failed": (_FAILED, "withheld"),
     "Error": (_FAILED, "withheld"),
 }
-# What stands in an identifier as it is. RO-Crate wants international letters unescaped, and the rest as in a URI. The
-# colon is not here, or what stands before it in a file's name would be read as a scheme; nor are the signs from U+2000
-# on, some of which are blanks or turn the direction of text.
-_PLAIN: Final = re.compile("[A-Za-z0-9._~!$&'()*+,;=@/\\-\u00a1-\u1fff\u2c00-\ud7ff\uf900-\ufdcf\U00010000-\U0001fffd]")
-
 Entity = dict[str, Any]
 
 
@@ -58,30 +49,6 @@ class LocalFile:
 
     subject: Subject
     size: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Job:
-    """What a crate tells of a passport. Times are ISO 8601; "" is what the passport does not know."""
-
-    id: str
-    datasets: Sequence[OrderedAsset]
-    algorithm: OrderedAsset | None  # None: sent along
-    consumer: str
-    conditions: str
-    policy: str
-    image: str
-    service: str  # URI of its account
-    url: str
-    version: str
-    started: str
-    finished: str
-    reason: str
-    exit_code: int | None
-    filtering: Mapping[str, str]  # the step; empty where there is no filter, or the job did not come so far
-    digests: Mapping[str, str]  # of what went in and is told in clear
-    inputs: Sequence[str]  # the DID of each file of a dataset that went in
-    logs: frozenset[str]
 
 
 def crate_of(
@@ -95,70 +62,30 @@ def crate_of(
     """
     if not {file.subject for file in files.values()} <= set(passport.subjects):
         raise ValueError("a file is not among those of the passport")
-    job = _read(passport)
+    job = told_job(passport)
     results = [_file(name, files[name], job) for name in sorted(files)]
     parts = [_passport(passport_name, passport_bytes, job), *results]
     if len({CRATE_NAME, *(part["@id"] for part in parts)}) != len(parts) + 1:
         raise ValueError(f"two files of the crate have one name, or one is called {CRATE_NAME}")
-    algorithm, datasets = _algorithm(job), _datasets(job)
+    algorithm, datasets = _algorithm(job, parts[0]), _datasets(job)
     action, reviews = _action(job, algorithm, datasets, results), _reviews(job, [algorithm, *datasets])
     described = [
         *_frame(job, parts, [action, *reviews]),
-        *(action, algorithm, *_image(job), *datasets, *_agents(job), *reviews, _policy(job), *parts),
+        *(action, algorithm, *_image(job), *datasets, *_agents(job), *reviews, *parts),
     ]
     # Nothing is described twice: a consumer can be the service's own account, an algorithm can be ordered as a dataset.
     graph: dict[str, Entity] = {}
     for entity in described:
         graph.setdefault(entity["@id"], entity)
+    text = json.dumps({"@context": CONTEXT, "@graph": list(graph.values())}, ensure_ascii=False, indent=2)
     try:
-        return (
-            json.dumps({"@context": CONTEXT, "@graph": [*graph.values()]}, ensure_ascii=False, indent=2).encode()
-            + b"\n"
-        )
+        return text.encode() + b"\n"
     except UnicodeEncodeError:
         raise StatementInvalid("the passport has text that is none") from None
 
 
-def _read(passport: Statement) -> _Job:
-    job_id, orders = job_of(passport), orders_of(passport)
-    try:
-        definition, run = passport.predicate["buildDefinition"], passport.predicate["runDetails"]
-        request, terms = definition["externalParameters"], definition["internalParameters"]
-        builder, metadata, went_in = run["builder"], run["metadata"], definition["resolvedDependencies"]
-        bought = "did" in request["algorithm"]
-        steps = {step["name"]: step for step in metadata["c2d_steps"]}
-        told = ", ".join(f"{name} {step['phase']}" for name, step in steps.items())
-        return _Job(
-            id=job_id,
-            datasets=orders[:-1] if bought else orders,
-            algorithm=orders[-1] if bought else None,
-            consumer=_text(request["consumer"]),
-            conditions=f"Environment: {request['environment']}, announced with the SHA-256 "
-            f"{terms['environmentDigest']['sha256']}. Network: {terms['network']}. Steps: {told or 'none'}.",
-            policy=json.dumps(terms["policy"]),
-            image=_text(terms["image"]),
-            service=_uri(_text(builder["id"]), ":"),
-            url=_text(builder.get("c2d_url", "")),
-            version=_text(builder["version"]["c2d"]),
-            started=_time(metadata["startedOn"]),
-            finished=_time(metadata["finishedOn"]),
-            reason=_text(metadata["c2d_reason"]),
-            exit_code=metadata.get("c2d_exitCode"),
-            filtering=_step(steps[FILTERING]) if terms["filtered"] and FILTERING in steps else {},
-            digests={
-                each["name"]: bytes.fromhex(each["digest"]["sha256"]).hex()
-                for each in went_in
-                if "sha256" in each.get("digest", {})
-            },
-            inputs=[each["uri"] for each in went_in if each["name"].startswith("inputs/")],
-            logs=frozenset(each["name"] for each in run["byproducts"]),
-        )
-    except (KeyError, TypeError, ValueError, AttributeError):
-        raise StatementInvalid("the passport lacks a part that every passport has") from None
-
-
-def _frame(job: _Job, parts: Sequence[Entity], actions: Sequence[Entity]) -> list[Entity]:
-    """The crate itself, and what it says of itself."""
+def _frame(job: ToldJob, parts: Sequence[Entity], actions: Sequence[Entity]) -> list[Entity]:
+    """The crate itself, its profile, its licence, and the policy that its reviews follow."""
     return [
         _entity(CRATE_NAME, "CreativeWork", conformsTo={"@id": SPECIFICATION}, about={"@id": _ROOT}),
         _entity(
@@ -166,7 +93,7 @@ def _frame(job: _Job, parts: Sequence[Entity], actions: Sequence[Entity]) -> lis
             "Dataset",
             conformsTo={"@id": PROFILE},
             name=f"Results of the compute job {job.id}",
-            description=f"What the {_name(job)} released of this job, and the passport of the job.",
+            description=f"What the {job.service_name} released of this job, and the passport of the job.",
             datePublished=job.finished,
             license={"@id": _LICENCE},
             publisher={"@id": job.service},
@@ -181,21 +108,27 @@ def _frame(job: _Job, parts: Sequence[Entity], actions: Sequence[Entity]) -> lis
             description="The passport states no licence. Ask the publishers of the datasets and of the algorithm what "
             "may be done with these files.",
         ),
+        _entity(
+            _POLICY,
+            "CreativeWork",
+            name="Policy of the service when it accepted the start",
+            description=job.policy,
+        ),
     ]
 
 
-def _action(job: _Job, algorithm: Entity, datasets: Sequence[Entity], results: Sequence[Entity]) -> Entity:
+def _action(job: ToldJob, algorithm: Entity, datasets: Sequence[Entity], results: Sequence[Entity]) -> Entity:
     code = "" if job.exit_code is None else f"; exit code of the algorithm: {job.exit_code}"
     well = job.reason == "completed"
     return _entity(
-        _action_id(job),
+        job.action,
         "CreateAction",
         name=f"Compute job {job.id}",
         description=job.conditions,
         startTime=job.started,
         endTime=job.finished,
         instrument={"@id": algorithm["@id"]},
-        agent={"@id": _account(job.consumer)} if job.consumer else None,
+        agent={"@id": job.agent} if job.agent else None,
         object=_references(datasets),
         result=_references(results),
         containerImage=_references(_image(job)),
@@ -204,34 +137,37 @@ def _action(job: _Job, algorithm: Entity, datasets: Sequence[Entity], results: S
     )
 
 
-def _algorithm(job: _Job) -> Entity:
-    """Bought, it is its DID; sent along as one file, it is the digest of that (RFC 6920)."""
-    versions = [digest for name, digest in job.digests.items() if name.startswith("algorithm/")]
-    identifier, name, told = _ALGORITHM, "Algorithm sent along with the request", "It was not ordered as an asset."
+def _algorithm(job: ToldJob, passport: Entity) -> Entity:
+    """Bought, it is its DID; sent along as one file, it is the digest of that (RFC 6920). RO-Crate demands a URL and a
+    version of every application: where no URL is known, the passport is what there is to read."""
+    versions = [f"sha256:{digest}" for name, digest in job.digests.items() if name.startswith("algorithm/")]
+    identifier, name, told = "#algorithm", "Algorithm sent along with the request", "It was not ordered as an asset."
     if job.algorithm is not None:
         did = job.algorithm.did
-        identifier, name, told = _uri(did, ":"), f"Algorithm {did}", _ordered(job.algorithm)
-        versions = versions or [digest for name, digest in job.digests.items() if name == f"ddos/{did}"]
+        identifier, name, told = uri(did, ":"), f"Algorithm {did}", _ordered(job.algorithm)
+        document = job.digests.get(f"ddos/{did}")
+        versions = versions or ([f"sha256:{document} (of its document)"] if document else [])
     elif len(versions) == 1:
-        identifier = f"ni:///sha-256;{urlsafe_b64encode(bytes.fromhex(versions[0])).decode().rstrip('=')}"
+        digest = bytes.fromhex(versions[0].removeprefix("sha256:"))
+        identifier = f"ni:///sha-256;{urlsafe_b64encode(digest).decode().rstrip('=')}"
     return _entity(
         identifier,
         "SoftwareApplication",
         name=name,
         description=told,
-        url="" if identifier == _ALGORITHM else identifier,
-        version=" ".join(f"sha256:{digest}" for digest in versions),
+        url=passport["@id"] if identifier.startswith("#") else identifier,
+        version=" ".join(versions) or "not known",
     )
 
 
-def _image(job: _Job) -> list[Entity]:
+def _image(job: ToldJob) -> list[Entity]:
     """The parts of the image's reference; what it leaves to a default of the cluster is left out."""
     place, _, digest = job.image.partition("@sha256:")
     first, _, rest = place.partition("/")
     registry = first if rest and ("." in first or ":" in first or first == "localhost") else ""
     name, _, tag = (rest if registry else place).partition(":")
     image = _entity(
-        _uri(f"docker:{job.image}", ":"),
+        uri(f"docker:{job.image}", ":"),
         "ContainerImage",
         additionalType={"@id": "https://w3id.org/ro/terms/workflow-run#DockerImage"},
         registry=registry,
@@ -242,11 +178,11 @@ def _image(job: _Job) -> list[Entity]:
     return [image] if job.image else []
 
 
-def _datasets(job: _Job) -> list[Entity]:
+def _datasets(job: ToldJob) -> list[Entity]:
     """Not of the type Dataset: what has that type is a part of the crate, and these never leave their owners."""
     return [
         _entity(
-            _uri(did, ":"),
+            uri(did, ":"),
             "CreativeWork",
             additionalType={"@id": "http://schema.org/Dataset"},
             name=f"Dataset {did}",
@@ -257,26 +193,26 @@ def _datasets(job: _Job) -> list[Entity]:
     ]
 
 
-def _agents(job: _Job) -> list[Entity]:
+def _agents(job: ToldJob) -> list[Entity]:
     """Who acted. A consumer is a Person, because the profile wants a Person or an Organization: an account does not say
     which of them holds it."""
     service = _entity(
         job.service,
         "Organization",
-        name=_name(job),
+        name=job.service_name,
         description=f"Known by the account that it signs with; its software has the version {job.version}.",
         url=job.url,
     )
     told = "Ordered the job; known by this Ethereum account alone."
-    consumer = _entity(_account(job.consumer), "Person", name=job.consumer, description=told)
-    return [service, consumer] if job.consumer else [service]
+    consumer = _entity(job.agent, "Person", name=job.consumer, description=told)
+    return [service, consumer] if job.agent else [service]
 
 
-def _reviews(job: _Job, assessed: Sequence[Entity]) -> list[Entity]:
+def _reviews(job: ToldJob, assessed: Sequence[Entity]) -> list[Entity]:
     """The reviews that the passport proves, each an AssessAction of Five Safes RO-Crate. It does not say when the
     service signed off, only that it had done so when the job started."""
     sign_off = _entity(
-        f"#sign-off-{_uri(job.id)}",
+        f"#sign-off-{uri(job.id)}",
         "AssessAction",
         additionalType={"@id": f"{_REVIEW}SignOff"},
         name="Sign-off of the start by the policy of the service: approved",
@@ -290,7 +226,7 @@ def _reviews(job: _Job, assessed: Sequence[Entity]) -> list[Entity]:
         return [sign_off]
     status, outcome = _JUDGED[job.filtering["phase"]]
     disclosure = _entity(
-        f"#disclosure-{_uri(job.id)}",
+        f"#disclosure-{uri(job.id)}",
         "AssessAction",
         additionalType={"@id": f"{_REVIEW}DisclosureCheck"},
         name=f"Disclosure check of the results by the operator's filter: {outcome}",
@@ -303,12 +239,7 @@ def _reviews(job: _Job, assessed: Sequence[Entity]) -> list[Entity]:
     return [sign_off, disclosure]
 
 
-def _policy(job: _Job) -> Entity:
-    name = "Policy of the service when it accepted the start"
-    return _entity(_POLICY, "CreativeWork", name=name, description=job.policy)
-
-
-def _passport(name: str, content: bytes, job: _Job) -> Entity:
+def _passport(name: str, content: bytes, job: ToldJob) -> Entity:
     return _entity(
         _file_id(name),
         "File",
@@ -318,11 +249,11 @@ def _passport(name: str, content: bytes, job: _Job) -> Entity:
         encodingFormat=PASSPORT_FORMAT,
         contentSize=str(len(content)),
         sha256=hashlib.sha256(content).hexdigest(),
-        about={"@id": _action_id(job)},
+        about={"@id": job.action},
     )
 
 
-def _file(name: str, file: LocalFile, job: _Job) -> Entity:
+def _file(name: str, file: LocalFile, job: ToldJob) -> Entity:
     path = file.subject.name
     told = "A log of the job." if path in job.logs else "An output of the job."
     return _entity(
@@ -347,18 +278,6 @@ def _references(entities: Sequence[Entity]) -> Any:
     return found[0] if len(found) == 1 else found
 
 
-def _name(job: _Job) -> str:
-    return f"Compute-to-Data service {job.url or job.service}"
-
-
-def _action_id(job: _Job) -> str:
-    return f"#job-{_uri(job.id)}"
-
-
-def _account(address: str) -> str:
-    return _uri(_ACCOUNT + address, ":")
-
-
 def _ordered(asset: OrderedAsset) -> str:
     bought = f", ordered in transaction {asset.order} on chain {asset.chain_id}" if asset.order else ""
     return f"Service {asset.service_id} of this asset{bought}."
@@ -367,32 +286,9 @@ def _ordered(asset: OrderedAsset) -> str:
 def _file_id(name: str) -> str:
     if any(part in ("", ".", "..") for part in name.split("/")):
         raise ValueError(f"{_readable(name)} is no path below the crate's folder")
-    return _uri(name)
-
-
-def _uri(text: str, more: str = "") -> str:
-    """`more`: letters that stand as they are beside the plain ones."""
-    return "".join(
-        letter if letter in more or _PLAIN.fullmatch(letter) else quote(letter.encode("utf-8", "surrogateescape"))
-        for letter in text
-    )
+    return uri(name)
 
 
 def _readable(name: str) -> str:
     """The name of a file, whose bytes need not be text."""
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError
-    return value
-
-
-def _time(value: Any) -> str:
-    return datetime.fromisoformat(_text(value)).isoformat()
-
-
-def _step(step: Mapping[str, Any]) -> dict[str, str]:
-    started, finished = (_time(step[key]) if key in step else "" for key in ("startedOn", "finishedOn"))
-    return {"phase": _text(step["phase"]), "started": started, "finished": finished}

@@ -161,6 +161,7 @@ def _conditions(job: JobFacts) -> dict[str, Any]:
         "image": job.image,
         "network": job.start.network,
         "filtered": job.filtered,
+        "release": job.start.release.told(),
         "policy": {
             "trustedLists": policy.trusted_lists,
             "trustedListsEmpty": policy.trusted_lists_empty,

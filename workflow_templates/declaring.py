@@ -13,7 +13,7 @@ from typing import Literal
 
 from pydantic import BaseModel
 
-Kind = Literal["text", "address", "number", "whole", "chains", "flag"]
+Kind = Literal["text", "address", "number", "whole", "chains", "flag", "rules"]
 
 
 @dataclass(frozen=True, slots=True)

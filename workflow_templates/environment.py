@@ -39,6 +39,14 @@ class Environment(Options):
     def _lists(cls, value: object) -> object:
         return tuple(value) if isinstance(value, list) else value
 
+    @field_validator("release", mode="before")
+    @classmethod
+    def _rules(cls, value: object) -> object:
+        """TOML has lists only."""
+        if not isinstance(value, dict):
+            return value
+        return {name: tuple(found) if isinstance(found, list) else found for name, found in value.items()}
+
     @field_validator("description", "cpu_type", "gpu_type")
     @classmethod
     def _plain_text(cls, value: str) -> str:

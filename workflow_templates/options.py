@@ -6,6 +6,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
+from contract.release import NO_RULES, ReleaseRules
 from ocean.kit.kubernetes_names import LABEL
 from workflow_templates.declaring import Announced, Option
 from workflow_templates.parts import (
@@ -289,6 +290,16 @@ class Options(Value):
             default="results are published as they are",
         ),
     ] = None
+
+    release: Annotated[
+        ReleaseRules,
+        Option(
+            "table",
+            "what may leave of every job here, whatever its datasets say; see below",
+            Announced("rules", "release", "What may leave of a job, whatever its datasets say."),
+            default="no rules",
+        ),
+    ] = NO_RULES
 
     # belong to keys that a deployment makes, so normally set there (overlay, or the service on one machine)
     consumer_address: Annotated[

@@ -21,6 +21,7 @@ from hera.workflows import models as m
 
 from contract import names
 from contract.argo_releases import NEWEST, ArgoRelease
+from contract.release import NO_RULES, ReleaseRules
 from workflow_templates import steps
 from workflow_templates.environment import ANNOUNCED, Environment
 from workflow_templates.publication import add_publication
@@ -113,10 +114,15 @@ def _announced(environment: Environment) -> dict[str, str]:
     found = {}
     for option in ANNOUNCED:
         value = getattr(environment, option.source)
-        if value is not None and value is not False:
-            text = "true" if value is True else json.dumps(value) if isinstance(value, tuple) else str(value)
-            found[names.option(option.name)] = text
+        if value is not None and value is not False and value != NO_RULES:
+            found[names.option(option.name)] = _text_of(value)
     return found
+
+
+def _text_of(value: Any) -> str:
+    if isinstance(value, ReleaseRules):
+        return json.dumps(value.told())
+    return "true" if value is True else json.dumps(value) if isinstance(value, tuple) else str(value)
 
 
 def _add_pending_timeout(manifest: dict[str, Any], seconds: int) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from contract.job_spec import InputAsset, JobSpec
 from contract.provenance import InputDigest, Provisioned, file_salt, salted_digest
+from contract.release import NO_RULES
 from pods.configuration.downloads import PlannedInput
 from pods.configuration.provision import Provision
 
@@ -29,6 +30,8 @@ def measured(
         ),
         algorithm=sent_along or tuple(file.sha256.hex() for file in provision.algorithm),
         documents={did: hashlib.sha256(document).hexdigest() for did, document in documents.items()},
+        input_bytes=sum(file.size for file in provision.inputs.values()),
+        release=spec.release or NO_RULES,
         custom_data=hashlib.sha256(custom_data).hexdigest(),
     )
 

@@ -14,8 +14,8 @@ from typing import Any
 from provider_api.access import algorithm_rules as algorithm
 from provider_api.access import asset_rules as asset
 from provider_api.access import parameter_rules as parameters
+from provider_api.access import release_rules, trust_rules
 from provider_api.access import request_rules as request
-from provider_api.access import trust_rules
 from provider_api.access.accepted import Accepted, AcceptedStart
 from provider_api.access.facts import ComputeFacts
 from provider_api.access.refusal import Refusal
@@ -49,6 +49,7 @@ DATASET: tuple[AssetRule, ...] = (
     asset.compute_section_exists,
     asset.files_are_ours,
     *trust_rules.RULES,
+    *release_rules.RULES,
     parameters.parameters_fit,
     asset.is_ordered,
 )

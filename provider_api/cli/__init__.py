@@ -26,6 +26,9 @@ SERVE_FOLDER = Path("data/serve")
 DATA_HELP = "Folder for everything that must survive a restart."
 
 
+PASSPORT_HELP = "The job's passport; else the passport.dsse.json among the files."
+SIGNER_HELP = "Address of an account that you trust to sign; may be given several times."
+TRUSTED_PROVIDER_HELP = "Address of a service that you trust: the accounts that it names may sign."
 ARGO_HELP = "Release of Argo Workflows that they are for, such as 4.0; else the newest that is known."
 
 
@@ -138,15 +141,9 @@ def migrate(
 @app.command()
 def verify(
     files: Annotated[list[Path], typer.Argument(help="Results of a job, or folders with them.", exists=True)],
-    passport: Annotated[
-        Path | None, typer.Option(help="The job's passport; else the passport.dsse.json among the files.")
-    ] = None,
-    signer: Annotated[
-        list[str] | None, typer.Option(help="Address of an account that you trust to sign; may be given several times.")
-    ] = None,
-    provider: Annotated[
-        str | None, typer.Option(help="Address of a service that you trust: the accounts that it names may sign.")
-    ] = None,
+    passport: Annotated[Path | None, typer.Option(help=PASSPORT_HELP)] = None,
+    signer: Annotated[list[str] | None, typer.Option(help=SIGNER_HELP)] = None,
+    provider: Annotated[str | None, typer.Option(help=TRUSTED_PROVIDER_HELP)] = None,
     chain: Annotated[
         str | None, typer.Option(help="A node of the orders' chain: also ask whether the order was paid to the signer.")
     ] = None,
@@ -155,6 +152,19 @@ def verify(
     from provider_api.cli.verify import Trust, verify_files
 
     raise typer.Exit(verify_files(files, passport, Trust(tuple(signer or ()), provider, chain)))
+
+
+@app.command()
+def crate(
+    folder: Annotated[Path, typer.Argument(help="Results of a job.", exists=True, file_okay=False)],
+    passport: Annotated[Path | None, typer.Option(help=PASSPORT_HELP)] = None,
+    signer: Annotated[list[str] | None, typer.Option(help=SIGNER_HELP)] = None,
+    provider: Annotated[str | None, typer.Option(help=TRUSTED_PROVIDER_HELP)] = None,
+) -> None:
+    """Verify a folder with a job's results, and describe it as a research object (RO-Crate)."""
+    from provider_api.cli.verify import Trust, make_crate
+
+    raise typer.Exit(make_crate(folder, passport, Trust(tuple(signer or ()), provider)))
 
 
 @app.command()

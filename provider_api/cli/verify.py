@@ -1,11 +1,12 @@
-"""`c2d verify`: files against the passport of the job that they come from. The rules are in `records.verify`."""
+"""`c2d verify` and `c2d crate`: files against the passport of the job that they come from. The rules are in
+`records.verify`; a crate is made of verified files only."""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,8 @@ from ocean.addresses import AddressInvalid, checksum
 from ocean.chain.errors import ChainUnavailable
 from ocean.chain.fee_takers import fee_takers
 from ocean.chain.node import Node
+from ocean.kit.atomic import replace_file
+from records.crate import CRATE_NAME, LocalFile, crate_of
 from records.passport import PASSPORT_NAME
 from records.verify import NotVerified, Passport, Verified, agreed_order, read_passport, require_paid, verify
 
@@ -44,29 +47,69 @@ class Trust:
 def verify_files(given: Sequence[Path], passport: Path | None, trust: Trust) -> int:
     """Print what is proven. Exit code: 0 only if all files are of the passport and its signer is trusted; 1 if not; 2
     where it cannot be told."""
+    return _carried_out(lambda: _tell(_checked(_files(given), passport, trust)))
+
+
+def make_crate(folder: Path, passport: Path | None, trust: Trust) -> int:
+    """Verify a folder and describe it as a research object, in a file of its own there. Exit codes as above."""
+    return _carried_out(lambda: _describe(folder, passport, trust))
+
+
+def _carried_out(work: Callable[[], None]) -> int:
     try:
-        files = _files(given)
-        proof = passport or _found(files)
-        read = read_passport(proof.read_bytes())
-        others = {name: file for name, file in files.items() if not file.samefile(proof)}
-        verified = verify(read, _digests(others), _trusted(read, trust))
-        paid = asyncio.run(_paid(verified, trust.chain)) if trust.chain is not None else False
+        work()
     except NotVerified as exc:
         typer.echo(f"NOT VERIFIED: {exc} (rule {exc.rule})", err=True)
         return 1
     except (Unusable, OSError, ChainUnavailable, httpx.HTTPError) as exc:
         typer.echo(f"cannot be verified: {exc}", err=True)
         return 2
-    _tell(verified, paid=paid)
     return 0
 
 
+def _describe(folder: Path, passport: Path | None, trust: Trust) -> None:
+    files = _files([folder])
+    proof = passport or _found(files)
+    if not proof.resolve().is_relative_to(folder.resolve()):
+        raise Unusable(f"the passport is a part of the crate: put it into {folder}")
+    checked = _checked(files, proof, trust)
+    crate = crate_of(
+        checked.verified.passport.statement,
+        checked.proof,
+        {name: LocalFile(subject, files[name].stat().st_size) for name, subject in checked.verified.files.items()},
+        passport_name=proof.resolve().relative_to(folder.resolve()).as_posix(),
+    )
+    replace_file(folder / CRATE_NAME, crate)
+    typer.echo(f"{folder / CRATE_NAME}: job {checked.verified.passport.job_id}, {len(checked.verified.files)} files")
+
+
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    verified: Verified
+    proof: bytes  # the passport as it is in its file
+    paid: bool  # a chain said that the signer was paid
+
+
+def _checked(files: Mapping[str, Path], passport: Path | None, trust: Trust) -> _Checked:
+    """Raises NotVerified, Unusable, OSError, ChainUnavailable, httpx.HTTPError."""
+    place = passport or _found(files)
+    proof = place.read_bytes()
+    read = read_passport(proof)
+    others = {name: file for name, file in files.items() if not file.samefile(place)}
+    verified = verify(read, _digests(others), _trusted(read, trust))
+    return _Checked(verified, proof, asyncio.run(_paid(verified, trust.chain)) if trust.chain is not None else False)
+
+
 def _files(given: Sequence[Path]) -> dict[str, Path]:
-    """Each file, and those in folders, by the name by which it is told: below the folder, if that is all there is."""
+    """Each file, and those in folders, by the name by which it is told: below the folder, if that is all there is. In
+    folders a crate's own description is left out: it says nothing that the passport does not say."""
     found: dict[str, Path] = {}
     for path in given:
-        for file in sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else [path]:
-            found[str(file.relative_to(path) if path.is_dir() and len(given) == 1 else file)] = file
+        if not path.is_dir():
+            found[str(path)] = path
+            continue
+        inside = sorted(each for each in path.rglob("*") if each.is_file() and each.name != CRATE_NAME)
+        found |= {str(each.relative_to(path) if len(given) == 1 else each): each for each in inside}
     return found
 
 
@@ -135,11 +178,12 @@ async def _paid(verified: Verified, url: str) -> bool:
     return True
 
 
-def _tell(verified: Verified, *, paid: bool) -> None:
+def _tell(checked: _Checked) -> None:
+    verified = checked.verified
     typer.echo(f"job {verified.passport.job_id}, signed by {verified.signer}")
     for name, subject in verified.files.items():
         typer.echo(f"  ✔ {name}: {subject.name}")
-    if paid:
+    if checked.paid:
         typer.echo("  ✔ the order that the passport names paid its fee to the signer")
     typer.echo(f"{len(verified.files)} files are as this job released them. Not proven is")
     for text in verified.not_proven:

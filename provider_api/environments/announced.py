@@ -12,6 +12,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 from contract import names
+from contract.release import NO_RULES, ReleaseRules, read_rules
 from workflow_templates.declaring import Announced
 from workflow_templates.environment import ANNOUNCED
 
@@ -23,7 +24,7 @@ ALWAYS: Final = (
 # What it has where it is set; options that are not named here follow.
 _SOMETIMES: Final = (
     *("allowedChainId", "maxResultsGB", "scratchRoot", "imageUser", "maxJobsPerAccount", "filtered", "isolation"),
-    *("publishesResults", "publicationChainId"),
+    *("release", "publishesResults", "publicationChainId"),
 )
 
 
@@ -42,7 +43,7 @@ def read_options(annotations: Mapping[str, str]) -> dict[str, Any]:
 def shown(values: Mapping[str, Any]) -> dict[str, Any]:
     """The options that consumers read, as JSON."""
     read = {option.key: values[option.name] for option in ANNOUNCED if option.key}
-    return {key: _json(value) for key, value in read.items() if value or key in ALWAYS}
+    return {key: _json(value) for key, value in read.items() if (value and value != NO_RULES) or key in ALWAYS}
 
 
 def ordered(members: Mapping[str, Any]) -> dict[str, Any]:
@@ -54,6 +55,8 @@ def ordered(members: Mapping[str, Any]) -> dict[str, Any]:
 def _read(option: Announced, text: str) -> Any:
     if option.kind == "chains":
         return _integers(option, text)
+    if option.kind == "rules":
+        return _rules(option, text)
     if option.kind == "flag":
         return text == "true"
     if option.kind in ("text", "address"):
@@ -87,8 +90,17 @@ def _integers(option: Announced, text: str) -> tuple[int, ...]:
     return tuple(values)
 
 
+def _rules(option: Announced, text: str) -> ReleaseRules:
+    try:
+        return read_rules(json.loads(text) if text else None)
+    except ValueError:
+        raise TemplateUnusable(names.option(option.name)) from None
+
+
 def _json(value: Any) -> Any:
     """Numbers are JSON numbers: ocean.js tests `=== 0`."""
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, ReleaseRules):
+        return value.told()
     return list(value) if isinstance(value, tuple) else value

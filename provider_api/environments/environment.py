@@ -15,6 +15,7 @@ from argo.client.records import FIRST_SERVER, Template
 from argo.local.pods.images import ImageNames
 from contract import names
 from contract.keys import decode_public_key
+from contract.release import NO_RULES, ReleaseRules
 from ocean.addresses import AddressInvalid, checksum
 from ocean.kit.compact_json import compact_utf8
 from ocean.kit.kubernetes_names import is_label
@@ -37,6 +38,7 @@ class Environment:
     allowed_chains: tuple[int, ...] = ()  # empty: every chain
     disk_gb: Decimal = Decimal(1)
     storage_expiry: int = 0
+    release: ReleaseRules = NO_RULES  # what may leave of its jobs, whatever their datasets say
     pending_timeout: int = 0  # seconds that a pod may take to start
     filtered: bool = False
     publication_chain: int | None = None  # where results may become assets; None: nowhere

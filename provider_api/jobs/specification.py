@@ -19,6 +19,7 @@ from ocean.outgoing import ANY_PUBLISHER, Allowed
 from provider_api.access import payment, trust_rules
 from provider_api.access.accepted import Accepted, AcceptedAsset, AcceptedStart
 from provider_api.access.output import wanted_asset
+from provider_api.access.release_rules import merged_rules
 from provider_api.environments.environment import Environment
 from provider_api.http.errors import Refused
 from provider_api.jobs.start_record import asset_salt, start_record
@@ -119,6 +120,7 @@ def _spec(
         allow_private=_exceptions(accepted, settings),
         forbid=settings.forbidden(),
         max_input_bytes=max(1, int(environment.disk_gb * _GB)),
+        release=merged_rules(facts) if environment.has_record else None,
         publication=wanted_asset(environment, facts.request.output),
     )
 

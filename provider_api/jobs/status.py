@@ -54,6 +54,7 @@ Reason = Literal[
     "algorithm_unavailable",
     "configuration_failed",
     "filtered",
+    "withheld",
     "image_unavailable",
     "out_of_memory",
     "out_of_disk",
@@ -243,8 +244,10 @@ def _of_release(workflow: Workflow, algorithm: Node | None) -> JobStatus:
         return JobStatus(41, "filtered", code)
     if publishing is None or publishing.phase != "Succeeded":
         return JobStatus(62, "upload_incomplete", code)
-    # The results themselves are complete, whatever became of the asset.
     summary = ends.summary_of(workflow)
+    if summary is not None and summary.withheld:
+        return JobStatus(41, "withheld", code)
+    # The results themselves are complete, whatever became of the asset.
     lacks_asset = summary is not None and summary.not_published is not None
     return JobStatus(70, "asset_not_published" if lacks_asset else "completed", code)
 

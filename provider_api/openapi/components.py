@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, get_args
 
+from contract.release import ContentType
 from ocean.files.registry import described_types
 from provider_api.environments.announced import ALWAYS, ordered
 from provider_api.jobs.status import TEXTS, Reason
@@ -42,6 +43,15 @@ _OF_KIND: Final[Mapping[Kind, Any]] = {
     "whole": _INTEGER,
     "chains": _list(_INTEGER),
     "flag": {"const": True},
+    "rules": {
+        "type": "object",
+        "properties": {
+            **dict.fromkeys(("maxBytes", "maxFiles", "logBytes", "approvalSeconds"), _INTEGER),
+            "shareOfInputs": _NUMBER,
+            "types": _list({"enum": list(get_args(ContentType))}),
+            "approval": {"const": "owner"},
+        },
+    },
 }
 
 

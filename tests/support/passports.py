@@ -32,6 +32,7 @@ PROVISIONED: Final = Provisioned(
     algorithm=("4" * 64,),
     documents={DATASET: "5" * 64, ALGORITHM: "6" * 64},
     custom_data="7" * 64,
+    input_bytes=1_000,
 )
 
 

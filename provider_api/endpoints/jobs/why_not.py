@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from provider_api.access import trust_rules
+from provider_api.access import release_rules, trust_rules
 from provider_api.access.parameter_rules import needs_answer
 from provider_api.access.request import read_why_not
 from provider_api.calls.fields import Field, integer, non_empty_list_of_objects, required, required_without, text_value
@@ -91,7 +91,7 @@ async def why_not(call: CallDep, services: ServicesDep) -> Response:
     facts = await services.facts.for_why_not(read_why_not(call, consumer_of(call)))
     found = reasons(facts, int(end) if end else None, services.settings, services.keys)
     answer = {"ordersJudged": facts.with_orders, "reasons": [refusal.reason() for refusal in found]}
-    notes = trust_rules.notes(facts)
+    notes = trust_rules.notes(facts) + release_rules.notes(facts)
     return json_response(
         answer | ({"notes": notes} if notes else {}) | ({} if facts.with_orders else needs_answer(facts))
     )

@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from argo.client.records import Workflow
 from contract import names
+from contract.provenance import read_start_record
 from provider_api.calls.parameters import Call
 from provider_api.endpoints.endpoint import endpoint
 from provider_api.endpoints.operator.calls import read_call, require, text_of
@@ -148,7 +149,8 @@ async def info(request: Request, services: ServicesDep) -> Response:
 async def logs(request: Request, services: ServicesDep) -> Response:
     """What a step has printed so far, as text; after its pod is gone, what was published of it.
 
-    Of an algorithm whose results pass a filter, only what was published.
+    Of an algorithm whose results pass a filter, only what was published; of one with release rules no more than they
+    let be shown at once.
     """
     call = await _admin_call(request, services)
     require(call, ("component",))
@@ -163,17 +165,28 @@ async def logs(request: Request, services: ServicesDep) -> Response:
 
 
 async def _printed(services: Services, job: Workflow, template: str) -> str | None:
-    unjudged = template == names.ALGORITHM and job.annotations.get(names.FILTERED) == "true"
-    if not job.finished and not unjudged:
-        lines, size = list[str](), 0
+    most = live_log_bytes(job) if template == names.ALGORITHM else _LOG_BYTES
+    if not job.finished and most > 0:
+        printed = bytearray()
         async for line in services.argo.follow_log(job.name, template, follow=False):
-            lines.append(line)
-            size += len(line)
-            if size > _LOG_BYTES:
+            printed += line.encode() + b"\n"
+            if len(printed) > most:
                 break
-        if lines:
-            return "\n".join(lines) + "\n"
+        if printed:
+            return printed[:most].decode(errors="ignore")
     return await services.results.log(job, template, _LOG_BYTES)
+
+
+def live_log_bytes(job: Workflow) -> int:
+    """How much of an algorithm's log may be shown while nothing has been judged."""
+    if job.annotations.get(names.FILTERED) == "true":
+        return 0
+    said = job.annotations.get(names.RECORD, "")
+    record = read_start_record(said)
+    if record is None:
+        return 0 if said else _LOG_BYTES  # a record that cannot be read may hold rules
+    most = record.release.live_log_bytes
+    return _LOG_BYTES if most is None else min(most, _LOG_BYTES)
 
 
 async def _job(services: Services, call: Call) -> Workflow:

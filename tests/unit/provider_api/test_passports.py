@@ -57,6 +57,7 @@ def finished(world: World, job: str, *, listed: bool = True, provisioned: bool =
         algorithm=("4" * 64,),
         documents={DID: "5" * 64},
         custom_data="6" * 64,
+        input_bytes=1_000,
     )
     manifest = manifest.model_copy(update={"provisioned": went_in if provisioned else None})
     encoded = manifest.encoded()

@@ -1,0 +1,76 @@
+"""Release rules of a start: what may leave of the job, by its datasets and its environment together.
+
+Not rules of Ocean Provider, whose consumers get whatever an algorithm writes. What the rules are is told before
+anybody pays (`notes`); what they say of the results is judged by publishing, before the first byte leaves.
+"""
+
+from __future__ import annotations
+
+from contract.release import NO_RULES, ReleaseRules, RulesUnreadable, read_rules, strictest
+from ocean.ddo import Service
+from ocean.kit.compact_json import compact_json
+from provider_api.access.asset_rules import service_known
+from provider_api.access.facts import AssetFacts, ComputeFacts
+from provider_api.access.refusal import Refusal
+from provider_api.access.rule import rule
+
+_MEMBER = "release"
+
+
+@rule("publisher", service_known)
+def release_rules_are_readable(facts: ComputeFacts, item: AssetFacts) -> Refusal | None:
+    """Rules that cannot be read are kept by nobody, so nothing runs on such a dataset."""
+    if item.service is None:
+        return None
+    try:
+        read_rules(_said_by(item.service))
+    except RulesUnreadable as exc:
+        return Refusal(item.place, "release_rules_invalid", exc.expected, exc.place)
+    return None
+
+
+@rule("operator", service_known)
+def release_rules_can_be_kept(facts: ComputeFacts, item: AssetFacts) -> Refusal | None:
+    """By the pods of the environment; approval by an owner is not offered yet."""
+    rules = rules_of(item)
+    if rules is None or rules == NO_RULES:
+        return None
+    if rules.approval != "none":
+        return Refusal(item.place, "release_approval_not_offered", "approval: none", rules.approval)
+    if facts.environment is not None and not facts.environment.has_record:
+        return Refusal(item.place, "release_rules_not_offered", "an environment that keeps release rules", "older pods")
+    return None
+
+
+RULES = (release_rules_are_readable, release_rules_can_be_kept)
+
+
+def rules_of(item: AssetFacts) -> ReleaseRules | None:
+    """What the publisher of a dataset says; None where that is not known, or cannot be read."""
+    if item.service is None:
+        return None
+    try:
+        return read_rules(_said_by(item.service))
+    except RulesUnreadable:
+        return None
+
+
+def merged_rules(facts: ComputeFacts) -> ReleaseRules:
+    """The strictest of all that is said, as far as it is known."""
+    said = [rules for item in facts.datasets if (rules := rules_of(item)) is not None]
+    return strictest([*said, *([facts.environment.release] if facts.environment is not None else [])])
+
+
+def notes(facts: ComputeFacts) -> list[dict[str, str]]:
+    """What a consumer should know of the rules before he pays."""
+    told = merged_rules(facts).told()
+    if not told:
+        return []
+    note = f"Release rules of datasets and environment limit what may leave of the job: {compact_json(told)}."
+    return [{"place": "results", "note": note}]
+
+
+def _said_by(service: Service) -> object:
+    """Anything may stand in a service's additional information; rules are a member of an object."""
+    information = service.additional_information
+    return information.get(_MEMBER) if isinstance(information, dict) else None
