@@ -103,7 +103,7 @@ class Summary(BaseModel):
     withheld: bool = False  # the results met not all release rules
 
     def encoded(self) -> str:
-        return self.model_dump_json(exclude_none=True)
+        return self.model_dump_json(exclude_none=True, exclude=None if self.withheld else {"withheld"})
 
 
 def summary_of(
@@ -113,6 +113,7 @@ def summary_of(
     did: str | None = None,
     not_published: str | None = None,
     run: str | None = None,
+    withheld: bool = False,
 ) -> Summary:
     """The output parameter for a manifest and its bytes; with the list only while that is under 16 kB."""
     files = tuple(
@@ -138,6 +139,7 @@ def summary_of(
         not_published=not_published,
         run=run,
         provisioned=provisioned if short else None,
+        withheld=withheld,
     )
 
 

@@ -5,11 +5,13 @@ All paths come from here, because on the single-machine server without a sandbox
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from contract.release import NO_RULES, ReleaseRules, read_rules
 from ocean.kit.kubernetes_names import is_subdomain
 
 GIB = 1 << 30
@@ -122,6 +124,7 @@ class PublishingSettings:
     parallel_uploads: int = 4  # C2D_PARALLEL_UPLOADS; each needs about 16 MiB of memory
     # C2D_STORE_RESERVE_BYTES: what a store in a folder keeps free; files that would use it are told as not published
     reserve_bytes: int = 0
+    rules: ReleaseRules = NO_RULES  # C2D_RELEASE_RULES, JSON: those of the environment; datasets have more
     publication: PublicationSettings | None = None  # None: results do not become assets here
 
 
@@ -165,8 +168,16 @@ def read_publishing_settings(environ: Mapping[str, str]) -> PublishingSettings:
         max_bytes=_number(environ, "C2D_MAX_OUTPUT_BYTES", 64 * GIB),
         parallel_uploads=_number(environ, "C2D_PARALLEL_UPLOADS", 4),
         reserve_bytes=_number(environ, "C2D_STORE_RESERVE_BYTES", 0, least=0),
+        rules=_rules(environ),
         publication=_publication(environ),
     )
+
+
+def _rules(environ: Mapping[str, str]) -> ReleaseRules:
+    try:
+        return read_rules(json.loads(environ.get("C2D_RELEASE_RULES", "null")))
+    except ValueError:
+        raise SettingsInvalid("C2D_RELEASE_RULES", "has no release rules") from None
 
 
 def _publication(environ: Mapping[str, str]) -> PublicationSettings | None:

@@ -14,6 +14,7 @@ from typing import Final, Self
 
 from pydantic import ValidationError, field_validator, model_validator
 
+from contract.release import ReleaseRules
 from workflow_templates.declaring import announced
 from workflow_templates.options import Options
 from workflow_templates.parts import KEEP_SECONDS
@@ -42,10 +43,11 @@ class Environment(Options):
     @field_validator("release", mode="before")
     @classmethod
     def _rules(cls, value: object) -> object:
-        """TOML has lists only."""
+        """In Python's spelling; TOML has lists only."""
         if not isinstance(value, dict):
             return value
-        return {name: tuple(found) if isinstance(found, list) else found for name, found in value.items()}
+        given = {name: tuple(found) if isinstance(found, list) else found for name, found in value.items()}
+        return ReleaseRules.model_validate(given, by_alias=False, by_name=True)
 
     @field_validator("description", "cpu_type", "gpu_type")
     @classmethod

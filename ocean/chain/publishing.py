@@ -37,6 +37,7 @@ class AssetDraft:
     service: `access` or `compute`. timeout: seconds an order stays valid, 0 for ever. compute: the section of a compute
     service, what is missing becomes the strictest value. algorithm: `metadata.algorithm` of an algorithm. version: of
     the document; with 4.0.0 the files are not bound to the asset. template: 1, or 2 (enterprise, burns datatokens).
+    release: what may leave of a job, in camel case; services carry it as additional information.
     """
 
     name: str
@@ -55,6 +56,7 @@ class AssetDraft:
     version: str = "4.1.0"
     template: Literal[1, 2] = 1
     additional_information: Mapping[str, Any] = field(default_factory=dict)
+    release: Mapping[str, Any] = field(default_factory=dict)
     tags: Sequence[str] = ()
     categories: Sequence[str] = ()
 
@@ -225,6 +227,8 @@ def document_of(
     }
     if draft.consumer_parameters:
         service["consumerParameters"] = [dict(parameter) for parameter in draft.consumer_parameters]
+    if draft.release:
+        service["additionalInformation"] = {"release": draft.release}
     if draft.service == "compute":
         service["compute"] = {
             "allowRawAlgorithm": False,

@@ -873,11 +873,10 @@ _ONNX_GRAPH_NOTES: Final = frozenset({2, 10, 16})
 def _onnx(stream: _Stream, limits: _Limits) -> None:
     """A model with one graph, which has nodes and outputs, of fields that the format has, and notes of at most
     MAX_NOTES bytes together. Nodes and weights are not looked into."""
-    fields = _protobuf(stream, None, _ONNX_MODEL)
     model: set[int] = set()
     graph: set[int] = set()
     notes = 0
-    for number, value in fields:
+    for number, value in _protobuf(stream, None, _ONNX_MODEL):
         if number == 7 and 7 not in model:
             for inner, length in _protobuf(stream, stream.position + value, _ONNX_GRAPH):
                 graph.add(inner)
@@ -919,7 +918,8 @@ def _varint(stream: _Stream) -> int:
 
 
 def _pickle(stream: _Stream, limits: _Limits) -> None:
-    """Its first and its last instruction. Others may be behind a first pickle, as some programs write them."""
+    """It begins and ends as one does. What is between is not looked at: there may be arrays that joblib has written, or
+    anything else."""
     if stream.rest(1) != b".":
         raise _NotIt
 
@@ -981,8 +981,10 @@ def _skip_gzip_header(stream: _Stream, limits: _Limits) -> None:
         stream.skip(*stream.unpacked("<H"))
     for flag in (8, 16):  # name and comment, which end with NUL
         if flags & flag:
-            name, end, _ = stream.peek(MAX_NAME).partition(b"\0")
-            stream.skip(len(name) + 1 if end else MAX_NAMES)
+            length = stream.peek(MAX_NAME).find(b"\0") + 1
+            if not length:
+                raise _NotIt
+            stream.skip(length)
     stream.skip(flags & 2)  # a checksum
     limits.name(8 + stream.position - before)
 
@@ -1018,9 +1020,9 @@ def _tar(stream: _Stream, limits: _Limits) -> _Members:
             raise _NotIt
         if any(stream.read(-size % 512)):
             raise _NotIt
-    while piece := stream.piece():
-        limits.unpack(len(piece))
-        if piece.strip(b"\0"):
+    end = stream.position
+    while piece := stream.piece():  # tapes are filled up
+        if piece.strip(b"\0") or stream.position - end > _PIECE:
             raise _NotIt
 
 

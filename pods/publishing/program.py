@@ -13,19 +13,24 @@ from pathlib import Path
 from obstore.exceptions import BaseError
 
 from contract.exit_codes import ExitCode
-from contract.manifest import MANIFEST_NAME, LeftOut, Manifest, summary_of
+from contract.manifest import MANIFEST_NAME, Manifest, summary_of
 from contract.provenance import Provisioned
 from ocean.kit.atomic import replace_file
 from pods.program import described
 from pods.provisioned import read_provisioned
 from pods.publication import Outcome, read_wish
+from pods.publishing.judging import Judged, Verdict, judge_results
 from pods.publishing.names import shown
-from pods.publishing.sources import PUBLISH_LOG, RELEASED, collect_sources, read_ending, read_run_note, step_log
+from pods.publishing.sources import PUBLISH_LOG, read_ending, read_run_note, step_log
 from pods.publishing.upload import Failed, Uploaded, Uploader, result_files
 from pods.settings import PublishingSettings, SettingsInvalid, read_publishing_settings
 from pods.step_log import StepLog, size_text
 from results.store import Store, StoreInvalid, cause_of, is_transient, put_object, read_store_config
 
+_SAID: dict[Verdict, str] = {
+    "filtered": "the filter has not released the results",
+    "withheld": "the results meet not all release rules",
+}
 SPARE_SECONDS = 60  # of the pod's time that an asset leaves for its start, and for manifest and log
 COMPUTED = "Succeeded"  # how configuration and algorithm ended, in Argo's words, for an asset to be made
 
@@ -48,9 +53,11 @@ def run(environ: Mapping[str, str]) -> ExitCode:
 def publish(settings: PublishingSettings, store: Store, log: StepLog) -> ExitCode:
     """Returns DONE, UPLOAD_INCOMPLETE (something did not arrive, and will not) or TRY_AGAIN (the store was away)."""
     began = time.monotonic()
-    sources = collect_sources(settings)
-    if settings.release not in (None, RELEASED):
-        log.say("the filter has not released the results: only the logs of our own steps are published")
+    provisioned, readable = _provisioned(settings, log)
+    judged = judge_results(settings, provisioned, readable=readable)
+    sources = judged.sources
+    if judged.verdict in _SAID:
+        log.say(f"{_SAID[judged.verdict]}: only the logs of our own steps are published")
     log.say(f"publishing {len(sources.files)} files, {size_text(sum(s.file.size for s in sources.files))}")
     for entry in sources.left_out[:20]:
         log.say(f"left out {entry.path or 'further files'}: {entry.reason}")
@@ -61,7 +68,8 @@ def publish(settings: PublishingSettings, store: Store, log: StepLog) -> ExitCod
     verdict = _verdict(results)
     size = size_text(sum(result.size for result in results if isinstance(result, Uploaded)))
     log.say(f"uploaded {size} in {time.monotonic() - began:.1f} s: {verdict.name.lower().replace('_', ' ')}")
-    outcome = _asset(settings, store, log, results, verdict, began)
+    whole = verdict is ExitCode.DONE and judged.verdict not in _SAID
+    outcome = _asset(settings, store, log, results, whole, began)
 
     # The last words of publish.log are above: what is said from here on is in the pod's log only.
     last = [uploader.upload(source) for source in step_log(settings.volume.adminlogs, PUBLISH_LOG, "publishLog")]
@@ -69,7 +77,7 @@ def publish(settings: PublishingSettings, store: Store, log: StepLog) -> ExitCod
     verdict = max(verdict, _verdict(last))
     if uploader.store_is_away:
         return verdict  # a manifest would not arrive either
-    return max(verdict, _write_manifest(settings, store, log, results, sources.left_out, outcome))
+    return max(verdict, _write_manifest(settings, store, log, results, judged, provisioned, outcome))
 
 
 def _asset(
@@ -77,7 +85,7 @@ def _asset(
     store: Store,
     log: StepLog,
     results: Sequence[Uploaded | Failed],
-    verdict: ExitCode,
+    whole: bool,
     began: float,
 ) -> Outcome | None:
     """What became of the wish for an asset; None where there is none, or where nothing good came out of the job.
@@ -94,7 +102,7 @@ def _asset(
         if publication.compute_ended != COMPUTED:
             log.say("no asset is made: the algorithm did not succeed")
             return None
-        if settings.release not in (None, RELEASED) or verdict is not ExitCode.DONE:
+        if not whole:
             log.say("no asset is made: not all results are published")
             return None
         from pods.publishing.asset import make_asset  # with web3, which takes its time and which few jobs need
@@ -111,7 +119,8 @@ def _write_manifest(
     store: Store,
     log: StepLog,
     results: Sequence[Uploaded | Failed],
-    left_out: tuple[LeftOut, ...],
+    judged: Judged,
+    provisioned: Provisioned | None,
     outcome: Outcome | None,
 ) -> ExitCode:
     files, failed = result_files(results)
@@ -120,9 +129,9 @@ def _write_manifest(
         created=int(time.time()),
         complete=_verdict(results) is ExitCode.DONE,
         files=files,
-        left_out=left_out + failed,
-        run=read_run_note(settings),
-        provisioned=_provisioned(settings, log),
+        left_out=judged.sources.left_out + failed,
+        run=read_run_note(settings) if judged.verdict == "unjudged" else None,
+        provisioned=provisioned,
     )
     encoded = manifest.encoded()
     try:
@@ -136,19 +145,20 @@ def _write_manifest(
         did=outcome.did if outcome is not None else None,
         not_published=outcome.problem if outcome is not None else None,
         run=read_ending(settings),
+        withheld=judged.verdict == "withheld",
     )
     _write_summary(settings.results, made.encoded())
     log.say(f"manifest written: {len(files)} files")
     return ExitCode.DONE
 
 
-def _provisioned(settings: PublishingSettings, log: StepLog) -> Provisioned | None:
-    """The results are never lost because of what a passport would say of the inputs."""
+def _provisioned(settings: PublishingSettings, log: StepLog) -> tuple[Provisioned | None, bool]:
+    """What configuration left, and whether that could be read. It has the release rules, so without it nothing goes."""
     try:
-        return read_provisioned(settings.volume)
+        return read_provisioned(settings.volume), True
     except (OSError, ValueError) as exc:
-        log.say(f"the digests of the inputs cannot be read, and the passport will not have them: {type(exc).__name__}")
-        return None
+        log.say(f"what configuration left for the passport cannot be read: {type(exc).__name__}")
+        return None, False
 
 
 def _write_summary(path: Path, text: str) -> None:

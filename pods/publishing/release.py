@@ -17,7 +17,7 @@ from itertools import islice
 from typing import Final, Literal
 
 from contract.release import ContentType, ReleaseRules
-from pods.publishing.content import content_of
+from pods.publishing.content import FileShrank, content_of
 from pods.publishing.names import shown
 from pods.publishing.sources import Source
 from pods.publishing.tree import NotReadable, open_found
@@ -31,7 +31,7 @@ Rule = Literal["max_bytes", "max_files", "share_of_inputs", "types", "log_bytes"
 class Broken:
     """A rule that the files break: how much there is, and how much there may be.
 
-    Bytes or files; `allowed` None: the inputs' size is not known, so nothing may leave. Of types: what the file `path`
+    Bytes or files; `allowed` None: the inputs' size is not known, so no byte may leave. Of types: what the file `path`
     is (or why it cannot be read), and what files may be.
     """
 
@@ -55,9 +55,9 @@ def broken_rules(files: Sequence[Source], rules: ReleaseRules, input_bytes: int 
         broken.append(Broken("max_bytes", size, rules.max_bytes))
     if rules.max_files is not None and len(outputs) > rules.max_files:
         broken.append(Broken("max_files", len(outputs), rules.max_files))
-    if rules.share_of_inputs is not None and leaving:
+    if rules.share_of_inputs is not None:
         share = None if input_bytes is None else share_in_bytes(rules.share_of_inputs, input_bytes)
-        if share is None or size > share:
+        if size > (share or 0):
             broken.append(Broken("share_of_inputs", size, share))
     if rules.types is not None:
         broken += islice(_of_other_types(outputs, rules.types), MAX_PATHS)
@@ -87,6 +87,8 @@ def _misfit(source: Source, allowed: Collection[ContentType]) -> str | None:
         return exc.reason
     try:
         content = content_of(descriptor, source.file.size, texts="text" not in allowed)
+    except FileShrank:
+        return "changed"
     except OSError as exc:
         return f"unreadable ({errno.errorcode.get(exc.errno or 0, type(exc).__name__)})"
     finally:

@@ -43,20 +43,6 @@ class Sources:
     left_out: tuple[LeftOut, ...]
 
 
-def collect_sources(settings: PublishingSettings) -> Sources:
-    """Look at the volume once. The steps' own logs are always published."""
-    volume = settings.volume
-    own = step_log(volume.adminlogs, CONFIGURE_LOG, "configrationLog")
-    if settings.release is None:
-        found = find_results(volume, max_files=settings.max_files, max_bytes=settings.max_bytes)
-    else:
-        own += step_log(volume.released.adminlogs, FILTER_LOG, "filteringLog")
-        if settings.release != RELEASED:  # not even the names of what is withheld
-            return Sources(tuple(own), (LeftOut(path="", reason="withheld"),))
-        found = find_results(volume.released, max_files=settings.max_files, max_bytes=settings.max_bytes)
-    return Sources((*found.files, *own), found.left_out)
-
-
 def find_results(volume: Volume, *, max_files: int, max_bytes: int) -> Sources:
     """What an algorithm left. A volume with nothing on it (a job stopped in the queue) gives no files.
 
@@ -98,11 +84,9 @@ def step_log(folder: Path, name: bytes, type_: ResultType) -> list[Source]:
 
 
 def read_run_note(settings: PublishingSettings) -> RunNote | None:
-    """What the start script noted, as far as it is plausible; None if it never ran.
-
-    Also None where there is a filter: an algorithm can write the numbers, and a filter does not see them.
-    """
-    values = None if settings.release is not None else _noted(settings)
+    """What the start script noted, as far as it is plausible; None if it never ran. An algorithm can write the numbers,
+    so they are of no use where results are judged: nobody sees them there."""
+    values = _noted(settings)
     if values is None:
         return None
     return RunNote(

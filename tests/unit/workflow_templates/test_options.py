@@ -11,6 +11,7 @@ import pytest
 
 from argo.client.parsing import parse_template
 from contract import names
+from contract.release import NO_RULES, ReleaseRules
 from provider_api.environments.announced import ALWAYS, TemplateUnusable, read_options
 from provider_api.environments.environment import Environment as Served
 from provider_api.openapi.components import SCHEMAS
@@ -26,6 +27,7 @@ KEYS = {"consumer_address": "0x" + "11" * 20, "box_public_key": "A" * 43 + "="}
 PLAIN = read_environments()[0].model_copy(update=KEYS)
 FULL = PLAIN.model_copy(
     update={
+        "release": ReleaseRules(max_bytes=5),
         "allowed_chains": (1, 8996),
         "scratch_root": "2Gi",
         "image_user": True,
@@ -51,8 +53,8 @@ def test_every_field_is_declared_as_an_option(model: Any) -> None:
 
 def test_a_template_announces_what_is_set() -> None:
     annotations = workflow_template(FULL)["metadata"]["annotations"]
-    assert set(annotations) == {names.option(option.name) for option in ANNOUNCED} | {names.HAS_QUEUE}
-    left_out = {"scratch_root", "image_user", "filtered", "publication_chain", "runtime_class"}
+    assert set(annotations) == {names.option(option.name) for option in ANNOUNCED} | {names.HAS_QUEUE, names.HAS_RECORD}
+    left_out = {"scratch_root", "image_user", "filtered", "publication_chain", "runtime_class", "release"}
     assert set(annotations) - set(workflow_template(PLAIN)["metadata"]["annotations"]) == set(
         map(names.option, left_out)
     )
@@ -82,7 +84,7 @@ def test_consumers_read_what_isolates_an_algorithm() -> None:
 
 def test_a_template_without_annotations_has_the_smallest_of_everything() -> None:
     found = read_options({})
-    assert {found[option.name] for option in ANNOUNCED if option.absent is None} <= {None, "", (), False}
+    assert {found[option.name] for option in ANNOUNCED if option.absent is None} <= {None, "", (), False, NO_RULES}
     assert all(found[option.name] == option.absent for option in ANNOUNCED if option.absent is not None)
 
 
