@@ -39,6 +39,7 @@ ContentType = Literal[
     "tar",
     "other",
 ]
+TEXTS: Final[frozenset[ContentType]] = frozenset({"csv", "json", "html", "svg", "xml"})
 _COUNT: Final = 2**53
 
 
@@ -95,8 +96,8 @@ def read_rules(value: Any) -> ReleaseRules:
 def strictest(several: Iterable[ReleaseRules]) -> ReleaseRules:
     """What holds where all of them hold."""
     rules = tuple(several)
-    lists = [each.types for each in rules if each.types is not None]
-    allowed = None if not lists else tuple(kind for kind in lists[0] if all(kind in each for each in lists[1:]))
+    lists = [_with_texts(each.types) for each in rules if each.types is not None]
+    allowed = None if not lists else tuple(sorted(frozenset.intersection(*lists)))
     return ReleaseRules(
         max_bytes=_least(each.max_bytes for each in rules),
         max_files=_least(each.max_files for each in rules),
@@ -106,6 +107,11 @@ def strictest(several: Iterable[ReleaseRules]) -> ReleaseRules:
         approval="owner" if any(each.approval == "owner" for each in rules) else "none",
         approval_seconds=_least(each.approval_seconds for each in rules),
     )
+
+
+def _with_texts(types: tuple[ContentType, ...]) -> frozenset[ContentType]:
+    """Whoever allows texts allows each kind of them."""
+    return frozenset(types) | (TEXTS if "text" in types else frozenset())
 
 
 def _least(values: Iterable[Any]) -> Any:

@@ -22,16 +22,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contract.release import ContentType
-from pods.publishing.content import (
+from pods.publishing.content import Content, FileShrank, content_of
+from pods.publishing.kinds.streams import (
     MAX_MEMBERS,
     MAX_NESTING,
     MAX_NOTES,
     MAX_ROW,
     MAX_TOKEN,
     MAX_UNPACKED,
-    Content,
-    FileShrank,
-    content_of,
 )
 
 pytestmark = pytest.mark.unit

@@ -1,0 +1,1 @@
+"""What each kind of file looks like, for `pods.publishing.content`."""
