@@ -116,6 +116,11 @@ def result_message(consumer: Part, job_id: Part, index: Part, nonce: Part) -> st
     return _joined(consumer, job_id, index, nonce)
 
 
+def salts_message(owner: Part, job_id: Part, document_id: Part, nonce: Part) -> str:
+    """The salts of an owner's files in a job. A call of ours: its first word keeps it apart from all others."""
+    return _joined("salts", owner, job_id, document_id, nonce)
+
+
 def decrypt_message(subject: Part, decrypter: Part, chain_id: Part, nonce: Part) -> str:
     """Decryption of a DDO; `subject` is the transaction id if there is one, else the NFT address."""
     return _joined(subject, decrypter, chain_id, nonce)

@@ -7,6 +7,7 @@ few places are left where the nonce may begin; digits of an index or of a chain'
     address job id index nonce        result
     DID nonce                         download
     (transaction | NFT) address chain nonce      decryption
+    "salts" address job id DID nonce  salts, which cannot be read as any other
 """
 
 from __future__ import annotations
@@ -23,9 +24,9 @@ from provider_api.storage.nonces import SignedText, digits_of, number_of
 _ADDRESS: Final = "0[xX][0-9a-fA-F]{40}"
 _DID: Final = "did:op:[0-9a-fA-F]{64}"
 _JOB: Final = "[0-9a-fA-F]{32}"
-_WHOLE: Final = tuple(
-    re.compile(form) for form in (_ADDRESS, _ADDRESS + _JOB, _ADDRESS + _DID, _ADDRESS + _JOB + _DID, _DID)
-)
+_OF_JOB: Final = _ADDRESS + _JOB + _DID
+_FORMS: Final = (_ADDRESS, _ADDRESS + _JOB, _ADDRESS + _DID, _OF_JOB, _DID, "salts" + _OF_JOB)
+_WHOLE: Final = tuple(re.compile(form) for form in _FORMS)
 # Digits of another part follow: none to thirty of an index, one to thirty of a chain's id.
 _BEFORE_INDEX: Final = re.compile(_ADDRESS + _JOB)
 _BEFORE_CHAIN: Final = re.compile(f"(?:0[xX][0-9a-fA-F]{{64}}|{_ADDRESS}){_ADDRESS}")

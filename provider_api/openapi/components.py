@@ -285,6 +285,20 @@ ANSWERS: Final[Mapping[str, Any]] = {
         },
     ),
     "Jobs": _list(ref("Job")),
+    "Salts": _object(
+        {
+            "jobId": _TEXT,
+            "documentId": _TEXT,
+            "salts": _list(
+                _object(
+                    {
+                        "serviceId": _TEXT,
+                        "salt": {"type": "string", "pattern": "^[0-9a-f]{64}$", "description": "32 bytes, hex."},
+                    }
+                )
+            ),
+        }
+    ),
     "Reasons": _object(
         {
             "ordersJudged": {"type": "boolean", "description": "Whether orders were looked at, too."},

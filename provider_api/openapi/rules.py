@@ -43,6 +43,12 @@ _BODY: Final[Mapping[Rule, Schema]] = {
     fields.did: {"type": "string", "pattern": _DID},
     fields.non_empty_list_of_objects: {"type": "array", "items": {"type": "object"}},
 }
+# Patterns that let nothing pass, and those of a field that must be there.
+_MAY_BE_EMPTY: Final[Mapping[str, str]] = {
+    _NO_NULL: "^[^\\u0000]+$",
+    _JOB: "^[0-9a-f]{32}$",
+    _WHOLE_DID: "^did:op:[0-9a-fA-F]{64}$",
+}
 _PRESENCE: Final[frozenset[Rule]] = frozenset(
     {fields.required, signature_given, signature_or_token, fields.only_with_job}
 )
@@ -80,8 +86,8 @@ def schema_of(field: Field, *, in_body: bool) -> dict[str, Any]:
             schema["minItems"] = 1
         elif "string" in kinds and "pattern" not in schema:
             schema["minLength"] = 1
-        elif schema.get("pattern") == _NO_NULL:
-            schema["pattern"] = "^[^\\u0000]+$"
+        elif schema["pattern"] in _MAY_BE_EMPTY:
+            schema["pattern"] = _MAY_BE_EMPTY[schema["pattern"]]
     elif in_body and "type" in schema:
         kinds = schema["type"]
         schema["type"] = [*([kinds] if isinstance(kinds, str) else kinds), "null"]

@@ -29,6 +29,7 @@ _SIGNED: Final = {
     ("GET", "/api/services/createAuthToken"),
     ("DELETE", "/api/services/deleteAuthToken"),
     ("POST", "/api/services/decrypt"),
+    ("GET", "/api/v1/salts"),
     ("POST", _COMPUTE),
     ("PUT", _COMPUTE),
     ("DELETE", _COMPUTE),

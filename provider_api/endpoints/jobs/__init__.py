@@ -1,4 +1,4 @@
-"""Endpoints of compute jobs: environments, what must be bought, start, status, stop, delete, results, why not."""
+"""Endpoints of compute jobs: environments, what must be bought, start to delete, results, salts, why not."""
 
 from typing import Final
 
@@ -8,6 +8,7 @@ from provider_api.endpoints.jobs import (
     initialize_compute,
     published,
     results,
+    salts,
     start,
     status,
     stop,
@@ -25,5 +26,6 @@ ENDPOINTS: Final = (
     delete.delete,
     results.compute_result,
     published.published,
+    salts.salts,
     why_not.why_not,
 )

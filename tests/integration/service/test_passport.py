@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
-from contract.provenance import file_salt, salted_digest
 from ocean.client import Consumer
+from ocean.signing import salts_message, sign
 from provider_api.deploy.file_server import FileServer
-from provider_api.jobs.start_record import asset_salt
-from provider_api.keys import keys_of
 from records.verify import read_passport
+from tests.support.chain import publisher as publisher_account
 from tests.support.clients import ROOT
 from tests.support.how_to import blocks
-from tests.support.service import FREE, PAID, Buyer, Service, provider_account, raw_python
+from tests.support.service import FREE, PAID, Buyer, Service, raw_python
 
 pytestmark = pytest.mark.integration
 
@@ -106,19 +105,34 @@ async def test_other_tools_verify_it_as_the_page_says(buyer: Buyer, results: tup
 
 
 async def test_an_owner_can_open_what_is_said_of_his_files(
-    results: tuple[dict[str, Any], Path],
+    service: Service, buyer: Buyer, results: tuple[dict[str, Any], Path]
 ) -> None:
-    """With the salt that the service makes of its key, and nobody without it."""
+    """With the salt that the service tells him, by the formula of the page."""
     job, folder = results
     statement = read_passport((folder / "passport.dsse.json").read_bytes()).statement
-    keys = keys_of("0x" + bytes(provider_account.key).hex())
-    went_in = statement.predicate["buildDefinition"]["resolvedDependencies"]
     (did, _) = job["inputDID"]
-    (told,) = [each for each in went_in if each["name"].startswith(f"inputs/{did}/")]
-    service_id = told["name"].split("/")[2]
-    content = hashlib.sha256(b"day,mm\n1,3\n2,0\n").digest()
-    salt = file_salt(asset_salt(keys, job["jobId"], did, service_id), 0)
-    assert told["digest"] == {"c2dSalted": salted_digest(salt, content)}
+    (told,) = [
+        each
+        for each in statement.predicate["buildDefinition"]["resolvedDependencies"]
+        if each["name"].startswith(f"inputs/{did}/")
+    ]
+    async with Consumer(service.url, publisher_account) as owner:
+        nonce = await owner.next_nonce()
+        message = salts_message(owner.address, job["jobId"], did, nonce)
+        signature = sign(message, bytes(publisher_account.key))
+        query = {"consumerAddress": owner.address, "jobId": job["jobId"], "documentId": did}
+        async with httpx.AsyncClient() as http:
+            answer = await http.get(
+                service.url + "/api/v1/salts", params={**query, "nonce": str(nonce), "signature": signature}
+            )
+    assert answer.status_code == 200, answer.text
+    (salt,) = answer.json()["salts"]
+    assert told["name"] == f"inputs/{did}/{salt['serviceId']}/0"
+    formula: dict[str, Any] = {}
+    (code,) = blocks("../reference/passport.md", "python")
+    exec(code, formula)  # noqa: S102  the page's own program
+    assert told["digest"] == {"c2dSalted": formula["salted"](salt["salt"], 0, b"day,mm\n1,3\n2,0\n")}
+    assert told["digest"] != {"c2dSalted": formula["salted"](salt["salt"], 0, b"day,mm\n1,3\n2,1\n")}
 
 
 async def test_a_job_that_fails_has_a_passport_too(buyer: Buyer, files: FileServer, tmp_path: Path) -> None:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from ocean.signing import job_message, result_message, sign
+from ocean.signing import job_message, result_message, salts_message, sign
 from tests.support import provider_facts as facts
 from tests.support.answers.accounts import ME, STRANGER, creation, two_spoiled
 from tests.support.answers.book import Asker, Book
 from tests.support.answers.calls import Call, asked, mostly_unread, sent, without
-from tests.support.answers.places import RecordedWorld, place, publish_asset_files, publish_results
+from tests.support.answers.places import RecordedWorld, belongs_to, place, publish_asset_files, publish_results
 from tests.support.provider_neighbours import CONSUMER_KEY, STRANGER_KEY
 
 STATUS: Final = "GET /api/services/compute"
 STOP: Final = "PUT /api/services/compute"
 DELETE: Final = "DELETE /api/services/compute"
 RESULT: Final = "GET /api/services/computeResult"
+SALTS: Final = "GET /api/v1/salts"
 ENVIRONMENTS: Final = "GET /api/services/computeEnvironments"
 NO_JOB: Final = "00" + "ab" * 15
 TABLE: Final = b"a,b\n1,2\n"
@@ -33,6 +34,13 @@ def result(nonce: Any, job: str, index: Any = "0", key: str = CONSUMER_KEY, **ch
     return given | {"signature": sign(result_message(ME, job, str(index), str(nonce)), key)} | changes
 
 
+def owners(nonce: int, job: str, key: str = CONSUMER_KEY) -> dict[str, Any]:
+    """Parameters of the question for salts, by whoever owns the first dataset."""
+    did = facts.did(0)
+    given = {"consumerAddress": ME, "jobId": job, "documentId": did, "nonce": str(nonce)}
+    return given | {"signature": sign(salts_message(ME, job, did, str(nonce)), key)}
+
+
 async def answers(book: Book) -> None:
     async with place(book) as (world, asker):
         await asker.table({"environments": asked(ENVIRONMENTS), "by HEAD": asked(ENVIRONMENTS.replace("GET", "HEAD"))})
@@ -45,6 +53,7 @@ async def answers(book: Book) -> None:
         publish_results(world, jobs[0], ("a.csv", TABLE, "output"), ("algorithm.log", b"", "algorithmLog"))
         world.argo.finish(jobs[1], "Failed")
         await _results(world, asker, jobs)
+        await _salts(asker, jobs)
         await _delete(asker, jobs)
         await _published(world, asker)
         world.argo.away = True
@@ -56,6 +65,10 @@ async def answers(book: Book) -> None:
                 "result, no Argo": asked(RESULT, result(900, jobs[2])),
             }
         )
+    async with place(book, lambda world: setattr(world.argo, "has_record", True)) as (world, asker):
+        started = await world.start(world.start_body(1))
+        belongs_to(world, facts.did(0), ME)
+        await asker.ask("salts, good", asked(SALTS, owners(2, str(started.json()[0]["jobId"]))))
     async with place(book, lambda world: setattr(world.argo, "away", True)) as (_, asker):
         await asker.ask("environments, no Argo", asked(ENVIRONMENTS))
     async with place(book, policy={"tolerate_missing_nonce": True, "failures_as_finished": True}) as (world, asker):
@@ -183,6 +196,23 @@ async def _results(world: RecordedWorld, asker: Asker, jobs: list[str]) -> None:
     path = world.settings.data_folder / "results" / jobs[0] / "0"
     path.unlink()
     await asker.ask("result, a file that is gone", asked(RESULT, result(40, jobs[0])))
+
+
+async def _salts(asker: Asker, jobs: list[str]) -> None:
+    """Of jobs whose environment makes no passports."""
+    whole = owners(60, jobs[0])
+    await asker.table(
+        {
+            **{f"no {name}": asked(SALTS, without(whole, name)) for name in whole},
+            "half an address": asked(SALTS, whole | {"consumerAddress": "0x12"}),
+            "half a DID": asked(SALTS, whole | {"documentId": "did:op:1"}),
+            "a job in words": asked(SALTS, whole | {"jobId": "mine"}),
+            "signed by another": asked(SALTS, owners(60, jobs[0], key=STRANGER_KEY)),
+            "unknown job": asked(SALTS, owners(60, NO_JOB)),
+            "no passport": asked(SALTS, whole),
+        },
+        "salts, ",
+    )
 
 
 async def _delete(asker: Asker, jobs: list[str]) -> None:

@@ -119,6 +119,13 @@ def publish(
     return str(source["id"])
 
 
+def belongs_to(world: World, did: str, owner: str) -> None:
+    """Another account owns the asset's data NFT from now on."""
+    ddo = world.chain.assets[did]
+    assert ddo.nft is not None
+    world.chain.assets[did] = ddo.model_copy(update={"nft": ddo.nft.model_copy(update={"owner": owner})})
+
+
 def publish_results(world: World, job_id: str, *files: tuple[str, bytes, str]) -> None:
     """Files in the store as the publishing pod puts them there, and the end of the job, which tells of them."""
     manifest = store_files(world.settings.data_folder / "results", job_id, files)
