@@ -107,6 +107,7 @@ def twice(document: dict[str, Any]) -> None:
 BROKEN_ENVELOPES = {
     "no JSON": (1, b"{"),
     "a list": (1, b"[]"),
+    "a list of the members' names": (1, b'["payloadType", "payload", "signatures"]'),
     "a key twice": (1, b'{"payloadType":1,' + passport_bytes()[1:]),
     "another type of payload": (1, envelope(of("payloadType", "application/json"))),
     "a member more": (1, envelope(of("more", 1))),
@@ -129,6 +130,7 @@ BROKEN_ENVELOPES = {
     "an unknown predicate": (3, changed(of("predicateType", "https://example.org/other"))),
     "no subject": (3, changed(of("subject", []))),
     "a subject twice": (3, changed(twice)),
+    "a subject with a member more": (3, changed(of("subject/0/uri", "https://example.org"))),
     "a subject without a name": (3, changed(of("subject/0/name", ""))),
     "a digest in capitals": (3, changed(of("subject/0/digest", {"sha256": "C" * 64}))),
     "another digest beside it": (3, changed(of("subject/0/digest", {"sha256": METRICS, "md5": "1"}))),
