@@ -21,6 +21,10 @@ MAX_MANIFEST_BYTES = 64 * 1024 * 1024  # read at most
 ResultType = Literal["output", "algorithmLog", "configrationLog", "filteringLog", "publishLog"]
 
 
+# Of the steps of ours: nothing of an algorithm is in them. First in the list where results may wait for their owners.
+OWN_LOGS: frozenset[ResultType] = frozenset({"configrationLog", "filteringLog", "publishLog"})
+
+
 class _Value(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 

@@ -27,6 +27,8 @@ AGREEMENT: Final = PREFIX + "agreement"  # agreement_label(agreement id)
 CHAIN: Final = PREFIX + "chain"  # chain id, decimal
 PROVIDER: Final = PREFIX + "provider"  # address of the provider that started the job, lower case
 
+APPROVAL: Final = PREFIX + "approval"  # "owner" on a job whose results wait for owners of its datasets
+
 FROM_QUEUE: Final = PREFIX + "queued"  # "true" on a job that begins at QUEUED
 
 # Annotations of a workflow, to read back as sent.
@@ -64,7 +66,7 @@ HAS_RECORD: Final = PREFIX + "has-record"
 IMAGES: Final = PREFIX + "images"
 
 # All that a workflow of ours may carry when it is made. The admission policy (argo/gitops/cluster) lists the same.
-JOB_LABELS: Final = (ENVIRONMENT, OWNER, AGREEMENT, CHAIN, PROVIDER)
+JOB_LABELS: Final = (ENVIRONMENT, OWNER, AGREEMENT, CHAIN, PROVIDER, APPROVAL)
 JOB_ANNOTATIONS: Final = (
     OWNER_TEXT,
     AGREEMENT_ID,

@@ -58,6 +58,7 @@ class StartRecord(_Value):
     policy: Policy
     datasets: tuple[OrderedAsset, ...]
     algorithm: OrderedAsset | None  # None: sent along with the request
+    approvers: tuple[str, ...] = ()  # DIDs of the datasets whose owners have to release the results
     release: ReleaseRules = NO_RULES  # what may leave, by datasets and environment together
 
     def encoded(self) -> str:

@@ -121,6 +121,11 @@ def salts_message(owner: Part, job_id: Part, document_id: Part, nonce: Part) -> 
     return _joined("salts", owner, job_id, document_id, nonce)
 
 
+def releases_message(owner: Part, job_id: Part, nonce: Part) -> str:
+    """What waits for an owner's decision, of all jobs or of one. A call of ours, as above."""
+    return _joined("releases", owner, job_id, nonce)
+
+
 def decrypt_message(subject: Part, decrypter: Part, chain_id: Part, nonce: Part) -> str:
     """Decryption of a DDO; `subject` is the transaction id if there is one, else the NFT address."""
     return _joined(subject, decrypter, chain_id, nonce)

@@ -63,6 +63,11 @@ def sign_payload(payload: bytes, key: Key) -> Envelope:
     return Envelope(payload, (Signature(address_of(key), raw),))
 
 
+def signed_again(envelope: Envelope, key: Key) -> Envelope:
+    """With a further signature of the same payload. Raises ocean.keys.KeyInvalid."""
+    return Envelope(envelope.payload, envelope.signatures + sign_payload(envelope.payload, key).signatures)
+
+
 def envelope_bytes(payload_bytes: int) -> int:
     """How long an envelope with one signature is, encoded, by the length of its payload: nobody need sign to know."""
     return _EMPTY_BYTES + 4 * ((payload_bytes + 2) // 3)

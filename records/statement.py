@@ -18,7 +18,8 @@ from ocean.kit.compact_json import compact_utf8
 
 STATEMENT: Final = "https://in-toto.io/Statement/v1"
 PROVENANCE: Final = "https://slsa.dev/provenance/v1"
-PREDICATES: Final = frozenset({PROVENANCE})  # all that this version knows
+VERDICT: Final = "https://in-toto.io/attestation/svr/v0.1"
+PREDICATES: Final = frozenset({PROVENANCE, VERDICT})  # all that this version knows
 MAX_BYTES: Final = 64 * 1024 * 1024  # of a statement that is read
 
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")

@@ -42,6 +42,14 @@ class NotVerified(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
+class Signed:
+    """A statement whose signatures hold. `signers`: checksum addresses."""
+
+    statement: Statement
+    signers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Passport:
     """A passport whose signatures hold. Whether its signers are trusted is a question of its own."""
 
@@ -60,8 +68,8 @@ class Verified:
     not_proven: tuple[str, ...] = NOT_PROVEN
 
 
-def read_passport(encoded: bytes) -> Passport:
-    """Rules 1 to 4. Raises NotVerified."""
+def read_signed(encoded: bytes) -> Signed:
+    """Rules 1 to 3, which hold for every statement. Raises NotVerified."""
     try:
         envelope = parse_envelope(encoded)
     except StatementInvalid as exc:
@@ -73,13 +81,19 @@ def read_passport(encoded: bytes) -> Passport:
         statement = parse_statement(envelope.payload)
     except StatementInvalid as exc:
         raise NotVerified(3, str(exc)) from exc
+    return Signed(statement, signers)
+
+
+def read_passport(encoded: bytes) -> Passport:
+    """Rules 1 to 4. Raises NotVerified."""
+    signed = read_signed(encoded)
     try:
-        job_id = job_of(statement)
-        manifest_digest_of(statement)
-        orders_of(statement)
+        job_id = job_of(signed.statement)
+        manifest_digest_of(signed.statement)
+        orders_of(signed.statement)
     except StatementInvalid as exc:
         raise NotVerified(4, str(exc)) from exc
-    return Passport(statement, signers, job_id)
+    return Passport(signed.statement, signed.signers, job_id)
 
 
 def verify(passport: Passport, files: Mapping[str, str], trusted: Collection[str]) -> Verified:

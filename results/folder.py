@@ -34,6 +34,9 @@ class FolderStore:
     def put(self, key: str, pieces: Iterable[bytes], *, most: int) -> None:
         objects.put(self.backend, key, pieces, most)
 
+    def put_new(self, key: str, content: bytes) -> bool:
+        return objects.put_new(self.backend, key, content)
+
     async def stream(self, key: str, start: int = 0, end: int | None = None) -> AsyncGenerator[bytes]:
         """Like the stream of a LocalStore, which reads 8 KiB at a time: that is 0.02 of this speed."""
         file = await asyncio.to_thread(self._path(key).open, "rb", buffering=0)

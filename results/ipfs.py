@@ -68,6 +68,9 @@ class KuboStore:
                 self.node.write(client, path, offset, part)
                 offset += sum(map(len, part))
 
+    def put_new(self, key: str, content: bytes) -> bool:
+        raise KuboFailed("a node in IPFS cannot say who was first", transient=False)
+
     async def stream(self, key: str, start: int = 0, end: int | None = None) -> AsyncGenerator[bytes]:
         """The bytes [start, end) of an object's content, a chunk at a time. What breaks off is gone on with."""
         if self.key is None:

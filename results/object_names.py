@@ -47,6 +47,11 @@ def asset_folder(token: str) -> str:
     return f"{ASSET}{job_id}/{digest}" if dot else f"{ASSET}{digest}"
 
 
+def decision_key(job_id: str, did: str) -> str:
+    """Where the decision of a dataset's owner on a job's results lies: one for each dataset, beside the manifest."""
+    return f"{job_id}/decisions/{hashlib.sha256(did.encode()).hexdigest()}.dsse.json"
+
+
 def is_deletable(job_id: str) -> bool:
     """Whether it may be the id of a job: then its folder is nothing else's."""
     return _JOB_ID.fullmatch(job_id) is not None and not job_id.startswith(ASSET)

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Final
 
 import obstore
+from obstore.exceptions import AlreadyExistsError
 from obstore.store import LocalStore, S3Store
 
 from contract.manifest import MANIFEST_NAME
@@ -27,6 +28,16 @@ def put(backend: Backend, key: str, pieces: Iterable[bytes], most: int) -> None:
         obstore.put(
             backend, key, iter(pieces), use_multipart=True, chunk_size=PART_BYTES, max_concurrency=PARTS_AT_ONCE
         )
+
+
+def put_new(backend: Backend, key: str, content: bytes) -> bool:
+    """Write a small object if there is none of that name; blocks. Whether it was written: of several writers at once
+    one has."""
+    try:
+        obstore.put(backend, key, content, mode="create", use_multipart=False)
+    except AlreadyExistsError:
+        return False
+    return True
 
 
 async def delete_manifest(backend: Backend, job_id: str) -> None:

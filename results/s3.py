@@ -41,6 +41,9 @@ class BucketStore:
     def put(self, key: str, pieces: Iterable[bytes], *, most: int) -> None:
         objects.put(self.backend, key, pieces, most)
 
+    def put_new(self, key: str, content: bytes) -> bool:
+        return objects.put_new(self.backend, key, content)
+
     async def stream(self, key: str, start: int = 0, end: int | None = None) -> AsyncGenerator[bytes]:
         if start == 0 and end is None:
             answer = await obstore.get_async(self.backend, key)

@@ -48,6 +48,9 @@ class Store(Protocol):
         """Write an object of at most so many bytes. Blocks. Exceptions from `pieces` propagate. A partly written
         object is never readable."""
 
+    def put_new(self, key: str, content: bytes) -> bool:
+        """Write a small object if there is none of that name; blocks. Whether it was written. Not in IPFS."""
+
     def stream(self, key: str, start: int = 0, end: int | None = None) -> AsyncGenerator[bytes]:
         """The bytes [start, end) of an object, in pieces. FileNotFoundError where there is none."""
 
@@ -146,6 +149,28 @@ def put_object(store: Store, key: str, pieces: Iterable[bytes], *, most: int) ->
     Raises BaseError, OSError, ValueError, for `cause_of` and `is_transient`, and what `pieces` raises.
     """
     store.put(key, pieces, most=most)
+
+
+async def put_new(store: Store, key: str, content: bytes) -> bool:
+    """Write a small object if there is none of that name. Whether it was written: of several writers at once one has.
+    Raises StoreUnavailable."""
+    try:
+        return await asyncio.to_thread(store.put_new, key, content)
+    except (BaseError, OSError) as exc:
+        raise StoreUnavailable("writing a decision", cause_of(exc), transient=store.is_transient(exc)) from exc
+
+
+async def read_small(store: Store, key: str, *, most: int) -> bytes | None:
+    """The content of an object of at most so many bytes, None where there is none. Raises StoreUnavailable."""
+    content = bytearray()
+    try:
+        async for piece in stream_object(store, key):
+            content += piece
+            if len(content) > most:
+                raise StoreUnavailable("reading a decision", "it is larger than any", transient=False)
+    except ResultMissing:
+        return None
+    return bytes(content)
 
 
 async def load_manifest(

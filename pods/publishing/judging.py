@@ -33,8 +33,11 @@ Verdict = Literal["unjudged", "released", "filtered", "withheld"]
 
 @dataclass(frozen=True, slots=True)
 class Judged:
+    """`held`: what may leave waits for owners of the datasets; the service shows only our own logs until then."""
+
     sources: Sources
     verdict: Verdict
+    held: bool = False
 
 
 def judge_results(settings: PublishingSettings, provisioned: Provisioned | None, *, readable: bool) -> Judged:
@@ -56,7 +59,7 @@ def judge_results(settings: PublishingSettings, provisioned: Provisioned | None,
     released = _released(settings, rules, provisioned)
     if released is None:
         return Judged(_nothing_but(own), "withheld")
-    return Judged(Sources((*released.files, *own), released.left_out), "released")
+    return Judged(Sources((*released.files, *own), released.left_out), "released", held=rules.approval == "owner")
 
 
 def _released(settings: PublishingSettings, rules: ReleaseRules, provisioned: Provisioned | None) -> Sources | None:

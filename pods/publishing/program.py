@@ -13,7 +13,7 @@ from pathlib import Path
 from obstore.exceptions import BaseError
 
 from contract.exit_codes import ExitCode
-from contract.manifest import MANIFEST_NAME, Manifest, summary_of
+from contract.manifest import MANIFEST_NAME, OWN_LOGS, Manifest, summary_of
 from contract.provenance import Provisioned
 from ocean.kit.atomic import replace_file
 from pods.program import described
@@ -68,7 +68,7 @@ def publish(settings: PublishingSettings, store: Store, log: StepLog) -> ExitCod
     verdict = _verdict(results)
     size = size_text(sum(result.size for result in results if isinstance(result, Uploaded)))
     log.say(f"uploaded {size} in {time.monotonic() - began:.1f} s: {verdict.name.lower().replace('_', ' ')}")
-    whole = verdict is ExitCode.DONE and judged.verdict not in _SAID
+    whole = verdict is ExitCode.DONE and judged.verdict not in _SAID and not judged.held
     outcome = _asset(settings, store, log, results, whole, began)
 
     # The last words of publish.log are above: what is said from here on is in the pod's log only.
@@ -123,6 +123,8 @@ def _write_manifest(
     provisioned: Provisioned | None,
     outcome: Outcome | None,
 ) -> ExitCode:
+    if judged.held:  # so that the indices of what is shown at once stay as they are
+        results = sorted(results, key=lambda result: result.source.type not in OWN_LOGS)
     files, failed = result_files(results)
     manifest = Manifest(
         job_id=settings.job_id,

@@ -78,6 +78,10 @@ class Assets:
             raise Refused("Cannot resolve DID")
         return Asset(*found)
 
+    async def owner(self, did: str) -> str:
+        """Who owns the data NFT of an asset now, canonical."""
+        return (await self.find(did)).publisher
+
     def require_consumable(self, asset: Asset, consumer: str) -> None:
         """State, purgatory and credentials, for the canonical address of a consumer."""
         item = AssetFacts(AssetRequest("dataset", asset.ddo.id), asset.ddo)

@@ -69,6 +69,7 @@ class ComputeFacts:
     raw_digests: tuple[str, ...] | None = ()  # of a raw algorithm's url; None: it could not be fetched
     gathered: bool = True  # False: nothing was asked about the assets, because the request is refused anyway
     unfinished_jobs: int | None = None  # of the environment; None: Argo was not asked
+    can_hold: bool = True  # the result store can keep decisions of owners
     own_unfinished_jobs: int | None = None  # of them the consumer's, starts under way included; None: not asked
 
     def assets(self) -> Iterator[AssetFacts]:

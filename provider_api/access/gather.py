@@ -34,6 +34,7 @@ from provider_api.files.files import Files
 from provider_api.keys import ProviderKeys
 from provider_api.settings import Settings
 from provider_api.strangers.asking import unpaid
+from results.ipfs import SCHEMES as IPFS_SCHEMES
 
 log = structlog.get_logger(__name__)
 
@@ -111,6 +112,7 @@ class FactFinder:
             max_datasets=self._settings.limits.datasets,
             with_orders=with_orders,
             with_credentials=with_credentials,
+            can_hold=not self._settings.results_url().startswith(tuple(IPFS_SCHEMES)),
         )
         if len(facts.datasets) > facts.max_datasets or (facts.environment is None and not everything):
             return replace(facts, gathered=False)  # refused by the first rules; not worth a question to anybody

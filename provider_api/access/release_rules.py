@@ -9,10 +9,13 @@ from __future__ import annotations
 from contract.release import NO_RULES, ReleaseRules, RulesUnreadable, read_rules, strictest
 from ocean.ddo import Service
 from ocean.kit.compact_json import compact_json
+from ocean.kit.object_or_text import TextIsNotJson
 from provider_api.access.asset_rules import service_known
 from provider_api.access.facts import AssetFacts, ComputeFacts
+from provider_api.access.output import OutputInvalid, wanted_asset
 from provider_api.access.refusal import Refusal
 from provider_api.access.rule import rule
+from provider_api.environments.environment import Environment
 
 _MEMBER = "release"
 
@@ -31,15 +34,23 @@ def release_rules_are_readable(facts: ComputeFacts, item: AssetFacts) -> Refusal
 
 @rule("operator", service_known)
 def release_rules_can_be_kept(facts: ComputeFacts, item: AssetFacts) -> Refusal | None:
-    """By the pods of the environment; approval by an owner is not offered yet."""
+    """By the pods of the environment, and by the store: in IPFS nobody can say which of two decisions was first."""
     rules = rules_of(item)
     if rules is None or rules == NO_RULES:
         return None
-    if rules.approval != "none":
-        return Refusal(item.place, "release_approval_not_offered", "approval: none", rules.approval)
+    if rules.approval != "none" and not facts.can_hold:
+        return Refusal(item.place, "release_approval_not_offered", "results in a folder or a bucket", "in IPFS")
     if facts.environment is not None and not facts.environment.has_record:
         return Refusal(item.place, "release_rules_not_offered", "an environment that keeps release rules", "older pods")
     return None
+
+
+@rule("consumer")
+def held_results_make_no_asset(facts: ComputeFacts) -> Refusal | None:
+    """What waits for its owners cannot be published as an asset meanwhile."""
+    if merged_rules(facts).approval == "none" or not wants_asset(facts.environment, facts.request.output):
+        return None
+    return Refusal("output", "results_are_held", "no asset: owners of datasets have to release the results", "an asset")
 
 
 RULES = (release_rules_are_readable, release_rules_can_be_kept)
@@ -61,6 +72,14 @@ def merged_rules(facts: ComputeFacts) -> ReleaseRules:
     return strictest([*said, *([facts.environment.release] if facts.environment is not None else [])])
 
 
+def approvers(facts: ComputeFacts) -> tuple[str, ...]:
+    """DIDs of the datasets whose owners have to release the results: those that ask for it, or all, where the
+    environment does."""
+    everyone = facts.environment is not None and facts.environment.release.approval == "owner"
+    asking = [item for item in facts.datasets if everyone or (rules_of(item) or NO_RULES).approval == "owner"]
+    return tuple(dict.fromkeys(item.request.document_id for item in asking))
+
+
 def notes(facts: ComputeFacts) -> list[dict[str, str]]:
     """What a consumer should know of the rules before he pays."""
     told = merged_rules(facts).told()
@@ -68,6 +87,13 @@ def notes(facts: ComputeFacts) -> list[dict[str, str]]:
         return []
     note = f"Release rules of datasets and environment limit what may leave of the job: {compact_json(told)}."
     return [{"place": "results", "note": note}]
+
+
+def wants_asset(environment: Environment | None, output: object) -> bool:
+    try:
+        return wanted_asset(environment, output) is not None
+    except (OutputInvalid, TextIsNotJson):
+        return False  # another rule says what is wrong with it
 
 
 def _said_by(service: Service) -> object:

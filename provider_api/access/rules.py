@@ -64,6 +64,7 @@ LAST: tuple[GeneralRule, ...] = (
     request.time_is_left,
     request.output_is_json,
     request.asset_can_be_made,
+    release_rules.held_results_make_no_asset,
     request.room_is_left,
     request.account_has_room,
 )

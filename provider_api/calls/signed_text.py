@@ -7,7 +7,8 @@ few places are left where the nonce may begin; digits of an index or of a chain'
     address job id index nonce        result
     DID nonce                         download
     (transaction | NFT) address chain nonce      decryption
-    "salts" address job id DID nonce  salts, which cannot be read as any other
+    "salts" address job id DID nonce  salts
+    "releases" address [job id] nonce  questions of owners
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ _ADDRESS: Final = "0[xX][0-9a-fA-F]{40}"
 _DID: Final = "did:op:[0-9a-fA-F]{64}"
 _JOB: Final = "[0-9a-fA-F]{32}"
 _OF_JOB: Final = _ADDRESS + _JOB + _DID
-_FORMS: Final = (_ADDRESS, _ADDRESS + _JOB, _ADDRESS + _DID, _OF_JOB, _DID, "salts" + _OF_JOB)
+_OURS: Final = ("salts" + _OF_JOB, "releases" + _ADDRESS, "releases" + _ADDRESS + _JOB)
+_FORMS: Final = (_ADDRESS, _ADDRESS + _JOB, _ADDRESS + _DID, _OF_JOB, _DID, *_OURS)
 _WHOLE: Final = tuple(re.compile(form) for form in _FORMS)
 # Digits of another part follow: none to thirty of an index, one to thirty of a chain's id.
 _BEFORE_INDEX: Final = re.compile(_ADDRESS + _JOB)

@@ -6,7 +6,7 @@ from typing import Final
 
 from fastapi import FastAPI
 
-from provider_api.endpoints import files, jobs, metadata_store, operator, service, subgraph
+from provider_api.endpoints import files, jobs, metadata_store, operator, releases, service, subgraph
 from provider_api.endpoints.endpoint import Endpoint
 from provider_api.openapi.operation import Operation
 
@@ -14,6 +14,7 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     *service.ENDPOINTS,
     *files.ENDPOINTS,
     *jobs.ENDPOINTS,
+    *releases.ENDPOINTS,
     *metadata_store.ENDPOINTS,
     *subgraph.ENDPOINTS,
     *operator.ENDPOINTS,

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import takewhile
 
 from argo.client.records import Workflow
 from contract import names
-from contract.manifest import FileSummary, ResultFile
+from contract.manifest import OWN_LOGS, FileSummary, ResultFile
 from contract.provenance import Provisioned, StartRecord, read_start_record
 from ocean.keys import Key
-from provider_api.jobs.status import status_of
+from provider_api.jobs.approvals import Approval, with_approval
+from provider_api.jobs.status import JobStatus, status_of
 from records.envelope import envelope_bytes, sign_payload
 from records.passport import PASSPORT_NAME, PASSPORT_TYPE, JobFacts, ReleasedFile, Step, passport_of
 
@@ -31,6 +33,14 @@ class Outcome:
     manifest_digest: str
     files: Sequence[ResultFile | FileSummary]
     provisioned: Provisioned | None
+
+    def visible(self, approval: Approval | None) -> Outcome:
+        """Without what waits for its owners, or was refused: only the logs of our own steps are there. They come first
+        in the list of such a job, so their indices are the same."""
+        if approval is None or approval.standing == "released":
+            return self
+        own = tuple(takewhile(lambda file: file.type in OWN_LOGS, self.files))
+        return replace(self, files=own)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +62,15 @@ def record_of(workflow: Workflow) -> StartRecord | None:
     return read_start_record(workflow.annotations.get(names.RECORD, ""))
 
 
-def passport_size(workflow: Workflow, record: StartRecord, outcome: Outcome) -> int:
+def passport_size(workflow: Workflow, record: StartRecord, outcome: Outcome, approval: Approval | None) -> int:
     """Bytes of the passport, which is not signed for this."""
-    return envelope_bytes(len(_payload(workflow, record, outcome)))
+    return envelope_bytes(len(_payload(workflow, record, outcome, approval)))
 
 
-def passport_file(workflow: Workflow, record: StartRecord, outcome: Outcome, key: Key) -> PassportFile:
-    content = sign_payload(_payload(workflow, record, outcome), key).encoded()
+def passport_file(
+    workflow: Workflow, record: StartRecord, outcome: Outcome, approval: Approval | None, key: Key
+) -> PassportFile:
+    content = sign_payload(_payload(workflow, record, outcome, approval), key).encoded()
     return PassportFile(
         index=len(outcome.files),
         filename=PASSPORT_NAME,
@@ -70,13 +82,17 @@ def passport_file(workflow: Workflow, record: StartRecord, outcome: Outcome, key
     )
 
 
-def is_over(workflow: Workflow) -> bool:
+def is_over(workflow: Workflow, approval: Approval | None) -> bool:
     """Whether nothing of the job will change any more."""
-    return status_of(workflow, now=datetime.now(UTC)).finished
+    return _status(workflow, approval).finished
 
 
-def _payload(workflow: Workflow, record: StartRecord, outcome: Outcome) -> bytes:
-    status = status_of(workflow, now=datetime.now(UTC))
+def _status(workflow: Workflow, approval: Approval | None) -> JobStatus:
+    return with_approval(status_of(workflow, now=datetime.now(UTC)), approval)
+
+
+def _payload(workflow: Workflow, record: StartRecord, outcome: Outcome, approval: Approval | None) -> bytes:
+    status = _status(workflow, approval)
     notes = workflow.annotations
     until = notes.get(names.VALID_UNTIL, "")
     return passport_of(

@@ -15,6 +15,7 @@ from argo.client.records import Workflow
 from contract import names
 from ocean.kit.together import together
 from provider_api.environments.catalogue import Environments
+from provider_api.jobs.approvals import with_approval
 from provider_api.jobs.job_object import job_object
 from provider_api.jobs.places import awaits_turn, in_turn
 from provider_api.jobs.queues import EnvironmentQueues
@@ -123,8 +124,14 @@ class JobReader:
 
     async def _object(self, workflow: Workflow, place: int | None, most: int, results_from: int) -> dict[str, Any]:
         """`place` in the queue, None: not told. `most`: outputs in the list of results."""
+        status, approval = self.status(workflow), None
+        if status.finished:
+            approval = await self._results.approval(workflow)
+            status = with_approval(status, approval)
         listed = await self._results.listed(workflow, results_from, most)
-        found = job_object(workflow, self.status(workflow), listed.entries, place, results_did_of(workflow))
+        found = job_object(workflow, status, listed.entries, place, results_did_of(workflow))
+        if approval is not None and approval.standing == "held":
+            found["held"] = {"until": int(approval.until), "for": list(approval.waiting_for)}
         if listed.next_start is not None:
             found |= {"resultsCount": listed.count, "resultsNext": listed.next_start}
         return found

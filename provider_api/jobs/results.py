@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +25,7 @@ from ocean.keys import Key
 from ocean.kit.single_flight import SingleFlight
 from provider_api.http.errors import NeighbourAway, NeighbourFailed, Refused
 from provider_api.jobs import ends
+from provider_api.jobs.approvals import Approval, Approvals, record_with_approvers
 from provider_api.jobs.expiry import is_expired
 from provider_api.jobs.passports import Outcome, PassportFile, is_over, passport_file, passport_size, record_of
 from records.passport import PASSPORT_NAME, PASSPORT_TYPE
@@ -80,10 +81,42 @@ class ResultStore:
         self._store = store
         self._retry = retry_after_seconds
         self._key = key
+        self._approvals = Approvals(store, key)
         self._passport_sizes = LRUCache[_Key, int](_REMEMBERED_SIZES)
         self._manifests = LRUCache[_Key, Manifest](_REMEMBERED_BYTES, getsizeof=_size_of)
         self._loading = SingleFlight[_Key, Manifest]()
         self._large = asyncio.Semaphore(1)  # reading a large manifest costs processor time: one after the other
+
+    async def approval(self, workflow: Workflow) -> Approval | None:
+        """Where the results of a job that is over stand, if they wait for owners; None where they wait for nobody, or
+        nothing of the algorithm is there to wait. Raises NeighbourAway, NeighbourFailed."""
+        summary = summary_of(workflow)
+        if summary is None or summary.count == 0 or summary.withheld or record_with_approvers(workflow) is None:
+            return None
+        try:
+            return await self._approvals.of(workflow, summary.digest)
+        except pod_store.StoreUnavailable as exc:
+            raise self._away(exc) from exc
+
+    async def decide(self, workflow: Workflow, encoded: bytes, owner_of: Callable[[str], Awaitable[str]]) -> None:
+        """Keep an owner's decision on results that wait. Raises Refused, NeighbourAway, NeighbourFailed."""
+        approval, summary = await self.approval(workflow), summary_of(workflow)
+        if approval is None or summary is None:
+            raise Refused(f"No results of job {workflow.name} wait for a decision", 404)
+        try:
+            await self._approvals.decide(workflow, approval, summary.digest, encoded, owner_of)
+        except pod_store.StoreUnavailable as exc:
+            raise self._away(exc) from exc
+
+    async def manifest(self, workflow: Workflow) -> Manifest:
+        """All that was published, for an owner who has to decide.
+
+        Raises Refused (404), NeighbourAway, NeighbourFailed.
+        """
+        summary = summary_of(workflow)
+        if summary is None or summary.count == 0:
+            raise Refused(f"No results for job {workflow.name}", 404)
+        return await self._published(workflow, summary)
 
     async def listed(self, workflow: Workflow, start: int = 0, most: int = MOST_LISTED) -> Listed:
         """Entries of a job object's `results` from the index `start` on, as many as one answer holds. None until
@@ -91,7 +124,9 @@ class ResultStore:
         outcome = await self._outcome(workflow)
         if outcome is None:
             return Listed([], 0, None)
-        every = [entry(file) for file in outcome.files] + self._passport_entry(workflow, outcome)
+        approval = await self.approval(workflow)
+        visible = outcome.visible(approval)
+        every = [entry(file) for file in visible.files] + self._passport_entry(workflow, visible, approval)
         left = most * _NAME_BYTES
         entries: list[dict[str, Any]] = []
         for found in every[start:]:
@@ -101,14 +136,14 @@ class ResultStore:
             entries.append(found)
         return Listed(entries, len(every), None)
 
-    def _passport_entry(self, workflow: Workflow, outcome: Outcome) -> list[dict[str, Any]]:
+    def _passport_entry(self, workflow: Workflow, outcome: Outcome, approval: Approval | None) -> list[dict[str, Any]]:
         """The last result of a job that is over: its index is the next free one, so that those of files stay."""
         record = record_of(workflow)
-        if record is None or not is_over(workflow):
+        if record is None or not is_over(workflow, approval):
             return []
         key = workflow.name, outcome.manifest_digest
         if (size := self._passport_sizes.get(key)) is None:
-            size = self._passport_sizes[key] = passport_size(workflow, record, outcome)
+            size = self._passport_sizes[key] = passport_size(workflow, record, outcome, approval)
         return [{"index": len(outcome.files), "filename": PASSPORT_NAME, "filesize": size, "type": PASSPORT_TYPE}]
 
     async def _outcome(self, workflow: Workflow) -> Outcome | None:
@@ -132,8 +167,19 @@ class ResultStore:
             raise Refused(f"No results for job {workflow.name}", 404)
         if is_expired(workflow, time.time()):
             raise Refused(f"The results of job {workflow.name} were kept until their time was over.", 404)
+        manifest = await self._published(workflow, summary)
+        approval, record = await self.approval(workflow), record_of(workflow)
+        visible = Outcome(summary.digest, manifest.files, manifest.provisioned).visible(approval)
+        if index < len(visible.files):
+            return manifest.files[index]
+        if index > len(visible.files) or record is None or not is_over(workflow, approval):
+            raise Refused(f"No such index {index} in this compute job", 404)
+        return passport_file(workflow, record, visible, approval, self._key)
+
+    async def _published(self, workflow: Workflow, summary: Summary) -> Manifest:
+        """Raises Refused (404), NeighbourAway, NeighbourFailed."""
         try:
-            manifest = await self._manifest(workflow.name, summary.digest)
+            return await self._manifest(workflow.name, summary.digest)
         except pod_store.ResultMissing:
             raise Refused(f"No results for job {workflow.name}", 404) from None
         except ManifestInvalid as exc:
@@ -141,13 +187,6 @@ class ResultStore:
             raise NeighbourFailed("The results are not those that were published.") from exc
         except pod_store.StoreUnavailable as exc:
             raise self._away(exc) from exc
-        if index < len(manifest.files):
-            return manifest.files[index]
-        record = record_of(workflow)
-        if index > len(manifest.files) or record is None or not is_over(workflow):
-            raise Refused(f"No such index {index} in this compute job", 404)
-        outcome = Outcome(summary.digest, manifest.files, manifest.provisioned)
-        return passport_file(workflow, record, outcome, self._key)
 
     async def published(self, token: str, index: int) -> ResultFile:
         """A file of an asset that was made of results. Raises Refused (404), NeighbourAway, NeighbourFailed."""
@@ -169,7 +208,8 @@ class ResultStore:
         """The published log of a step, at most so much of it; None if there is none. Raises NeighbourAway."""
         kind = _LOG_TYPES[step]
         outcome = await self._outcome(workflow)
-        index = next((one.index for one in outcome.files if one.type == kind), None) if outcome is not None else None
+        shown = () if outcome is None else outcome.visible(await self.approval(workflow)).files
+        index = next((one.index for one in shown if one.type == kind), None)
         if index is None:
             return None
         file = await self.file(workflow, index)

@@ -67,6 +67,7 @@ def prepare(start: AcceptedStart, job_id: str, owner_text: str, settings: Settin
             names.AGREEMENT: names.agreement_label(carrier.order.tx_hash),
             names.CHAIN: str(carrier.chain_id),
             names.PROVIDER: keys.address.lower() if request.terms is None else request.terms.provider,
+            **({names.APPROVAL: "owner"} if environment.has_record and record.approvers else {}),
         },
         annotations={
             **_annotations(start, owner_text),

@@ -14,7 +14,7 @@ from importlib import metadata
 from contract.provenance import OrderedAsset, Policy, StartRecord
 from ocean.kit.compact_json import compact_json
 from provider_api.access.accepted import AcceptedAsset, AcceptedStart
-from provider_api.access.release_rules import merged_rules
+from provider_api.access.release_rules import approvers, merged_rules
 from provider_api.keys import ProviderKeys
 from provider_api.settings import Settings
 
@@ -36,6 +36,7 @@ def start_record(start: AcceptedStart, network: str, settings: Settings, keys: P
         ),
         datasets=tuple(_ordered(item) for item in start.datasets),
         algorithm=None if start.algorithm is None else _ordered(start.algorithm),
+        approvers=approvers(start.facts),
         release=merged_rules(start.facts),
     )
 

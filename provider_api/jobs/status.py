@@ -55,6 +55,7 @@ Reason = Literal[
     "configuration_failed",
     "filtered",
     "withheld",
+    "refused",
     "image_unavailable",
     "out_of_memory",
     "out_of_disk",

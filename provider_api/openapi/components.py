@@ -36,6 +36,7 @@ def _list(items: Mapping[str, Any], text: str = "") -> dict[str, Any]:
     return {"type": "array", "items": dict(items)} | ({"description": text} if text else {})
 
 
+_STANDING: Final = {"enum": ["held", "released", "refused"]}
 _OF_KIND: Final[Mapping[Kind, Any]] = {
     "text": _TEXT,
     "address": _ADDRESS,
@@ -297,6 +298,45 @@ ANSWERS: Final[Mapping[str, Any]] = {
                     }
                 )
             ),
+        }
+    ),
+    "Releases": _object(
+        {
+            "releases": _list(
+                _object(
+                    {
+                        "jobId": _TEXT,
+                        "documentId": {**_TEXT, "description": "The caller's dataset."},
+                        "standing": _STANDING,
+                        "until": {"type": ["integer", "null"], "description": "The deadline, Unix seconds."},
+                        "environment": _TEXT,
+                        "consumer": _TEXT,
+                        "algorithm": {**_TEXT, "description": "Its DID; empty for one that was sent along."},
+                        "finishedAt": {"type": ["string", "null"], "description": "Unix seconds."},
+                        "files": {"type": ["integer", "null"], "description": "null: see the job itself."},
+                        "bytes": {"type": ["integer", "null"]},
+                    }
+                )
+            )
+        }
+    ),
+    "Release": _object(
+        {
+            "jobId": _TEXT,
+            "standing": _STANDING,
+            "until": {**_INTEGER, "description": "The deadline, Unix seconds."},
+            "manifestDigest": {**_TEXT, "description": "SHA-256 of what a decision is about."},
+            "datasets": _list(
+                _object(
+                    {
+                        "documentId": _TEXT,
+                        "mine": {"type": "boolean"},
+                        "standing": {"enum": ["waiting", "released", "refused"]},
+                    },
+                    {"reason": _TEXT},
+                )
+            ),
+            "files": _list(_object({"path": _TEXT, "filesize": _INTEGER, "sha256": _TEXT, "type": _TEXT})),
         }
     ),
     "Reasons": _object(

@@ -30,6 +30,7 @@ _SIGNED: Final = {
     ("DELETE", "/api/services/deleteAuthToken"),
     ("POST", "/api/services/decrypt"),
     ("GET", "/api/v1/salts"),
+    ("GET", "/api/v1/releases"),
     ("POST", _COMPUTE),
     ("PUT", _COMPUTE),
     ("DELETE", _COMPUTE),

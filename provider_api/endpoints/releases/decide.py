@@ -1,0 +1,64 @@
+"""PUT one release: an owner's signed decision. The signature in the envelope is the authentication."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ocean.addresses import canonical
+from provider_api.endpoints.descriptions import ARGO_FAILED, CHAIN_AWAY
+from provider_api.endpoints.endpoint import endpoint
+from provider_api.endpoints.releases.asking import JOB, SHOWN, document, job_that_waits
+from provider_api.endpoints.releases.show import NOTHING_WAITS, PATH
+from provider_api.endpoints.request import ServicesDep
+from provider_api.http.responses import json_response
+from provider_api.jobs.approvals import read_decision
+from provider_api.jobs.releases import owner_check
+from provider_api.openapi.components import ref
+from provider_api.openapi.operation import Answer, Failure, Operation
+
+
+@endpoint(
+    Operation(
+        "PUT",
+        PATH,
+        "decideRelease",
+        "Compute",
+        "Release or refuse the results of a job",
+        {200: Answer("How the results stand now.", ref("Release"), {"held": SHOWN})},
+        {
+            400: Failure(
+                "Refusal",
+                "No signed decision, or not on these results.",
+                {"other": {"error": "The decision is about the results of another job."}},
+            ),
+            403: Failure(
+                "Refusal",
+                "Signed by somebody who does not own the dataset.",
+                {"stranger": {"error": "0x… does not own the data NFT of did:op:…."}},
+            ),
+            404: NOTHING_WAITS,
+            409: Failure(
+                "Refusal",
+                "Too late, or another decision stands.",
+                {"late": {"error": "The results are refused already; a decision comes too late."}},
+            ),
+            502: ARGO_FAILED,
+            503: CHAIN_AWAY,
+        },
+        text="An addition to Ocean's Provider. The body is a DSSE envelope of an in-toto statement (Simple Verification"
+        " Result) about the job's manifest, signed by the owner of a dataset: docs/reference/decisions.md. One decision"
+        " for each dataset, for good.",
+        path_parameters=JOB,
+        place="body",
+    ),
+    head=False,
+)
+async def decide(request: Request, services: ServicesDep) -> Response:
+    encoded = await request.body()
+    _, decision = read_decision(encoded)
+    workflow, _ = await job_that_waits(services, request.path_params["job"])
+    await services.results.decide(workflow, encoded, services.assets.owner)
+    workflow, approval = await job_that_waits(services, workflow.name)
+    owns = owner_check(services.assets.owner, canonical(decision.account))
+    return json_response(await document(services, workflow, approval, owns), sort_keys=False)

@@ -1,0 +1,102 @@
+"""GET releases: what waits for an owner's decision, and with history all jobs on his data and what left of them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from starlette.responses import Response
+
+from argo.client.records import Workflow
+from contract import names
+from provider_api.endpoints.descriptions import ARGO_FAILED, AUTH_TOKEN, CHAIN_AWAY, signed
+from provider_api.endpoints.endpoint import endpoint
+from provider_api.endpoints.releases.asking import FIELDS, asked_by, parameters
+from provider_api.endpoints.request import CallDep, ServicesDep
+from provider_api.http.responses import json_response
+from provider_api.jobs.releases import Owns, listed, owner_check
+from provider_api.openapi import samples
+from provider_api.openapi.components import ref
+from provider_api.openapi.operation import Answer, Operation, Parameter
+from provider_api.services import Services
+
+MOST_LISTED = 1_000
+
+
+@endpoint(
+    Operation(
+        "GET",
+        "/api/v1/releases",
+        "releases",
+        "Compute",
+        "What waits for the decision of an owner of datasets",
+        {
+            200: Answer(
+                "Jobs on the caller's datasets, the newest first.",
+                ref("Releases"),
+                {
+                    "held": {
+                        "releases": [
+                            {
+                                "jobId": samples.JOB,
+                                "documentId": samples.DID,
+                                "standing": "held",
+                                "until": 1_800_000_000,
+                                "environment": samples.ENVIRONMENT,
+                                "consumer": samples.CONSUMER,
+                                "algorithm": samples.ALGORITHM_DID,
+                                "finishedAt": "1799990000",
+                                "files": 2,
+                                "bytes": 5_000,
+                            }
+                        ]
+                    }
+                },
+            )
+        },
+        {400: signed("consumerAddress"), 502: ARGO_FAILED, 503: CHAIN_AWAY},
+        text="An addition to Ocean's Provider. The caller owns the data NFTs of the datasets at the time of the call.",
+        fields=FIELDS,
+        parameters={
+            **parameters('"releases" + consumerAddress + nonce'),
+            "history": Parameter("`true`: all jobs on the caller's datasets, not only those that wait."),
+        },
+        request_headers=AUTH_TOKEN,
+    )
+)
+async def releases(call: CallDep, services: ServicesDep) -> Response:
+    caller = await asked_by(call, services, "")
+    owns = owner_check(services.assets.owner, caller.address)
+    labels = {names.ENVIRONMENT: names.ANY}
+    history = call.text("history") == "true"
+    if not history:
+        labels[names.APPROVAL] = "owner"
+    found: list[dict[str, Any]] = []
+    async for page in services.argo.pages(labels, skip_unreachable=True):
+        for workflow in page:
+            found += await _of_job(services, workflow, owns, history=history)
+        if len(found) >= MOST_LISTED:
+            break
+    await services.callers.use_up(caller)
+    return json_response({"releases": found[:MOST_LISTED]}, sort_keys=False)
+
+
+async def _of_job(services: Services, workflow: Workflow, owns: Owns, *, history: bool) -> list[dict[str, Any]]:
+    if not workflow.finished:
+        return []
+    mine = [did for did in dict.fromkeys(_datasets(workflow)) if await owns(did)]
+    if not mine:
+        return []
+    approval = await services.results.approval(workflow)
+    if not history and (approval is None or approval.standing != "held"):
+        return []
+    asked = mine if history or approval is None else [did for did in mine if did in approval.waiting_for]
+    return [listed(workflow, did, approval) for did in asked]
+
+
+def _datasets(workflow: Workflow) -> list[str]:
+    try:
+        told = json.loads(workflow.annotations.get(names.INPUT_DIDS, "[]"))
+    except ValueError:
+        return []
+    return [did for did in told if isinstance(did, str)] if isinstance(told, list) else []
