@@ -7,7 +7,7 @@ import contextlib
 import errno
 import os
 import shutil
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,6 +63,10 @@ class FolderStore:
         await objects.delete_manifest(self.backend, job_id)
         await asyncio.to_thread(_remove_folder, Path(self.local_folder, job_id))
         await asyncio.to_thread(_remove_empty, Path(self.local_folder, f"{ASSET}{job_id}"))
+
+    async def remove_objects(self, keys: Sequence[str]) -> None:
+        for key in keys:
+            await asyncio.to_thread(self._path(key).unlink, missing_ok=True)
 
     async def jobs(self) -> AsyncGenerator[tuple[str, float]]:
         for found in await asyncio.to_thread(_folders, self.local_folder):

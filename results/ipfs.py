@@ -15,7 +15,7 @@ import asyncio
 import hashlib
 import re
 import secrets
-from collections.abc import AsyncGenerator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from itertools import islice
@@ -101,6 +101,11 @@ class KuboStore:
         """A job's folder with all that is in it. The node frees the room at its next collection."""
         async with self.node.async_client() as client:
             await self.node.remove(client, self.path(job_id))
+
+    async def remove_objects(self, keys: Sequence[str]) -> None:
+        async with self.node.async_client() as client:
+            for key in keys:
+                await self.node.remove(client, self.path(key))
 
     async def jobs(self) -> AsyncGenerator[tuple[str, float]]:
         """None can be told: folders bear only a digest of a job's id."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
@@ -57,9 +57,11 @@ class BucketStore:
     async def remove(self, job_id: str) -> None:
         await objects.delete_manifest(self.backend, job_id)
         pages = obstore.list(self.backend, prefix=f"{job_id}/", chunk_size=_DELETED_AT_ONCE)
-        keys = [item["path"] async for page in pages for item in page]
+        await self.remove_objects([item["path"] async for page in pages for item in page])
+
+    async def remove_objects(self, keys: Sequence[str]) -> None:
         for first in range(0, len(keys), _DELETED_AT_ONCE):  # (S3 calls it a success when one is gone already)
-            await obstore.delete_async(self.backend, keys[first : first + _DELETED_AT_ONCE])
+            await obstore.delete_async(self.backend, list(keys[first : first + _DELETED_AT_ONCE]))
 
     async def jobs(self) -> AsyncGenerator[tuple[str, float]]:
         listed = await obstore.list_with_delimiter_async(self.backend)

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import errno
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -56,6 +56,9 @@ class Store(Protocol):
 
     async def remove(self, job_id: str) -> None:
         """All that a job has in the store, the manifest first where that makes a difference."""
+
+    async def remove_objects(self, keys: Sequence[str]) -> None:
+        """These objects. Those that are not there are fine."""
 
     def jobs(self) -> AsyncGenerator[tuple[str, float]]:
         """The jobs that have anything in the store, and when the newest of it was written (Unix seconds)."""
@@ -215,6 +218,14 @@ async def delete_job(store: Store, job_id: str) -> None:
         raise ValueError("not a job id")
     try:
         await store.remove(job_id)
+    except (BaseError, OSError) as exc:
+        raise StoreUnavailable("deleting results", cause_of(exc), transient=store.is_transient(exc)) from exc
+
+
+async def delete_objects(store: Store, keys: Sequence[str]) -> None:
+    """Delete some of a job's objects. Those that are not there are fine. Raises StoreUnavailable."""
+    try:
+        await store.remove_objects(keys)
     except (BaseError, OSError) as exc:
         raise StoreUnavailable("deleting results", cause_of(exc), transient=store.is_transient(exc)) from exc
 

@@ -36,6 +36,8 @@ class Results(Protocol):
 
     async def delete(self, job_id: str) -> None: ...
 
+    async def remove_refused(self, workflow: Workflow) -> bool: ...
+
 
 def expires_at(workflow: Workflow) -> float | None:
     """When the results of a finished job are over, Unix seconds; None: never, or not finished yet."""
@@ -81,6 +83,7 @@ class Sweeper:
         self._argo, self._results, self._orphans = argo, results, orphans
         self._told = told
         self._swept: set[str] = set()
+        self._refused: set[str] = set()  # jobs whose refused results are gone
 
     async def run(self) -> None:
         """Sweep for ever; a bad round is logged. End it by cancelling."""
@@ -126,4 +129,17 @@ class Sweeper:
                 done.removed += 1
                 log.info("results_expired", job_id=job_id)
         self._swept = over  # those whose workflow is gone need not be remembered
+        await self._sweep_refused()
         return done
+
+    async def _sweep_refused(self) -> None:
+        """Results that waited for owners of their datasets, and were refused or not released in time."""
+        found: set[str] = set()
+        async for page in self._argo.pages({names.APPROVAL: "owner"}, skip_unreachable=True):
+            for job in (job for job in page if job.finished):
+                try:
+                    if job.name in self._refused or await self._results.remove_refused(job):
+                        found.add(job.name)
+                except ApiError as exc:
+                    log.warning("refused_results_not_removed", job_id=job.name, reason=str(exc))
+        self._refused = found

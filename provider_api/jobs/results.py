@@ -20,7 +20,7 @@ from cachetools import LRUCache
 
 from argo.client.records import Workflow
 from contract import names
-from contract.manifest import FileSummary, Manifest, ManifestInvalid, ResultFile, Summary
+from contract.manifest import OWN_LOGS, FileSummary, Manifest, ManifestInvalid, ResultFile, Summary
 from ocean.keys import Key
 from ocean.kit.single_flight import SingleFlight
 from provider_api.http.errors import NeighbourAway, NeighbourFailed, Refused
@@ -107,6 +107,23 @@ class ResultStore:
             await self._approvals.decide(workflow, approval, summary.digest, encoded, owner_of)
         except pod_store.StoreUnavailable as exc:
             raise self._away(exc) from exc
+        await self.remove_refused(workflow)
+
+    async def remove_refused(self, workflow: Workflow) -> bool:
+        """Remove what the owners of a job's datasets have refused, or nobody released in time. Whether they have.
+        Raises Refused, NeighbourAway, NeighbourFailed."""
+        if is_expired(workflow, time.time()):
+            return True
+        approval = await self.approval(workflow)
+        if approval is None or approval.standing != "refused":
+            return False
+        manifest = await self.manifest(workflow)
+        hidden = [file.key for file in manifest.files if file.type not in OWN_LOGS]
+        try:
+            await pod_store.delete_objects(self._store, hidden)
+        except pod_store.StoreUnavailable as exc:
+            raise self._away(exc) from exc
+        return True
 
     async def manifest(self, workflow: Workflow) -> Manifest:
         """All that was published, for an owner who has to decide.

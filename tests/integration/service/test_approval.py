@@ -170,6 +170,9 @@ async def test_what_is_refused_never_leaves(buyer: Buyer, holder: Owner, dataset
     got = await everything(buyer, job, tmp_path)
     for secret in (b"the secret answer", b"the secret log", b"too detailed", b"outputs/answer"):
         assert secret not in got
+    kept = [path for path in (buyer.service.folder.root / "results" / job["jobId"]).rglob("*") if path.is_file()]
+    assert all("secret" not in path.read_text(errors="replace") for path in kept), "and is gone from the store"
+    assert len(kept) == 4, "our logs, the manifest, the decision"
     passport = read_passport(await buyer.result(done, "passport.dsse.json", tmp_path)).statement
     assert [subject.name for subject in passport.subjects] == [
         *("manifest.json", "adminlogs/configure.log", "adminlogs/publish.log"),

@@ -1,0 +1,230 @@
+"""Results that wait for owners: deadlines, the sweep, stores that fail, decisions that are not what they seem."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from argo.client.records import NewWorkflow
+from contract import names
+from contract.manifest import summary_of
+from contract.provenance import read_start_record
+from ocean.keys import address_of
+from ocean.signing import releases_message, result_message, sign
+from provider_api.jobs.approvals import DEFAULT_SECONDS, deadline_of
+from provider_api.jobs.expiry import Sweeper
+from provider_api.jobs.results import ResultStore
+from records.decision import Decision, statement_of
+from records.envelope import sign_payload
+from results.object_names import decision_key
+from results.store import open_store
+from tests.support import provider_facts as facts
+from tests.support.answers.places import belongs_to
+from tests.support.passports import START
+from tests.support.provider_neighbours import CONSUMER_KEY, PROVIDER_KEY, STRANGER_KEY, World, just_created
+from tests.support.stored_results import store_files
+
+pytestmark = pytest.mark.unit
+
+OWNER_KEY = STRANGER_KEY
+OWNER = address_of(OWNER_KEY)
+DID = facts.did(0)
+FILES = (
+    ("configure.log", b"ours", "configrationLog"),
+    ("secret.csv", b"a,b\n", "output"),
+    ("algorithm.log", b"secret", "algorithmLog"),
+)
+PATH = "/api/v1/releases"
+
+
+@pytest.fixture
+async def waiting(tmp_path: Path) -> AsyncIterator[World]:
+    """A world in which the owner of the dataset has to release results, within ten minutes."""
+    world = World(tmp_path)
+    world.argo.has_record = True
+    async with world.running() as running:
+        yield running
+
+
+async def held(world: World, nonce: int = 5) -> str:
+    """A job whose results are in the store and wait."""
+    body = world.start_body(nonce)
+    ddo = world.chain.assets[DID]
+    rules = {"release": {"approval": "owner", "approvalSeconds": 600}}
+    services = tuple(each.model_copy(update={"additional_information": rules}) for each in ddo.services)
+    world.chain.assets[DID] = ddo.model_copy(update={"services": services})
+    belongs_to(world, DID, OWNER)
+    answer = await world.start(body)
+    assert answer.status_code == 200, answer.text
+    job = str(answer.json()[0]["jobId"])
+    manifest = store_files(
+        world.settings.data_folder / "results", job, FILES, created=int(datetime.now(UTC).timestamp())
+    )
+    world.argo.finish(job, results=summary_of(manifest, manifest.encoded()).encoded())
+    return job
+
+
+def digest(world: World, job: str) -> str:
+    return hashlib.sha256((world.settings.data_folder / "results" / job / "manifest.json").read_bytes()).hexdigest()
+
+
+def older(world: World, job: str, seconds: float) -> None:
+    """The job ended so long ago."""
+    ended = datetime.now(UTC) - timedelta(seconds=seconds)
+    world.argo.workflows[job] = replace(world.argo.workflows[job], finished_at=ended, created_at=ended)
+
+
+async def status(world: World, job: str) -> Any:
+    query = {"consumerAddress": world.consumer.address, "jobId": job}
+    return (await world.http.get("/api/services/compute", params=query)).json()[0]
+
+
+async def fetched(world: World, job: str, index: int, nonce: int) -> Any:
+    owner = world.consumer.address
+    signature = sign(result_message(owner, job, str(index), nonce), CONSUMER_KEY)
+    query = {"consumerAddress": owner, "jobId": job, "index": index, "nonce": nonce, "signature": signature}
+    return await world.http.get("/api/services/computeResult", params=query)
+
+
+def decided(world: World, job: str, *, released: bool = True, key: str = OWNER_KEY, **changes: Any) -> bytes:
+    values = {
+        "job_id": job,
+        "manifest_digest": digest(world, job),
+        "did": DID,
+        "account": address_of(key),
+        "released": released,
+        "at": int(time.time()),
+    }
+    return sign_payload(statement_of(Decision(**(values | changes))).encoded(), key).encoded()
+
+
+async def put(world: World, job: str, content: bytes) -> Any:
+    return await world.http.put(f"{PATH}/{job}", content=content)
+
+
+async def test_the_job_is_marked_and_waits(waiting: World) -> None:
+    job = await held(waiting)
+    assert waiting.argo.workflows[job].labels[names.APPROVAL] == "owner"
+    found = await status(waiting, job)
+    assert (found["status"], found["dateFinished"], found["reason"]) == (60, None, "")
+    assert found["held"]["for"] == [DID]
+    assert abs(found["held"]["until"] - time.time() - 600) < 30
+    assert [entry["type"] for entry in found["results"]] == ["configrationLog"]
+    assert [(await fetched(waiting, job, index, 10 + index)).status_code for index in range(5)] == [200, *[404] * 4]
+
+
+async def test_nobody_releases_in_time(waiting: World) -> None:
+    job = await held(waiting)
+    older(waiting, job, 601)
+    found = await status(waiting, job)
+    assert (found["status"], found["reason"]) == (41, "refused")
+    assert [entry["type"] for entry in found["results"]] == ["configrationLog", "passport"]
+    late = await put(waiting, job, decided(waiting, job))
+    assert (late.status_code, "too late" in late.text) == (409, True)
+    assert (await fetched(waiting, job, 2, 20)).status_code == 404
+
+
+async def test_one_that_came_in_time_counts_for_good(waiting: World) -> None:
+    job = await held(waiting)
+    assert (await put(waiting, job, decided(waiting, job))).status_code == 200
+    older(waiting, job, 100_000)
+    assert (await status(waiting, job))["status"] == 70
+    assert (await fetched(waiting, job, 1, 20)).content == b"a,b\n"
+    other = ResultStore(open_store(waiting.settings.results_url()), 5, PROVIDER_KEY)
+    approval = await other.approval(waiting.argo.workflows[job])
+    assert approval is not None, "another process reads it from the store"
+    assert approval.standing == "released"
+
+
+async def test_what_is_refused_or_late_is_removed(waiting: World) -> None:
+    refused, late, still = [await held(waiting, nonce) for nonce in (5, 6, 7)]
+    assert (await put(waiting, refused, decided(waiting, refused, released=False))).status_code == 200
+    older(waiting, late, 601)
+    results = ResultStore(open_store(waiting.settings.results_url()), 5, PROVIDER_KEY)
+    for _ in range(2):
+        await Sweeper(waiting.argo, results).sweep(time.time())
+    folder = waiting.settings.data_folder / "results"
+    for job, kept in (
+        (refused, {"0", "manifest.json"}),
+        (late, {"0", "manifest.json"}),
+        (still, {"0", "1", "2", "manifest.json"}),
+    ):
+        assert {path.name for path in (folder / job).iterdir() if path.is_file()} == kept
+    assert (await fetched(waiting, late, 0, 20)).content == b"ours"
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"payload": 1}', b"x" * 40_000])
+async def test_what_is_kept_and_no_decision_counts_for_nothing(waiting: World, content: bytes) -> None:
+    job = await held(waiting)
+    path = waiting.settings.data_folder / "results" / decision_key(job, DID)
+    path.parent.mkdir()
+    path.write_bytes(content)
+    answer = await fetched(waiting, job, 1, 20)
+    assert answer.status_code in (404, 502)
+    assert b"a,b" not in answer.content
+
+
+async def test_a_decision_without_the_services_own_signature_counts_for_nothing(waiting: World) -> None:
+    """Whoever can write into the store, a publishing pod above all, cannot release anything."""
+    job = await held(waiting)
+    path = waiting.settings.data_folder / "results" / decision_key(job, DID)
+    path.parent.mkdir()
+    for content in (decided(waiting, job), decided(waiting, job, key=PROVIDER_KEY, account=OWNER)):
+        path.write_bytes(content)
+        assert (await status(waiting, job))["status"] == 60
+        assert (await fetched(waiting, job, 1, 20)).status_code == 404
+
+
+async def test_a_decision_of_another_job_that_was_copied_here_counts_for_nothing(waiting: World) -> None:
+    first, second = await held(waiting, 5), await held(waiting, 6)
+    assert (await put(waiting, first, decided(waiting, first))).status_code == 200
+    folder = waiting.settings.data_folder / "results"
+    target = folder / decision_key(second, DID)
+    target.parent.mkdir()
+    target.write_bytes((folder / decision_key(first, DID)).read_bytes())
+    assert (await status(waiting, second))["status"] == 60
+    assert (await fetched(waiting, second, 1, 20)).status_code == 404
+
+
+async def test_a_former_owner_decides_nothing(waiting: World) -> None:
+    job = await held(waiting)
+    belongs_to(waiting, DID, waiting.consumer.address)
+    assert (await put(waiting, job, decided(waiting, job))).status_code == 403
+    assert (await put(waiting, job, decided(waiting, job, key=CONSUMER_KEY))).status_code == 200
+
+
+async def test_a_chain_that_is_away_lets_nothing_go(waiting: World) -> None:
+    job = await held(waiting)
+    waiting.chain.away = True
+    assert (await put(waiting, job, decided(waiting, job))).status_code == 503
+    waiting.chain.away = False
+    assert (await status(waiting, job))["status"] == 60
+
+
+async def test_questions_need_a_signature_of_their_own(waiting: World) -> None:
+    job = await held(waiting)
+    for path, text in ((PATH, releases_message(OWNER, job, 3)), (f"{PATH}/{job}", releases_message(OWNER, "", 3))):
+        query = {"consumerAddress": OWNER, "nonce": 3, "signature": sign(text, OWNER_KEY)}
+        assert (await waiting.http.get(path, params=query)).status_code == 400
+    query = {"consumerAddress": OWNER, "nonce": 3, "signature": sign(releases_message(OWNER, "", 3), OWNER_KEY)}
+    answer = await waiting.http.get(PATH, params=query)
+    assert [(each["jobId"], each["standing"]) for each in answer.json()["releases"]] == [(job, "held")]
+    assert (await waiting.http.get(PATH, params=query)).status_code == 400, "a nonce is good once"
+
+
+def test_results_never_wait_longer_than_they_are_kept() -> None:
+
+    ended = datetime(2026, 1, 1, tzinfo=UTC)
+    for kept, waits in (("0", DEFAULT_SECONDS), ("3600", 3600), ("99999999", DEFAULT_SECONDS)):
+        record = START.model_copy(update={"approvers": (DID,)})
+        notes = {names.STORAGE_EXPIRY: kept, names.RECORD: record.encoded()}
+        workflow = replace(just_created(NewWorkflow("a", "t", {}, {}, notes)), finished_at=ended)
+        assert read_start_record(notes[names.RECORD]) == record
+        assert deadline_of(workflow, record) == ended.timestamp() + waits
