@@ -46,12 +46,14 @@ def listed(workflow: Workflow, did: str, approval: Approval | None) -> dict[str,
 
 
 def shown(workflow: Workflow, manifest: Manifest, digest: str, approval: Approval, mine: set[str]) -> dict[str, Any]:
-    """Everything that an owner decides about."""
+    """Everything that an owner decides about, and the manifest itself: what is signed is its digest, so whoever signs
+    can see for himself that the files are those."""
     return {
         "jobId": workflow.name,
         "standing": approval.standing,
         "until": int(approval.until),
         "manifestDigest": digest,
+        "manifest": manifest.encoded().decode(),
         "datasets": [_dataset(did, approval, mine=did in mine) for did in approval.datasets],
         "files": [
             {"path": file.path, "filesize": file.filesize, "sha256": file.sha256, "type": file.type}

@@ -326,6 +326,7 @@ ANSWERS: Final[Mapping[str, Any]] = {
             "standing": _STANDING,
             "until": {**_INTEGER, "description": "The deadline, Unix seconds."},
             "manifestDigest": {**_TEXT, "description": "SHA-256 of what a decision is about."},
+            "manifest": {**_TEXT, "description": "JSON; `manifestDigest` is of these bytes."},
             "datasets": _list(
                 _object(
                     {

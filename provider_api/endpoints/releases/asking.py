@@ -28,6 +28,7 @@ SHOWN: Final = {
     "standing": "held",
     "until": 1_800_000_000,
     "manifestDigest": "5e" * 32,
+    "manifest": '{"version":1,"job_id":"0a"}',
     "datasets": [{"documentId": samples.DID, "mine": True, "standing": "waiting"}],
     "files": [{"path": "outputs/model.csv", "filesize": 5_000, "sha256": "6f" * 32, "type": "output"}],
 }

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -10,6 +13,7 @@ from typing import Any
 
 import httpx
 import pytest
+from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
 from ocean.client import Consumer, ConsumerError
@@ -21,6 +25,7 @@ from records.envelope import sign_payload
 from records.verify import read_passport
 from tests.support.chain import publisher as publisher_account
 from tests.support.chain import stranger as stranger_account
+from tests.support.clients import ROOT
 from tests.support.service import FREE, Buyer, Service, raw_python
 
 pytestmark = pytest.mark.integration
@@ -277,3 +282,28 @@ async def test_a_job_that_fails_or_breaks_a_rule(buyer: Buyer, holder: Owner, da
     broken = await held(buyer, [dataset], many)
     assert (broken["status"], broken["reason"], "held" in broken) == (41, "withheld", False)
     assert (await holder.show(broken["jobId"])).status_code == 404, "there is nothing to decide"
+
+
+async def test_the_command_line_of_an_owner(buyer: Buyer, service: Service, dataset: DDO, tmp_path: Path) -> None:
+    job = await held(buyer, [dataset])
+    keystore, password = tmp_path / "owner.json", tmp_path / "password"
+    made = Account.encrypt(bytes(publisher_account.key), "open, sesame", kdf="pbkdf2", iterations=2)
+    await asyncio.to_thread(keystore.write_text, json.dumps(made))
+    await asyncio.to_thread(password.write_text, "open, sesame\n")
+    access = ["--url", service.url, "--keystore", str(keystore), "--password-file", str(password)]
+
+    async def ran(*words: str) -> str:
+        command = [str(Path(sys.executable).with_name("c2d")), "releases", *words, *access]
+        done = await asyncio.to_thread(
+            subprocess.run, command, cwd=ROOT, capture_output=True, text=True, timeout=200, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    assert job["jobId"] in await ran("list")
+    shown = await ran("show", job["jobId"])
+    assert "outputs/answer" in shown
+    assert (await now(buyer, job))["status"] == 60
+    assert "the results are released" in await ran("approve", job["jobId"], "--yes")
+    assert await buyer.result(await now(buyer, job), "answer", tmp_path) == b"the secret answer"
+    assert f"{job['jobId']}  released" in await ran("list", "--history")

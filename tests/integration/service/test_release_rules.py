@@ -93,9 +93,8 @@ async def test_the_rules_are_told_before_anybody_pays(buyer: Buyer, limited: DDO
         ({"types": ["exe"]}, "release_rules_invalid"),
         ("at most 5 MB", "release_rules_invalid"),
         (["maxBytes"], "release_rules_invalid"),
-        ({"approval": "owner"}, "release_approval_not_offered"),
     ],
-    ids=["text", "spelling", "negative", "type", "words", "list", "approval"],
+    ids=["text", "spelling", "negative", "type", "words", "list"],
 )
 async def test_rules_that_cannot_be_kept_refuse_every_start(
     buyer: Buyer, files: FileServer, rules: Any, code: str

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import time
 from typing import Any, Final
 
-from ocean.signing import job_message, result_message, salts_message, sign
+from ocean.signing import job_message, releases_message, result_message, salts_message, sign
+from records.decision import Decision, statement_of
+from records.envelope import sign_payload
 from tests.support import provider_facts as facts
 from tests.support.answers.accounts import ME, STRANGER, creation, two_spoiled
 from tests.support.answers.book import Asker, Book
@@ -16,6 +21,7 @@ STATUS: Final = "GET /api/services/compute"
 STOP: Final = "PUT /api/services/compute"
 DELETE: Final = "DELETE /api/services/compute"
 RESULT: Final = "GET /api/services/computeResult"
+RELEASES: Final = "GET /api/v1/releases"
 SALTS: Final = "GET /api/v1/salts"
 ENVIRONMENTS: Final = "GET /api/services/computeEnvironments"
 NO_JOB: Final = "00" + "ab" * 15
@@ -69,6 +75,7 @@ async def answers(book: Book) -> None:
         started = await world.start(world.start_body(1))
         belongs_to(world, facts.did(0), ME)
         await asker.ask("salts, good", asked(SALTS, owners(2, str(started.json()[0]["jobId"]))))
+        await _releases(world, asker)
     async with place(book, lambda world: setattr(world.argo, "away", True)) as (_, asker):
         await asker.ask("environments, no Argo", asked(ENVIRONMENTS))
     async with place(book, policy={"tolerate_missing_nonce": True, "failures_as_finished": True}) as (world, asker):
@@ -212,6 +219,50 @@ async def _salts(asker: Asker, jobs: list[str]) -> None:
             "no passport": asked(SALTS, whole),
         },
         "salts, ",
+    )
+
+
+async def _releases(world: RecordedWorld, asker: Asker) -> None:
+    """A job whose results wait for ME, who owns its dataset."""
+    body = world.start_body(3)
+    ddo = world.chain.assets[facts.did(0)]
+    rules = {"release": {"approval": "owner", "approvalSeconds": 600}}
+    services = tuple(each.model_copy(update={"additional_information": rules}) for each in ddo.services)
+    world.chain.assets[facts.did(0)] = ddo.model_copy(update={"services": services})
+    belongs_to(world, facts.did(0), ME)
+    job = str((await world.start(body)).json()[0]["jobId"])
+    publish_results(world, job, ("configure.log", b"ours", "configrationLog"), ("a.csv", TABLE, "output"))
+
+    def question(nonce: int, job: str = "", **changes: Any) -> dict[str, Any]:
+        given = {"consumerAddress": ME, "nonce": str(nonce)}
+        return given | {"signature": sign(releases_message(ME, job, str(nonce)), CONSUMER_KEY)} | changes
+
+    def decision(**changes: Any) -> dict[str, Any]:
+        manifest = (world.settings.data_folder / "results" / job / "manifest.json").read_bytes()
+        digest = hashlib.sha256(manifest).hexdigest()
+        values = {"job_id": job, "manifest_digest": digest, "did": facts.did(0), "account": ME, "released": True}
+        statement = statement_of(Decision(**(values | {"at": int(time.time())} | changes)))
+        return dict(json.loads(sign_payload(statement.encoded(), CONSUMER_KEY).encoded()))
+
+    one, put = f"{RELEASES}/{job}", f"{RELEASES}/{job}".replace("GET", "PUT")
+    await asker.table(
+        {
+            "status": asked(STATUS, {"consumerAddress": ME, "jobId": job}),
+            "list": asked(RELEASES, question(10)),
+            "list, the same again": asked(RELEASES, question(10)),
+            "list, unsigned": asked(RELEASES, without(question(11), "signature")),
+            "one": asked(one, question(12, job)),
+            "one, signed for the list": asked(one, question(13)),
+            "one, unknown job": asked(f"{RELEASES}/{NO_JOB}", question(14, NO_JOB)),
+            "decide, nothing": sent(put, {}),
+            "decide, on another job": sent(put, decision(job_id=NO_JOB)),
+            "decide, for somebody else": sent(put, decision(account=STRANGER)),
+            "decide, on a dataset that nobody asked for": sent(put, decision(did=facts.did(5))),
+            "decide": sent(put, decision()),
+            "decide, otherwise": sent(put, decision(released=False)),
+            "history": asked(RELEASES, question(15, history="true")),
+        },
+        "releases, ",
     )
 
 

@@ -26,6 +26,7 @@ _VALUES: Final = {
     "chain_id": "8996",
     "token": "t" * 43,
     "index": "0",
+    "job": "00" + "ab" * 15,
     "filename": "rain.csv",
 }
 

@@ -349,10 +349,11 @@ def test_the_policy_lists_what_the_service_uses() -> None:
     listed = re.search(r"\[([^\]]*)\]\.all\(n,", text)
     assert listed
     assert tuple(re.findall(r"'([^']*)'", listed[1])) == names.ARGUMENTS
-    labelled = {name: value for name, value in labels().items() if name not in CREATOR}
+    labelled = {name: value for name, value in labels(approval="owner").items() if name not in CREATOR}
     assert set(labelled) == set(names.JOB_LABELS)
     for name in names.JOB_LABELS:
         assert refusals(job({"labels": {name: labelled[name]}})) == []
+    assert refusals(job({"labels": labels(approval="nobody")}))
     assert refusals(job({"annotations": dict.fromkeys(names.JOB_ANNOTATIONS, ADDRESS)})) == []
 
 

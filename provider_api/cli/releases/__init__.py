@@ -1,0 +1,152 @@
+"""`c2d releases`: the owner of a dataset sees which results wait for his decision and what is in them, and decides.
+
+The key of his account comes from a keystore file and stays in this process: it signs the questions, which are answered
+to owners only, and the decision itself. A decision names the digest of the results' manifest, so it cannot be used for
+others. What the service and consumers say is bounded while it is read, checked before anything is signed, and printed
+so that it can neither steer a terminal nor turn a line around.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import httpx
+import typer
+
+from provider_api.cli.releases.answers import ListAnswer, Shown, read_answer
+from provider_api.cli.releases.keystore import Access, opened
+from provider_api.cli.releases.lines import lines_of_release, lines_of_shown, print_lines
+from provider_api.cli.releases.service import SECONDS, Service, checked_url
+from provider_api.cli.releases.text import LONGEST_TEXT, Refused, Unusable, harmless
+from records.decision import MOST_REASON, Decision
+
+__all__ = ["Access", "Verdict", "decide", "list_releases", "show_release"]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the owner wants. `dataset`: one DID instead of all his datasets that wait. `sure`: without a question."""
+
+    released: bool
+    dataset: str | None = None
+    reason: str = ""
+    sure: bool = False
+
+
+def list_releases(access: Access, *, history: bool, as_document: bool) -> int:
+    """Print the results that wait for this account, with `history` also those that are decided. The exit code."""
+
+    def work(service: Service) -> None:
+        answer = service.releases(history)
+        listed = read_answer(ListAnswer, answer).releases
+        if as_document:
+            typer.echo(json.dumps(answer, indent=2))
+        for release in () if as_document else listed:
+            print_lines(lines_of_release(release))
+        if not listed and not as_document:
+            typer.echo("no results have waited for this account" if history else "no results wait for this account")
+
+    return _carried_out(access, work)
+
+
+def show_release(job_id: str, access: Access, *, as_document: bool) -> int:
+    """Print the files of a job's results, who has to decide, and until when. The exit code."""
+
+    def work(service: Service) -> None:
+        answer = service.release(job_id)
+        release = Shown.of(answer, job_id)
+        if as_document:
+            typer.echo(json.dumps(answer, indent=2))
+        else:
+            print_lines(lines_of_shown(release))
+
+    return _carried_out(access, work, job_id)
+
+
+def decide(job_id: str, access: Access, verdict: Verdict) -> int:
+    """Print what is about to be released or refused, ask, then sign and send a decision for each dataset. The exit
+    code: 0 only if all of them were taken."""
+
+    def work(service: Service) -> None:
+        release = Shown.of(service.release(job_id), job_id)
+        print_lines(lines_of_shown(release))
+        datasets = release.to_decide(verdict.dataset)
+        verb = "release" if verdict.released else "refuse"
+        typer.echo(f"{service.owner.address} is about to {verb} them as the owner of")
+        print_lines(f"  {did}" for did in datasets)
+        if not verdict.sure and not _confirmed(f"{verb.capitalize()} these results, for good?"):
+            raise Refused("nothing was sent: the question was not answered with yes (--yes answers it beforehand)")
+        for did in datasets:
+            if release.standing != "held":
+                break  # one refusal is enough, and a further decision would come too late
+            release = _sent(service, release, did, verdict)
+        waiting = sum(each.standing == "waiting" for each in release.datasets)
+        more = f": {waiting} of {len(release.datasets)} datasets still wait for their owners' decision"
+        typer.echo(f"the results are {release.standing}{more if release.standing == 'held' else ''}")
+
+    try:
+        verdict.reason.encode()
+    except UnicodeEncodeError:
+        return _told(Unusable("--reason is no text in UTF-8"))
+    if len(verdict.reason) > MOST_REASON:
+        return _told(Unusable(f"--reason has {len(verdict.reason)} characters; at most {MOST_REASON} are allowed"))
+    return _carried_out(access, work, job_id)
+
+
+def _sent(service: Service, release: Shown, did: str, verdict: Verdict) -> Shown:
+    """Where the results stand after one decision was sent. Raises Refused, Unusable."""
+    decision = Decision(
+        job_id=release.job_id,
+        manifest_digest=release.manifest_digest,
+        did=did,
+        account=service.owner.address,
+        released=verdict.released,
+        at=int(time.time()),
+        reason=verdict.reason,
+    )
+    try:
+        after = Shown.of(service.decide(decision), release.job_id)
+        after.require_taken(decision)
+    except Unusable as exc:
+        look = f"c2d releases show {release.job_id}"
+        raise Unusable(f"{exc}. Whether the decision on {did} arrived is not known: look with `{look}`") from None
+    typer.echo(f"sent: {did} is {'released' if verdict.released else 'refused'}")
+    return after
+
+
+def _carried_out(access: Access, work: Callable[[Service], None], job_id: str | None = None) -> int:
+    try:
+        if job_id is not None:
+            _require_job(job_id)
+        url = checked_url(access.url)
+        owner = opened(access)
+        # Nothing is read from the environment, as in `ocean.client`: a .netrc would send its passwords along.
+        with httpx.Client(timeout=SECONDS, trust_env=False, follow_redirects=False) as http:
+            work(Service(url, owner, http))
+    except (Refused, Unusable) as exc:
+        return _told(exc)
+    return 0
+
+
+def _told(trouble: Refused | Unusable) -> int:
+    typer.echo(harmless(str(trouble), longest=2 * LONGEST_TEXT), err=True)
+    return 1 if isinstance(trouble, Refused) else 2
+
+
+def _require_job(job_id: str) -> None:
+    """Raises Unusable."""
+    if re.fullmatch(r"[0-9a-f]{32}", job_id, re.ASCII) is None:
+        raise Unusable(f"{job_id} is no job's id: 32 hexadecimal digits in small letters are expected")
+
+
+def _confirmed(question: str) -> bool:
+    """Also without anybody who could answer: then it is a no."""
+    try:
+        return typer.confirm(question)
+    except typer.Abort:
+        typer.echo()
+        return False

@@ -1,0 +1,124 @@
+"""The answers of a service, checked before anything is signed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, Literal, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_camel
+
+from contract.manifest import OWN_LOGS, ManifestInvalid, parse_manifest
+from provider_api.cli.releases.text import Refused, Unusable
+from records.decision import Decision
+
+_Standing = Literal["held", "released", "refused"]
+_SIZE: Final = Field(ge=0, lt=1 << 63)
+_DID: Final = Field(pattern=r"^did:op:[0-9a-f]{64}$")
+_SHA256: Final = Field(pattern=r"^[0-9a-f]{64}$")
+
+
+class Answer(BaseModel):
+    """What is not named here is left to later versions of the service."""
+
+    model_config = ConfigDict(frozen=True, strict=True, alias_generator=to_camel)
+
+
+class Listed(Answer):
+    job_id: str
+    document_id: str = _DID
+    standing: _Standing
+    until: float | None  # Unix seconds
+    environment: str
+    consumer: str
+    algorithm: str  # DID, or ""
+    finished_at: str | None  # Unix seconds
+    files: int | None = _SIZE  # None: too many to stand in a list
+    bytes: int | None = _SIZE
+
+
+class ListAnswer(Answer):
+    releases: list[Listed]
+
+
+class DatasetAnswer(Answer):
+    document_id: str = _DID
+    mine: bool
+    standing: Literal["waiting", "released", "refused"]
+    reason: str | None = None
+
+
+class FileAnswer(Answer):
+    path: str
+    filesize: int = _SIZE
+    sha256: str = _SHA256
+    type: str = Field(max_length=40)
+
+
+class Shown(Answer):
+    job_id: str
+    standing: _Standing
+    until: float | None
+    manifest_digest: str = _SHA256
+    datasets: list[DatasetAnswer]
+    files: list[FileAnswer]
+    manifest: str  # what a decision names the digest of
+
+    @classmethod
+    def of(cls, answer: Mapping[str, Any], job_id: str) -> Self:
+        """An answer that is about this job and names nothing twice. Raises Unusable."""
+        found = read_answer(cls, answer)
+        if found.job_id != job_id:
+            raise Unusable(f"the service answers with another job than {job_id}")
+        for names in ([each.path for each in found.files], [each.document_id for each in found.datasets]):
+            if len(set(names)) != len(names):
+                raise Unusable("the service's answer names a file or a dataset twice")
+        found.require_honest()
+        return found
+
+    def require_honest(self) -> None:
+        """The files that are shown are those of the manifest, and the digest that is signed is the manifest's. Raises
+        Unusable."""
+        try:
+            manifest = parse_manifest(self.manifest.encode(), job_id=self.job_id, digest=self.manifest_digest)
+        except (ManifestInvalid, UnicodeEncodeError):
+            raise Unusable("the service's answer has another manifest than it names the digest of") from None
+        there = [(file.path, file.filesize, file.sha256) for file in manifest.files if file.type not in OWN_LOGS]
+        if [(file.path, file.filesize, file.sha256) for file in self.files] != there:
+            raise Unusable("the service's answer shows other files than its manifest has")
+
+    def require_taken(self, decision: Decision) -> None:
+        """Raises Unusable."""
+        taken = "released" if decision.released else "refused"
+        stands = {each.document_id: each.standing for each in self.datasets}
+        if self.manifest_digest != decision.manifest_digest or stands.get(decision.did) != taken:
+            raise Unusable("the service's answer does not say that the decision was taken")
+
+    def to_decide(self, only: str | None) -> list[str]:
+        """DIDs that wait for this account, or the one that was asked for. Raises Refused."""
+        if self.standing != "held":
+            raise Refused(f"nothing to decide: the results of this job are {self.standing} already")
+        found = next((each for each in self.datasets if each.document_id == only), None)
+        if only is not None and found is None:
+            raise Refused(f"--dataset {only} is not among the datasets of this job whose owners are asked")
+        if found is not None and not found.mine:
+            raise Refused(f"--dataset {only} is not owned by this account: only its owner decides on it")
+        if found is not None and found.standing != "waiting":
+            raise Refused(f"nothing to decide: {only} is {found.standing} already")
+        waiting = [each.document_id for each in self.datasets if each.mine and each.standing == "waiting"]
+        if not waiting:
+            raise Refused("nothing to decide: no dataset of this job waits for this account")
+        return waiting if found is None else [found.document_id]
+
+
+_Model = TypeVar("_Model", bound=Answer)
+
+
+def read_answer(model: type[_Model], answer: Mapping[str, Any]) -> _Model:
+    """Raises Unusable."""
+    try:
+        return model.model_validate(answer)
+    except ValidationError as exc:
+        first = exc.errors(include_input=False, include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise Unusable(f"the service's answer is not understood: {where}: {first['msg']}") from None

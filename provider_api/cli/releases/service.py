@@ -1,0 +1,134 @@
+"""The calls of a service as an owner of datasets makes them: bounded while they are read, no redirect followed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final
+
+import httpx
+
+from ocean.signing import releases_message, sign
+from provider_api.cli.releases.keystore import Owner
+from provider_api.cli.releases.text import LONGEST_TEXT, Refused, Unusable, bounded_object
+from records.decision import Decision, statement_of
+from records.envelope import sign_payload
+
+SECONDS: Final = 20.0  # that the service may be silent
+MOST_SECONDS: Final = 120.0  # that one answer may take
+MOST_ANSWER_BYTES: Final = 16 << 20
+_MOST_NONCE: Final = Decimal(10) ** 300  # the service's own have at most 240 digits
+_RELEASES: Final = "/api/v1/releases"
+_NONCE: Final = "/api/services/nonce"
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """The calls of a service as one owner makes them. All of them raise Refused and Unusable."""
+
+    url: str
+    owner: Owner
+    http: httpx.Client
+
+    def releases(self, history: bool) -> dict[str, Any]:
+        return self._send("GET", _RELEASES, self._signed() | ({"history": "true"} if history else {}))
+
+    def release(self, job_id: str) -> dict[str, Any]:
+        return self._send("GET", f"{_RELEASES}/{job_id}", self._signed(job_id))
+
+    def decide(self, decision: Decision) -> dict[str, Any]:
+        """The signature in the envelope is the authentication: no nonce is needed."""
+        body = sign_payload(statement_of(decision).encoded(), self.owner.key).encoded()
+        return self._send("PUT", f"{_RELEASES}/{decision.job_id}", {}, body)
+
+    def _signed(self, job_id: str = "") -> dict[str, str]:
+        """The query of a signed call, with the nonce after the one that the service knows."""
+        answer = self._send("GET", _NONCE, {"userAddress": self.owner.address})
+        try:
+            known = Decimal(str(answer.get("nonce")))
+        except InvalidOperation:
+            known = Decimal(-1)
+        if not (known.is_finite() and 0 <= known < _MOST_NONCE):
+            raise Unusable(f"{self.url} does not answer as a provider does: it says no nonce")
+        nonce = int(known) + 1
+        text = releases_message(self.owner.address, job_id, nonce)
+        return {
+            "consumerAddress": self.owner.address,
+            "nonce": str(nonce),
+            "signature": sign(text, self.owner.key),
+        }
+
+    def _send(self, method: str, path: str, query: Mapping[str, str], content: bytes | None = None) -> dict[str, Any]:
+        headers = {"accept": "application/json", "accept-encoding": "identity"}  # what is compressed has no bound
+        if content is not None:
+            headers["content-type"] = "application/json"
+        try:
+            with self.http.stream(
+                method, self.url + path, params=dict(query), content=content, headers=headers
+            ) as answer:
+                body = self._bounded(answer)
+        except httpx.HTTPError as exc:
+            raise Unusable(f"{self.url} does not answer: {str(exc) or type(exc).__name__}") from None
+        if answer.is_redirect:
+            raise Unusable(
+                f"{self.url} answers with a redirect ({answer.status_code}), and none is followed: give the address"
+                " that it leads to as --url"
+            )
+        if not answer.is_success:
+            said = f"{_words(body)} ({answer.status_code})"
+            if answer.is_client_error:
+                raise Refused(f"the service refuses: {said}")
+            wait = answer.headers.get("retry-after", "")
+            raise Unusable(f"the service cannot answer: {said}; try again{f' in {wait} seconds' if wait else ' later'}")
+        try:
+            return bounded_object(body)
+        except ValueError:
+            raise Unusable(f"{self.url} does not answer as a provider does: {path} is no JSON object") from None
+
+    def _bounded(self, answer: httpx.Response) -> bytes:
+        """Raises Unusable while it is read, and httpx.HTTPError."""
+        body, end = bytearray(), time.monotonic() + MOST_SECONDS
+        for piece in answer.iter_raw():
+            body += piece
+            if len(body) > MOST_ANSWER_BYTES:
+                raise Unusable(f"{self.url} answers with more than {MOST_ANSWER_BYTES} bytes, which no service does")
+            if time.monotonic() > end:
+                raise Unusable(f"{self.url} takes more than {MOST_SECONDS:.0f} seconds for one answer")
+        return bytes(body)
+
+
+def checked_url(given: str) -> str:
+    """Raises Unusable. What was given is not repeated: a password may be in it."""
+    try:
+        url = httpx.URL(given)
+        # What a socket would refuse with an error of its own: a host that cannot be looked up, a port too high.
+        named = url.host.encode("idna") != b"" and (url.port or 1) < 1 << 16
+    except (httpx.InvalidURL, UnicodeError):
+        named = False
+    if not named or url.scheme not in ("http", "https") or set(given) & set("@?#"):
+        raise Unusable(
+            "--url is not the address of a service: http:// or https://, a host and perhaps a path are expected,"
+            " without user, query and fragment"
+        )
+    return str(url).rstrip("/")
+
+
+def _words(body: bytes) -> str:
+    """What an error says: `error`, a text or an object, or `errors` by their fields, and what is `wanted` instead."""
+    try:
+        document = bounded_object(body)
+    except ValueError:
+        document = {}  # of a proxy, for example
+    said = _joined(document.get("errors") or document.get("error")) or "it does not say why"
+    wanted = _joined(document.get("wanted"))
+    return (f"{said}; wanted: {wanted}" if wanted else said)[:LONGEST_TEXT]
+
+
+def _joined(said: Any) -> str:
+    if isinstance(said, dict):
+        return "; ".join(f"{place}: {_joined(text)}" for place, text in said.items())
+    if isinstance(said, list):
+        return ", ".join(_joined(text) for text in said)
+    return "" if said is None else str(said)
