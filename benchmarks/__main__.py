@@ -12,7 +12,20 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import bare_dag, cpu, downloads, overhead, queue, relay, results, starts, startup, status, strangers
+from benchmarks import (
+    bare_dag,
+    cpu,
+    digests,
+    downloads,
+    overhead,
+    queue,
+    relay,
+    results,
+    starts,
+    startup,
+    status,
+    strangers,
+)
 from benchmarks.figures import Figure, show
 
 ALL: dict[str, Callable[[Path], Awaitable[list[Figure]]]] = {
@@ -21,6 +34,7 @@ ALL: dict[str, Callable[[Path], Awaitable[list[Figure]]]] = {
     "status": status.measure,
     "overhead": overhead.measure,
     "downloads": downloads.measure,
+    "digests": digests.measure,
     "relay": relay.measure,
     "results": results.measure,
     "startup": startup.measure,

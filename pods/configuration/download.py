@@ -10,7 +10,7 @@ import random
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 from contract.job_spec import TextSource
 from ocean.outgoing import OutgoingFailed, OutgoingRefused
@@ -39,6 +39,12 @@ class Downloaded:
     size: int
     sha256: bytes  # the digest's 32 bytes
     tries: int
+
+
+class Digest(Protocol):
+    """What is asked of an object of hashlib."""
+
+    def update(self, data: bytes, /) -> None: ...
 
 
 class ByteBudget:
@@ -75,7 +81,7 @@ async def download(sources: Sources, item: Download, target: Path, budget: ByteB
     """
     failures, tries, furthest, overtaken = 0, 0, 0, 0
     with target.open("wb") as file:
-        state = _Partial(file, budget)
+        state = Partial(file, budget)
         while True:
             tries += 1
             try:
@@ -100,13 +106,13 @@ async def download(sources: Sources, item: Download, target: Path, budget: ByteB
                 cause = "no room on the volume" if no_room else f"cannot be written ({type(exc).__name__})"
                 raise DownloadFailed(item.label, cause, transient=not no_room) from None
             await asyncio.sleep(pause)
-    sha256 = state.sha256()
+    sha256 = await state.sha256()
     if item.sha256 is not None and sha256.hex() != item.sha256:
         raise DownloadFailed(item.label, "other bytes than expected", transient=False)
     return Downloaded(state.size, sha256, tries)
 
 
-class _Partial:
+class Partial:
     """What is there of a file so far."""
 
     def __init__(self, file: BinaryIO, budget: ByteBudget) -> None:
@@ -114,6 +120,7 @@ class _Partial:
         self._waiting: list[bytes] = []  # received, not yet written
         self._waiting_bytes = 0
         self._digest = hashlib.sha256()
+        self._digesting: asyncio.Future[None] | None = None
         self.budget = budget
         self.size = 0
         self.reached = 0  # the most there ever was
@@ -142,22 +149,42 @@ class _Partial:
             await self.flush()
 
     async def flush(self) -> None:
-        """Everything received is in the file afterwards. Raises OSError."""
-        chunks, self._waiting, self._waiting_bytes = self._waiting, [], 0
+        """Everything received is in the file afterwards. Raises OSError.
+
+        Its digest is taken beside, and may still be under way then: it costs a processor, not time.
+        """
+        chunks, size, self._waiting, self._waiting_bytes = self._waiting, self._waiting_bytes, [], 0
+        await self._digested()
+        if size < WRITE_BYTES:  # another thread is not worth it
+            await asyncio.to_thread(self._write, chunks, self._digest)
+            return
+        self._digesting = asyncio.ensure_future(asyncio.to_thread(_update, self._digest, chunks))
         await asyncio.to_thread(self._write, chunks)
 
-    def _write(self, chunks: list[bytes]) -> None:
+    def _write(self, chunks: list[bytes], digest: Digest | None = None) -> None:
         for chunk in chunks:
             self._file.write(chunk)
-            self._digest.update(chunk)
         self._file.flush()
+        if digest is not None:
+            _update(digest, chunks)
 
-    def sha256(self) -> bytes:
+    async def _digested(self) -> None:
+        digesting, self._digesting = self._digesting, None
+        if digesting is not None:
+            await digesting
+
+    async def sha256(self) -> bytes:
         """Of all that was flushed; taken on the way, never by a second read."""
+        await self._digested()
         return self._digest.digest()
 
 
-async def _one_try(sources: Sources, item: Download, state: _Partial) -> None:
+def _update(digest: Digest, chunks: list[bytes]) -> None:
+    for chunk in chunks:
+        digest.update(chunk)
+
+
+async def _one_try(sources: Sources, item: Download, state: Partial) -> None:
     if isinstance(item.source, TextSource):
         state.start_at(0)
         await state.append(item.source.text.encode())
