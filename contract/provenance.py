@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Iterable
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -54,6 +55,7 @@ class StartRecord(_Value):
     service_version: str
     image_pulled: bool  # by its reference; False: the machine's own programs stand behind the name
     network: str  # none | public: what the algorithm may reach
+    isolation: str  # what the algorithm's pod was isolated by beside containers, by the operator's name; "" for nothing
     environment_digest: str  # SHA-256 of the environment as it was announced, lower-case hex
     policy: Policy
     datasets: tuple[OrderedAsset, ...]
@@ -92,6 +94,12 @@ def read_start_record(text: str) -> StartRecord | None:
         return StartRecord.model_validate_json(text) if text else None
     except ValidationError:
         return None
+
+
+def outputs_digest(files: Iterable[tuple[str, str]]) -> str:
+    """One digest of many files, by path and SHA-256: that of their list as `sha256sum` writes it, sorted by path."""
+    lines = [f"{sha256}  {path}\n" for path, sha256 in sorted(files)]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def file_salt(asset_salt: bytes, index: int) -> bytes:

@@ -160,6 +160,7 @@ def _conditions(job: JobFacts) -> dict[str, Any]:
         "environmentDigest": {"sha256": job.start.environment_digest},
         "image": job.image,
         "network": job.start.network,
+        "isolation": job.start.isolation,
         "filtered": job.filtered,
         "release": job.start.release.told(),
         "policy": {

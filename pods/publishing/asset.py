@@ -17,6 +17,7 @@ from eth_account.signers.local import LocalAccount
 from obstore.exceptions import BaseError
 
 from contract.manifest import MANIFEST_NAME, Manifest
+from contract.provenance import outputs_digest
 from ocean.addresses import AddressInvalid, checksum
 from ocean.chain.errors import ChainUnavailable
 from ocean.chain.metadata import COMPRESSED, ENCRYPTED, pack
@@ -141,7 +142,12 @@ def _draft(job_id: str, wish: Wish, facts: Facts, token: str, outputs: Sequence[
         service=said.service,
         timeout=0,
         additional_information={
-            "computeToData": {"jobId": job_id, "algorithm": wish.algorithm, "datasets": list(wish.datasets)}
+            "computeToData": {
+                "jobId": job_id,
+                "algorithm": wish.algorithm,
+                "datasets": list(wish.datasets),
+                "outputsDigest": outputs_digest((shown(output.source.path), output.sha256) for output in outputs),
+            }
         },
     )
 

@@ -28,6 +28,7 @@ def start_record(start: AcceptedStart, network: str, settings: Settings, keys: P
         service_version=_version(),
         image_pulled=start.environment.images is None,
         network=network,
+        isolation=str(start.environment.shown.get("isolation", "")),
         environment_digest=start.environment.digest(),
         policy=Policy(
             trusted_lists=policy.trusted_lists,

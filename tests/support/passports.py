@@ -22,6 +22,7 @@ START: Final = StartRecord(
     service_version="0.1.0",
     image_pulled=True,
     network="none",
+    isolation="gvisor",
     environment_digest="e" * 64,
     policy=Policy(trusted_lists="all", trusted_lists_empty="allow", require_checksums=False),
     datasets=(OrderedAsset(did=DATASET, service_id="data", chain_id=8996, order="0x" + "a" * 64),),

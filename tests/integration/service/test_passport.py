@@ -129,7 +129,7 @@ async def test_an_owner_can_open_what_is_said_of_his_files(
     (salt,) = answer.json()["salts"]
     assert told["name"] == f"inputs/{did}/{salt['serviceId']}/0"
     formula: dict[str, Any] = {}
-    (code,) = blocks("../reference/passport.md", "python")
+    code = blocks("../reference/passport.md", "python")[0]
     exec(code, formula)  # noqa: S102  the page's own program
     assert told["digest"] == {"c2dSalted": formula["salted"](salt["salt"], 0, b"day,mm\n1,3\n2,0\n")}
     assert told["digest"] != {"c2dSalted": formula["salted"](salt["salt"], 0, b"day,mm\n1,3\n2,1\n")}

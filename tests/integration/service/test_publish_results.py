@@ -29,8 +29,10 @@ from ocean.file_lists import files_of
 from ocean.files import UrlFile
 from pods.publication import PUBLISHED_PATH
 from provider_api.deploy.file_server import FileServer
+from records.verify import read_passport
 from tests.support.chain import consumer, owner, provider, publisher, stranger
 from tests.support.downloads import bought_of, document_of
+from tests.support.how_to import blocks
 from tests.support.living_folder import paths_in
 from tests.support.markers import files_below, find_markers
 from tests.support.pods import living
@@ -93,9 +95,12 @@ async def test_outputs_become_an_asset_that_others_order(buyer: Buyer, open_data
     assert asset.metadata is not None
     said = asset.document()["metadata"]
     assert {name: said[name] for name in METADATA} == METADATA
-    assert said["additionalInformation"] == {
-        "computeToData": {"jobId": job["jobId"], "algorithm": "", "datasets": [open_dataset.id]}
-    }
+    told = said["additionalInformation"]["computeToData"]
+    assert told.items() >= {"jobId": job["jobId"], "algorithm": "", "datasets": [open_dataset.id]}.items()
+    passport = read_passport(await buyer.result(job, "passport.dsse.json", tmp_path)).statement
+    formula: dict[str, Any] = {"hashlib": hashlib}
+    exec(blocks("../reference/passport.md", "python")[1], formula)  # noqa: S102  the page's own program
+    assert told["outputsDigest"] == formula["outputs_digest"](json.loads(passport.encoded())), "an anchor on chain"
     assert (asset.services[0].type, asset.services[0].service_endpoint) == ("access", buyer.service.url)
 
     ordered = await bought_of(buyer.service, buyer.network, consumer, asset, stranger)
