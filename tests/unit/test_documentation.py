@@ -17,6 +17,7 @@ from provider_api.endpoints.operations import OPERATIONS
 from provider_api.jobs.status import TEXTS, Reason
 from provider_api.openapi import document_text
 from provider_api.settings import known_names
+from records.decision import REFUSED, RELEASED
 
 pytestmark = pytest.mark.unit
 
@@ -37,12 +38,12 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_settings_that_are_named_exist(page: Path) -> None:
-    """A setting of the service, or what the tests of a deployment read."""
+    """A setting of the service, what the tests of a deployment read, or an owner's verdict."""
     tests = "".join((ROOT / "tests" / path).read_text() for path in _READ_THE_ENVIRONMENT)
     of_tests = set(re.findall(r"os\.environ(?:\.get\(|\[)\"(C2D_[A-Z0-9_]+)", tests))
     assert len(of_tests) == 7
     named = {name.removesuffix("__") for name in re.findall(r"\bC2D_[A-Z][A-Z0-9_]*", page.read_text())}
-    assert named <= {*known_names(), *of_tests}
+    assert named <= {*known_names(), *of_tests, RELEASED, REFUSED}
 
 
 def test_every_how_to_is_on_the_first_page() -> None:

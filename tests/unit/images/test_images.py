@@ -93,7 +93,10 @@ def test_a_list_of_parts_is_made(folder: str) -> None:
     ("folder", "packages"),
     [
         ("pods", {"ocean", "contract", "results", "pods"}),
-        ("provider_api", {"ocean", "contract", "results", "pods", "workflow_templates", "argo", "provider_api"}),
+        (
+            "provider_api",
+            {"ocean", "contract", "records", "results", "pods", "workflow_templates", "argo", "provider_api"},
+        ),
     ],
 )
 def test_an_image_has_every_layer_below_its_own_and_no_other(folder: str, packages: set[str]) -> None:

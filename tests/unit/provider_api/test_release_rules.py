@@ -13,9 +13,11 @@ import pytest
 from contract import names
 from contract.manifest import Summary
 from contract.release import NO_RULES, ReleaseRules, RulesUnreadable, read_rules
+from provider_api.access.rules import all_refusals
 from provider_api.endpoints.operator.admin import live_log_bytes
 from provider_api.environments.announced import TemplateUnusable, read_options, shown
 from provider_api.jobs.status import status_of
+from tests.support import provider_facts
 from tests.support.provider_neighbours import World
 from workflow_templates.environment import EnvironmentInvalid, read_environment, read_environments
 from workflow_templates.template import workflow_template
@@ -117,3 +119,48 @@ def test_what_is_unreadable_says_where() -> None:
 def test_rules_come_back_as_they_were_told() -> None:
     rules = ReleaseRules(max_bytes=0, max_files=0, share_of_inputs=0.5, types=(), log_bytes=0, approval="owner")
     assert read_rules(json.loads(json.dumps(rules.told()))) == rules
+
+
+def judged(
+    rules: dict[str, Any], has_record: bool = True, *, can_hold: bool = True, **of_environment: Any
+) -> list[str]:
+    """Codes of all refusals of a request on a dataset with these rules."""
+    source = provider_facts.document(provider_facts.did(0), service={"additionalInformation": {"release": rules}})
+    item = provider_facts.asset("dataset", source, order=provider_facts.order())
+    known = provider_facts.facts(
+        (item,),
+        provider_facts.algorithm(),
+        environment=provider_facts.environment(has_record=has_record, **of_environment),
+        can_hold=can_hold,
+    )
+    return [refusal.code for refusal in all_refusals(known)]
+
+
+@pytest.mark.parametrize(
+    ("rules", "given", "codes"),
+    [
+        ({}, {}, []),
+        ({"maxBytes": 5}, {}, []),
+        ({"approval": "owner"}, {}, []),
+        ({"maxBytes": "x"}, {}, ["release_rules_invalid"]),
+        ({"maxBytes": 5}, {"has_record": False}, ["release_rules_not_offered"]),
+        ({}, {"has_record": False}, []),
+        ({"approval": "owner"}, {"can_hold": False}, ["release_approval_not_offered"]),
+        ({"maxBytes": 5}, {"can_hold": False}, []),
+    ],
+)
+def test_rules_are_kept_or_nothing_starts(rules: dict[str, Any], given: dict[str, Any], codes: list[str]) -> None:
+    assert judged(rules, **given) == codes
+
+
+def test_results_that_wait_make_no_asset() -> None:
+    asset = {"publishOutput": True, "metadata": {"name": "n"}}
+    for approval, codes in (("owner", ["results_are_held"]), ("none", [])):
+        environment = provider_facts.environment(
+            has_record=True, publication_chain=1, release=ReleaseRules(approval=approval)
+        )
+        known = provider_facts.facts(
+            (provider_facts.dataset(order=provider_facts.order()),), provider_facts.algorithm(), environment=environment
+        )
+        wanted = replace(known, request=replace(known.request, output=asset))
+        assert [refusal.code for refusal in all_refusals(wanted)] == codes

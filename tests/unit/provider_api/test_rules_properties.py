@@ -127,6 +127,7 @@ OF_DATASET = (
         needs="published",
         group="list",
     ),
+    Fault("odd rules", service(additionalInformation={"release": {"maxBytes": "few"}})),
     Fault("raw not allowed", compute(allowRawAlgorithm=False), needs="raw"),
 )
 OF_ALGORITHM = (
@@ -212,6 +213,7 @@ CAUSES = {
     "algorithm_files_are_trusted": {"other bytes", "checksums demanded"},
     "algorithm_container_is_trusted": {"other bytes", "checksums demanded"},
     "raw_algorithm_is_allowed": {"raw not allowed"},
+    "release_rules_are_readable": {"odd rules"},
     "parameters_fit": {"parameter"},
     "is_ordered": {"order wrong"},
     "algorithm_is_ordered": {"order wrong", "no order named"},
@@ -394,6 +396,8 @@ def test_every_rule_is_covered() -> None:
         "is_no_duplicate",
         "main_service_is_compute",
         "raw_algorithm_is_available",
+        "release_rules_can_be_kept",
+        "held_results_make_no_asset",
     }
     named = {rule.name for rule, _ in in_order(facts())} | {
         rule.name for rule, _ in in_order(facts(raw_algorithm=raw()))
