@@ -14,18 +14,15 @@ from typing import Any
 import httpx
 import pytest
 from eth_account import Account
-from eth_account.signers.local import LocalAccount
 
 from ocean.client import Consumer, ConsumerError
 from ocean.ddo import DDO
-from ocean.signing import releases_message, sign
 from provider_api.deploy.file_server import FileServer
-from records.decision import Decision, statement_of
-from records.envelope import sign_payload
 from records.verify import read_passport
 from tests.support.chain import publisher as publisher_account
 from tests.support.chain import stranger as stranger_account
 from tests.support.clients import ROOT
+from tests.support.owners import Owner
 from tests.support.service import FREE, Buyer, Service, raw_python
 
 pytestmark = pytest.mark.integration
@@ -33,53 +30,16 @@ pytestmark = pytest.mark.integration
 CODE = "import os; open(os.environ['OUTPUTS'] + '/answer', 'w').write('the secret answer'); print('the secret log')"
 
 
-class Owner:
-    """An account that asks and decides over plain HTTP."""
-
-    def __init__(self, service: Service, account: LocalAccount, http: httpx.AsyncClient, consumer: Consumer) -> None:
-        self.account, self._http, self._consumer = account, http, consumer
-        self._url = service.url + "/api/v1/releases"
-
-    async def _asked(self, url: str, job: str, **more: str) -> httpx.Response:
-        nonce = await self._consumer.next_nonce()
-        text = releases_message(self.account.address, job, nonce)
-        query = {"consumerAddress": self.account.address, "nonce": str(nonce), **more}
-        return await self._http.get(url, params={**query, "signature": sign(text, bytes(self.account.key))})
-
-    async def waiting(self, **more: str) -> list[dict[str, Any]]:
-        answer = await self._asked(self._url, "", **more)
-        assert answer.status_code == 200, answer.text
-        return list(answer.json()["releases"])
-
-    async def show(self, job: str) -> httpx.Response:
-        return await self._asked(f"{self._url}/{job}", job)
-
-    def decision(self, shown: dict[str, Any], did: str, *, released: bool, **changes: Any) -> Decision:
-        values = {
-            "job_id": shown["jobId"],
-            "manifest_digest": shown["manifestDigest"],
-            "did": did,
-            "account": self.account.address,
-            "released": released,
-            "at": int(time.time()),
-        }
-        return Decision(**(values | changes))
-
-    async def put(self, job: str, decision: Decision, key: bytes | None = None) -> httpx.Response:
-        encoded = sign_payload(statement_of(decision).encoded(), key or bytes(self.account.key)).encoded()
-        return await self._http.put(f"{self._url}/{job}", content=encoded, headers={"content-type": "application/json"})
-
-
 @pytest.fixture
 async def holder(service: Service) -> Any:
     async with httpx.AsyncClient() as http, Consumer(service.url, publisher_account) as consumer:
-        yield Owner(service, publisher_account, http, consumer)
+        yield Owner(service.url, publisher_account, http, consumer)
 
 
 @pytest.fixture
 async def stranger(service: Service) -> Any:
     async with httpx.AsyncClient() as http, Consumer(service.url, stranger_account) as consumer:
-        yield Owner(service, stranger_account, http, consumer)
+        yield Owner(service.url, stranger_account, http, consumer)
 
 
 @pytest.fixture
