@@ -26,7 +26,9 @@ OWN_LOGS: frozenset[ResultType] = frozenset({"configrationLog", "filteringLog", 
 
 
 class _Value(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    """What a later release adds is left alone: the digest in Argo's record says that nobody else has."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
 
 
 class ResultFile(_Value):

@@ -69,7 +69,7 @@ _OF_THE_NODE: Final = (
     r"how_an_algorithm_ends\[(an exit|too much memory)"
 )
 ON_A_NODE: Final = re.compile(
-    rf"tests/e2e/(test_deployment\.py::test_({_OF_DEPLOYMENTS})|test_node\.py::test_({_OF_THE_NODE}))"
+    rf"tests/e2e/(test_deployment\.py::test_({_OF_DEPLOYMENTS})|test_node\.py::test_({_OF_THE_NODE})|test_records\.py)"
 )
 
 
