@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from eth_account import Account
 
 from argo.client.records import NewWorkflow
 from contract import names
@@ -27,6 +28,7 @@ from results.object_names import decision_key
 from results.store import open_store
 from tests.support import provider_facts as facts
 from tests.support.answers.places import belongs_to
+from tests.support.operator_peer import OperatorPeer
 from tests.support.passports import START
 from tests.support.provider_neighbours import CONSUMER_KEY, PROVIDER_KEY, STRANGER_KEY, World, just_created
 from tests.support.stored_results import store_files
@@ -35,6 +37,7 @@ pytestmark = pytest.mark.unit
 
 OWNER_KEY = STRANGER_KEY
 OWNER = address_of(OWNER_KEY)
+PEER = Account.from_key("0x" + "11" * 32)
 DID = facts.did(0)
 FILES = (
     ("configure.log", b"ours", "configrationLog"),
@@ -47,7 +50,7 @@ PATH = "/api/v1/releases"
 @pytest.fixture
 async def waiting(tmp_path: Path) -> AsyncIterator[World]:
     """A world in which the owner of the dataset has to release results, within ten minutes."""
-    world = World(tmp_path)
+    world = World(tmp_path, operator={"providers": {"acme": [PEER.address]}})
     world.argo.has_record = True
     async with world.running() as running:
         yield running
@@ -228,3 +231,23 @@ def test_results_never_wait_longer_than_they_are_kept() -> None:
         workflow = replace(just_created(NewWorkflow("a", "t", {}, {}, notes)), finished_at=ended)
         assert read_start_record(notes[names.RECORD]) == record
         assert deadline_of(workflow, record) == ended.timestamp() + waits
+
+
+async def test_nor_does_a_provider_that_uses_this_service_get_it(waiting: World) -> None:
+    """A job that another provider started here, by each index and each of its calls."""
+    job = await held(waiting)
+    workflow = waiting.argo.workflows[job]
+    labels = {**workflow.labels, names.PROVIDER: PEER.address.lower()}
+    waiting.argo.workflows[job] = replace(workflow, labels=labels)
+    peer, owner, base = OperatorPeer(PEER, waiting.http), waiting.consumer.address, "/api/v1/operator"
+    said = b""
+    for index in range(6):
+        query = peer.query(owner, job, index=str(index))
+        answer = await waiting.http.get(f"{base}/getResult", params=query)
+        assert (answer.status_code == 200) == (index == 0), "the log of our own step"
+        said += answer.content
+    (found,) = (await waiting.http.get(f"{base}/compute", params=peer.query(owner, job))).json()
+    assert (found["status"], found["dateFinished"]) == (60, None)
+    assert [entry["type"] for entry in found["results"]] == ["configrationLog"]
+    assert b"a,b" not in said
+    assert b"secret" not in said
