@@ -131,7 +131,8 @@ def test_everything_is_published_in_order(store: StoreConfig, job: Any) -> None:
     assert read(store, manifest.files[6].key) == b"got [url] in 1 s\nfine\n"
     assert b"publishing 7 files" in read(store, manifest.files[7].key)
     summary = json.loads((job.folder / "results.json").read_text())
-    assert summary["files"][2] == {"index": 2, "filename": "b.csv", "filesize": 4, "type": "output"}
+    told = {"index": 2, "filename": "b.csv", "filesize": 4, "type": "output", "path": "outputs/b.csv"}
+    assert summary["files"][2] == told | {"sha256": manifest.files[2].sha256}
 
 
 def test_ranges_are_read_and_a_job_is_deleted(store: StoreConfig, job: Any) -> None:
