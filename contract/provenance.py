@@ -15,6 +15,7 @@ spec, and is told to the asset's owner alone.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import hmac
 from collections.abc import Iterable
@@ -88,6 +89,7 @@ class Provisioned(_Value):
     release: ReleaseRules = NO_RULES  # as the job spec has them
 
 
+@functools.lru_cache(maxsize=2048)  # a status reads it several times
 def read_start_record(text: str) -> StartRecord | None:
     """None where there is none, or one that this version does not know."""
     try:

@@ -9,6 +9,7 @@ from argo.client.records import Workflow
 from contract import names
 from contract.manifest import OWN_LOGS, Manifest, Summary
 from ocean.addresses import canonical
+from provider_api.http.errors import Refused
 from provider_api.jobs.approvals import Approval
 from provider_api.jobs.ends import summary_of
 
@@ -16,12 +17,15 @@ Owns = Callable[[str], Awaitable[bool]]  # whether the caller owns the asset of 
 
 
 def owner_check(owner_of: Callable[[str], Awaitable[str]], caller: str) -> Owns:
-    """Each asset is asked for once."""
+    """Each asset is asked for once. One that is no longer found belongs to nobody here."""
     known: dict[str, bool] = {}
 
     async def owns(did: str) -> bool:
         if did not in known:
-            known[did] = canonical(await owner_of(did)) == caller
+            try:
+                known[did] = canonical(await owner_of(did)) == caller
+            except Refused:
+                known[did] = False
         return known[did]
 
     return owns

@@ -30,7 +30,6 @@ _SIGNED: Final = {
     ("DELETE", "/api/services/deleteAuthToken"),
     ("POST", "/api/services/decrypt"),
     ("GET", "/api/v1/salts"),
-    ("GET", "/api/v1/releases"),
     ("POST", _COMPUTE),
     ("PUT", _COMPUTE),
     ("DELETE", _COMPUTE),
@@ -41,6 +40,7 @@ _DEAR: Final = {  # they ask chains, files or other providers, or compute a lot
     "/api/services/initializeCompute",
     "/api/services/validateContainer",
     "/api/v1/why-not",
+    "/api/v1/releases",
     "/api/aquarius/assets/ddo/validate",
     "/api/aquarius/assets/names",
 }

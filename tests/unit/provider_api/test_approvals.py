@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -220,6 +221,16 @@ async def test_questions_need_a_signature_of_their_own(waiting: World) -> None:
     answer = await waiting.http.get(PATH, params=query)
     assert [(each["jobId"], each["standing"]) for each in answer.json()["releases"]] == [(job, "held")]
     assert (await waiting.http.get(PATH, params=query)).status_code == 400, "a nonce is good once"
+
+
+async def test_an_asset_that_is_no_longer_found_spoils_no_list(waiting: World) -> None:
+    gone, job = await held(waiting, 5), await held(waiting, 6)
+    workflow = waiting.argo.workflows[gone]
+    notes = {**workflow.annotations, names.INPUT_DIDS: json.dumps([facts.did(99)])}
+    waiting.argo.workflows[gone] = replace(workflow, annotations=notes)
+    query = {"consumerAddress": OWNER, "nonce": 3, "signature": sign(releases_message(OWNER, "", 3), OWNER_KEY)}
+    answer = await waiting.http.get(PATH, params=query | {"history": "true"})
+    assert [each["jobId"] for each in answer.json()["releases"]] == [job]
 
 
 def test_results_never_wait_longer_than_they_are_kept() -> None:
