@@ -11,11 +11,10 @@ from typing import Any
 from web3.contract.async_contract import AsyncContractFunction
 
 from ocean.addresses import ZERO, canonical, checksum
-from ocean.chain.answers import chain_id as chain_id_of_node
 from ocean.chain.answers import head_number
 from ocean.chain.errors import AnswerMalformed
 from ocean.chain.logs import Receipt, receipt_of
-from ocean.chain.node import Node
+from ocean.chain.node import Node, connected
 from ocean.chain.rpc import Rpc
 
 NAMES = {
@@ -88,9 +87,8 @@ class Network(Node):
         """Connect and check. `addresses`: one entry of an address file, or the file (network name → entry, the first
         whose chainId fits is taken). `confirmations`: blocks an order must lie deep, 1 = mined.
         Raises ChainUnavailable, NetworkMisconfigured."""
-        rpc = Rpc(url, chain_id=chain_id or 0, timeout_seconds=timeout_seconds)
+        rpc = await connected(url, expected=chain_id or 0, timeout_seconds=timeout_seconds)
         try:
-            rpc.chain_id = await Node(rpc).ask(chain_id_of_node())
             entry = _entry_of(addresses, rpc.chain_id, chain_id)
         except BaseException:
             await rpc.disconnect()

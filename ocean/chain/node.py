@@ -59,6 +59,18 @@ class _Manager(RequestManager):
             return ChainUnavailable(chain_id, f"an answer could not be read ({type(exc).__name__})")
 
 
+async def connected(url: str, *, expected: int = 0, timeout_seconds: float = 10.0) -> Rpc:
+    """A node at that address, asked for its chain. `expected` is in the errors until it has answered. Raises
+    ChainUnavailable."""
+    rpc = Rpc(url, chain_id=expected, timeout_seconds=timeout_seconds)
+    try:
+        rpc.chain_id = await Node(rpc).ask(chain_id_of_node())
+    except BaseException:
+        await rpc.disconnect()
+        raise
+    return rpc
+
+
 class _OfWeb3(Question):
     """`read` takes the whole answer."""
 
@@ -82,17 +94,6 @@ class Node:
     @property
     def chain_id(self) -> int:
         return self.rpc.chain_id
-
-    @classmethod
-    async def connected(cls, url: str) -> Node:
-        """A node at that address, whatever its chain is. Raises ChainUnavailable."""
-        node = cls(Rpc(url, chain_id=0))
-        try:
-            node.rpc.chain_id = await node.ask(chain_id_of_node())
-        except BaseException:
-            await node.close()
-            raise
-        return node
 
     async def close(self) -> None:
         await self.rpc.disconnect()

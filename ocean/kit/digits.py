@@ -15,6 +15,11 @@ def is_digits(text: str) -> bool:
     return _DIGITS.fullmatch(text) is not None
 
 
+def number_or_zero(text: str) -> int:
+    """The number that a text of digits says; 0 for any other text."""
+    return int(text) if is_digits(text) else 0
+
+
 def int64(text: str) -> int | None:
     """The number that Go's ParseInt reads in base ten, or None where it refuses the text."""
     if not _INTEGER.fullmatch(text):

@@ -17,8 +17,9 @@ import typer
 from ocean.addresses import AddressInvalid, checksum
 from ocean.chain.errors import ChainUnavailable
 from ocean.chain.fee_takers import fee_takers
-from ocean.chain.node import Node
+from ocean.chain.node import Node, connected
 from ocean.kit.atomic import replace_file
+from provider_api.cli.text import Unusable, bounded_object
 from records.crate import CRATE_NAME, LocalFile, crate_of
 from records.passport import PASSPORT_NAME
 from records.verify import NotVerified, Passport, Verified, agreed_order, read_passport, require_paid, verify
@@ -29,10 +30,6 @@ _UNTRUSTED = (
     "say whom you trust: --signer ADDRESS, the account of the provider that ran the job, or --provider URL, the address"
     " of its service, which names its accounts. This passport is signed by {}"
 )
-
-
-class Unusable(ValueError):
-    """The command cannot be carried out; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +152,7 @@ def _accounts_of(url: str) -> list[str]:
             if len(content) > MOST_ANSWER_BYTES:
                 raise Unusable(f"{url} answers with more than any service does")
     try:
-        document = httpx.Response(200, content=bytes(content)).json()
+        document = bounded_object(bytes(content))
         named = [document.get("providerAddress"), *(document.get("providerAddresses") or {}).values()]
         found: list[str] = [checksum(each) for each in named if each]
     except (ValueError, AttributeError, TypeError):  # AddressInvalid is a ValueError
@@ -168,7 +165,7 @@ def _accounts_of(url: str) -> list[str]:
 async def _paid(verified: Verified, url: str) -> bool:
     """Raises NotVerified, ChainUnavailable, Unusable."""
     order = agreed_order(verified.passport)
-    node = await Node.connected(url)
+    node = Node(await connected(url))
     try:
         if node.chain_id != order.chain_id:
             raise Unusable(f"the order is on chain {order.chain_id}, and this node is of chain {node.chain_id}")

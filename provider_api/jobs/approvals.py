@@ -16,17 +16,18 @@ import structlog
 from cachetools import LRUCache
 
 from argo.client.records import Workflow
-from contract import names
-from contract.provenance import StartRecord, read_start_record
+from contract.provenance import StartRecord
 from ocean.addresses import canonical
 from ocean.keys import Key, address_of
 from ocean.kit.together import together
 from provider_api.http.errors import Refused
+from provider_api.jobs.expiry import kept_seconds
+from provider_api.jobs.start_record import record_of
 from provider_api.jobs.status import JobStatus
 from records.decision import Decision, decision_of
-from records.envelope import parse_envelope, signed_again
+from records.envelope import Envelope, parse_envelope, signed_again
 from records.statement import StatementInvalid
-from records.verify import NotVerified, Signed, read_signed
+from records.verify import NotVerified, read_signed
 from results import store as pod_store
 from results.object_names import decision_key
 
@@ -52,6 +53,15 @@ class Approval:
     @property
     def waiting_for(self) -> tuple[str, ...]:
         return tuple(did for did in self.datasets if did not in self.decided)
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A decision as somebody sent it. Its signatures hold; whether they are the right ones is not judged yet."""
+
+    envelope: Envelope
+    signers: tuple[str, ...]  # checksum addresses
+    decision: Decision
 
 
 class Approvals:
@@ -83,7 +93,7 @@ class Approvals:
         workflow: Workflow,
         approval: Approval,
         manifest_digest: str,
-        encoded: bytes,
+        received: Received,
         owner_of: Callable[[str], Awaitable[str]],
     ) -> None:
         """Keep an owner's decision. The same once more changes nothing.
@@ -91,15 +101,15 @@ class Approvals:
         Raises Refused: 400 for what is no decision on these results, 403 for one of somebody else, 409 for one that
         comes too late or contradicts. Raises StoreUnavailable, and what `owner_of` raises.
         """
-        signed, decision = read_decision(encoded)
-        self._require_about(decision, workflow, approval, manifest_digest)
-        if decision.account not in signed.signers:
+        decision = received.decision
+        _require_about(decision, workflow, approval, manifest_digest)
+        if decision.account not in received.signers:
             raise Refused("The decision is not signed by the account that it names.")
         if canonical(await owner_of(decision.did)) != canonical(decision.account):
             raise Refused(f"{decision.account} does not own the data NFT of {decision.did}.", 403)
         known = approval.decided.get(decision.did)
         if known is None and approval.standing == "held":
-            kept = signed_again(parse_envelope(encoded), self._key).encoded()
+            kept = signed_again(received.envelope, self._key).encoded()
             if await pod_store.put_new(self._store, decision_key(workflow.name, decision.did), kept):
                 log.info("results_decided", job_id=workflow.name, did=decision.did, released=decision.released)
                 return
@@ -109,17 +119,6 @@ class Approvals:
         if known.released != decision.released:
             said = "released" if known.released else "refused"
             raise Refused(f"The owner of {decision.did} has {said} these results already, for good.", 409)
-
-    def _require_about(self, decision: Decision, workflow: Workflow, approval: Approval, manifest_digest: str) -> None:
-        ended = workflow.finished_at or workflow.created_at
-        if (decision.job_id, decision.manifest_digest) != (workflow.name, manifest_digest):
-            raise Refused("The decision is about the results of another job.")
-        if decision.did not in approval.datasets:
-            raise Refused("The decision is about a dataset whose owner is not asked.")
-        if not ended.timestamp() - CLOCK_SECONDS <= decision.at <= time.time() + CLOCK_SECONDS:
-            raise Refused(
-                "The decision was not made after the job and before now: look at the clock, and sign it anew."
-            )
 
     async def _decision(self, job_id: str, did: str, manifest_digest: str) -> Decision | None:
         """What is kept, if it is what it should be. Raises StoreUnavailable."""
@@ -143,16 +142,25 @@ class Approvals:
         return decision
 
 
+def _require_about(decision: Decision, workflow: Workflow, approval: Approval, manifest_digest: str) -> None:
+    ended = workflow.finished_at or workflow.created_at
+    if (decision.job_id, decision.manifest_digest) != (workflow.name, manifest_digest):
+        raise Refused("The decision is about the results of another job.")
+    if decision.did not in approval.datasets:
+        raise Refused("The decision is about a dataset whose owner is not asked.")
+    if not ended.timestamp() - CLOCK_SECONDS <= decision.at <= time.time() + CLOCK_SECONDS:
+        raise Refused("The decision was not made after the job and before now: look at the clock, and sign it anew.")
+
+
 def record_with_approvers(workflow: Workflow) -> StartRecord | None:
-    record = read_start_record(workflow.annotations.get(names.RECORD, ""))
+    record = record_of(workflow)
     return record if record is not None and record.approvers else None
 
 
 def deadline_of(workflow: Workflow, record: StartRecord) -> float:
     """Unix seconds; never later than the results are kept."""
     ended = (workflow.finished_at or workflow.created_at).timestamp()
-    text = workflow.annotations.get(names.STORAGE_EXPIRY, "")
-    kept = int(text) if text.isascii() and text.isdigit() else 0
+    kept = kept_seconds(workflow)
     waits = record.release.approval_seconds or DEFAULT_SECONDS
     return ended + (min(waits, kept) if kept else waits)
 
@@ -167,12 +175,12 @@ def with_approval(status: JobStatus, approval: Approval | None) -> JobStatus:
     return replace(status, number=41, reason="refused")
 
 
-def read_decision(encoded: bytes) -> tuple[Signed, Decision]:
+def read_decision(encoded: bytes) -> Received:
     """Raises Refused (400)."""
     if len(encoded) > MOST_BYTES:
         raise Refused(f"A decision has at most {MOST_BYTES} bytes.")
     try:
         signed = read_signed(encoded)
-        return signed, decision_of(signed.statement)
+        return Received(parse_envelope(encoded), signed.signers, decision_of(signed.statement))
     except (NotVerified, StatementInvalid) as exc:
         raise Refused(f"This is no signed decision: {exc}.") from exc

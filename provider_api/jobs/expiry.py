@@ -19,6 +19,7 @@ import structlog
 from argo.client.errors import ArgoError
 from argo.client.records import ARCHIVING, PENDING, Workflow
 from contract import names
+from ocean.kit.digits import number_or_zero
 from provider_api.http.errors import ApiError, NeighbourAway
 from provider_api.jobs.orphans import Orphans
 from provider_api.jobs.records import Argo
@@ -39,10 +40,14 @@ class Results(Protocol):
     async def remove_refused(self, workflow: Workflow) -> bool: ...
 
 
+def kept_seconds(workflow: Workflow) -> int:
+    """How long the results of a job are kept after its end; 0: for ever."""
+    return number_or_zero(workflow.annotations.get(names.STORAGE_EXPIRY, ""))
+
+
 def expires_at(workflow: Workflow) -> float | None:
     """When the results of a finished job are over, Unix seconds; None: never, or not finished yet."""
-    text = workflow.annotations.get(names.STORAGE_EXPIRY, "")
-    kept = int(text) if text.isascii() and text.isdigit() else 0
+    kept = kept_seconds(workflow)
     if not workflow.finished or kept == 0:
         return None
     return (workflow.finished_at or workflow.created_at).timestamp() + kept

@@ -9,6 +9,7 @@ from typing import Any
 
 from argo.client.records import Workflow
 from contract import names
+from ocean.kit.digits import number_or_zero
 from provider_api.jobs.status import JobStatus
 
 ResultEntries = Sequence[dict[str, Any]]
@@ -42,8 +43,8 @@ def job_object(
         "algoDID": notes.get(names.ALGORITHM_DID, ""),
         "inputDID": _list(notes.get(names.INPUT_DIDS, "")),
         "environment": workflow.labels.get(names.ENVIRONMENT, ""),
-        "chainId": _integer(workflow.labels.get(names.CHAIN, "")),
-        "validUntil": _integer(notes.get(names.VALID_UNTIL, "")),
+        "chainId": number_or_zero(workflow.labels.get(names.CHAIN, "")),
+        "validUntil": number_or_zero(notes.get(names.VALID_UNTIL, "")),
         "startedAt": _seconds(status.started_at),
         "exitCode": status.exit_code,
         "reason": status.reason,
@@ -59,10 +60,6 @@ def job_object(
 
 def _seconds(moment: datetime | None) -> str | None:
     return None if moment is None else f"{moment.timestamp():.6f}"
-
-
-def _integer(text: str) -> int:
-    return int(text) if text.isascii() and text.isdigit() else 0
 
 
 def _list(text: str) -> list[str]:

@@ -15,8 +15,9 @@ from itertools import takewhile
 from argo.client.records import Workflow
 from contract import names
 from contract.manifest import OWN_LOGS, FileSummary, ResultFile
-from contract.provenance import Provisioned, StartRecord, read_start_record
+from contract.provenance import Provisioned, StartRecord
 from ocean.keys import Key
+from ocean.kit.digits import number_or_zero
 from provider_api.jobs.approvals import Approval, with_approval
 from provider_api.jobs.status import JobStatus, status_of
 from records.envelope import envelope_bytes, sign_payload
@@ -56,12 +57,6 @@ class PassportFile:
     content: bytes
 
 
-def record_of(workflow: Workflow) -> StartRecord | None:
-    """What a passport is made of; None for a job of which none is made, because it was started before there were any,
-    or in an environment whose pods do not know them."""
-    return read_start_record(workflow.annotations.get(names.RECORD, ""))
-
-
 def passport_size(workflow: Workflow, record: StartRecord, outcome: Outcome, approval: Approval | None) -> int:
     """Bytes of the passport, which is not signed for this."""
     return envelope_bytes(len(_payload(workflow, record, outcome, approval)))
@@ -94,7 +89,6 @@ def _status(workflow: Workflow, approval: Approval | None) -> JobStatus:
 def _payload(workflow: Workflow, record: StartRecord, outcome: Outcome, approval: Approval | None) -> bytes:
     status = _status(workflow, approval)
     notes = workflow.annotations
-    until = notes.get(names.VALID_UNTIL, "")
     return passport_of(
         JobFacts(
             job_id=workflow.name,
@@ -102,7 +96,7 @@ def _payload(workflow: Workflow, record: StartRecord, outcome: Outcome, approval
             environment=workflow.labels.get(names.ENVIRONMENT, ""),
             consumer=notes.get(names.OWNER_TEXT, ""),
             agreement_id=notes.get(names.AGREEMENT_ID, ""),
-            valid_until=int(until) if until.isascii() and until.isdigit() else 0,
+            valid_until=number_or_zero(notes.get(names.VALID_UNTIL, "")),
             image=notes.get(names.IMAGE, ""),
             filtered=notes.get(names.FILTERED) == "true",
             manifest_digest=outcome.manifest_digest,

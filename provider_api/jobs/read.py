@@ -124,13 +124,13 @@ class JobReader:
 
     async def _object(self, workflow: Workflow, place: int | None, most: int, results_from: int) -> dict[str, Any]:
         """`place` in the queue, None: not told. `most`: outputs in the list of results."""
-        status, approval = self.status(workflow), None
-        if status.finished:
-            approval = await self._results.approval(workflow)
+        status, approval = self.status(workflow), await self._results.approval(workflow)
+        over = status.finished
+        if over:
             status = with_approval(status, approval)
-        listed = await self._results.listed(workflow, results_from, most)
+        listed = await self._results.listed(workflow, approval, results_from, most)
         found = job_object(workflow, status, listed.entries, place, results_did_of(workflow))
-        if approval is not None and approval.standing == "held":
+        if over and approval is not None and approval.standing == "held":
             found["held"] = {"until": int(approval.until), "for": list(approval.waiting_for)}
         if listed.next_start is not None:
             found |= {"resultsCount": listed.count, "resultsNext": listed.next_start}

@@ -25,9 +25,10 @@ from ocean.keys import Key
 from ocean.kit.single_flight import SingleFlight
 from provider_api.http.errors import NeighbourAway, NeighbourFailed, Refused
 from provider_api.jobs import ends
-from provider_api.jobs.approvals import Approval, Approvals, record_with_approvers
+from provider_api.jobs.approvals import Approval, Approvals, Received, record_with_approvers
 from provider_api.jobs.expiry import is_expired
-from provider_api.jobs.passports import Outcome, PassportFile, is_over, passport_file, passport_size, record_of
+from provider_api.jobs.passports import Outcome, PassportFile, is_over, passport_file, passport_size
+from provider_api.jobs.start_record import record_of
 from records.passport import PASSPORT_NAME, PASSPORT_TYPE
 from results import store as pod_store
 from results.object_names import asset_folder
@@ -98,23 +99,31 @@ class ResultStore:
         except pod_store.StoreUnavailable as exc:
             raise self._away(exc) from exc
 
-    async def decide(self, workflow: Workflow, encoded: bytes, owner_of: Callable[[str], Awaitable[str]]) -> None:
-        """Keep an owner's decision on results that wait. Raises Refused, NeighbourAway, NeighbourFailed."""
-        approval, summary = await self.approval(workflow), summary_of(workflow)
-        if approval is None or summary is None:
+    async def decide(
+        self, workflow: Workflow, approval: Approval, received: Received, owner_of: Callable[[str], Awaitable[str]]
+    ) -> Approval:
+        """Keep an owner's decision on results that wait: where they stand then. Raises Refused, NeighbourAway,
+        NeighbourFailed."""
+        summary = summary_of(workflow)
+        if summary is None:
             raise Refused(f"No results of job {workflow.name} wait for a decision", 404)
         try:
-            await self._approvals.decide(workflow, approval, summary.digest, encoded, owner_of)
+            await self._approvals.decide(workflow, approval, summary.digest, received, owner_of)
+            after = await self._approvals.of(workflow, summary.digest) or approval
         except pod_store.StoreUnavailable as exc:
             raise self._away(exc) from exc
-        await self.remove_refused(workflow)
+        if not is_expired(workflow, time.time()):
+            await self._remove_if_refused(workflow, after)
+        return after
 
     async def remove_refused(self, workflow: Workflow) -> bool:
         """Remove what the owners of a job's datasets have refused, or nobody released in time. Whether they have.
         Raises Refused, NeighbourAway, NeighbourFailed."""
         if is_expired(workflow, time.time()):
             return True
-        approval = await self.approval(workflow)
+        return await self._remove_if_refused(workflow, await self.approval(workflow))
+
+    async def _remove_if_refused(self, workflow: Workflow, approval: Approval | None) -> bool:
         if approval is None or approval.standing != "refused":
             return False
         manifest = await self.manifest(workflow)
@@ -135,13 +144,14 @@ class ResultStore:
             raise Refused(f"No results for job {workflow.name}", 404)
         return await self._published(workflow, summary)
 
-    async def listed(self, workflow: Workflow, start: int = 0, most: int = MOST_LISTED) -> Listed:
+    async def listed(
+        self, workflow: Workflow, approval: Approval | None, start: int = 0, most: int = MOST_LISTED
+    ) -> Listed:
         """Entries of a job object's `results` from the index `start` on, as many as one answer holds. None until
         something is published."""
         outcome = await self._outcome(workflow)
         if outcome is None:
             return Listed([], 0, None)
-        approval = await self.approval(workflow)
         visible = outcome.visible(approval)
         every = [entry(file) for file in visible.files] + self._passport_entry(workflow, visible, approval)
         left = most * _NAME_BYTES

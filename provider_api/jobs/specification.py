@@ -50,7 +50,7 @@ def prepare(start: AcceptedStart, job_id: str, owner_text: str, settings: Settin
     """
     environment, carrier, request = start.environment, start.carrier, start.facts.request
     spec = _spec(start, job_id, owner_text, carrier.paid_until, settings, keys)
-    record = start_record(start, spec.binding.network, settings, keys)
+    record = start_record(start, spec, settings, keys) if environment.has_record else None
     most = environment.max_jobs_per_account
     workflow = NewWorkflow(
         name=job_id,
@@ -67,12 +67,12 @@ def prepare(start: AcceptedStart, job_id: str, owner_text: str, settings: Settin
             names.AGREEMENT: names.agreement_label(carrier.order.tx_hash),
             names.CHAIN: str(carrier.chain_id),
             names.PROVIDER: keys.address.lower() if request.terms is None else request.terms.provider,
-            **({names.APPROVAL: "owner"} if environment.has_record and record.approvers else {}),
+            **({names.APPROVAL: "owner"} if record is not None and record.approvers else {}),
         },
         annotations={
             **_annotations(start, owner_text),
             names.IMAGE: spec.binding.image,
-            **({names.RECORD: record.encoded()} if environment.has_record else {}),
+            **({} if record is None else {names.RECORD: record.encoded()}),
         },
     )
     return PreparedJob(

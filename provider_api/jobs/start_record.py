@@ -11,23 +11,26 @@ import hashlib
 import hmac
 from importlib import metadata
 
-from contract.provenance import OrderedAsset, Policy, StartRecord
+from argo.client.records import Workflow
+from contract import names
+from contract.job_spec import JobSpec
+from contract.provenance import OrderedAsset, Policy, StartRecord, read_start_record
+from contract.release import NO_RULES
 from ocean.kit.compact_json import compact_json
 from provider_api.access.accepted import AcceptedAsset, AcceptedStart
-from provider_api.access.release_rules import approvers, merged_rules
+from provider_api.access.release_rules import approvers
 from provider_api.keys import ProviderKeys
 from provider_api.settings import Settings
 
 
-def start_record(start: AcceptedStart, network: str, settings: Settings, keys: ProviderKeys) -> StartRecord:
-    """`network`: none | public, as the sealed job spec has it."""
+def start_record(start: AcceptedStart, spec: JobSpec, settings: Settings, keys: ProviderKeys) -> StartRecord:
     policy = settings.policy
     return StartRecord(
         provider=keys.address,
         url=next(iter(settings.server.public_urls), ""),
         service_version=_version(),
         image_pulled=start.environment.images is None,
-        network=network,
+        network=spec.binding.network,
         isolation=str(start.environment.shown.get("isolation", "")),
         environment_digest=start.environment.digest(),
         policy=Policy(
@@ -38,8 +41,14 @@ def start_record(start: AcceptedStart, network: str, settings: Settings, keys: P
         datasets=tuple(_ordered(item) for item in start.datasets),
         algorithm=None if start.algorithm is None else _ordered(start.algorithm),
         approvers=approvers(start.facts),
-        release=merged_rules(start.facts),
+        release=spec.release or NO_RULES,
     )
+
+
+def record_of(workflow: Workflow) -> StartRecord | None:
+    """What a job's passport is made of; None for a job of which none is made, because it was started before there were
+    any, or in an environment whose pods do not know them."""
+    return read_start_record(workflow.annotations.get(names.RECORD, ""))
 
 
 def asset_salt(keys: ProviderKeys, job_id: str, did: str, service_id: str) -> bytes:

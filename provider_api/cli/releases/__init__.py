@@ -21,7 +21,7 @@ from provider_api.cli.releases.answers import ListAnswer, Shown, read_answer
 from provider_api.cli.releases.keystore import Access, opened
 from provider_api.cli.releases.lines import lines_of_release, lines_of_shown, print_lines
 from provider_api.cli.releases.service import SECONDS, Service, checked_url
-from provider_api.cli.releases.text import LONGEST_TEXT, Refused, Unusable, harmless
+from provider_api.cli.text import LONGEST_TEXT, Refused, Unusable, harmless
 from records.decision import MOST_REASON, Decision
 
 __all__ = ["Access", "Verdict", "decide", "list_releases", "show_release"]

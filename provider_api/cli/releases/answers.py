@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 from contract.manifest import OWN_LOGS, ManifestInvalid, parse_manifest
-from provider_api.cli.releases.text import Refused, Unusable
+from provider_api.cli.text import Refused, Unusable
 from records.decision import Decision
 
 _Standing = Literal["held", "released", "refused"]

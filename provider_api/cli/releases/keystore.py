@@ -11,7 +11,7 @@ from eth_account import Account
 
 from ocean.addresses import checksum, is_address
 from ocean.keys import address_of
-from provider_api.cli.releases.text import Unusable, bounded_object, harmless
+from provider_api.cli.text import Unusable, bounded_object, harmless
 
 MOST_FILE_BYTES: Final = 64 << 10  # of a keystore, and of a file with a password
 

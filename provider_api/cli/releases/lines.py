@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import typer
 
 from provider_api.cli.releases.answers import Listed, Shown
-from provider_api.cli.releases.text import harmless
+from provider_api.cli.text import harmless
 
 
 def lines_of_release(release: Listed) -> Iterator[str]:

@@ -12,7 +12,7 @@ import httpx
 
 from ocean.signing import releases_message, sign
 from provider_api.cli.releases.keystore import Owner
-from provider_api.cli.releases.text import LONGEST_TEXT, Refused, Unusable, bounded_object
+from provider_api.cli.text import LONGEST_TEXT, Refused, Unusable, bounded_object
 from records.decision import Decision, statement_of
 from records.envelope import sign_payload
 

@@ -23,9 +23,8 @@ from provider_api.endpoints.endpoint import endpoint
 from provider_api.endpoints.request import CONSUMER, NONCE, SIGNATURE, CallDep, ServicesDep
 from provider_api.http.errors import Refused
 from provider_api.http.responses import json_response
-from provider_api.jobs.passports import record_of
 from provider_api.jobs.records import find_existing
-from provider_api.jobs.start_record import asset_salt
+from provider_api.jobs.start_record import asset_salt, record_of
 from provider_api.openapi import samples
 from provider_api.openapi.components import ref
 from provider_api.openapi.operation import Answer, Failure, Operation, Parameter

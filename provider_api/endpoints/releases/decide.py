@@ -55,10 +55,8 @@ from provider_api.openapi.operation import Answer, Failure, Operation
     head=False,
 )
 async def decide(request: Request, services: ServicesDep) -> Response:
-    encoded = await request.body()
-    _, decision = read_decision(encoded)
-    workflow, _ = await job_that_waits(services, request.path_params["job"])
-    await services.results.decide(workflow, encoded, services.assets.owner)
-    workflow, approval = await job_that_waits(services, workflow.name)
-    owns = owner_check(services.assets.owner, canonical(decision.account))
-    return json_response(await document(services, workflow, approval, owns), sort_keys=False)
+    received = read_decision(await request.body())
+    workflow, approval = await job_that_waits(services, request.path_params["job"])
+    after = await services.results.decide(workflow, approval, received, services.assets.owner)
+    owns = owner_check(services.assets.owner, canonical(received.decision.account))
+    return json_response(await document(services, workflow, after, owns), sort_keys=False)

@@ -14,7 +14,14 @@ from tests.support import provider_facts as facts
 from tests.support.answers.accounts import ME, STRANGER, creation, two_spoiled
 from tests.support.answers.book import Asker, Book
 from tests.support.answers.calls import Call, asked, mostly_unread, sent, without
-from tests.support.answers.places import RecordedWorld, belongs_to, place, publish_asset_files, publish_results
+from tests.support.answers.places import (
+    RecordedWorld,
+    belongs_to,
+    place,
+    publish_asset_files,
+    publish_results,
+    says_rules,
+)
 from tests.support.provider_neighbours import CONSUMER_KEY, STRANGER_KEY
 
 STATUS: Final = "GET /api/services/compute"
@@ -225,10 +232,7 @@ async def _salts(asker: Asker, jobs: list[str]) -> None:
 async def _releases(world: RecordedWorld, asker: Asker) -> None:
     """A job whose results wait for ME, who owns its dataset."""
     body = world.start_body(3)
-    ddo = world.chain.assets[facts.did(0)]
-    rules = {"release": {"approval": "owner", "approvalSeconds": 600}}
-    services = tuple(each.model_copy(update={"additional_information": rules}) for each in ddo.services)
-    world.chain.assets[facts.did(0)] = ddo.model_copy(update={"services": services})
+    says_rules(world, facts.did(0), {"approval": "owner", "approvalSeconds": 600})
     belongs_to(world, facts.did(0), ME)
     job = str((await world.start(body)).json()[0]["jobId"])
     publish_results(world, job, ("configure.log", b"ours", "configrationLog"), ("a.csv", TABLE, "output"))

@@ -119,6 +119,14 @@ def publish(
     return str(source["id"])
 
 
+def says_rules(world: World, did: str, rules: dict[str, Any]) -> None:
+    """The dataset's document has these release rules from now on."""
+    ddo = world.chain.assets[did]
+    told = {"release": rules}
+    services = tuple(each.model_copy(update={"additional_information": told}) for each in ddo.services)
+    world.chain.assets[did] = ddo.model_copy(update={"services": services})
+
+
 def belongs_to(world: World, did: str, owner: str) -> None:
     """Another account owns the asset's data NFT from now on."""
     ddo = world.chain.assets[did]

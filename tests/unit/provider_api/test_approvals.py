@@ -19,7 +19,7 @@ from contract import names
 from contract.manifest import summary_of
 from contract.provenance import read_start_record
 from ocean.keys import address_of
-from ocean.signing import releases_message, result_message, sign
+from ocean.signing import releases_message, sign
 from provider_api.jobs.approvals import DEFAULT_SECONDS, deadline_of
 from provider_api.jobs.expiry import Sweeper
 from provider_api.jobs.results import ResultStore
@@ -28,7 +28,7 @@ from records.envelope import sign_payload
 from results.object_names import decision_key
 from results.store import open_store
 from tests.support import provider_facts as facts
-from tests.support.answers.places import belongs_to
+from tests.support.answers.places import belongs_to, says_rules
 from tests.support.operator_peer import OperatorPeer
 from tests.support.passports import START
 from tests.support.provider_neighbours import CONSUMER_KEY, PROVIDER_KEY, STRANGER_KEY, World, just_created
@@ -60,10 +60,7 @@ async def waiting(tmp_path: Path) -> AsyncIterator[World]:
 async def held(world: World, nonce: int = 5) -> str:
     """A job whose results are in the store and wait."""
     body = world.start_body(nonce)
-    ddo = world.chain.assets[DID]
-    rules = {"release": {"approval": "owner", "approvalSeconds": 600}}
-    services = tuple(each.model_copy(update={"additional_information": rules}) for each in ddo.services)
-    world.chain.assets[DID] = ddo.model_copy(update={"services": services})
+    says_rules(world, DID, {"approval": "owner", "approvalSeconds": 600})
     belongs_to(world, DID, OWNER)
     answer = await world.start(body)
     assert answer.status_code == 200, answer.text
@@ -90,13 +87,6 @@ async def status(world: World, job: str) -> Any:
     return (await world.http.get("/api/services/compute", params=query)).json()[0]
 
 
-async def fetched(world: World, job: str, index: int, nonce: int) -> Any:
-    owner = world.consumer.address
-    signature = sign(result_message(owner, job, str(index), nonce), CONSUMER_KEY)
-    query = {"consumerAddress": owner, "jobId": job, "index": index, "nonce": nonce, "signature": signature}
-    return await world.http.get("/api/services/computeResult", params=query)
-
-
 def decided(world: World, job: str, *, released: bool = True, key: str = OWNER_KEY, **changes: Any) -> bytes:
     values = {
         "job_id": job,
@@ -121,7 +111,7 @@ async def test_the_job_is_marked_and_waits(waiting: World) -> None:
     assert found["held"]["for"] == [DID]
     assert abs(found["held"]["until"] - time.time() - 600) < 30
     assert [entry["type"] for entry in found["results"]] == ["configrationLog"]
-    assert [(await fetched(waiting, job, index, 10 + index)).status_code for index in range(5)] == [200, *[404] * 4]
+    assert [(await waiting.result(10 + index, job, index)).status_code for index in range(5)] == [200, *[404] * 4]
 
 
 async def test_nobody_releases_in_time(waiting: World) -> None:
@@ -132,7 +122,7 @@ async def test_nobody_releases_in_time(waiting: World) -> None:
     assert [entry["type"] for entry in found["results"]] == ["configrationLog", "passport"]
     late = await put(waiting, job, decided(waiting, job))
     assert (late.status_code, "too late" in late.text) == (409, True)
-    assert (await fetched(waiting, job, 2, 20)).status_code == 404
+    assert (await waiting.result(20, job, 2)).status_code == 404
 
 
 async def test_one_that_came_in_time_counts_for_good(waiting: World) -> None:
@@ -140,7 +130,7 @@ async def test_one_that_came_in_time_counts_for_good(waiting: World) -> None:
     assert (await put(waiting, job, decided(waiting, job))).status_code == 200
     older(waiting, job, 100_000)
     assert (await status(waiting, job))["status"] == 70
-    assert (await fetched(waiting, job, 1, 20)).content == b"a,b\n"
+    assert (await waiting.result(20, job, 1)).content == b"a,b\n"
     other = ResultStore(open_store(waiting.settings.results_url()), 5, PROVIDER_KEY)
     approval = await other.approval(waiting.argo.workflows[job])
     assert approval is not None, "another process reads it from the store"
@@ -161,7 +151,7 @@ async def test_what_is_refused_or_late_is_removed(waiting: World) -> None:
         (still, {"0", "1", "2", "manifest.json"}),
     ):
         assert {path.name for path in (folder / job).iterdir() if path.is_file()} == kept
-    assert (await fetched(waiting, late, 0, 20)).content == b"ours"
+    assert (await waiting.result(20, late, 0)).content == b"ours"
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"payload": 1}', b"x" * 40_000])
@@ -170,7 +160,7 @@ async def test_what_is_kept_and_no_decision_counts_for_nothing(waiting: World, c
     path = waiting.settings.data_folder / "results" / decision_key(job, DID)
     path.parent.mkdir()
     path.write_bytes(content)
-    answer = await fetched(waiting, job, 1, 20)
+    answer = await waiting.result(20, job, 1)
     assert answer.status_code in (404, 502)
     assert b"a,b" not in answer.content
 
@@ -183,7 +173,7 @@ async def test_a_decision_without_the_services_own_signature_counts_for_nothing(
     for content in (decided(waiting, job), decided(waiting, job, key=PROVIDER_KEY, account=OWNER)):
         path.write_bytes(content)
         assert (await status(waiting, job))["status"] == 60
-        assert (await fetched(waiting, job, 1, 20)).status_code == 404
+        assert (await waiting.result(20, job, 1)).status_code == 404
 
 
 async def test_a_decision_of_another_job_that_was_copied_here_counts_for_nothing(waiting: World) -> None:
@@ -194,7 +184,7 @@ async def test_a_decision_of_another_job_that_was_copied_here_counts_for_nothing
     target.parent.mkdir()
     target.write_bytes((folder / decision_key(first, DID)).read_bytes())
     assert (await status(waiting, second))["status"] == 60
-    assert (await fetched(waiting, second, 1, 20)).status_code == 404
+    assert (await waiting.result(20, second, 1)).status_code == 404
 
 
 async def test_a_former_owner_decides_nothing(waiting: World) -> None:

@@ -14,12 +14,11 @@ import pytest
 from contract import names
 from contract.manifest import summary_of
 from contract.provenance import InputDigest, Provisioned, StartRecord, file_salt
-from ocean.signing import result_message, sign
 from provider_api.jobs.results import ResultStore
 from provider_api.jobs.start_record import asset_salt
 from records.verify import read_passport, verify
 from results.store import open_store
-from tests.support.provider_neighbours import CONSUMER_KEY, PROVIDER_KEY, World
+from tests.support.provider_neighbours import PROVIDER_KEY, World
 from tests.support.stored_results import store_files
 
 pytestmark = pytest.mark.unit
@@ -74,13 +73,6 @@ async def listed(world: World, job: str) -> Any:
     return found["results"]
 
 
-async def fetched(world: World, job: str, index: int, nonce: int, **headers: str) -> Any:
-    owner = world.consumer.address
-    signature = sign(result_message(owner, job, str(index), nonce), CONSUMER_KEY)
-    query = {"consumerAddress": owner, "jobId": job, "index": index, "nonce": nonce, "signature": signature}
-    return await world.http.get("/api/services/computeResult", params=query, headers=headers)
-
-
 @pytest.mark.parametrize("in_summary", [True, False])
 async def test_the_passport_is_the_last_result_and_verifies_the_others(records: World, in_summary: bool) -> None:
     job = await started(records)
@@ -91,23 +83,23 @@ async def test_the_passport_is_the_last_result_and_verifies_the_others(records: 
         (1, "algorithm.log", "algorithmLog"),
         (2, "passport.dsse.json", "passport"),
     ]
-    answer = await fetched(records, job, 2, 10)
+    answer = await records.result(10, job, 2)
     assert answer.status_code == 200, answer.text
     assert len(answer.content) == results[2]["filesize"] == int(answer.headers["content-length"])
     assert "passport.dsse.json" in answer.headers["content-disposition"]
     assert answer.headers["etag"] == f'"{hashlib.sha256(answer.content).hexdigest()}"'
     found = verify(read_passport(answer.content), DIGESTS, [records.keys.address])
     assert found.passport.job_id == job
-    part = await fetched(records, job, 2, 11, range="bytes=5-14")
+    part = await records.result(11, job, 2, range="bytes=5-14")
     assert (part.status_code, part.content) == (206, answer.content[5:15])
-    assert (await fetched(records, job, 3, 12)).status_code == 404
-    assert (await fetched(records, job, 0, 13)).content == b"a,b\n"
+    assert (await records.result(12, job, 3)).status_code == 404
+    assert (await records.result(13, job, 0)).content == b"a,b\n"
 
 
 async def test_it_says_what_was_asked_for(records: World) -> None:
     job = await started(records)
     finished(records, job)
-    statement = read_passport((await fetched(records, job, 2, 10)).content).statement
+    statement = read_passport((await records.result(10, job, 2)).content).statement
     definition, run = statement.predicate["buildDefinition"], statement.predicate["runDetails"]
     request, workflow = definition["externalParameters"], records.argo.workflows[job]
     assert request["consumer"] == records.consumer.address
@@ -126,7 +118,7 @@ async def test_it_says_what_was_asked_for(records: World) -> None:
 async def test_it_is_the_same_at_each_asking_and_in_each_process(records: World) -> None:
     job = await started(records)
     finished(records, job)
-    first, again = (await fetched(records, job, 2, 10)).content, (await fetched(records, job, 2, 11)).content
+    first, again = (await records.result(10, job, 2)).content, (await records.result(11, job, 2)).content
     other = ResultStore(open_store(records.settings.results_url()), 5, PROVIDER_KEY)
     elsewhere = await other.file(records.argo.workflows[job], 2)
     assert first == again == elsewhere.content  # type: ignore[union-attr]
@@ -137,7 +129,7 @@ async def test_there_is_none_before_the_end(records: World) -> None:
     finished(records, job)
     records.argo.workflows[job] = replace(records.argo.workflows[job], phase="Running", finished_at=None)
     assert [entry["type"] for entry in await listed(records, job)] == ["output", "algorithmLog"]
-    assert (await fetched(records, job, 2, 10)).status_code == 404
+    assert (await records.result(10, job, 2)).status_code == 404
 
 
 async def test_there_is_none_for_jobs_of_pods_that_do_not_know_it(world: World) -> None:
@@ -146,13 +138,13 @@ async def test_there_is_none_for_jobs_of_pods_that_do_not_know_it(world: World) 
     assert names.RECORD not in world.argo.workflows[job].annotations
     assert {asset.salt for asset in world.argo.spec(job, world.keys).inputs} == {""}
     assert [entry["type"] for entry in await listed(world, job)] == ["output", "algorithmLog"]
-    assert (await fetched(world, job, 2, 10)).status_code == 404
+    assert (await world.result(10, job, 2)).status_code == 404
 
 
 async def test_a_job_that_was_never_configured_has_one_without_inputs(records: World) -> None:
     job = await started(records)
     finished(records, job, provisioned=False)
-    found = read_passport((await fetched(records, job, 2, 10)).content)
+    found = read_passport((await records.result(10, job, 2)).content)
     dependencies = found.statement.predicate["buildDefinition"]["resolvedDependencies"]
     assert [each["name"] for each in dependencies] == ["image"]
     assert verify(found, DIGESTS, [records.keys.address])
@@ -162,7 +154,7 @@ async def test_a_job_that_published_nothing_has_none(records: World) -> None:
     job = await started(records)
     records.argo.finish(job)
     assert await listed(records, job) == ""
-    assert (await fetched(records, job, 0, 10)).status_code == 404
+    assert (await records.result(10, job, 0)).status_code == 404
 
 
 async def test_one_that_this_version_does_not_know_is_none(records: World) -> None:
