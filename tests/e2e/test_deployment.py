@@ -123,6 +123,7 @@ def at_work(jobs: list[dict[str, Any]]) -> set[str]:
     return {job["jobId"] for job in jobs if 10 <= job["status"] <= 40}
 
 
+@pytest.mark.timeout(size(test=1800, soak=7200))
 async def test_a_queue_in_turns(deployed: Deployed, buyer: Buyer, dataset: DDO) -> None:
     """One account fills the queue, then another comes: it need not wait for all of these. Everything ends well, never
     more at once than there are places, and nothing is left. 200 jobs in `make soak`, 20 otherwise.
