@@ -18,12 +18,13 @@ from __future__ import annotations
 import functools
 import hashlib
 import hmac
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from contract.release import NO_RULES, ReleaseRules
+from ocean.kit.compact_json import compact_json
 
 
 class _Value(BaseModel):
@@ -54,6 +55,7 @@ class StartRecord(_Value):
     provider: str  # checksum address of the service's account, which signs
     url: str  # the service's public address; "" where it has none
     service_version: str
+    steps: dict[str, str] = {}  # images of our own steps and of a filter, by the steps' names
     image_pulled: bool  # by its reference; False: the machine's own programs stand behind the name
     network: str  # none | public: what the algorithm may reach
     isolation: str  # what the algorithm's pod was isolated by beside containers, by the operator's name; "" for nothing
@@ -87,6 +89,8 @@ class Provisioned(_Value):
     custom_data: str  # of algoCustomData.json
     input_bytes: int  # of all inputs together
     release: ReleaseRules = NO_RULES  # as the job spec has them
+    program: str = ""  # `program_digest` of the algorithm; "": pods of before there was one
+    made_of: dict[str, str] = {}  # DID of a dataset that was made of a job's results, to the digest of these
 
 
 @functools.lru_cache(maxsize=2048)  # a status reads it several times
@@ -96,6 +100,12 @@ def read_start_record(text: str) -> StartRecord | None:
         return StartRecord.model_validate_json(text) if text else None
     except ValidationError:
         return None
+
+
+def program_digest(image: str, entrypoint: str, files: Sequence[str]) -> str:
+    """One digest of what runs: the image by its reference, the shell text that starts the algorithm, and the SHA-256 of
+    each of its files. Lower-case hex."""
+    return hashlib.sha256(compact_json([image, entrypoint, list(files)]).encode()).hexdigest()
 
 
 def outputs_digest(files: Iterable[tuple[str, str]]) -> str:

@@ -45,7 +45,8 @@ _COUNT: Final = 2**53
 
 class ReleaseRules(BaseModel):
     """None: there is no such rule. `share_of_inputs` is a part of the inputs' bytes, 0.1 a tenth; `log_bytes` of the
-    algorithm's log, 0: never shown; `approval_seconds` is how long results wait for an owner who has to approve."""
+    algorithm's log, 0: never shown; `approval_seconds` is how long results wait for an owner who has to approve;
+    `owners_look`: whether these owners may look at the files that wait, and not only at their names and sizes."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, alias_generator=to_camel, populate_by_name=True)
 
@@ -56,6 +57,7 @@ class ReleaseRules(BaseModel):
     log_bytes: Annotated[int, Field(ge=0, le=_COUNT)] | None = None
     approval: Literal["none", "owner"] = "none"
     approval_seconds: Annotated[int, Field(ge=60, le=90 * 86_400)] | None = None
+    owners_look: bool | None = None
 
     @property
     def live_log_bytes(self) -> int | None:
@@ -106,7 +108,14 @@ def strictest(several: Iterable[ReleaseRules]) -> ReleaseRules:
         log_bytes=_least(each.log_bytes for each in rules),
         approval="owner" if any(each.approval == "owner" for each in rules) else "none",
         approval_seconds=_least(each.approval_seconds for each in rules),
+        owners_look=_everyone(each.owners_look for each in rules),
     )
+
+
+def _everyone(answers: Iterable[bool | None]) -> bool | None:
+    """Whether all agree; None where somebody says nothing, and nobody says no."""
+    said = set(answers)
+    return False if False in said else True if said == {True} else None
 
 
 def _with_texts(types: tuple[ContentType, ...]) -> frozenset[ContentType]:

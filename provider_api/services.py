@@ -45,7 +45,7 @@ from provider_api.storage.provider_calls import ProviderCalls
 from provider_api.strangers.asking import OutgoingPools
 from provider_api.telemetry.metrics import Metrics
 from provider_api.telemetry.tracing import Tracer, open_tracer
-from results.store import open_store
+from results.store import Store, open_store
 
 DATABASE_SECONDS = 30.0  # how long a database may take to come up when the service starts
 
@@ -57,7 +57,7 @@ class Neighbours:
     argo: Argo
     chains: Chains
     outgoing: OutgoingPools  # for addresses that strangers name
-    results: ResultStore
+    results: Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,12 +122,11 @@ async def open_neighbours(settings: Settings, keys: ProviderKeys) -> AsyncIterat
         await _background(stack, argo.watch())
         outgoing = await outgoing_pools(guard, settings, stack)
         options = {name: value.get_secret_value() for name, value in settings.results.options.items()}
-        store = open_store(settings.results_url(), options, retry_timeout_seconds=10, key=keys.results)
         yield Neighbours(
             argo=argo,
             chains=Chains({chain.chain_id: chain for chain in opened}),
             outgoing=outgoing,
-            results=ResultStore(store, settings.limits.retry_after_seconds, keys.private_key),
+            results=open_store(settings.results_url(), options, retry_timeout_seconds=10, key=keys.results),
         )
 
 
@@ -165,10 +164,12 @@ async def open_services(
         files = Files(around.outgoing, settings.outgoing, chains)
         others = OtherProviders(settings, keys, around.outgoing)
         facts = FactFinder(settings, keys, chains, environments, files, others)
+        assets = Assets(settings, keys, chains)
+        results = ResultStore(around.results, settings.limits.retry_after_seconds, keys.private_key, assets.owner)
         starter = JobStarter(settings, keys, facts, argo, nonces, claims, turns, metrics)
         stack.push_async_callback(starter.close)
         await _background(stack, turns.run())
-        await _background(stack, _sweeper(settings, argo, around.results, claims, metrics).run())
+        await _background(stack, _sweeper(settings, argo, results, claims, metrics).run())
         control = AccessControl(settings.access, keys, settings.limits.retry_after_seconds)
         await stack.enter_async_context(control)
         proofs = await stack.enter_async_context(Proofs(settings.access, keys))
@@ -195,14 +196,14 @@ async def open_services(
             argo=argo,
             chains=chains,
             catalogues=catalogues,
-            assets=Assets(settings, keys, chains),
+            assets=assets,
             files=files,
             environments=environments,
             facts=facts,
             other_providers=others,
             starter=starter,
-            reader=JobReader(settings, argo, queues, around.results),
-            results=around.results,
+            reader=JobReader(settings, argo, queues, results),
+            results=results,
             provider_calls=ProviderCalls(database),
             control=control,
             proofs=proofs,

@@ -162,6 +162,7 @@ def _conditions(job: JobFacts) -> dict[str, Any]:
         "network": job.start.network,
         "isolation": job.start.isolation,
         "filtered": job.filtered,
+        **({"steps": dict(job.start.steps)} if job.start.steps else {}),
         "release": job.start.release.told(),
         "policy": {
             "trustedLists": policy.trusted_lists,
@@ -178,9 +179,15 @@ def _dependencies(job: JobFacts) -> list[dict[str, Any]]:
         return found
     went_in = job.provisioned
     found += [{"name": f"algorithm/{n}", "digest": {"sha256": sha256}} for n, sha256 in enumerate(went_in.algorithm)]
+    if went_in.program:
+        found.append({"name": "algorithm", "digest": {"c2dProgram": went_in.program}})
     found.append({"name": "algoCustomData.json", "digest": {"sha256": went_in.custom_data}})
     found += [
         {"uri": did, "name": f"ddos/{did}", "digest": {"sha256": sha256}} for did, sha256 in went_in.documents.items()
+    ]
+    found += [
+        {"uri": did, "name": f"results/{did}", "digest": {"c2dOutputs": digest}}
+        for did, digest in went_in.made_of.items()
     ]
     found += [
         {

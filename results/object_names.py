@@ -13,6 +13,7 @@ import re
 from typing import Final
 
 ASSET: Final = "asset-"  # no job is named so: all job ids are 32 hexadecimal digits
+TRUST: Final = "trust-"  # likewise
 
 _PLAIN = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
 _MAX_PART = 200  # characters of one part of a key
@@ -52,9 +53,14 @@ def decision_key(job_id: str, did: str) -> str:
     return f"{job_id}/decisions/{hashlib.sha256(did.encode()).hexdigest()}.dsse.json"
 
 
+def trust_key(did: str, program: str, account: str, number: int) -> str:
+    """Where an owner's statement of trust in an algorithm on his dataset lies, one after the other from 0 on."""
+    return f"{TRUST}{hashlib.sha256(did.encode()).hexdigest()}/{program}/{account.lower()}-{number}.dsse.json"
+
+
 def is_deletable(job_id: str) -> bool:
     """Whether it may be the id of a job: then its folder is nothing else's."""
-    return _JOB_ID.fullmatch(job_id) is not None and not job_id.startswith(ASSET)
+    return _JOB_ID.fullmatch(job_id) is not None and not job_id.startswith((ASSET, TRUST))
 
 
 def is_folder_of_job(name: str) -> bool:

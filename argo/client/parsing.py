@@ -56,7 +56,14 @@ def parse_template(document: Json) -> Template:
         labels=dict(_mapping(metadata.get("labels"))),
         annotations=dict(_mapping(metadata.get("annotations"))),
         arguments=_parameters(spec.get("arguments")),
+        images=_images(spec.get("templates")),
     )
+
+
+def _images(templates: Any) -> dict[str, str]:
+    steps = [_mapping(each) for each in templates] if isinstance(templates, list) else []
+    found = {step.get("name"): _mapping(step.get("container")).get("image") for step in steps}
+    return {name: image for name, image in found.items() if isinstance(name, str) and isinstance(image, str)}
 
 
 def _node(node: Json) -> Node:

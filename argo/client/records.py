@@ -106,4 +106,5 @@ class Template:
     labels: Mapping[str, str]
     annotations: Mapping[str, str]
     arguments: Mapping[str, str | None] = field(default_factory=dict)  # declared parameters and their defaults
+    images: Mapping[str, str] = field(default_factory=dict)  # of its steps that are containers, by their names
     server: str = FIRST_SERVER  # two lower-case hex digits: which of several Argo Servers has it

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
+from typing import Any
 
 from contract.job_spec import InputAsset, JobSpec
-from contract.provenance import InputDigest, Provisioned, file_salt, salted_digest
+from contract.provenance import InputDigest, Provisioned, file_salt, program_digest, salted_digest
 from contract.release import NO_RULES
 from pods.configuration.downloads import PlannedInput
 from pods.configuration.provision import Provision
@@ -22,18 +24,30 @@ def measured(
     """`documents`: by DID, as they were written; the same for `custom_data`."""
     code = spec.algorithm.rawcode
     sent_along = () if code is None else (hashlib.sha256(code.encode()).hexdigest(),)
+    algorithm = sent_along or tuple(file.sha256.hex() for file in provision.algorithm)
     return Provisioned(
         inputs=tuple(
             digest
             for asset, plan in zip(spec.inputs, planned, strict=True)
             for digest in _inputs(asset, plan, provision)
         ),
-        algorithm=sent_along or tuple(file.sha256.hex() for file in provision.algorithm),
+        algorithm=algorithm,
         documents={did: hashlib.sha256(document).hexdigest() for did, document in documents.items()},
         input_bytes=sum(file.size for file in provision.inputs.values()),
         release=spec.release or NO_RULES,
         custom_data=hashlib.sha256(custom_data).hexdigest(),
+        program=program_digest(spec.binding.image, spec.algorithm.entrypoint, algorithm),
+        made_of={asset.did: digest for asset in spec.inputs if (digest := _outputs_of(asset.ddo))},
     )
+
+
+def _outputs_of(document: dict[str, Any]) -> str:
+    """The digest of the results that an asset was made of, as `pods.publishing.asset` writes it; "" for other assets.
+    A document is whatever its publisher has written."""
+    found: Any = document
+    for name in ("metadata", "additionalInformation", "computeToData", "outputsDigest"):
+        found = found.get(name) if isinstance(found, dict) else None
+    return found if isinstance(found, str) and re.fullmatch(r"[0-9a-f]{64}", found, re.ASCII) else ""
 
 
 def _inputs(asset: InputAsset, plan: PlannedInput, provision: Provision) -> list[InputDigest]:

@@ -67,9 +67,16 @@ def rules_of(item: AssetFacts) -> ReleaseRules | None:
 
 
 def merged_rules(facts: ComputeFacts) -> ReleaseRules:
-    """The strictest of all that is said, as far as it is known."""
+    """The strictest of all that is said, as far as it is known. Whether owners may look into results is said by each
+    dataset, since the results may tell of each; an environment that says nothing of it leaves it to them."""
     said = [rules for item in facts.datasets if (rules := rules_of(item)) is not None]
-    return strictest([*said, *([facts.environment.release] if facts.environment is not None else [])])
+    if facts.environment is None:
+        return strictest(said)
+    look = strictest(said).owners_look
+    of_environment = facts.environment.release
+    return strictest([*said, of_environment]).model_copy(
+        update={"owners_look": False if of_environment.owners_look is False else look}
+    )
 
 
 def approvers(facts: ComputeFacts) -> tuple[str, ...]:

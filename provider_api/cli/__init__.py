@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from provider_api.cli.release_commands import releases
+
 if TYPE_CHECKING:
     from contract.argo_releases import ArgoRelease
 
@@ -19,10 +21,9 @@ app = typer.Typer(
 )
 templates = typer.Typer(no_args_is_help=True, help="Environments as WorkflowTemplates.")
 chart = typer.Typer(no_args_is_help=True, help="What the Helm chart takes from the programs.")
-release_commands = typer.Typer(no_args_is_help=True, help="Results that wait for the owners of their datasets.")
 app.add_typer(templates, name="templates")
 app.add_typer(chart, name="chart")
-app.add_typer(release_commands, name="releases")
+app.add_typer(releases, name="releases")
 
 SERVE_FOLDER = Path("data/serve")
 DATA_HELP = "Folder for everything that must survive a restart."
@@ -32,14 +33,6 @@ PASSPORT_HELP = "The job's passport; else the passport.dsse.json among the files
 SIGNER_HELP = "Address of an account that you trust to sign; may be given several times."
 TRUSTED_PROVIDER_HELP = "Address of a service that you trust: the accounts that it names may sign."
 ARGO_HELP = "Release of Argo Workflows that they are for, such as 4.0; else the newest that is known."
-
-JOB = typer.Argument(help="The job's id, 32 hexadecimal digits.")
-URL = typer.Option("--url", help="Address of the service.")
-KEYSTORE = typer.Option("--keystore", help="Your account's Ethereum keystore, a file of version 3 as geth writes it.")
-PASSWORD_FILE = typer.Option("--password-file", help="File with the keystore's password; else it is asked for.")
-DATASET = typer.Option("--dataset", help="DID of the only dataset to decide on; else all of yours that wait.")
-YES = typer.Option("--yes", help="Do not ask before it is signed.")
-ANSWER = typer.Option("--json", help="The service's answer as it is.")
 
 
 def _release(name: str | None) -> ArgoRelease:
@@ -300,65 +293,6 @@ def chart_environments(
         raise typer.Exit(1) from None
     command = f"`c2d chart environments {folder}{f' --argo {argo}' if argo else ''}`"
     typer.echo(environment_values(environments, command, "this file", _release(argo)), nl=False)
-
-
-@release_commands.command("list")
-def list_releases(
-    url: Annotated[str, URL],
-    keystore: Annotated[Path, KEYSTORE],
-    password_file: Annotated[Path | None, PASSWORD_FILE] = None,
-    history: Annotated[bool, typer.Option("--history", help="Also results that are released or refused.")] = False,
-    as_json: Annotated[bool, ANSWER] = False,
-) -> None:
-    """List the results that wait for your decision as the owner of a dataset."""
-    from provider_api.cli.releases import Access, list_releases
-
-    raise typer.Exit(list_releases(Access(url, keystore, password_file), history=history, as_document=as_json))
-
-
-@release_commands.command("show")
-def show_release(
-    job: Annotated[str, JOB],
-    url: Annotated[str, URL],
-    keystore: Annotated[Path, KEYSTORE],
-    password_file: Annotated[Path | None, PASSWORD_FILE] = None,
-    as_json: Annotated[bool, ANSWER] = False,
-) -> None:
-    """Show the files of a job's results, who has to decide on them, and until when."""
-    from provider_api.cli.releases import Access, show_release
-
-    raise typer.Exit(show_release(job, Access(url, keystore, password_file), as_document=as_json))
-
-
-@release_commands.command("approve")
-def approve_release(
-    job: Annotated[str, JOB],
-    url: Annotated[str, URL],
-    keystore: Annotated[Path, KEYSTORE],
-    password_file: Annotated[Path | None, PASSWORD_FILE] = None,
-    dataset: Annotated[str | None, DATASET] = None,
-    yes: Annotated[bool, YES] = False,
-) -> None:
-    """Show a job's results, ask, and sign that they may leave as far as your datasets are concerned."""
-    from provider_api.cli.releases import Access, Verdict, decide
-
-    raise typer.Exit(decide(job, Access(url, keystore, password_file), Verdict(True, dataset, sure=yes)))
-
-
-@release_commands.command("refuse")
-def refuse_release(
-    job: Annotated[str, JOB],
-    url: Annotated[str, URL],
-    keystore: Annotated[Path, KEYSTORE],
-    password_file: Annotated[Path | None, PASSWORD_FILE] = None,
-    reason: Annotated[str, typer.Option(help="Why, at most 500 characters.")] = "",
-    dataset: Annotated[str | None, DATASET] = None,
-    yes: Annotated[bool, YES] = False,
-) -> None:
-    """Show a job's results, ask, and sign that they must not leave."""
-    from provider_api.cli.releases import Access, Verdict, decide
-
-    raise typer.Exit(decide(job, Access(url, keystore, password_file), Verdict(False, dataset, reason, yes)))
 
 
 def main() -> None:

@@ -45,6 +45,7 @@ class Environment:
     has_queue: bool = False  # its jobs may begin at QUEUED; templates of earlier releases do not have that
     has_record: bool = False  # its jobs may carry what their passport needs; likewise
     images: ImageNames | None = None  # all that can be run there; None: images are pulled
+    steps: Mapping[str, str] = field(default_factory=dict, hash=False)  # our own steps' images, by name
     server: str = FIRST_SERVER  # which Argo Server has it
     shown: Mapping[str, Any] = field(
         default_factory=dict, repr=False, hash=False
@@ -69,6 +70,7 @@ class Environment:
             has_queue=template.annotations.get(names.HAS_QUEUE) == "true",
             has_record=template.annotations.get(names.HAS_RECORD) == "true",
             images=_images(template.annotations.get(names.IMAGES, "")),
+            steps={step: template.images[step] for step in names.OWN_STEPS if step in template.images},
             server=template.server,
             shown=shown(options),
             **{each.name: options[each.name] for each in fields(cls) if each.name in options},

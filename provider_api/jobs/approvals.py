@@ -1,32 +1,37 @@
 """Results that wait for the owners of their datasets: what each has decided, and what follows.
 
-The store is the truth. A decision is an object beside the manifest, one for each dataset whose rules ask for it,
-written once; it is signed by the owner, and by this service, which looked at the chain when it received it. Whoever
-delivers verifies both signatures. All owners have to release; one refusal, or no word until the deadline, refuses.
+The store is the truth. A word on a job's results is an object beside the manifest, one for each dataset whose rules ask
+for it, written once: the decision of its owner, a copy of what he has said about the algorithm before (`trusts`), or
+the service's statement that nobody decided in time. It is signed by the owner, and by this service, which looked at the
+chain when it received it. Whoever delivers verifies the signatures. All owners have to release; one refusal, or no word
+until the deadline, refuses.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 import structlog
-from cachetools import LRUCache
+from cachetools import LRUCache, TTLCache
 
 from argo.client.records import Workflow
 from contract.provenance import StartRecord
-from ocean.addresses import canonical
+from ocean.addresses import canonical, checksum
+from ocean.chain.errors import ChainUnavailable
 from ocean.keys import Key, address_of
 from ocean.kit.together import together
 from provider_api.http.errors import Refused
-from provider_api.jobs.expiry import kept_seconds
+from provider_api.jobs.expiry import is_expired, kept_seconds
 from provider_api.jobs.start_record import record_of
 from provider_api.jobs.status import JobStatus
-from records.decision import Decision, decision_of
-from records.envelope import Envelope, parse_envelope, signed_again
+from provider_api.jobs.trusts import CLOCK_SECONDS, MOST_BYTES, Trusts, read_kept_trust
+from records.decision import Decision, decision_of, statement_of
+from records.envelope import Envelope, parse_envelope, sign_payload, signed_again
 from records.statement import StatementInvalid
+from records.trust import is_trust
 from records.verify import NotVerified, read_signed
 from results import store as pod_store
 from results.object_names import decision_key
@@ -34,11 +39,40 @@ from results.object_names import decision_key
 log = structlog.get_logger(__name__)
 
 DEFAULT_SECONDS: Final = 7 * 86_400  # that results wait where no rule says how long
-CLOCK_SECONDS: Final = 300  # that an owner's clock may be ahead of ours
-MOST_BYTES: Final = 16 * 1024  # of a decision
 _REMEMBERED: Final = 10_000
+_UNTRUSTED_SECONDS: Final = 30.0  # that nobody looks again whether an owner trusts the algorithm
 
 Standing = Literal["held", "released", "refused"]
+OwnerOf = Callable[[str], Awaitable[str]]  # of an asset's NFT now, canonical. Raises Refused, ChainUnavailable
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A job that is over, as far as a word on its results is about it. `program` is asked for only where it matters:
+    the digest of what ran, "" where nobody can trust it by that."""
+
+    workflow: Workflow
+    manifest_digest: str
+    program: Callable[[], Awaitable[str]]
+
+    @property
+    def job_id(self) -> str:
+        return self.workflow.name
+
+    @property
+    def ended(self) -> float:
+        """Unix seconds."""
+        return (self.workflow.finished_at or self.workflow.created_at).timestamp()
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """What is said for good about one dataset's part in the results of a job, by its owner, by what he has said about
+    the algorithm before, or by nobody in time."""
+
+    released: bool
+    by: Literal["owner", "trust", "nobody"]
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +82,7 @@ class Approval:
     standing: Standing
     until: float
     datasets: tuple[str, ...]  # DIDs whose owners have to decide
-    decided: dict[str, Decision]
+    decided: dict[str, Word]
 
     @property
     def waiting_for(self) -> tuple[str, ...]:
@@ -65,90 +99,149 @@ class Received:
 
 
 class Approvals:
-    """One for each result store. `key` is the service's own."""
+    """One for each result store. `key` is the service's own. Every method raises StoreUnavailable."""
 
-    def __init__(self, store: pod_store.Store, key: Key) -> None:
+    def __init__(self, store: pod_store.Store, key: Key, owner_of: OwnerOf) -> None:
         self._store, self._key, self._account = store, key, address_of(key)
-        self._known = LRUCache[tuple[str, str], Decision](_REMEMBERED)  # by job and DID: a decision is never changed
+        self._owner_of = owner_of
+        self.trusts = Trusts(store, key)
+        self._known = LRUCache[tuple[str, str], Word](_REMEMBERED)  # by job and DID: a word is never changed
+        self._untrusted: TTLCache[tuple[str, str], bool] = TTLCache(_REMEMBERED, _UNTRUSTED_SECONDS)
 
-    async def of(self, workflow: Workflow, manifest_digest: str) -> Approval | None:
-        """None for a job whose results wait for nobody. Raises StoreUnavailable."""
-        record = record_with_approvers(workflow)
+    async def of(self, job: Finished) -> Approval | None:
+        """None for a job whose results wait for nobody."""
+        record = record_with_approvers(job.workflow)
         if record is None:
             return None
-        asked = record.approvers
-        found = await together(*(self._decision(workflow.name, did, manifest_digest) for did in asked))
-        decided = {did: decision for did, decision in zip(asked, found, strict=True) if decision is not None}
-        until = deadline_of(workflow, record)
-        if any(not decision.released for decision in decided.values()):
-            standing: Standing = "refused"
-        elif len(decided) == len(set(asked)):
-            standing = "released"
-        else:
-            standing = "held" if time.time() < until else "refused"
-        return Approval(standing, until, asked, decided)
+        approval = _judged(job, record, await self._words(job, record.approvers, self._word))
+        if approval.standing == "held":
+            late = time.time() >= approval.until
+            more = await self._words(job, approval.waiting_for, self._lapsed if late else self._by_trust)
+            approval = _judged(job, record, approval.decided | more)
+        return approval
 
-    async def decide(
-        self,
-        workflow: Workflow,
-        approval: Approval,
-        manifest_digest: str,
-        received: Received,
-        owner_of: Callable[[str], Awaitable[str]],
-    ) -> None:
+    async def decide(self, job: Finished, approval: Approval, received: Received) -> None:
         """Keep an owner's decision. The same once more changes nothing.
 
         Raises Refused: 400 for what is no decision on these results, 403 for one of somebody else, 409 for one that
-        comes too late or contradicts. Raises StoreUnavailable, and what `owner_of` raises.
+        comes too late or contradicts. Raises ChainUnavailable.
         """
         decision = received.decision
-        _require_about(decision, workflow, approval, manifest_digest)
+        _require_about(decision, job, approval)
         if decision.account not in received.signers:
             raise Refused("The decision is not signed by the account that it names.")
-        if canonical(await owner_of(decision.did)) != canonical(decision.account):
+        if canonical(await self._owner_of(decision.did)) != canonical(decision.account):
             raise Refused(f"{decision.account} does not own the data NFT of {decision.did}.", 403)
         known = approval.decided.get(decision.did)
         if known is None and approval.standing == "held":
             kept = signed_again(received.envelope, self._key).encoded()
-            if await pod_store.put_new(self._store, decision_key(workflow.name, decision.did), kept):
-                log.info("results_decided", job_id=workflow.name, did=decision.did, released=decision.released)
+            if await pod_store.put_new(self._store, decision_key(job.job_id, decision.did), kept):
+                log.info("results_decided", job_id=job.job_id, did=decision.did, released=decision.released)
                 return
-            known = await self._decision(workflow.name, decision.did, manifest_digest)
-        if known is None:
-            raise Refused(f"The results are {approval.standing} already; a decision comes too late.", 409)
+            known = await self._word(job, decision.did)
+        if known is None or known.by == "nobody":
+            standing = "refused" if approval.standing == "held" else approval.standing
+            raise Refused(f"The results are {standing} already; a decision comes too late.", 409)
         if known.released != decision.released:
             said = "released" if known.released else "refused"
-            raise Refused(f"The owner of {decision.did} has {said} these results already, for good.", 409)
+            raise Refused(f"The results are {said} already for {decision.did}, for good.", 409)
 
-    async def _decision(self, job_id: str, did: str, manifest_digest: str) -> Decision | None:
-        """What is kept, if it is what it should be. Raises StoreUnavailable."""
-        known = self._known.get((job_id, did))
+    async def _words(
+        self, job: Finished, dids: Iterable[str], ask: Callable[[Finished, str], Awaitable[Word | None]]
+    ) -> dict[str, Word]:
+        asked = tuple(dict.fromkeys(dids))
+        found = await together(*(ask(job, did) for did in asked))
+        return {did: word for did, word in zip(asked, found, strict=True) if word is not None}
+
+    async def _word(self, job: Finished, did: str) -> Word | None:
+        """What is kept, if it is what it should be."""
+        known = self._known.get((job.job_id, did))
         if known is not None:
             return known
-        encoded = await pod_store.read_small(self._store, decision_key(job_id, did), most=2 * MOST_BYTES)
+        encoded = await pod_store.read_small(self._store, decision_key(job.job_id, did), most=2 * MOST_BYTES)
         if encoded is None:
             return None
+        word = await self._read(job, did, encoded)
+        if word is not None:
+            self._known[job.job_id, did] = word
+        return word
+
+    async def _read(self, job: Finished, did: str, encoded: bytes) -> Word | None:
         try:
             signed = read_signed(encoded)
+            if is_trust(signed.statement):
+                trust = read_kept_trust(encoded, self._account)
+                covers = trust is not None and trust.covers(did, await job.program(), job.ended)
+                return Word(released=True, by="trust") if covers else None
             decision = decision_of(signed.statement)
         except (NotVerified, StatementInvalid) as exc:
-            log.warning("decision_unreadable", job_id=job_id, did=did, reason=str(exc))
+            log.warning("decision_unreadable", job_id=job.job_id, did=did, reason=str(exc))
             return None
-        about = decision.job_id == job_id and decision.did == did and decision.manifest_digest == manifest_digest
+        about = (decision.job_id, decision.did, decision.manifest_digest) == (job.job_id, did, job.manifest_digest)
         if not about or not {decision.account, self._account} <= set(signed.signers):
-            log.warning("decision_of_somebody_else", job_id=job_id, did=did)
+            log.warning("decision_of_somebody_else", job_id=job.job_id, did=did)
             return None
-        self._known[job_id, did] = decision
-        return decision
+        by: Literal["owner", "nobody"] = "nobody" if signed.signers == (self._account,) else "owner"
+        return Word(decision.released, by, decision.reason)
+
+    async def _by_trust(self, job: Finished, did: str) -> Word | None:
+        """Whether the owner has released results of this algorithm before it ran; said for good when it is first asked
+        for. While the chain is away nobody knows who the owner is, and the results wait."""
+        program, asked = await job.program(), (job.job_id, did)
+        if not program or asked in self._untrusted:
+            return None
+        try:
+            owner = checksum(await self._owner_of(did))
+        except (Refused, ChainUnavailable) as exc:
+            log.info("owner_not_known", job_id=job.job_id, did=did, reason=str(exc))
+            return None
+        kept = await self.trusts.last(did, program, owner)
+        if kept is None or not kept.trust.covers(did, program, job.ended):
+            self._untrusted[asked] = True
+            return None
+        return await self._said(job, did, kept.encoded)
+
+    async def _lapsed(self, job: Finished, did: str) -> Word | None:
+        """Say that nobody decided in time, so that a decision which arrives now is too late for everybody. Where the
+        results are gone anyway, nothing is written any more."""
+        if is_expired(job.workflow, time.time()):
+            return _NOBODY
+        nobody = Decision(
+            job.job_id,
+            job.manifest_digest,
+            did,
+            self._account,
+            released=False,
+            at=int(time.time()),
+            reason=_NOBODY.reason,
+        )
+        kept = sign_payload(statement_of(nobody).encoded(), self._key).encoded()
+        return await self._said(job, did, kept) or _NOBODY  # what lies there is no word of anybody
+
+    async def _said(self, job: Finished, did: str, encoded: bytes) -> Word | None:
+        """Keep a word, unless there is another one meanwhile: the one that is kept."""
+        if await pod_store.put_new(self._store, decision_key(job.job_id, did), encoded):
+            log.info("results_decided", job_id=job.job_id, did=did, by="service")
+        return await self._word(job, did)
 
 
-def _require_about(decision: Decision, workflow: Workflow, approval: Approval, manifest_digest: str) -> None:
-    ended = workflow.finished_at or workflow.created_at
-    if (decision.job_id, decision.manifest_digest) != (workflow.name, manifest_digest):
+_NOBODY: Final = Word(released=False, by="nobody", reason="nobody decided in time")
+
+
+def _judged(job: Finished, record: StartRecord, decided: dict[str, Word]) -> Approval:
+    if any(not word.released for word in decided.values()):
+        standing: Standing = "refused"
+    else:
+        standing = "released" if set(record.approvers) <= decided.keys() else "held"
+    return Approval(standing, deadline_of(job.workflow, record), record.approvers, decided)
+
+
+def _require_about(decision: Decision, job: Finished, approval: Approval) -> None:
+    if (decision.job_id, decision.manifest_digest) != (job.job_id, job.manifest_digest):
         raise Refused("The decision is about the results of another job.")
     if decision.did not in approval.datasets:
         raise Refused("The decision is about a dataset whose owner is not asked.")
-    if not ended.timestamp() - CLOCK_SECONDS <= decision.at <= time.time() + CLOCK_SECONDS:
+    if not job.ended - CLOCK_SECONDS <= decision.at <= time.time() + CLOCK_SECONDS:
         raise Refused("The decision was not made after the job and before now: look at the clock, and sign it anew.")
 
 

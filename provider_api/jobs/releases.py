@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from argo.client.records import Workflow
@@ -12,6 +13,7 @@ from ocean.addresses import canonical
 from provider_api.http.errors import Refused
 from provider_api.jobs.approvals import Approval
 from provider_api.jobs.ends import summary_of
+from provider_api.jobs.start_record import record_of
 
 Owns = Callable[[str], Awaitable[bool]]  # whether the caller owns the asset of a DID
 
@@ -31,11 +33,12 @@ def owner_check(owner_of: Callable[[str], Awaitable[str]], caller: str) -> Owns:
     return owns
 
 
-def listed(workflow: Workflow, did: str, approval: Approval | None) -> dict[str, Any]:
+def listed(workflow: Workflow, did: str, approval: Approval | None, program: str) -> dict[str, Any]:
     """One line of the list: a job on one of the caller's datasets. Without approval nobody is asked: then what the
-    rules let go has left."""
+    rules let go has left. `program`: the digest of what ran, "" for what cannot be trusted by it."""
     summary = summary_of(workflow)
     held = approval is not None and approval.standing == "held"
+    word = None if approval is None else approval.decided.get(did)
     return {
         "jobId": workflow.name,
         "documentId": did,
@@ -46,32 +49,66 @@ def listed(workflow: Workflow, did: str, approval: Approval | None) -> dict[str,
         "algorithm": workflow.annotations.get(names.ALGORITHM_DID, ""),
         "finishedAt": None if workflow.finished_at is None else str(int(workflow.finished_at.timestamp())),
         **_amounts(summary),
+        "program": program,
+        "byTrust": word is not None and word.by == "trust",
     }
 
 
-def shown(workflow: Workflow, manifest: Manifest, digest: str, approval: Approval, mine: set[str]) -> dict[str, Any]:
-    """Everything that an owner decides about, and the manifest itself: what is signed is its digest, so whoever signs
-    can see for himself that the files are those."""
-    return {
-        "jobId": workflow.name,
-        "standing": approval.standing,
-        "until": int(approval.until),
-        "manifestDigest": digest,
-        "manifest": manifest.encoded().decode(),
-        "datasets": [_dataset(did, approval, mine=did in mine) for did in approval.datasets],
-        "files": [
-            {"path": file.path, "filesize": file.filesize, "sha256": file.sha256, "type": file.type}
-            for file in manifest.files
-            if file.type not in OWN_LOGS
-        ],
-    }
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Results that owners decide about, as one of them sees them. `trusted_until`: by DID of his datasets, until when
+    he trusts the algorithm."""
+
+    workflow: Workflow
+    manifest: Manifest
+    digest: str  # of the manifest
+    approval: Approval
+    program: str  # as above
+    mine: frozenset[str]
+    trusted_until: Mapping[str, int]
+
+    def document(self) -> dict[str, Any]:
+        """Everything that is decided about, and the manifest itself: what is signed is its digest, so whoever signs
+        can see for himself that the files are those."""
+        return {
+            "jobId": self.workflow.name,
+            "standing": self.approval.standing,
+            "until": int(self.approval.until),
+            "manifestDigest": self.digest,
+            "manifest": self.manifest.encoded().decode(),
+            "program": self.program,
+            "ownersLook": may_look(self.workflow),
+            "datasets": [self._dataset(did) for did in self.approval.datasets],
+            "files": [
+                {
+                    "index": file.index,
+                    "path": file.path,
+                    "filesize": file.filesize,
+                    "sha256": file.sha256,
+                    "type": file.type,
+                }
+                for file in self.manifest.files
+                if file.type not in OWN_LOGS
+            ],
+        }
+
+    def _dataset(self, did: str) -> dict[str, Any]:
+        word = self.approval.decided.get(did)
+        standing = "waiting" if word is None else "released" if word.released else "refused"
+        return {
+            "documentId": did,
+            "mine": did in self.mine,
+            "standing": standing,
+            **({"reason": word.reason} if word is not None and word.reason else {}),
+            **({"byTrust": True} if word is not None and word.by == "trust" else {}),
+            **({"trustedUntil": self.trusted_until[did]} if did in self.trusted_until else {}),
+        }
 
 
-def _dataset(did: str, approval: Approval, *, mine: bool) -> dict[str, Any]:
-    decision = approval.decided.get(did)
-    standing = "waiting" if decision is None else "released" if decision.released else "refused"
-    reason = {"reason": decision.reason} if decision is not None and decision.reason else {}
-    return {"documentId": did, "mine": mine, "standing": standing, **reason}
+def may_look(workflow: Workflow) -> bool:
+    """Whether owners who decide on the results of a job may get the files while they wait."""
+    record = record_of(workflow)
+    return record is not None and record.release.owners_look is True
 
 
 def _standing(summary: Summary | None) -> str:

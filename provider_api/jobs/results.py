@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -25,11 +25,20 @@ from ocean.keys import Key
 from ocean.kit.single_flight import SingleFlight
 from provider_api.http.errors import NeighbourAway, NeighbourFailed, Refused
 from provider_api.jobs import ends
-from provider_api.jobs.approvals import Approval, Approvals, Received, record_with_approvers
+from provider_api.jobs.approvals import (
+    Approval,
+    Approvals,
+    Finished,
+    OwnerOf,
+    Received,
+    record_with_approvers,
+)
 from provider_api.jobs.expiry import is_expired
 from provider_api.jobs.passports import Outcome, PassportFile, is_over, passport_file, passport_size
 from provider_api.jobs.start_record import record_of
+from records.envelope import Envelope
 from records.passport import PASSPORT_NAME, PASSPORT_TYPE
+from records.trust import Trust
 from results import store as pod_store
 from results.object_names import asset_folder
 
@@ -77,12 +86,12 @@ class Part:
 class ResultStore:
     """The service's view of the store that the publishing pods write to."""
 
-    def __init__(self, store: pod_store.Store, retry_after_seconds: int, key: Key) -> None:
-        """`key` signs passports."""
+    def __init__(self, store: pod_store.Store, retry_after_seconds: int, key: Key, owner_of: OwnerOf) -> None:
+        """`key` signs passports. `owner_of`: who decides on a dataset's part in results."""
         self._store = store
         self._retry = retry_after_seconds
         self._key = key
-        self._approvals = Approvals(store, key)
+        self._approvals = Approvals(store, key, owner_of)
         self._passport_sizes = LRUCache[_Key, int](_REMEMBERED_SIZES)
         self._manifests = LRUCache[_Key, Manifest](_REMEMBERED_BYTES, getsizeof=_size_of)
         self._loading = SingleFlight[_Key, Manifest]()
@@ -95,26 +104,55 @@ class ResultStore:
         if summary is None or summary.count == 0 or summary.withheld or record_with_approvers(workflow) is None:
             return None
         try:
-            return await self._approvals.of(workflow, summary.digest)
+            return await self._approvals.of(self._finished(workflow, summary))
         except pod_store.StoreUnavailable as exc:
             raise self._away(exc) from exc
 
-    async def decide(
-        self, workflow: Workflow, approval: Approval, received: Received, owner_of: Callable[[str], Awaitable[str]]
-    ) -> Approval:
-        """Keep an owner's decision on results that wait: where they stand then. Raises Refused, NeighbourAway,
-        NeighbourFailed."""
+    async def decide(self, workflow: Workflow, approval: Approval, received: Received) -> Approval:
+        """Keep an owner's decision on results that wait: where they stand then. Raises Refused, ChainUnavailable,
+        NeighbourAway, NeighbourFailed."""
         summary = summary_of(workflow)
         if summary is None:
             raise Refused(f"No results of job {workflow.name} wait for a decision", 404)
+        job = self._finished(workflow, summary)
         try:
-            await self._approvals.decide(workflow, approval, summary.digest, received, owner_of)
-            after = await self._approvals.of(workflow, summary.digest) or approval
+            await self._approvals.decide(job, approval, received)
+            after = await self._approvals.of(job) or approval
         except pod_store.StoreUnavailable as exc:
             raise self._away(exc) from exc
         if not is_expired(workflow, time.time()):
             await self._remove_if_refused(workflow, after)
         return after
+
+    async def program(self, workflow: Workflow) -> str:
+        """The digest of what ran, by which an owner may trust it; "" where that says nothing for sure: an image was
+        pulled by a name that may mean another one tomorrow, or the pods were of before there was such a digest."""
+        summary, record = summary_of(workflow), record_of(workflow)
+        if summary is None or record is None:
+            return ""
+        if record.image_pulled and "@sha256:" not in workflow.annotations.get(names.IMAGE, ""):
+            return ""
+        outcome = await self._outcome(workflow)
+        return "" if outcome is None or outcome.provisioned is None else outcome.provisioned.program
+
+    async def trust(self, did: str, program: str, account: str) -> Trust | None:
+        """What an owner (a checksum address) has said about an algorithm on his dataset last. Raises NeighbourAway,
+        NeighbourFailed."""
+        try:
+            kept = await self._approvals.trusts.last(did, program, account)
+        except pod_store.StoreUnavailable as exc:
+            raise self._away(exc) from exc
+        return None if kept is None else kept.trust
+
+    async def keep_trust(self, envelope: Envelope, trust: Trust) -> None:
+        """Add a statement of a proven owner. Raises Refused, NeighbourAway, NeighbourFailed."""
+        try:
+            await self._approvals.trusts.keep(envelope, trust)
+        except pod_store.StoreUnavailable as exc:
+            raise self._away(exc) from exc
+
+    def _finished(self, workflow: Workflow, summary: Summary) -> Finished:
+        return Finished(workflow, summary.digest, lambda: self.program(workflow))
 
     async def remove_refused(self, workflow: Workflow) -> bool:
         """Remove what the owners of a job's datasets have refused, or nobody released in time. Whether they have.

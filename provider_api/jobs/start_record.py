@@ -29,6 +29,7 @@ def start_record(start: AcceptedStart, spec: JobSpec, settings: Settings, keys: 
         provider=keys.address,
         url=next(iter(settings.server.public_urls), ""),
         service_version=_version(),
+        steps=dict(start.environment.steps),
         image_pulled=start.environment.images is None,
         network=spec.binding.network,
         isolation=str(start.environment.shown.get("isolation", "")),

@@ -315,6 +315,11 @@ ANSWERS: Final[Mapping[str, Any]] = {
                         "finishedAt": {"type": ["string", "null"], "description": "Unix seconds."},
                         "files": {"type": ["integer", "null"], "description": "null: see the job itself."},
                         "bytes": {"type": ["integer", "null"]},
+                        "program": {
+                            **_TEXT,
+                            "description": "The digest of what ran, by which its results can be trusted; or empty.",
+                        },
+                        "byTrust": {"type": "boolean", "description": "Released by trust in the algorithm."},
                     }
                 )
             )
@@ -327,6 +332,8 @@ ANSWERS: Final[Mapping[str, Any]] = {
             "until": {**_INTEGER, "description": "The deadline, Unix seconds."},
             "manifestDigest": {**_TEXT, "description": "SHA-256 of what a decision is about."},
             "manifest": {**_TEXT, "description": "JSON; `manifestDigest` is of these bytes."},
+            "program": {**_TEXT, "description": "The digest of what ran, by which it can be trusted; or empty."},
+            "ownersLook": {"type": "boolean", "description": "Whether owners may get the files while they wait."},
             "datasets": _list(
                 _object(
                     {
@@ -334,10 +341,24 @@ ANSWERS: Final[Mapping[str, Any]] = {
                         "mine": {"type": "boolean"},
                         "standing": {"enum": ["waiting", "released", "refused"]},
                     },
-                    {"reason": _TEXT},
+                    {
+                        "reason": _TEXT,
+                        "byTrust": {"type": "boolean", "description": "By trust in the algorithm."},
+                        "trustedUntil": {**_INTEGER, "description": "The caller's trust in it, Unix seconds."},
+                    },
                 )
             ),
-            "files": _list(_object({"path": _TEXT, "filesize": _INTEGER, "sha256": _TEXT, "type": _TEXT})),
+            "files": _list(
+                _object({"index": _INTEGER, "path": _TEXT, "filesize": _INTEGER, "sha256": _TEXT, "type": _TEXT})
+            ),
+        }
+    ),
+    "Trust": _object(
+        {
+            "documentId": _TEXT,
+            "program": {**_TEXT, "description": "The digest of what runs."},
+            "account": _TEXT,
+            "until": {"type": ["integer", "null"], "description": "Unix seconds; null: withdrawn."},
         }
     ),
     "Reasons": _object(

@@ -39,7 +39,6 @@ from ocean.outgoing import OutgoingGuard
 from ocean.signing import job_message, result_message, sign, start_message
 from provider_api.app import create_app
 from provider_api.chains.chains import Chains
-from provider_api.jobs.results import ResultStore
 from provider_api.keys import ProviderKeys, keys_of
 from provider_api.services import Neighbours, Services, outgoing_pools
 from provider_api.settings import ProviderSettings, Settings, StrangerSettings
@@ -361,7 +360,7 @@ class World:
                 argo=self.argo,
                 chains=Chains({self.chain.chain_id: self.chain}),
                 outgoing=await outgoing_pools(guard, settings, stack),
-                results=ResultStore(open_store(settings.results_url()), 5, PROVIDER_KEY),
+                results=open_store(settings.results_url()),
             )
 
     @asynccontextmanager

@@ -7,9 +7,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from contract.manifest import Manifest, ResultFile
+from contract.provenance import Provisioned
 
 
-def store_files(results: Path, name: str, files: Sequence[tuple[str, bytes, str]], *, created: int = 1) -> Manifest:
+def store_files(
+    results: Path,
+    name: str,
+    files: Sequence[tuple[str, bytes, str]],
+    *,
+    created: int = 1,
+    provisioned: Provisioned | None = None,
+) -> Manifest:
     """Those of one job, or of one asset, `name`: each with its name, content and type. `created`: Unix seconds."""
     folder = results / name
     folder.mkdir(parents=True, exist_ok=True)
@@ -23,6 +31,6 @@ def store_files(results: Path, name: str, files: Sequence[tuple[str, bytes, str]
                 key=f"{name}/{index}",
             )
         )  # fmt: skip
-    manifest = Manifest(job_id=name, created=created, complete=True, files=tuple(entries))
+    manifest = Manifest(job_id=name, created=created, complete=True, files=tuple(entries), provisioned=provisioned)
     (folder / "manifest.json").write_bytes(manifest.encoded())
     return manifest

@@ -9,19 +9,17 @@ so that it can neither steer a terminal nor turn a line around.
 from __future__ import annotations
 
 import json
-import re
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
-import httpx
 import typer
 
 from provider_api.cli.releases.answers import ListAnswer, Shown, read_answer
-from provider_api.cli.releases.keystore import Access, opened
+from provider_api.cli.releases.carrying import carried_out, confirmed, told
+from provider_api.cli.releases.keystore import Access
 from provider_api.cli.releases.lines import lines_of_release, lines_of_shown, print_lines
-from provider_api.cli.releases.service import SECONDS, Service, checked_url
-from provider_api.cli.text import LONGEST_TEXT, Refused, Unusable, harmless
+from provider_api.cli.releases.service import Service
+from provider_api.cli.text import Refused, Unusable
 from records.decision import MOST_REASON, Decision
 
 __all__ = ["Access", "Verdict", "decide", "list_releases", "show_release"]
@@ -50,7 +48,7 @@ def list_releases(access: Access, *, history: bool, as_document: bool) -> int:
         if not listed and not as_document:
             typer.echo("no results have waited for this account" if history else "no results wait for this account")
 
-    return _carried_out(access, work)
+    return carried_out(access, work)
 
 
 def show_release(job_id: str, access: Access, *, as_document: bool) -> int:
@@ -64,7 +62,7 @@ def show_release(job_id: str, access: Access, *, as_document: bool) -> int:
         else:
             print_lines(lines_of_shown(release))
 
-    return _carried_out(access, work, job_id)
+    return carried_out(access, work, job_id)
 
 
 def decide(job_id: str, access: Access, verdict: Verdict) -> int:
@@ -78,7 +76,7 @@ def decide(job_id: str, access: Access, verdict: Verdict) -> int:
         verb = "release" if verdict.released else "refuse"
         typer.echo(f"{service.owner.address} is about to {verb} them as the owner of")
         print_lines(f"  {did}" for did in datasets)
-        if not verdict.sure and not _confirmed(f"{verb.capitalize()} these results, for good?"):
+        if not verdict.sure and not confirmed(f"{verb.capitalize()} these results, for good?"):
             raise Refused("nothing was sent: the question was not answered with yes (--yes answers it beforehand)")
         for did in datasets:
             if release.standing != "held":
@@ -91,10 +89,10 @@ def decide(job_id: str, access: Access, verdict: Verdict) -> int:
     try:
         verdict.reason.encode()
     except UnicodeEncodeError:
-        return _told(Unusable("--reason is no text in UTF-8"))
+        return told(Unusable("--reason is no text in UTF-8"))
     if len(verdict.reason) > MOST_REASON:
-        return _told(Unusable(f"--reason has {len(verdict.reason)} characters; at most {MOST_REASON} are allowed"))
-    return _carried_out(access, work, job_id)
+        return told(Unusable(f"--reason has {len(verdict.reason)} characters; at most {MOST_REASON} are allowed"))
+    return carried_out(access, work, job_id)
 
 
 def _sent(service: Service, release: Shown, did: str, verdict: Verdict) -> Shown:
@@ -116,37 +114,3 @@ def _sent(service: Service, release: Shown, did: str, verdict: Verdict) -> Shown
         raise Unusable(f"{exc}. Whether the decision on {did} arrived is not known: look with `{look}`") from None
     typer.echo(f"sent: {did} is {'released' if verdict.released else 'refused'}")
     return after
-
-
-def _carried_out(access: Access, work: Callable[[Service], None], job_id: str | None = None) -> int:
-    try:
-        if job_id is not None:
-            _require_job(job_id)
-        url = checked_url(access.url)
-        owner = opened(access)
-        # Nothing is read from the environment, as in `ocean.client`: a .netrc would send its passwords along.
-        with httpx.Client(timeout=SECONDS, trust_env=False, follow_redirects=False) as http:
-            work(Service(url, owner, http))
-    except (Refused, Unusable) as exc:
-        return _told(exc)
-    return 0
-
-
-def _told(trouble: Refused | Unusable) -> int:
-    typer.echo(harmless(str(trouble), longest=2 * LONGEST_TEXT), err=True)
-    return 1 if isinstance(trouble, Refused) else 2
-
-
-def _require_job(job_id: str) -> None:
-    """Raises Unusable."""
-    if re.fullmatch(r"[0-9a-f]{32}", job_id, re.ASCII) is None:
-        raise Unusable(f"{job_id} is no job's id: 32 hexadecimal digits in small letters are expected")
-
-
-def _confirmed(question: str) -> bool:
-    """Also without anybody who could answer: then it is a no."""
-    try:
-        return typer.confirm(question)
-    except typer.Abort:
-        typer.echo()
-        return False

@@ -35,6 +35,8 @@ class Listed(Answer):
     finished_at: str | None  # Unix seconds
     files: int | None = _SIZE  # None: too many to stand in a list
     bytes: int | None = _SIZE
+    program: str = Field(default="", pattern=r"^([0-9a-f]{64})?$")
+    by_trust: bool = False
 
 
 class ListAnswer(Answer):
@@ -46,9 +48,12 @@ class DatasetAnswer(Answer):
     mine: bool
     standing: Literal["waiting", "released", "refused"]
     reason: str | None = None
+    by_trust: bool = False
+    trusted_until: int | None = None  # by this account; Unix seconds
 
 
 class FileAnswer(Answer):
+    index: int = _SIZE
     path: str
     filesize: int = _SIZE
     sha256: str = _SHA256
@@ -63,6 +68,8 @@ class Shown(Answer):
     datasets: list[DatasetAnswer]
     files: list[FileAnswer]
     manifest: str  # what a decision names the digest of
+    program: str = Field(pattern=r"^([0-9a-f]{64})?$")  # what trust names; "": it cannot be trusted
+    owners_look: bool
 
     @classmethod
     def of(cls, answer: Mapping[str, Any], job_id: str) -> Self:
@@ -83,9 +90,12 @@ class Shown(Answer):
             manifest = parse_manifest(self.manifest.encode(), job_id=self.job_id, digest=self.manifest_digest)
         except (ManifestInvalid, UnicodeEncodeError):
             raise Unusable("the service's answer has another manifest than it names the digest of") from None
-        there = [(file.path, file.filesize, file.sha256) for file in manifest.files if file.type not in OWN_LOGS]
-        if [(file.path, file.filesize, file.sha256) for file in self.files] != there:
+        files = [file for file in manifest.files if file.type not in OWN_LOGS]
+        there = [(file.index, file.path, file.filesize, file.sha256) for file in files]
+        if [(file.index, file.path, file.filesize, file.sha256) for file in self.files] != there:
             raise Unusable("the service's answer shows other files than its manifest has")
+        if self.program and (manifest.provisioned is None or manifest.provisioned.program != self.program):
+            raise Unusable("the service's answer names another algorithm than its manifest has")
 
     def require_taken(self, decision: Decision) -> None:
         """Raises Unusable."""
@@ -93,6 +103,27 @@ class Shown(Answer):
         stands = {each.document_id: each.standing for each in self.datasets}
         if self.manifest_digest != decision.manifest_digest or stands.get(decision.did) != taken:
             raise Unusable("the service's answer does not say that the decision was taken")
+
+    def to_trust(self, only: str | None) -> list[str]:
+        """This account's DIDs of the job, or the one that was asked for. Raises Refused."""
+        if not self.program:
+            raise Refused(
+                "this algorithm cannot be trusted once for all: its image is named without a digest, so that another"
+                " one may be behind the name tomorrow, or the job is older than such trust"
+            )
+        mine = [each.document_id for each in self.datasets if each.mine]
+        if only is not None and only not in mine:
+            raise Refused(f"--dataset {only} is not among the datasets of this job that this account owns")
+        return mine if only is None else [only]
+
+    def file(self, index: int) -> FileAnswer:
+        """Raises Refused."""
+        if not self.owners_look:
+            raise Refused("owners may not look into the results of this job: not all of its datasets say so")
+        found = next((each for each in self.files if each.index == index), None)
+        if found is None:
+            raise Refused(f"there is no file {index} among the results of this job")
+        return found
 
     def to_decide(self, only: str | None) -> list[str]:
         """DIDs that wait for this account, or the one that was asked for. Raises Refused."""
@@ -109,6 +140,13 @@ class Shown(Answer):
         if not waiting:
             raise Refused("nothing to decide: no dataset of this job waits for this account")
         return waiting if found is None else [found.document_id]
+
+
+class TrustAnswer(Answer):
+    document_id: str = _DID
+    program: str = _SHA256
+    account: str
+    until: int | None  # Unix seconds; None: withdrawn
 
 
 _Model = TypeVar("_Model", bound=Answer)

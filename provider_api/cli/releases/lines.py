@@ -20,6 +20,8 @@ def lines_of_release(release: Listed) -> Iterator[str]:
     yield f"  environment  {release.environment}"
     yield f"  finished     {_moment(release.finished_at)}"
     amounts = f"{release.files}, {release.bytes} bytes"
+    if release.program:
+        yield f"  program      {release.program}{'  trusted' if release.by_trust else ''}"
     yield f"  files        {'more than a list says, see `show`' if release.files is None else amounts}"
 
 
@@ -31,12 +33,16 @@ def lines_of_shown(release: Shown) -> Iterator[str]:
     for dataset in release.datasets:
         whose = "yours" if dataset.mine else "another's"
         reason = f": {dataset.reason}" if dataset.reason else ""
-        yield f"dataset   {dataset.document_id}  {whose:9}  {dataset.standing}{reason}"
+        trusted = ", by trust" if dataset.by_trust else ""
+        yield f"dataset   {dataset.document_id}  {whose:9}  {dataset.standing}{trusted}{reason}"
+        if dataset.trusted_until is not None:
+            yield f"          you trust this algorithm until {_moment(dataset.trusted_until)}"
+    yield f"program   {release.program or 'cannot be trusted once for all'}"
     yield f"files     {len(release.files)}, {sum(each.filesize for each in release.files)} bytes"
     size = max((len(str(each.filesize)) for each in release.files), default=0)
     kind = max((len(each.type) for each in release.files), default=0)
     for file in release.files:
-        yield f"  {file.filesize:>{size}}  {file.type:{kind}}  {file.path}"
+        yield f"  {file.index:>3}  {file.filesize:>{size}}  {file.type:{kind}}  {file.path}"
 
 
 def _moment(seconds: float | str | None) -> str:

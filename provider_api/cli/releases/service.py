@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
@@ -15,12 +16,14 @@ from provider_api.cli.releases.keystore import Owner
 from provider_api.cli.text import LONGEST_TEXT, Refused, Unusable, bounded_object
 from records.decision import Decision, statement_of
 from records.envelope import sign_payload
+from records.trust import Trust, statement_of_trust
 
 SECONDS: Final = 20.0  # that the service may be silent
 MOST_SECONDS: Final = 120.0  # that one answer may take
 MOST_ANSWER_BYTES: Final = 16 << 20
 _MOST_NONCE: Final = Decimal(10) ** 300  # the service's own have at most 240 digits
 _RELEASES: Final = "/api/v1/releases"
+_TRUST: Final = "/api/v1/trust"
 _NONCE: Final = "/api/services/nonce"
 
 
@@ -43,8 +46,23 @@ class Service:
         body = sign_payload(statement_of(decision).encoded(), self.owner.key).encoded()
         return self._send("PUT", f"{_RELEASES}/{decision.job_id}", {}, body)
 
-    def _signed(self, job_id: str = "") -> dict[str, str]:
-        """The query of a signed call, with the nonce after the one that the service knows."""
+    def trust(self, trust: Trust) -> dict[str, Any]:
+        """Likewise."""
+        body = sign_payload(statement_of_trust(trust).encoded(), self.owner.key).encoded()
+        return self._send("PUT", _TRUST, {}, body)
+
+    def file(self, job_id: str, index: int, most: int) -> Iterator[bytes]:
+        """The bytes of one file that waits, at most so many."""
+        left = most
+        with self._answer("GET", f"{_RELEASES}/{job_id}/files/{index}", self._signed(f"{job_id}/{index}/")) as answer:
+            for piece in answer.iter_raw():
+                left -= len(piece)
+                if left < 0:
+                    raise Unusable(f"{self.url} sends more than the {most} bytes that the file has")
+                yield piece
+
+    def _signed(self, subject: str = "") -> dict[str, str]:
+        """The query of a call that is signed for a job, or for a file of one, with the nonce after the service's."""
         answer = self._send("GET", _NONCE, {"userAddress": self.owner.address})
         try:
             known = Decimal(str(answer.get("nonce")))
@@ -53,7 +71,7 @@ class Service:
         if not (known.is_finite() and 0 <= known < _MOST_NONCE):
             raise Unusable(f"{self.url} does not answer as a provider does: it says no nonce")
         nonce = int(known) + 1
-        text = releases_message(self.owner.address, job_id, nonce)
+        text = releases_message(self.owner.address, subject, nonce)
         return {
             "consumerAddress": self.owner.address,
             "nonce": str(nonce),
@@ -61,6 +79,18 @@ class Service:
         }
 
     def _send(self, method: str, path: str, query: Mapping[str, str], content: bytes | None = None) -> dict[str, Any]:
+        with self._answer(method, path, query, content) as answer:
+            body = self._bounded(answer)
+        try:
+            return bounded_object(body)
+        except ValueError:
+            raise Unusable(f"{self.url} does not answer as a provider does: {path} is no JSON object") from None
+
+    @contextmanager
+    def _answer(
+        self, method: str, path: str, query: Mapping[str, str], content: bytes | None = None
+    ) -> Iterator[httpx.Response]:
+        """An answer that is no refusal, whose body is not read yet."""
         headers = {"accept": "application/json", "accept-encoding": "identity"}  # what is compressed has no bound
         if content is not None:
             headers["content-type"] = "application/json"
@@ -68,24 +98,24 @@ class Service:
             with self.http.stream(
                 method, self.url + path, params=dict(query), content=content, headers=headers
             ) as answer:
-                body = self._bounded(answer)
+                if not answer.is_success:
+                    raise self._refusal(answer)
+                yield answer
         except httpx.HTTPError as exc:
             raise Unusable(f"{self.url} does not answer: {str(exc) or type(exc).__name__}") from None
+
+    def _refusal(self, answer: httpx.Response) -> Refused | Unusable:
+        """Raises httpx.HTTPError."""
         if answer.is_redirect:
-            raise Unusable(
+            return Unusable(
                 f"{self.url} answers with a redirect ({answer.status_code}), and none is followed: give the address"
                 " that it leads to as --url"
             )
-        if not answer.is_success:
-            said = f"{_words(body)} ({answer.status_code})"
-            if answer.is_client_error:
-                raise Refused(f"the service refuses: {said}")
-            wait = answer.headers.get("retry-after", "")
-            raise Unusable(f"the service cannot answer: {said}; try again{f' in {wait} seconds' if wait else ' later'}")
-        try:
-            return bounded_object(body)
-        except ValueError:
-            raise Unusable(f"{self.url} does not answer as a provider does: {path} is no JSON object") from None
+        said = f"{_words(self._bounded(answer))} ({answer.status_code})"
+        if answer.is_client_error:
+            return Refused(f"the service refuses: {said}")
+        wait = answer.headers.get("retry-after", "")
+        return Unusable(f"the service cannot answer: {said}; try again{f' in {wait} seconds' if wait else ' later'}")
 
     def _bounded(self, answer: httpx.Response) -> bytes:
         """Raises Unusable while it is read, and httpx.HTTPError."""

@@ -2,6 +2,6 @@
 
 from typing import Final
 
-from provider_api.endpoints.releases import decide, listing, show
+from provider_api.endpoints.releases import decide, file, listing, show, trust
 
-ENDPOINTS: Final = (listing.releases, show.release, decide.decide)
+ENDPOINTS: Final = (listing.releases, show.release, file.release_file, decide.decide, trust.state_trust)

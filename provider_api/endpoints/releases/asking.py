@@ -1,4 +1,4 @@
-"""What the two questions of an owner have in common."""
+"""What the questions of an owner have in common."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Final
 
 from argo.client.records import Workflow
 from ocean import signing
+from ocean.addresses import checksum
 from provider_api.calls.fields import Field, text_value
 from provider_api.calls.parameters import Call
 from provider_api.calls.signature import Caller, Signed
@@ -16,7 +17,7 @@ from provider_api.http.errors import Refused
 from provider_api.jobs.approvals import Approval
 from provider_api.jobs.ends import summary_of
 from provider_api.jobs.records import find_existing
-from provider_api.jobs.releases import Owns, shown
+from provider_api.jobs.releases import Release, owner_check
 from provider_api.openapi import samples
 from provider_api.openapi.operation import Parameter
 from provider_api.services import Services
@@ -29,8 +30,10 @@ SHOWN: Final = {
     "until": 1_800_000_000,
     "manifestDigest": "5e" * 32,
     "manifest": '{"version":1,"job_id":"0a"}',
+    "program": "7a" * 32,
+    "ownersLook": False,
     "datasets": [{"documentId": samples.DID, "mine": True, "standing": "waiting"}],
-    "files": [{"path": "outputs/model.csv", "filesize": 5_000, "sha256": "6f" * 32, "type": "output"}],
+    "files": [{"index": 2, "path": "outputs/model.csv", "filesize": 5_000, "sha256": "6f" * 32, "type": "output"}],
 }
 
 
@@ -53,13 +56,26 @@ async def job_that_waits(services: Services, job: str) -> tuple[Workflow, Approv
     return workflow, approval
 
 
-async def document(services: Services, workflow: Workflow, approval: Approval, owns: Owns) -> dict[str, object]:
-    """What an owner sees of a job. Raises Refused (404) for everybody else, who is told nothing."""
-    mine = {did for did in approval.datasets if await owns(did)}
-    summary = summary_of(workflow)
-    if not mine or summary is None:
+async def owned(services: Services, workflow: Workflow, approval: Approval, account: str) -> frozenset[str]:
+    """The datasets of the job about which this account (canonical) decides. Raises Refused (404) for everybody else,
+    who is told nothing."""
+    owns = owner_check(services.assets.owner, account)
+    mine = frozenset([did for did in approval.datasets if await owns(did)])
+    if not mine:
         raise refused(workflow.name)
-    return shown(workflow, await services.results.manifest(workflow), summary.digest, approval, mine)
+    return mine
+
+
+async def document(services: Services, workflow: Workflow, approval: Approval, account: str) -> dict[str, object]:
+    """What an owner sees of a job. Raises Refused, as above."""
+    mine = await owned(services, workflow, approval, account)
+    summary, program = summary_of(workflow), await services.results.program(workflow)
+    if summary is None:
+        raise refused(workflow.name)
+    said = {did: await services.results.trust(did, program, checksum(account)) for did in mine} if program else {}
+    trusted = {did: trust.until for did, trust in said.items() if trust is not None and trust.until is not None}
+    manifest = await services.results.manifest(workflow)
+    return Release(workflow, manifest, summary.digest, approval, program, mine, trusted).document()
 
 
 def refused(job: str) -> Refused:

@@ -13,7 +13,6 @@ from provider_api.endpoints.releases.show import NOTHING_WAITS, PATH
 from provider_api.endpoints.request import ServicesDep
 from provider_api.http.responses import json_response
 from provider_api.jobs.approvals import read_decision
-from provider_api.jobs.releases import owner_check
 from provider_api.openapi.components import ref
 from provider_api.openapi.operation import Answer, Failure, Operation
 
@@ -57,6 +56,6 @@ from provider_api.openapi.operation import Answer, Failure, Operation
 async def decide(request: Request, services: ServicesDep) -> Response:
     received = read_decision(await request.body())
     workflow, approval = await job_that_waits(services, request.path_params["job"])
-    after = await services.results.decide(workflow, approval, received, services.assets.owner)
-    owns = owner_check(services.assets.owner, canonical(received.decision.account))
-    return json_response(await document(services, workflow, after, owns), sort_keys=False)
+    after = await services.results.decide(workflow, approval, received)
+    account = canonical(received.decision.account)
+    return json_response(await document(services, workflow, after, account), sort_keys=False)

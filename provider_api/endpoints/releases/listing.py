@@ -50,6 +50,8 @@ MOST_LOOKED_AT = 10_000  # jobs, the newest first: whoever owns nothing may ask 
                                 "finishedAt": "1799990000",
                                 "files": 2,
                                 "bytes": 5_000,
+                                "program": "7a" * 32,
+                                "byTrust": False,
                             }
                         ]
                     }
@@ -97,7 +99,8 @@ async def _of_job(services: Services, brief: Workflow, owns: Owns, *, history: b
     if not history and (approval is None or approval.standing != "held"):
         return []
     asked = mine if history or approval is None else [did for did in mine if did in approval.waiting_for]
-    return [listed(workflow, did, approval) for did in asked]
+    program = await services.results.program(workflow) if asked else ""
+    return [listed(workflow, did, approval, program) for did in asked]
 
 
 def _datasets(workflow: Workflow) -> list[str]:

@@ -22,7 +22,6 @@ from ocean.purchase import Wish, order_all
 from ocean.trust import container_checksum
 from provider_api.app import create_app
 from provider_api.chains.chains import Chains, open_chain
-from provider_api.jobs.results import ResultStore
 from provider_api.keys import ProviderKeys
 from provider_api.services import Neighbours
 from provider_api.settings import ChainSettings, OutgoingSettings, ProviderSettings, Settings
@@ -32,7 +31,7 @@ from tests.support import chain as actors
 from tests.support import provider_facts
 from tests.support.chain import Asset, Chain, free_port
 from tests.support.http_server import HttpServer, Reply, Request
-from tests.support.provider_neighbours import FREE, PAID, PROVIDER_KEY, MemoryArgo
+from tests.support.provider_neighbours import FREE, PAID, MemoryArgo
 
 pytestmark = pytest.mark.integration
 
@@ -111,7 +110,7 @@ async def service(chain: Chain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
                     argo=argo,
                     chains=Chains({opened.chain_id: opened}),
                     outgoing=OutgoingPools.single(client),
-                    results=ResultStore(open_store(settings.results_url()), 5, PROVIDER_KEY),
+                    results=open_store(settings.results_url()),
                 )
 
         port = free_port()

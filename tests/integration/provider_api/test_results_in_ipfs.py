@@ -19,6 +19,7 @@ from provider_api.jobs.results import Part, ResultStore
 from results.ipfs import folder_name
 from results.store import open_store, put_object
 from tests.support.kubo import FOLDER, Kubo, running_kubo
+from tests.support.owners import nobody
 from tests.support.provider_neighbours import PROVIDER_KEY, World
 from tests.support.published import SERVICE
 
@@ -39,7 +40,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
 
 @pytest.fixture
 def results(node: Kubo) -> ResultStore:
-    return ResultStore(open_store(node.store, key=SERVICE, retry_timeout_seconds=0.2), 5, PROVIDER_KEY)
+    return ResultStore(open_store(node.store, key=SERVICE, retry_timeout_seconds=0.2), 5, PROVIDER_KEY, nobody)
 
 
 def publish(node: Kubo, job_id: str, content: bytes = b"a,b\n") -> ResultFile:

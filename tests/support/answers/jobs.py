@@ -10,6 +10,7 @@ from typing import Any, Final
 from ocean.signing import job_message, releases_message, result_message, salts_message, sign
 from records.decision import Decision, statement_of
 from records.envelope import sign_payload
+from records.trust import Trust, statement_of_trust
 from tests.support import provider_facts as facts
 from tests.support.answers.accounts import ME, STRANGER, creation, two_spoiled
 from tests.support.answers.book import Asker, Book
@@ -22,6 +23,7 @@ from tests.support.answers.places import (
     publish_results,
     says_rules,
 )
+from tests.support.passports import PROVISIONED
 from tests.support.provider_neighbours import CONSUMER_KEY, STRANGER_KEY
 
 STATUS: Final = "GET /api/services/compute"
@@ -29,9 +31,11 @@ STOP: Final = "PUT /api/services/compute"
 DELETE: Final = "DELETE /api/services/compute"
 RESULT: Final = "GET /api/services/computeResult"
 RELEASES: Final = "GET /api/v1/releases"
+TRUST: Final = "PUT /api/v1/trust"
 SALTS: Final = "GET /api/v1/salts"
 ENVIRONMENTS: Final = "GET /api/services/computeEnvironments"
 NO_JOB: Final = "00" + "ab" * 15
+PROGRAM: Final = "a7" * 32
 TABLE: Final = b"a,b\n1,2\n"
 
 
@@ -235,7 +239,14 @@ async def _releases(world: RecordedWorld, asker: Asker) -> None:
     says_rules(world, facts.did(0), {"approval": "owner", "approvalSeconds": 600})
     belongs_to(world, facts.did(0), ME)
     job = str((await world.start(body)).json()[0]["jobId"])
-    publish_results(world, job, ("configure.log", b"ours", "configrationLog"), ("a.csv", TABLE, "output"))
+    went_in = PROVISIONED.model_copy(update={"program": PROGRAM})
+    ours = ("configure.log", b"ours", "configrationLog")
+    publish_results(world, job, ours, ("a.csv", TABLE, "output"), provisioned=went_in)
+    body = world.start_body(4)
+    says_rules(world, facts.did(0), {"approval": "owner", "approvalSeconds": 600, "ownersLook": True})
+    belongs_to(world, facts.did(0), ME)
+    open_one = str((await world.start(body)).json()[0]["jobId"])
+    publish_results(world, open_one, ours, ("a.csv", TABLE, "output"), provisioned=went_in)
 
     def question(nonce: int, job: str = "", **changes: Any) -> dict[str, Any]:
         given = {"consumerAddress": ME, "nonce": str(nonce)}
@@ -247,6 +258,15 @@ async def _releases(world: RecordedWorld, asker: Asker) -> None:
         values = {"job_id": job, "manifest_digest": digest, "did": facts.did(0), "account": ME, "released": True}
         statement = statement_of(Decision(**(values | {"at": int(time.time())} | changes)))
         return dict(json.loads(sign_payload(statement.encoded(), CONSUMER_KEY).encoded()))
+
+    def trust(**changes: Any) -> dict[str, Any]:
+        now = int(time.time())
+        values = {"program": PROGRAM, "did": facts.did(0), "account": ME, "at": now, "until": now + 60, "job_id": job}
+        statement = statement_of_trust(Trust(**(values | changes)))
+        return dict(json.loads(sign_payload(statement.encoded(), CONSUMER_KEY).encoded()))
+
+    def file(nonce: int, job: str, index: str, signed: str = "") -> Call:
+        return asked(f"{RELEASES}/{job}/files/{index}", question(nonce, f"{job}/{signed or index}/"))
 
     one, put = f"{RELEASES}/{job}", f"{RELEASES}/{job}".replace("GET", "PUT")
     await asker.table(
@@ -265,6 +285,25 @@ async def _releases(world: RecordedWorld, asker: Asker) -> None:
             "decide": sent(put, decision()),
             "decide, otherwise": sent(put, decision(released=False)),
             "history": asked(RELEASES, question(15, history="true")),
+            "a file": file(20, open_one, "1"),
+            "a file, signed for another": file(21, open_one, "1", signed="0"),
+            "a file, of ours": file(22, open_one, "0"),
+            "a file, none": file(23, open_one, "7"),
+            "a file, no number": file(24, open_one, "-1"),
+            "a file, where owners may not look": file(25, job, "1"),
+            "a file, unknown job": file(26, NO_JOB, "1"),
+            "trust, nothing": sent(TRUST, {}),
+            "trust, withdrawn before": sent(TRUST, trust(until=None)),
+            "trust, of another algorithm": sent(TRUST, trust(program="9" * 64)),
+            "trust, on another dataset": sent(TRUST, trust(did=facts.did(5))),
+            "trust, for somebody else": sent(TRUST, trust(account=STRANGER)),
+            "trust, for ever": sent(TRUST, trust(until=int(time.time()) + 400 * 86_400)),
+            "trust, unknown job": sent(TRUST, trust(job_id=NO_JOB)),
+            "trust, from the future": sent(TRUST, trust(at=int(time.time()) + 900, until=int(time.time()) + 1_000)),
+            "trust": sent(TRUST, trust()),
+            "trust, from before": sent(TRUST, trust(at=int(time.time()) - 60)),
+            "trust, seen": asked(one, question(30, job)),
+            "trust, withdrawn": sent(TRUST, trust(until=None, at=int(time.time()) + 1)),
         },
         "releases, ",
     )

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from contract.manifest import summary_of
+from contract.provenance import Provisioned
 from ocean.chain.decryption import Publication
 from ocean.chain.market_events import MarketReader
 from ocean.chain.market_store import TABLES, MarketStore
@@ -134,9 +135,11 @@ def belongs_to(world: World, did: str, owner: str) -> None:
     world.chain.assets[did] = ddo.model_copy(update={"nft": ddo.nft.model_copy(update={"owner": owner})})
 
 
-def publish_results(world: World, job_id: str, *files: tuple[str, bytes, str]) -> None:
+def publish_results(
+    world: World, job_id: str, *files: tuple[str, bytes, str], provisioned: Provisioned | None = None
+) -> None:
     """Files in the store as the publishing pod puts them there, and the end of the job, which tells of them."""
-    manifest = store_files(world.settings.data_folder / "results", job_id, files)
+    manifest = store_files(world.settings.data_folder / "results", job_id, files, provisioned=provisioned)
     world.argo.finish(job_id, results=summary_of(manifest, manifest.encoded()).encoded())
 
 

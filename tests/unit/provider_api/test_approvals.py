@@ -2,105 +2,42 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import time
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any
+from datetime import UTC, datetime
 
 import pytest
-from eth_account import Account
 
 from argo.client.records import NewWorkflow
 from contract import names
-from contract.manifest import summary_of
 from contract.provenance import read_start_record
-from ocean.keys import address_of
 from ocean.signing import releases_message, sign
 from provider_api.jobs.approvals import DEFAULT_SECONDS, deadline_of
 from provider_api.jobs.expiry import Sweeper
 from provider_api.jobs.results import ResultStore
-from records.decision import Decision, statement_of
-from records.envelope import sign_payload
 from results.object_names import decision_key
 from results.store import open_store
 from tests.support import provider_facts as facts
-from tests.support.answers.places import belongs_to, says_rules
+from tests.support.answers.places import belongs_to
+from tests.support.held_results import (
+    DID,
+    OWNER,
+    OWNER_KEY,
+    PATH,
+    PEER,
+    decided,
+    held,
+    older,
+    put,
+    status,
+)
 from tests.support.operator_peer import OperatorPeer
+from tests.support.owners import nobody
 from tests.support.passports import START
-from tests.support.provider_neighbours import CONSUMER_KEY, PROVIDER_KEY, STRANGER_KEY, World, just_created
-from tests.support.stored_results import store_files
+from tests.support.provider_neighbours import CONSUMER_KEY, PROVIDER_KEY, World, just_created
 
 pytestmark = pytest.mark.unit
-
-OWNER_KEY = STRANGER_KEY
-OWNER = address_of(OWNER_KEY)
-PEER = Account.from_key("0x" + "11" * 32)
-DID = facts.did(0)
-FILES = (
-    ("configure.log", b"ours", "configrationLog"),
-    ("secret.csv", b"a,b\n", "output"),
-    ("algorithm.log", b"secret", "algorithmLog"),
-)
-PATH = "/api/v1/releases"
-
-
-@pytest.fixture
-async def waiting(tmp_path: Path) -> AsyncIterator[World]:
-    """A world in which the owner of the dataset has to release results, within ten minutes."""
-    world = World(tmp_path, operator={"providers": {"acme": [PEER.address]}})
-    world.argo.has_record = True
-    async with world.running() as running:
-        yield running
-
-
-async def held(world: World, nonce: int = 5) -> str:
-    """A job whose results are in the store and wait."""
-    body = world.start_body(nonce)
-    says_rules(world, DID, {"approval": "owner", "approvalSeconds": 600})
-    belongs_to(world, DID, OWNER)
-    answer = await world.start(body)
-    assert answer.status_code == 200, answer.text
-    job = str(answer.json()[0]["jobId"])
-    manifest = store_files(
-        world.settings.data_folder / "results", job, FILES, created=int(datetime.now(UTC).timestamp())
-    )
-    world.argo.finish(job, results=summary_of(manifest, manifest.encoded()).encoded())
-    return job
-
-
-def digest(world: World, job: str) -> str:
-    return hashlib.sha256((world.settings.data_folder / "results" / job / "manifest.json").read_bytes()).hexdigest()
-
-
-def older(world: World, job: str, seconds: float) -> None:
-    """The job ended so long ago."""
-    ended = datetime.now(UTC) - timedelta(seconds=seconds)
-    world.argo.workflows[job] = replace(world.argo.workflows[job], finished_at=ended, created_at=ended)
-
-
-async def status(world: World, job: str) -> Any:
-    query = {"consumerAddress": world.consumer.address, "jobId": job}
-    return (await world.http.get("/api/services/compute", params=query)).json()[0]
-
-
-def decided(world: World, job: str, *, released: bool = True, key: str = OWNER_KEY, **changes: Any) -> bytes:
-    values = {
-        "job_id": job,
-        "manifest_digest": digest(world, job),
-        "did": DID,
-        "account": address_of(key),
-        "released": released,
-        "at": int(time.time()),
-    }
-    return sign_payload(statement_of(Decision(**(values | changes))).encoded(), key).encoded()
-
-
-async def put(world: World, job: str, content: bytes) -> Any:
-    return await world.http.put(f"{PATH}/{job}", content=content)
 
 
 async def test_the_job_is_marked_and_waits(waiting: World) -> None:
@@ -131,7 +68,7 @@ async def test_one_that_came_in_time_counts_for_good(waiting: World) -> None:
     older(waiting, job, 100_000)
     assert (await status(waiting, job))["status"] == 70
     assert (await waiting.result(20, job, 1)).content == b"a,b\n"
-    other = ResultStore(open_store(waiting.settings.results_url()), 5, PROVIDER_KEY)
+    other = ResultStore(open_store(waiting.settings.results_url()), 5, PROVIDER_KEY, nobody)
     approval = await other.approval(waiting.argo.workflows[job])
     assert approval is not None, "another process reads it from the store"
     assert approval.standing == "released"
@@ -141,7 +78,7 @@ async def test_what_is_refused_or_late_is_removed(waiting: World) -> None:
     refused, late, still = [await held(waiting, nonce) for nonce in (5, 6, 7)]
     assert (await put(waiting, refused, decided(waiting, refused, released=False))).status_code == 200
     older(waiting, late, 601)
-    results = ResultStore(open_store(waiting.settings.results_url()), 5, PROVIDER_KEY)
+    results = ResultStore(open_store(waiting.settings.results_url()), 5, PROVIDER_KEY, nobody)
     for _ in range(2):
         await Sweeper(waiting.argo, results).sweep(time.time())
     folder = waiting.settings.data_folder / "results"

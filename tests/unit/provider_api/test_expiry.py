@@ -19,6 +19,7 @@ from provider_api.jobs.results import ResultStore
 from provider_api.storage.claims import Claims
 from provider_api.storage.database import Database
 from results.store import open_store
+from tests.support.owners import nobody
 from tests.support.provider_neighbours import PROVIDER_KEY, World
 from tests.unit.provider_api.test_jobs import publish_results, started, status
 
@@ -66,7 +67,7 @@ async def test_results_that_are_over_are_neither_shown_nor_delivered(world: Worl
 async def test_a_sweep_removes_them_and_may_run_again(world: World) -> None:
     jobs = [await finished_job(world, "60", age, nonce) for nonce, age in ((5, 61), (6, 30))]
     unfinished = await started(world, 7)
-    store = ResultStore(open_store(world.settings.results_url()), 5, PROVIDER_KEY)
+    store = ResultStore(open_store(world.settings.results_url()), 5, PROVIDER_KEY, nobody)
     sweeper = Sweeper(world.argo, store)
     assert (await sweeper.sweep(time.time())).removed == 1
     assert (files_of(world, jobs[0]), len(files_of(world, jobs[1])) > 0) == ([], True)
@@ -86,7 +87,7 @@ async def test_results_of_an_environment_that_was_removed(world: World) -> None:
     unfinished = await started(world, 6)
     world.argo.prices.clear()
     assert (
-        await Sweeper(world.argo, ResultStore(open_store(world.settings.results_url()), 5, PROVIDER_KEY)).sweep(
+        await Sweeper(world.argo, ResultStore(open_store(world.settings.results_url()), 5, PROVIDER_KEY, nobody)).sweep(
             time.time()
         )
     ).removed == 1
@@ -99,7 +100,7 @@ class Stubborn(ResultStore):
     """Some jobs' results cannot be removed."""
 
     def __init__(self, world: World, refused: dict[str, ApiError]) -> None:
-        super().__init__(open_store(world.settings.results_url()), 5, PROVIDER_KEY)
+        super().__init__(open_store(world.settings.results_url()), 5, PROVIDER_KEY, nobody)
         self.refused, self.asked = refused, list[str]()
 
     async def delete(self, job_id: str) -> None:
@@ -163,7 +164,7 @@ async def claims(world: World) -> AsyncIterator[Claims]:
 
 def orphans(world: World, claims: Claims, keep_seconds: int = WEEK) -> Orphans:
     return Orphans(
-        world.argo, ResultStore(open_store(world.settings.results_url()), 5, PROVIDER_KEY), claims, keep_seconds
+        world.argo, ResultStore(open_store(world.settings.results_url()), 5, PROVIDER_KEY, nobody), claims, keep_seconds
     )
 
 

@@ -18,6 +18,7 @@ from provider_api.jobs.results import ResultStore
 from provider_api.jobs.start_record import asset_salt
 from records.verify import read_passport, verify
 from results.store import open_store
+from tests.support.owners import nobody
 from tests.support.provider_neighbours import PROVIDER_KEY, World
 from tests.support.stored_results import store_files
 
@@ -119,7 +120,7 @@ async def test_it_is_the_same_at_each_asking_and_in_each_process(records: World)
     job = await started(records)
     finished(records, job)
     first, again = (await records.result(10, job, 2)).content, (await records.result(11, job, 2)).content
-    other = ResultStore(open_store(records.settings.results_url()), 5, PROVIDER_KEY)
+    other = ResultStore(open_store(records.settings.results_url()), 5, PROVIDER_KEY, nobody)
     elsewhere = await other.file(records.argo.workflows[job], 2)
     assert first == again == elsewhere.content  # type: ignore[union-attr]
 

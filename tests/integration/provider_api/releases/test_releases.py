@@ -1,265 +1,43 @@
-"""`c2d releases`, against a small server on loopback that plays the service and verifies all that it is sent."""
+"""`c2d releases list|show|approve|refuse`, against a server that verifies all that it is sent."""
 
 from __future__ import annotations
 
-import http.server
 import json
-import threading
-import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 import typer
-from eth_account import Account
-from typer.testing import CliRunner, Result
 
-from contract.manifest import Manifest, ResultFile, digest_of
-from ocean.keys import address_of
-from ocean.signing import recover
+from contract.manifest import Manifest
 from provider_api.cli import app
 from provider_api.cli.releases import keystore as keys_of_owners
 from provider_api.cli.releases import lines
 from provider_api.cli.releases import service as calls
-from records.decision import Decision, decision_of
-from records.verify import read_signed
 from tests.support.chain import free_port
 from tests.support.markers import find_markers
-from tests.support.quiet_server import QuietServer
+from tests.support.releases_service import (
+    ANOTHER,
+    DIGEST,
+    FIRST,
+    FOREIGN,
+    JOB,
+    KEY,
+    ME,
+    NONCE,
+    PASSWORD,
+    PROGRAM,
+    SECOND,
+    Answer,
+    Caller,
+    Service,
+    as_json,
+    said,
+)
 
 pytestmark = pytest.mark.integration
-
-KEY = "0x" + "5eed" * 16
-ME, ANOTHER = address_of(KEY), "0x" + "1" * 40
-PASSWORD = "open, sesame: 5eed"
-JOB, DIGEST = "0123456789abcdef" * 2, "d1" * 32
-FIRST, SECOND, FOREIGN = (f"did:op:{digit * 64}" for digit in "abc")
-UNTIL = 1_767_225_600  # 2026-01-01T00:00:00Z
-NONCE = 41
-
-
-@dataclass
-class Answer:
-    """Instead of what the service would say. `pieces`: sent without a length until the client leaves."""
-
-    status: int = 200
-    body: bytes = b""
-    headers: dict[str, str] = field(default_factory=dict)
-    pieces: Iterator[bytes] | None = None
-
-
-class Service:
-    """The API of releases. `instead`: by "nonce", "list", "show" and "decide"."""
-
-    def __init__(self) -> None:
-        self.datasets: dict[str, dict[str, Any]] = {}
-        self.owners: dict[str, str] = {}
-        self.standing = "held"
-        self.files = [
-            {"path": "outputs/model.bin", "filesize": 1200, "sha256": "f1" * 32, "type": "output"},
-            {"path": "logs/algorithm.log", "filesize": 34, "sha256": "f2" * 32, "type": "algorithmLog"},
-        ]
-        self.listed = {"environment": "small", "consumer": ANOTHER, "algorithm": "", "finishedAt": "1766000000.500000"}
-        self.asked: list[tuple[str, str]] = []
-        self.decisions: list[Decision] = []
-        self.instead: dict[str, Answer] = {}
-        self.left = threading.Event()  # a client went away while it was answered
-        self.sent = 0
-        self.add(FIRST, ME)
-
-    def add(self, did: str, owner: str) -> None:
-        self.owners[did] = owner
-        self.datasets[did] = {"documentId": did, "mine": owner == ME, "standing": "waiting"}
-
-    @property
-    def manifest(self) -> bytes:
-        """With a log of the service's own, which is not shown."""
-        told = [*self.files, {"path": "adminlogs/configure.log", "filesize": 4, "sha256": "f0" * 32}]
-        files = [
-            ResultFile(
-                index=index,
-                path=file["path"],
-                filename=file["path"].rpartition("/")[2],
-                filesize=file["filesize"],
-                sha256=file["sha256"],
-                type="output" if index < len(self.files) else "configrationLog",
-                content_type="text/plain",
-                key=f"{JOB}/{index}",
-            )
-            for index, file in enumerate(told)
-        ]
-        return Manifest(job_id=JOB, created=1, complete=True, files=tuple(files)).encoded()
-
-    @property
-    def digest(self) -> str:
-        return digest_of(self.manifest)
-
-    def shown(self) -> dict[str, Any]:
-        return {
-            "jobId": JOB,
-            "standing": self.standing,
-            "until": UNTIL,
-            "manifestDigest": self.digest,
-            "manifest": self.manifest.decode(),
-            "datasets": list(self.datasets.values()),
-            "files": self.files,
-        }
-
-    def answer(self, method: str, target: str, body: bytes, kind: str | None) -> Answer:
-        path, query = urlsplit(target).path, dict(parse_qsl(urlsplit(target).query))
-        name = {"/api/services/nonce": "nonce", "/api/v1/releases": "list"}.get(path, "show")
-        name = "decide" if method == "PUT" else name
-        self.asked.append((name, target))
-        if name in self.instead:
-            return self.instead[name]
-        if name == "nonce":
-            assert query == {"userAddress": ME}
-            return as_json({"nonce": NONCE})
-        if name == "list":
-            require_signed(query, "releases" + ME)
-            entries = [
-                {
-                    "jobId": JOB,
-                    "documentId": did,
-                    "standing": self.standing,
-                    "until": UNTIL if self.standing == "held" else None,
-                    "files": len(self.files),
-                    "bytes": 1234,
-                    **self.listed,
-                }
-                for did, owner in self.owners.items()
-                if owner == ME and (self.standing == "held" or query.get("history") == "true")
-            ]
-            return as_json({"releases": entries})
-        assert path == f"/api/v1/releases/{JOB}"
-        if name == "show":
-            require_signed(query, "releases" + ME + JOB)
-            return as_json(self.shown())
-        assert (kind, query) == ("application/json", {})
-        return self.decide(body)
-
-    def decide(self, body: bytes) -> Answer:
-        signed = read_signed(body)
-        decision = decision_of(signed.statement)
-        assert signed.signers == (decision.account,)
-        assert (decision.job_id, decision.manifest_digest) == (JOB, self.digest)
-        assert abs(decision.at - time.time()) < 60
-        if self.owners[decision.did] != decision.account:
-            return as_json({"error": "not yours"}, 403)
-        if self.standing != "held":
-            return as_json({"error": "too late"}, 409)
-        self.decisions.append(decision)
-        self.datasets[decision.did]["standing"] = "released" if decision.released else "refused"
-        standings = {each["standing"] for each in self.datasets.values()}
-        self.standing = (
-            "refused" if "refused" in standings else "released" if standings == {"released"} else self.standing
-        )
-        return as_json(self.shown())
-
-    def names(self) -> list[str]:
-        return [name for name, _ in self.asked]
-
-
-def as_json(document: Any, status: int = 200, **headers: str) -> Answer:
-    return Answer(status, json.dumps(document).encode(), headers)
-
-
-def require_signed(query: dict[str, str], beginning: str) -> None:
-    assert query["consumerAddress"] == ME
-    assert query["nonce"] == str(NONCE + 1)
-    assert recover(beginning + query["nonce"], query["signature"]) == ME
-
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    service: Service
-
-    def do_GET(self) -> None:
-        self.reply()
-
-    def do_PUT(self) -> None:
-        self.reply()
-
-    def reply(self) -> None:
-        body = self.rfile.read(int(self.headers.get("content-length", "0")))
-        try:
-            answer = self.service.answer(self.command, self.path, body, self.headers.get("content-type"))
-        except Exception as trouble:  # noqa: BLE001  whatever does not fit fails the test by this answer
-            answer = as_json({"error": f"THE TEST'S SERVICE: {trouble!r}"}, 418)
-        self.send_response(answer.status)
-        for name, value in answer.headers.items():
-            self.send_header(name.replace("_", "-"), value)
-        if answer.pieces is None:
-            self.send_header("content-length", str(len(answer.body)))
-        self.end_headers()
-        self.wfile.write(answer.body)
-        try:
-            for piece in answer.pieces or ():
-                self.wfile.write(piece)
-                self.wfile.flush()
-                self.service.sent += len(piece)
-        except ConnectionError:
-            self.service.left.set()
-
-    def log_message(self, *_: Any) -> None:
-        pass
-
-
-@pytest.fixture
-def service() -> Service:
-    return Service()
-
-
-@pytest.fixture
-def url(service: Service) -> Iterator[str]:
-    server = QuietServer(("127.0.0.1", 0), type("Handler", (Handler,), {"service": service}))
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-@pytest.fixture
-def keystore(tmp_path: Path) -> Path:
-    path = tmp_path / "owner.json"
-    path.write_text(json.dumps(Account.encrypt(bytes.fromhex(KEY[2:]), PASSWORD, kdf="pbkdf2", iterations=2)))
-    return path
-
-
-@pytest.fixture
-def password_file(tmp_path: Path) -> Path:
-    path = tmp_path / "password.txt"
-    path.write_text(PASSWORD + "\n")
-    return path
-
-
-@dataclass
-class Caller:
-    access: list[str]
-
-    def __call__(self, *words: str, answers: str = "") -> Result:
-        done = CliRunner().invoke(app, ["releases", *words, *self.access], input=answers)
-        assert find_markers({"password": PASSWORD, "key": KEY[2:]}, [("output", done.output.encode())]) == []
-        assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
-        assert "THE TEST'S SERVICE" not in done.output, done.output
-        return done
-
-
-@pytest.fixture
-def call(url: str, keystore: Path, password_file: Path) -> Caller:
-    return Caller(["--url", url + "/", "--keystore", str(keystore), "--password-file", str(password_file)])
-
-
-def said(done: Result, code: int) -> str:
-    """The one line of a failure."""
-    assert done.exit_code == code, done.output
-    assert done.stderr.count("\n") == 1, done.stderr
-    return done.stderr.strip()
 
 
 # --- What is printed --------------------------------------------------------------------------------------------------
@@ -275,6 +53,7 @@ def test_list(call: Caller, service: Service) -> None:
         f"  consumer     {ANOTHER}",
         "  environment  small",
         "  finished     2025-12-17T19:33:20Z",
+        f"  program      {PROGRAM}",
         "  files        2, 1234 bytes",
     ]
     assert service.names() == ["nonce", "list"]
@@ -305,9 +84,10 @@ def test_show(call: Caller, service: Service) -> None:
         f"dataset   {FIRST}  yours      waiting",
         f"dataset   {SECOND}  yours      released",
         f"dataset   {FOREIGN}  another's  waiting: looks at it tomorrow",
+        f"program   {PROGRAM}",
         "files     2, 1234 bytes",
-        "  1200  output        outputs/model.bin",
-        "    34  algorithmLog  logs/algorithm.log",
+        "    0  1200  output        outputs/model.bin",
+        "    1    34  algorithmLog  logs/algorithm.log",
     ]
 
 
@@ -339,7 +119,7 @@ def test_approve(call: Caller, service: Service) -> None:
         (FIRST, ME, True, "")
     ]
     lines = done.output.splitlines()
-    assert "  1200  output        outputs/model.bin" in lines
+    assert "    0  1200  output        outputs/model.bin" in lines
     assert lines.index(f"{ME} is about to release them as the owner of") < lines.index(f"sent: {FIRST} is released")
     assert lines[-1] == "the results are released"
 
@@ -411,15 +191,18 @@ def test_without_a_yes_nothing_is_sent(call: Caller, service: Service, verb: str
         {"datasets": [{"documentId": "did:op:1", "mine": True, "standing": "waiting"}]},
         {"datasets": [{"documentId": FIRST, "mine": True, "standing": "waiting"}] * 2},
         {"datasets": [{"documentId": FIRST, "mine": "yes", "standing": "waiting"}]},
-        {"files": [{"path": "outputs/a", "filesize": 1, "sha256": "f1" * 32, "type": "output"}] * 2},
-        {"files": [{"path": "outputs/a", "filesize": -1, "sha256": "f1" * 32, "type": "output"}]},
-        {"files": [{"path": "outputs/a", "filesize": 10**30, "sha256": "f1" * 32, "type": "output"}]},
-        {"files": [{"path": "outputs/a", "filesize": 1, "sha256": "f1", "type": "output"}]},
-        {"files": [{"path": "outputs/a", "filesize": 1, "sha256": "f1" * 32, "type": "o" * 41}]},
+        {"files": [{"index": 0, "path": "outputs/a", "filesize": 1, "sha256": "f1" * 32, "type": "output"}] * 2},
+        {"files": [{"index": 0, "path": "outputs/a", "filesize": -1, "sha256": "f1" * 32, "type": "output"}]},
+        {"files": [{"index": 0, "path": "outputs/a", "filesize": 10**30, "sha256": "f1" * 32, "type": "output"}]},
+        {"files": [{"index": 0, "path": "outputs/a", "filesize": 1, "sha256": "f1", "type": "output"}]},
+        {"files": [{"index": 0, "path": "outputs/a", "filesize": 1, "sha256": "f1" * 32, "type": "o" * 41}]},
         {"files": None},
         {"files": []},
-        {"files": [{"path": "outputs/a", "filesize": 1, "sha256": "f1" * 32, "type": "output"}]},
+        {"files": [{"index": 0, "path": "outputs/a", "filesize": 1, "sha256": "f1" * 32, "type": "output"}]},
         {"manifest": "{}"},
+        {"program": "9" * 64},
+        {"program": "none"},
+        {"ownersLook": "yes"},
         {"manifest": None},
         {"manifest": Manifest(job_id=JOB, created=2, complete=True, files=()).encoded().decode()},
     ],
@@ -530,6 +313,7 @@ def test_neither_key_nor_password_is_a_word_of_the_command() -> None:
     options = {option for each in commands.values() for parameter in each.params for option in parameter.opts}
     assert options == {
         *("job", "--url", "--keystore", "--password-file", "--history", "--json", "--dataset", "--reason", "--yes"),
+        *("--until", "--program", "index", "--to"),
     } | ({"--help", "-h"} & options)
 
 
@@ -561,7 +345,7 @@ def test_hostile_texts_are_printed_harmlessly(call: Caller, service: Service) ->
     for done in outputs:
         assert all(each.isprintable() for each in done.output.replace("\n", "")), done.output
         assert "\\u202e" in done.output
-    assert len(outputs[0].output.splitlines()) == 8
+    assert len(outputs[0].output.splitlines()) == 9
     assert "characters more)" in outputs[0].output
 
 
