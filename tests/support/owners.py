@@ -41,6 +41,9 @@ class Owner:
     async def show(self, job: str) -> httpx.Response:
         return await self._asked(f"{self._url}/{job}", job)
 
+    async def look(self, job: str, index: int) -> httpx.Response:
+        return await self._asked(f"{self._url}/{job}/files/{index}", f"{job}/{index}/")
+
     def decision(self, shown: dict[str, Any], did: str, *, released: bool, **changes: Any) -> Decision:
         values = {
             "job_id": shown["jobId"],
