@@ -26,6 +26,7 @@ LONG: Final = {
     r"integration/service/test_hostile\.py": "algorithms that flood, fork and do not end",
     r"integration/service/test_strangers\.py": "strangers who ask as much as they can",
     r"integration/service/test_schemathesis\.py": "generated requests to the whole service",
+    r"integration/service/test_release_rounds\.py": "parts are killed while owners decide",
     r"integration/service/test_release_attacks\.py": "each way to hold what must not leave, by each door",
     r"integration/service/test_algorithm_habits\.py": "algorithms with every habit",
     r"integration/service/test_argo_away\.py": "Argo is killed around submissions, or away",

@@ -13,6 +13,7 @@ from ocean.client import Consumer
 from ocean.signing import releases_message, sign
 from records.decision import Decision, statement_of
 from records.envelope import sign_payload
+from records.trust import Trust, statement_of_trust
 
 
 async def nobody(did: str) -> str:
@@ -58,3 +59,8 @@ class Owner:
     async def put(self, job: str, decision: Decision, key: bytes | None = None) -> httpx.Response:
         encoded = sign_payload(statement_of(decision).encoded(), key or bytes(self.account.key)).encoded()
         return await self._http.put(f"{self._url}/{job}", content=encoded, headers={"content-type": "application/json"})
+
+    async def put_trust(self, trust: Trust) -> httpx.Response:
+        encoded = sign_payload(statement_of_trust(trust).encoded(), bytes(self.account.key)).encoded()
+        url = self._url.removesuffix("/releases") + "/trust"
+        return await self._http.put(url, content=encoded, headers={"content-type": "application/json"})

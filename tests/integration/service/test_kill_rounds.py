@@ -7,10 +7,6 @@ until there is an answer.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
-import random
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,8 +14,8 @@ import pytest
 
 from ocean.ddo import DDO
 from tests.support.data_owner import DataOwner
+from tests.support.killer import Killer
 from tests.support.lanes import size
-from tests.support.processes import pods_by_job
 from tests.support.service import Buyer, Service
 from tests.support.stages import (
     COUNT,
@@ -36,7 +32,6 @@ from workflow_templates.render import write
 pytestmark = pytest.mark.integration
 
 ROUNDS, MANY = size(test=20, soak=100), 1000
-PAUSE_SECONDS = 0.7  # on average, between two kills, or between all parts' being back and the next kill
 PATIENCE_SECONDS = 240  # that a consumer has
 ALGORITHM = COUNT + "import random; time.sleep(random.random())\n"
 DONE = (70, "completed", 0)
@@ -61,43 +56,6 @@ def service(tmp_path_factory: pytest.TempPathFactory, owner: DataOwner) -> Itera
         yield running
 
 
-class Killer:
-    """Kills one process a round, until `ROUNDS` were met alive, and a tenth of that of each kind."""
-
-    def __init__(self, service: Service) -> None:
-        seed = random.randrange(10**6)  # noqa: S311
-        print("seed", seed)
-        self._dice = random.Random(seed)  # noqa: S311
-        self._service = service
-        self.hits = dict.fromkeys(("api", "argo", "pod"), 0)
-        self.jobs_hit: set[str] = set()  # of whose pods a process was killed
-
-    @property
-    def rounds(self) -> int:
-        return sum(self.hits.values())
-
-    async def run(self) -> None:
-        while self.rounds < ROUNDS or min(self.hits.values()) < ROUNDS // 10:
-            if self._dice.random() < 0.8:
-                await self._service.wait_ready()
-            await asyncio.sleep(self._dice.expovariate(1 / PAUSE_SECONDS))
-            self.kill_one(self._dice.choice(["api", "argo", "pod"]))
-
-    def kill_one(self, kind: str) -> None:
-        if kind == "pod":
-            found = [(pid, job) for job, pids in pods_by_job(self._service.folder).items() for pid in pids]
-            pid, job = self._dice.choice(sorted(found)) if found else (None, "")
-        else:
-            pid, job = self._service.machine.child(kind).pid, ""
-        if pid is None:
-            return
-        if job:
-            self.jobs_hit.add(job)
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-            self.hits[kind] += 1
-
-
 async def jobs_until(buyer: Buyer, dataset: DDO, over: asyncio.Event) -> list[str]:
     """Start jobs one after the other; each start is sent again when it has been answered."""
     started: list[str] = []
@@ -113,7 +71,7 @@ async def jobs_until(buyer: Buyer, dataset: DDO, over: asyncio.Event) -> list[st
 @pytest.mark.timeout(1800)
 async def test_rounds_of_kills(service: Service, buyer: Buyer, owner: DataOwner, tmp_path: Path) -> None:
     dataset = await publish(buyer, owner.serve("5,6\n").url)
-    killer, over = Killer(service), asyncio.Event()
+    killer, over = Killer(service, ROUNDS), asyncio.Event()
     starting = asyncio.create_task(jobs_until(buyer, dataset, over))
     await killer.run()
     over.set()
