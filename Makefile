@@ -49,6 +49,7 @@ lint: setup ## style, types, layers, rendered files
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy
+	@.venv/bin/mypy examples/acro-filter
 	@.venv/bin/lint-imports
 	@$(C2D) templates render --check
 	@$(C2D) chart render --check
@@ -83,6 +84,7 @@ lock: setup ## resolve the dependencies anew
 	@$(COMPILE) --all-extras --upgrade pyproject.toml -o requirements.lock
 	@$(COMPILE) --constraints requirements.lock pods/requirements.in -o pods/requirements.lock
 	@$(COMPILE) --constraints requirements.lock --extra tracing --extra doctor pyproject.toml -o provider_api/requirements.lock
+	@$(COMPILE) --upgrade examples/acro-filter/requirements.in -o examples/acro-filter/requirements.lock
 
 clean: ## remove what was installed; keys, results and the chain under data stay
 	@rm -rf .venv .clients tools/node_modules .cluster/kept
