@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import os
 import shutil
 import subprocess
@@ -13,12 +12,13 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.figures import Figure, sample
-from benchmarks.sendfile_server import serving
+from benchmarks.sendfile_server import serving, write_random
 from benchmarks.steps import Steps
 from contract.job_spec import Algorithm
 
 MIB: Final = 1 << 20
 INPUT_BYTES, FILES, FILE_BYTES, RUNS = 1024 * MIB, 10_000, 20_000, 3
+LINKS: Final = (("over loopback", 0), ("over 2 Gbit/s", 250_000_000))  # bytes in a second
 _DIGESTS: Final = "import sys; from pathlib import Path; from provider_api.cli.verify import _digests; " + (
     "print(len(_digests({str(each): each for each in Path(sys.argv[1]).iterdir()})))"
 )
@@ -29,42 +29,35 @@ async def measure(place: Path) -> list[Figure]:
 
 
 def _measure(place: Path) -> list[Figure]:
-    return [_of_inputs(place), _of_results(place)]
-
-
-def _of_inputs(place: Path) -> Figure:
     large = place / "large"
-    with large.open("wb") as file:
-        block = os.urandom(MIB)
-        for _ in range(INPUT_BYTES // MIB):
-            file.write(block)
-    seconds: dict[bool, list[float]] = {True: [], False: []}
-    names = (f"work-{number}" for number in itertools.count())
+    write_random(large, INPUT_BYTES)
     with serving(large) as port:
-        for run in range(RUNS + 1):
-            for digests in (True, False):
-                folder = place / next(names)
-                folder.mkdir()
-                address = f"127.0.0.1:{port}"
-                steps = Steps(
-                    folder / "steps",
-                    address,
-                    [f"http://{address}/{large.name}"],
-                    Algorithm(rawcode="", entrypoint="true"),
-                )
-                began = time.perf_counter()
-                steps.configuration(digests=digests)
-                if run > 0:  # the first brings the file into the page cache
-                    seconds[digests].append(time.perf_counter() - began)
-                shutil.rmtree(folder)
-    size = f"{INPUT_BYTES // MIB} MiB"
+        inputs = [_of_inputs(place, port, large.name, *link) for link in LINKS]
+    return [*inputs, _of_results(place)]
+
+
+def _of_inputs(place: Path, port: int, name: str, link: str, rate: int) -> Figure:
+    """`rate`: bytes in a second that the server sends, 0 for all that it can."""
+    seconds: dict[bool, list[float]] = {True: [], False: []}
+    for run in range(RUNS + 1):
+        for digests in (True, False):
+            folder = place / f"{rate}-{run}-{digests}"
+            folder.mkdir()
+            address = f"127.0.0.1:{port}"
+            source = f"http://{address}/{name}?rate={rate}"
+            steps = Steps(folder / "steps", address, [source], Algorithm(rawcode="", entrypoint="true"))
+            began = time.perf_counter()
+            steps.configuration(digests=digests)
+            if run > 0:  # the first brings the file into the page cache
+                seconds[digests].append(time.perf_counter() - began)
+            shutil.rmtree(folder)
     return Figure(
-        "configuration with digests of inputs",
+        f"configuration with digests of inputs, {link}",
         "s",
         sample(seconds[True]),
         "without them",
         sample(seconds[False]),
-        size,
+        f"{INPUT_BYTES // MIB} MiB",
     )
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import os
 import shutil
 import subprocess
 import time
@@ -17,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.figures import Figure, sample
-from benchmarks.sendfile_server import serving
+from benchmarks.sendfile_server import serving, write_random
 from benchmarks.steps import DID, Steps
 from contract.job_spec import Algorithm
 
@@ -31,10 +30,7 @@ async def measure(place: Path) -> list[Figure]:
 
 def _measure(place: Path) -> list[Figure]:
     large, tiny = place / "large", place / "tiny"
-    with large.open("wb") as file:
-        block = os.urandom(MIB)
-        for _ in range(LARGE_BYTES // MIB):
-            file.write(block)
+    write_random(large, LARGE_BYTES)
     tiny.write_bytes(b"x")
     names = (f"work-{number}" for number in itertools.count())
     speeds: dict[str, list[float]] = {"configuration": [], "curl": []}

@@ -8,7 +8,6 @@ handed on is moved by one more process, and how much that costs depends on the m
 from __future__ import annotations
 
 import asyncio
-import os
 from collections import defaultdict
 from pathlib import Path
 from typing import Final
@@ -17,7 +16,7 @@ from benchmarks.bare_relay import relaying
 from benchmarks.curl import MIB, mib_per_second
 from benchmarks.figures import Figure, sample
 from benchmarks.load import fetch, http
-from benchmarks.sendfile_server import serving
+from benchmarks.sendfile_server import serving, write_random
 from tests.support.chain import consumer as consumer_account
 from tests.support.downloads import Ordered, order_files
 from tests.support.memory import peak_bytes, reset_peak
@@ -32,10 +31,7 @@ Measured = dict[str, list[float]]  # by what it is: MiB/s through, plain, bare; 
 
 async def measure(place: Path) -> list[Figure]:
     large = place / "large"
-    with large.open("wb") as file:
-        block = os.urandom(MIB)
-        for _ in range(LARGE_BYTES // MIB):
-            file.write(block)
+    write_random(large, LARGE_BYTES)
     with (
         serving(large) as port,
         relaying(port) as bare_port,

@@ -85,6 +85,14 @@ def serving(*files: Path) -> Iterator[int]:
             process.terminate()
 
 
+def write_random(path: Path, size: int) -> None:
+    """A file of so many whole MiB that no compression makes smaller, for a server to serve."""
+    block = os.urandom(1 << 20)
+    with path.open("wb") as file:
+        for _ in range(size >> 20):
+            file.write(block)
+
+
 def main(paths: list[str]) -> None:
     _Handler.files = {f"/{Path(path).name}": Path(path) for path in paths}
     with _Server(("127.0.0.1", 0), _Handler) as server:

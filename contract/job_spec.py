@@ -17,7 +17,7 @@ from nacl.exceptions import CryptoError
 from nacl.public import Box, PrivateKey, PublicKey
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from contract.release import ReleaseRules
+from contract.release import SERVICES_OWN, ReleaseRules
 
 MAX_SEALED_BYTES = (
     96 * 1024
@@ -157,7 +157,7 @@ def _unused(spec: JobSpec) -> dict[str, Any]:
     """Fields that a spec does without, for `model_dump_json`."""
     left: dict[str, Any] = {name: True for name in ("release", "publication") if getattr(spec, name) is None}
     if spec.release is not None:
-        left["release"] = {"owners_look"}  # the service's own affair
+        left["release"] = set(SERVICES_OWN)
     without_salt = {place: {"salt"} for place, asset in enumerate(spec.inputs) if not asset.salt}
     return left | ({"inputs": without_salt} if without_salt else {})
 

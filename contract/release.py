@@ -46,7 +46,8 @@ _COUNT: Final = 2**53
 class ReleaseRules(BaseModel):
     """None: there is no such rule. `share_of_inputs` is a part of the inputs' bytes, 0.1 a tenth; `log_bytes` of the
     algorithm's log, 0: never shown; `approval_seconds` is how long results wait for an owner who has to approve;
-    `owners_look`: whether these owners may look at the files that wait, and not only at their names and sizes."""
+    `owners_look`: whether these owners may look at the files that wait, and not only at their names and sizes;
+    `filtered`: whether jobs run only where a program of the operator's judges results first."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, alias_generator=to_camel, populate_by_name=True)
 
@@ -58,21 +59,28 @@ class ReleaseRules(BaseModel):
     approval: Literal["none", "owner"] = "none"
     approval_seconds: Annotated[int, Field(ge=60, le=90 * 86_400)] | None = None
     owners_look: bool | None = None
+    filtered: bool | None = None
 
     @property
     def live_log_bytes(self) -> int | None:
         """How much of the algorithm's log may be shown before its results are judged; None: all of it."""
-        if self == NO_RULES:
+        if self.for_pods == NO_RULES:
             return None
         if self.log_bytes is None or self.approval == "owner":
             return 0
         return self.log_bytes if self.max_bytes is None else min(self.log_bytes, self.max_bytes)
+
+    @property
+    def for_pods(self) -> ReleaseRules:
+        """Without what the service itself sees to."""
+        return self.model_copy(update=dict.fromkeys(SERVICES_OWN))
 
     def told(self) -> dict[str, Any]:
         """The rules that there are, as JSON for consumers."""
         return self.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_defaults=True)
 
 
+SERVICES_OWN: Final = frozenset({"owners_look", "filtered"})
 NO_RULES: Final = ReleaseRules()
 
 
@@ -109,6 +117,7 @@ def strictest(several: Iterable[ReleaseRules]) -> ReleaseRules:
         approval="owner" if any(each.approval == "owner" for each in rules) else "none",
         approval_seconds=_least(each.approval_seconds for each in rules),
         owners_look=_everyone(each.owners_look for each in rules),
+        filtered=max((each.filtered for each in rules if each.filtered is not None), default=None),
     )
 
 

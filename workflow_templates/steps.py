@@ -292,8 +292,8 @@ def publishing(environment: Environment) -> Container:
     variables, inputs = {"C2D_STORE": STORE, "C2D_RESULTS": OUTCOME}, list[Parameter]()
     variables |= _limits(environment)
     variables["C2D_STORE_RESERVE_BYTES"] = str(environment.results_reserve_gb << 30)
-    if environment.release != NO_RULES:
-        variables["C2D_RELEASE_RULES"] = json.dumps(environment.release.told())
+    if environment.release.for_pods != NO_RULES:
+        variables["C2D_RELEASE_RULES"] = json.dumps(environment.release.for_pods.told())
     if environment.filter is not None:
         variables["C2D_RELEASE"] = "{{inputs.parameters." + names.IN_RELEASE + "}}"
         inputs = [Parameter(name=names.IN_RELEASE)]

@@ -34,13 +34,17 @@ def release_rules_are_readable(facts: ComputeFacts, item: AssetFacts) -> Refusal
 
 @rule("operator", service_known)
 def release_rules_can_be_kept(facts: ComputeFacts, item: AssetFacts) -> Refusal | None:
-    """By the pods of the environment, and by the store: in IPFS nobody can say which of two decisions was first."""
+    """By the environment, its pods, and the store: in IPFS nobody can say which of two decisions was first."""
     rules = rules_of(item)
     if rules is None or rules == NO_RULES:
         return None
     if rules.approval != "none" and not facts.can_hold:
         return Refusal(item.place, "release_approval_not_offered", "results in a folder or a bucket", "in IPFS")
-    if facts.environment is not None and not facts.environment.has_record:
+    if facts.environment is None:
+        return None
+    if rules.filtered and not facts.environment.filtered:
+        return Refusal(item.place, "release_filter_not_offered", "an environment with a filter", facts.environment.id)
+    if rules.for_pods != NO_RULES and not facts.environment.has_record:
         return Refusal(item.place, "release_rules_not_offered", "an environment that keeps release rules", "older pods")
     return None
 

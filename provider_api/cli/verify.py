@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -11,21 +10,16 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
 import typer
 
 from ocean.addresses import AddressInvalid, checksum
-from ocean.chain.errors import ChainUnavailable
-from ocean.chain.fee_takers import fee_takers
-from ocean.chain.node import Node, connected
 from ocean.kit.atomic import replace_file
-from provider_api.cli.text import Unusable, bounded_object
+from provider_api.cli.text import Unusable
 from records.crate import CRATE_NAME, LocalFile, crate_of
 from records.passport import PASSPORT_NAME
-from records.verify import NotVerified, Passport, Verified, agreed_order, read_passport, require_paid, verify
+from records.verify import NotVerified, Passport, Verified, read_passport, verify
 
-SECONDS = 20.0  # for each neighbour that is asked
-MOST_ANSWER_BYTES = 1 << 20
+_SMALL_BYTES, _PIECE_BYTES = 96 << 10, 1 << 20  # what is read at first of a file, and then
 _UNTRUSTED = (
     "say whom you trust: --signer ADDRESS, the account of the provider that ran the job, or --provider URL, the address"
     " of its service, which names its accounts. This passport is signed by {}"
@@ -58,7 +52,7 @@ def _carried_out(work: Callable[[], None]) -> int:
     except NotVerified as exc:
         typer.echo(f"NOT VERIFIED: {exc} (rule {exc.rule})", err=True)
         return 1
-    except (Unusable, OSError, ChainUnavailable, httpx.HTTPError) as exc:
+    except (Unusable, OSError) as exc:
         typer.echo(f"cannot be verified: {exc}", err=True)
         return 2
     return 0
@@ -88,13 +82,17 @@ class _Checked:
 
 
 def _checked(files: Mapping[str, Path], passport: Path | None, trust: Trust) -> _Checked:
-    """Raises NotVerified, Unusable, OSError, ChainUnavailable, httpx.HTTPError."""
+    """Raises NotVerified, Unusable, OSError."""
     place = passport or _found(files)
     proof = place.read_bytes()
     read = read_passport(proof)
     others = {name: file for name, file in files.items() if not file.samefile(place)}
     verified = verify(read, _digests(others), _trusted(read, trust))
-    return _Checked(verified, proof, asyncio.run(_paid(verified, trust.chain)) if trust.chain is not None else False)
+    if trust.chain is not None:
+        from provider_api.cli.asked import require_paid_on  # web3: it takes longer than a thousand files
+
+        require_paid_on(trust.chain, verified)
+    return _Checked(verified, proof, paid=trust.chain is not None)
 
 
 def _files(given: Sequence[Path]) -> dict[str, Path]:
@@ -119,60 +117,42 @@ def _found(files: Mapping[str, Path]) -> Path:
 
 
 def _digests(files: Mapping[str, Path]) -> dict[str, str]:
-    """Raises OSError."""
-    with ThreadPoolExecutor(min(32, os.cpu_count() or 1)) as pool:  # digests are taken without Python's lock
-        return dict(zip(files, pool.map(_digest, files.values()), strict=True))
+    """SHA-256 of each file, lower-case hex. Raises OSError."""
+    workers = min(32, os.cpu_count() or 1)  # digests are taken without Python's lock
+    names = list(files)
+    parts = [names[place::workers] for place in range(workers)]
+    with ThreadPoolExecutor(workers) as pool:
+        found = list(pool.map(lambda part: {name: _digest(files[name]) for name in part}, parts))
+    taken = {name: digest for part in found for name, digest in part.items()}
+    return {name: taken[name] for name in names}
 
 
 def _digest(path: Path) -> str:
-    with path.open("rb", buffering=0) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    """A small file is one read, and another one that finds its end."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        digest, most = hashlib.sha256(), _SMALL_BYTES
+        while piece := os.read(descriptor, most):
+            digest.update(piece)
+            most = _PIECE_BYTES
+        return digest.hexdigest()
+    finally:
+        os.close(descriptor)
 
 
 def _trusted(passport: Passport, trust: Trust) -> list[str]:
-    """Checksum addresses. Raises Unusable, httpx.HTTPError."""
+    """Checksum addresses. Raises Unusable."""
     try:
         found: list[str] = [checksum(signer) for signer in trust.signers]
     except AddressInvalid:
         raise Unusable(f"--signer: {', '.join(trust.signers)} is no address") from None
     if trust.provider is not None:
-        found += _accounts_of(trust.provider)
+        from provider_api.cli.asked import accounts_of
+
+        found += accounts_of(trust.provider)
     if not found:
         raise Unusable(_UNTRUSTED.format(", ".join(passport.signers)))
     return found
-
-
-def _accounts_of(url: str) -> list[str]:
-    """What the root document of a service names. Raises Unusable, httpx.HTTPError."""
-    with httpx.Client(timeout=SECONDS) as client, client.stream("GET", url) as answer:
-        answer.raise_for_status()
-        content = bytearray()
-        for piece in answer.iter_bytes():
-            content += piece
-            if len(content) > MOST_ANSWER_BYTES:
-                raise Unusable(f"{url} answers with more than any service does")
-    try:
-        document = bounded_object(bytes(content))
-        named = [document.get("providerAddress"), *(document.get("providerAddresses") or {}).values()]
-        found: list[str] = [checksum(each) for each in named if each]
-    except (ValueError, AttributeError, TypeError):  # AddressInvalid is a ValueError
-        found = []
-    if not found:
-        raise Unusable(f"{url} does not answer as a provider does: its root document names no account")
-    return found
-
-
-async def _paid(verified: Verified, url: str) -> bool:
-    """Raises NotVerified, ChainUnavailable, Unusable."""
-    order = agreed_order(verified.passport)
-    node = Node(await connected(url))
-    try:
-        if node.chain_id != order.chain_id:
-            raise Unusable(f"the order is on chain {order.chain_id}, and this node is of chain {node.chain_id}")
-        require_paid(verified, await fee_takers(node, order.did, order.order))
-    finally:
-        await node.close()
-    return True
 
 
 def _tell(checked: _Checked) -> None:

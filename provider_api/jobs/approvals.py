@@ -40,7 +40,7 @@ log = structlog.get_logger(__name__)
 
 DEFAULT_SECONDS: Final = 7 * 86_400  # that results wait where no rule says how long
 _REMEMBERED: Final = 10_000
-_UNTRUSTED_SECONDS: Final = 30.0  # that nobody looks again whether an owner trusts the algorithm
+_UNTRUSTED_SECONDS: Final = 30.0  # that nobody asks again who the owner is, and whether he trusts an algorithm
 
 Standing = Literal["held", "released", "refused"]
 OwnerOf = Callable[[str], Awaitable[str]]  # of an asset's NFT now, canonical. Raises Refused, ChainUnavailable
@@ -107,6 +107,7 @@ class Approvals:
         self.trusts = Trusts(store, key)
         self._known = LRUCache[tuple[str, str], Word](_REMEMBERED)  # by job and DID: a word is never changed
         self._untrusted: TTLCache[tuple[str, str], bool] = TTLCache(_REMEMBERED, _UNTRUSTED_SECONDS)
+        self._owners: TTLCache[str, str] = TTLCache(_REMEMBERED, _UNTRUSTED_SECONDS)
 
     async def of(self, job: Finished) -> Approval | None:
         """None for a job whose results wait for nobody."""
@@ -187,19 +188,29 @@ class Approvals:
     async def _by_trust(self, job: Finished, did: str) -> Word | None:
         """Whether the owner has released results of this algorithm before it ran; said for good when it is first asked
         for. While the chain is away nobody knows who the owner is, and the results wait."""
-        program, asked = await job.program(), (job.job_id, did)
-        if not program or asked in self._untrusted:
+        asked = (job.job_id, did)
+        if asked in self._untrusted or not (program := await job.program()):
             return None
         try:
-            owner = checksum(await self._owner_of(did))
+            owner = await self._owner_lately(did)
+            kept = await self.trusts.last(did, program, owner)
+            if kept is None or not kept.trust.covers(did, program, job.ended):
+                self._untrusted[asked] = True
+                return None
+            if canonical(await self._owner_of(did)) != canonical(owner):
+                return None
         except (Refused, ChainUnavailable) as exc:
             log.info("owner_not_known", job_id=job.job_id, did=did, reason=str(exc))
             return None
-        kept = await self.trusts.last(did, program, owner)
-        if kept is None or not kept.trust.covers(did, program, job.ended):
-            self._untrusted[asked] = True
-            return None
         return await self._said(job, did, kept.encoded)
+
+    async def _owner_lately(self, did: str) -> str:
+        """Checksum address of the owner, up to half a minute ago: enough to say that there is no trust. Raises Refused,
+        ChainUnavailable."""
+        known = self._owners.get(did)
+        if known is None:
+            known = self._owners[did] = checksum(await self._owner_of(did))
+        return known
 
     async def _lapsed(self, job: Finished, did: str) -> Word | None:
         """Say that nobody decided in time, so that a decision which arrives now is too late for everybody. Where the

@@ -18,6 +18,7 @@ from provider_api.jobs.status import TEXTS, Reason
 from provider_api.openapi import document_text
 from provider_api.settings import known_names
 from records.decision import REFUSED, RELEASED
+from records.trust import TRUSTED, WITHDRAWN
 
 pytestmark = pytest.mark.unit
 
@@ -43,7 +44,7 @@ def test_settings_that_are_named_exist(page: Path) -> None:
     of_tests = set(re.findall(r"os\.environ(?:\.get\(|\[)\"(C2D_[A-Z0-9_]+)", tests))
     assert len(of_tests) == 7
     named = {name.removesuffix("__") for name in re.findall(r"\bC2D_[A-Z][A-Z0-9_]*", page.read_text())}
-    assert named <= {*known_names(), *of_tests, RELEASED, REFUSED}
+    assert named <= {*known_names(), *of_tests, RELEASED, REFUSED, TRUSTED, WITHDRAWN}
 
 
 def test_every_how_to_is_on_the_first_page() -> None:

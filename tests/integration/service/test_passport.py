@@ -18,7 +18,7 @@ from records.verify import read_passport
 from tests.support.chain import publisher as publisher_account
 from tests.support.clients import ROOT
 from tests.support.how_to import blocks
-from tests.support.service import FREE, PAID, Buyer, Service, raw_python
+from tests.support.service import CONTAINER, FREE, PAID, Buyer, Service, raw_python
 
 pytestmark = pytest.mark.integration
 
@@ -102,6 +102,21 @@ async def test_other_tools_verify_it_as_the_page_says(buyer: Buyer, results: tup
         assert "outputs/seen.json" in done.stdout
     (folder / "2.py").write_text(by_library)
     assert ran(sys.executable, "2.py", folder=folder).returncode != 0, "another account"
+
+
+async def test_it_says_what_ran_and_by_whose_programs(results: tuple[dict[str, Any], Path]) -> None:
+    """By the formula of the page, which owners who trust an algorithm sign."""
+    _, folder = results
+    definition = read_passport((folder / "passport.dsse.json").read_bytes()).statement.predicate["buildDefinition"]
+    went_in = {each["name"]: each["digest"] for each in definition["resolvedDependencies"] if "digest" in each}
+    formula: dict[str, Any] = {}
+    exec(blocks("../reference/decisions.md", "python")[0], formula)  # noqa: S102  the page's own program
+    said = definition["internalParameters"]
+    entrypoint = f"{CONTAINER['entrypoint']}"
+    files = [went_in["algorithm/0"]["sha256"]]
+    assert went_in["algorithm"] == {"c2dProgram": formula["program"](said["image"], entrypoint, files)}
+    assert went_in["algorithm"] != {"c2dProgram": formula["program"](said["image"], entrypoint + " ", files)}
+    assert set(said["steps"]) == {"configuration", "publishing"}
 
 
 async def test_an_owner_can_open_what_is_said_of_his_files(

@@ -223,6 +223,8 @@ RULES = st.builds(
     log_bytes=NUMBERS,
     approval=st.sampled_from(["none", "owner"]),
     approval_seconds=st.none() | st.integers(60, 90 * 86_400),
+    owners_look=st.none() | st.booleans(),
+    filtered=st.none() | st.booleans(),
 )
 
 
@@ -264,7 +266,9 @@ def test_the_order_of_the_owners_does_not_matter(one: ReleaseRules, two: Release
 @given(RULES)
 def test_saying_it_twice_is_saying_it_once(rules: ReleaseRules) -> None:
     once = strictest([rules])
-    assert once == strictest([rules, rules]) == strictest([rules, ReleaseRules()]) == strictest([once])
+    assert once == strictest([rules, rules]) == strictest([once])
+    beside_nothing = strictest([rules, ReleaseRules()])
+    assert beside_nothing == once.model_copy(update={"owners_look": False if rules.owners_look is False else None})
     assert once.model_copy(update={"types": None}) == rules.model_copy(update={"types": None})
     assert allowed(once.types) == allowed(rules.types)
 
@@ -291,6 +295,9 @@ def is_as_strict(one: ReleaseRules, other: ReleaseRules) -> bool:
         and (other.approval == "none" or one.approval == "owner")
         and (other.types is None or (allowed(one.types) or frozenset()) <= (allowed(other.types) or frozenset()))
         and (other.types is None or one.types is not None)
+        and (other.owners_look is not False or one.owners_look is False)
+        and (one.owners_look is not True or other.owners_look is True)
+        and (not other.filtered or one.filtered is True)
     )
 
 

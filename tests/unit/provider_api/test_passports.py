@@ -44,8 +44,8 @@ async def started(world: World, nonce: int = 5) -> str:
     return str(answer.json()[0]["jobId"])
 
 
-def finished(world: World, job: str, *, listed: bool = True, provisioned: bool = True) -> None:
-    """Files in the store as the publishing pod puts them, and the job's end."""
+def finished(world: World, job: str, *, listed: bool = True, provisioned: bool = True, **measured: Any) -> None:
+    """Files in the store as the publishing pod puts them, and the job's end. `measured`: by configuration."""
     manifest = store_files(
         world.settings.data_folder / "results", job, FILES, created=int(datetime.now(UTC).timestamp())
     )
@@ -58,6 +58,7 @@ def finished(world: World, job: str, *, listed: bool = True, provisioned: bool =
         documents={DID: "5" * 64},
         custom_data="6" * 64,
         input_bytes=1_000,
+        **measured,
     )
     manifest = manifest.model_copy(update={"provisioned": went_in if provisioned else None})
     encoded = manifest.encoded()
@@ -114,6 +115,19 @@ async def test_it_says_what_was_asked_for(records: World) -> None:
     names_of = [each["name"] for each in definition["resolvedDependencies"]]
     assert names_of[:3] == ["image", "algorithm/0", "algoCustomData.json"]
     assert names_of[-1] == f"inputs/{DID}/svc/0"
+
+
+async def test_it_says_what_ran_and_of_which_results_inputs_were_made(records: World) -> None:
+    job = await started(records)
+    finished(records, job, program="7" * 64, made_of={DID: "8" * 64})
+    definition = read_passport((await records.result(10, job, 2)).content).statement.predicate["buildDefinition"]
+    went_in = {each["name"]: each for each in definition["resolvedDependencies"]}
+    assert went_in["algorithm"] == {"name": "algorithm", "digest": {"c2dProgram": "7" * 64}}
+    assert went_in[f"results/{DID}"] == {
+        "uri": DID,
+        "name": f"results/{DID}",
+        "digest": {"c2dOutputs": "8" * 64},
+    }
 
 
 async def test_it_is_the_same_at_each_asking_and_in_each_process(records: World) -> None:

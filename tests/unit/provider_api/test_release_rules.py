@@ -13,6 +13,7 @@ import pytest
 from contract import names
 from contract.manifest import Summary
 from contract.release import NO_RULES, ReleaseRules, RulesUnreadable, read_rules
+from provider_api.access.release_rules import merged_rules
 from provider_api.access.rules import all_refusals
 from provider_api.endpoints.operator.admin import live_log_bytes
 from provider_api.environments.announced import TemplateUnusable, read_options, shown
@@ -82,6 +83,7 @@ def test_a_template_with_wrong_rules_is_no_environment(text: str) -> None:
         ({"logBytes": 7, "maxBytes": 5}, 5),
         ({"logBytes": 7, "approval": "owner"}, 0),
         ({"types": []}, 0),
+        ({"filtered": True, "ownersLook": True}, None),
     ],
 )
 def test_a_log_is_shown_at_once_only_as_far_as_a_rule_says_so(rules: dict[str, Any], shown_bytes: int | None) -> None:
@@ -147,10 +149,48 @@ def judged(
         ({}, {"has_record": False}, []),
         ({"approval": "owner"}, {"can_hold": False}, ["release_approval_not_offered"]),
         ({"maxBytes": 5}, {"can_hold": False}, []),
+        ({"filtered": True}, {}, ["release_filter_not_offered"]),
+        ({"filtered": True}, {"filtered": True}, []),
+        ({"filtered": True}, {"filtered": True, "has_record": False}, []),
+        ({"filtered": True, "maxBytes": 5}, {"filtered": True, "has_record": False}, ["release_rules_not_offered"]),
+        ({"filtered": False, "ownersLook": False}, {"has_record": False}, []),
+        ({"filtered": "yes"}, {"filtered": True}, ["release_rules_invalid"]),
     ],
 )
 def test_rules_are_kept_or_nothing_starts(rules: dict[str, Any], given: dict[str, Any], codes: list[str]) -> None:
     assert judged(rules, **given) == codes
+
+
+@pytest.mark.parametrize(
+    ("datasets", "environment", "look"),
+    [
+        ([True], None, True),
+        ([True], True, True),
+        ([True], False, False),
+        ([None], True, None),
+        ([False], True, False),
+        ([True, True], None, True),
+        ([True, None], None, None),
+        ([True, False], None, False),
+        ([None, False], True, False),
+    ],
+)
+def test_owners_look_where_all_datasets_say_so_and_the_environment_does_not_forbid_it(
+    datasets: list[bool | None], environment: bool | None, look: bool | None
+) -> None:
+    items = []
+    for number, says in enumerate(datasets):
+        rules = {} if says is None else {"ownersLook": says}
+        source = provider_facts.document(
+            provider_facts.did(number), service={"additionalInformation": {"release": rules}}
+        )
+        items.append(provider_facts.asset("dataset", source, order=provider_facts.order()))
+    known = provider_facts.facts(
+        tuple(items),
+        provider_facts.algorithm(),
+        environment=provider_facts.environment(has_record=True, release=ReleaseRules(owners_look=environment)),
+    )
+    assert merged_rules(known).owners_look is look
 
 
 def test_results_that_wait_make_no_asset() -> None:

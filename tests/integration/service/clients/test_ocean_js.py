@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ from ocean.ddo import DDO
 from tests.support.clients import JAVASCRIPT_CONSUMER, ClientError
 from tests.support.file_sources import RAIN, WIND, FileSources
 from tests.support.ocean_js import CHAIN, SIGNER, OceanJs, account_of, provide, publish, reference
+from tests.support.owners import release
 from tests.support.path_prefix import PathPrefix
 from tests.support.service import FREE, PAID, Service, raw_python
 
@@ -53,16 +55,19 @@ class Assets:
     algorithm: DDO
 
 
-def publish_all(service: Service, sources: FileSources, url: str | None = None) -> Assets:
+def publish_all(
+    service: Service, sources: FileSources, url: str | None = None, release: dict[str, Any] | None = None
+) -> Assets:
+    """`release`: rules of the datasets about what may leave."""
     rain, wind, code = (f"{sources.url}/files/{name}" for name in ("rain.csv", "wind.csv", "algorithm.py"))
     owners = sorted({key.address for key in CONSUMERS.values()})
     service.call(provide(service, owners))
     algorithm = publish(service, owners, [code], url=url, type="algorithm", service="access")
     return Assets(
         access=publish(service, owners, [rain, wind], url=url, service="access"),
-        rain=publish(service, owners, [rain], url=url),
-        wind=publish(service, owners, [wind], url=url),
-        open=publish(service, owners, [rain], url=url, compute={"allowRawAlgorithm": True}),
+        rain=publish(service, owners, [rain], url=url, release=release),
+        wind=publish(service, owners, [wind], url=url, release=release),
+        open=publish(service, owners, [rain], url=url, compute={"allowRawAlgorithm": True}, release=release),
         algorithm=algorithm,
     )
 
@@ -70,6 +75,18 @@ def publish_all(service: Service, sources: FileSources, url: str | None = None) 
 @pytest.fixture(scope="module")
 def assets(service: Service, sources: FileSources) -> Assets:
     return publish_all(service, sources)
+
+
+@pytest.fixture(scope="module")
+def ruled(service: Service, sources: FileSources) -> Assets:
+    """Whose publisher says what may leave."""
+    return publish_all(service, sources, release={"maxBytes": 100_000, "types": ["json"], "logBytes": 10_000})
+
+
+@pytest.fixture(scope="module")
+def waiting(service: Service, sources: FileSources) -> Assets:
+    """Whose publisher wants to be asked."""
+    return publish_all(service, sources, release={"approval": "owner"})
 
 
 @pytest.fixture(scope="module")
@@ -249,10 +266,37 @@ def compute(js: OceanJs, assets: Assets, environment: str) -> None:
     assert js("computeStart", js.url, SIGNER, "nowhere", rain, ordered) is None
 
 
+def test_compute_under_release_rules(js: OceanJs, ruled: Assets) -> None:
+    compute(js, ruled, FREE)
+
+
+def test_results_that_wait_for_their_owner(js: OceanJs, waiting: Assets, service: Service) -> None:
+    """To the client the job is one that still publishes, until the owner lets it go."""
+    job = start_raw(js, waiting.open, "import os; open(os.environ['OUTPUTS'] + '/mean', 'w').write('1.5'); print('ok')")
+    end = time.monotonic() + 120
+    while "held" not in (seen := js("computeStatus", js.url, js.address, job)[0]):
+        assert time.monotonic() < end, seen
+        time.sleep(0.1)
+    assert (seen["status"], seen["statusText"], seen["dateFinished"]) == (60, "Publishing results", None)
+    assert [result["type"] for result in seen["results"]] == ["configrationLog", "publishLog"]
+    with pytest.raises(ClientError, match="Response error"):
+        js.download(js("getComputeResultUrl", js.url, SIGNER, job, 2))
+    service.call(release(service.url, job))
+    done = js.finished(job)
+    assert (done["status"], done["reason"]) == (70, "completed")
+    results = {result["filename"]: index for index, result in enumerate(done["results"])}
+    assert js.download(js("getComputeResultUrl", js.url, SIGNER, job, results["mean"])) == ("mean", "1.5")
+
+
 def start_sleeping(js: OceanJs, dataset: DDO) -> str:
-    """A job that runs until it is stopped: a raw algorithm in the free environment."""
+    """A job that runs until it is stopped."""
+    return start_raw(js, dataset, SLEEP)
+
+
+def start_raw(js: OceanJs, dataset: DDO, code: str) -> str:
+    """A raw algorithm in the free environment."""
     consumer = js.environment(FREE)["consumerAddress"]
-    algorithm = {"meta": raw_python(SLEEP)}
+    algorithm = {"meta": raw_python(code)}
     (asked,) = js.quotes([reference(dataset)], algorithm, FREE)["datasets"]
     order = js.start_order(dataset, asked["providerFee"], consumer)
     started = js("computeStart", js.url, SIGNER, FREE, reference(dataset, order), algorithm)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +16,7 @@ from tests.support.chain import provider, stranger
 from tests.support.clients import CLIENT_PUBLISHER, PYTHON_CONSUMER, Client, ClientError
 from tests.support.file_sources import ALGORITHM, RAIN, WIND, FileSources
 from tests.support.ocean_js import publish as publish_asset
+from tests.support.owners import release
 from tests.support.path_prefix import PathPrefix
 from tests.support.service import CONTAINER, FREE, PAID, Service, raw_python
 
@@ -232,6 +235,38 @@ def test_parameters_that_a_publisher_asks_for(
     assert oceanpy("wait", dataset=asset.id, job=job)["status"] == 70
     (output,) = oceanpy("logs", dataset=asset.id, job=job, kind="output")
     assert output in (RAIN + "station=north&unit=mm", RAIN + "unit=mm&station=north")
+
+
+def test_compute_under_release_rules(oceanpy: Client, service: Service, sources: FileSources) -> None:
+    rules = {"maxBytes": 1_000, "maxFiles": 1, "types": ["csv"], "logBytes": 1_000}
+    asset = with_rules(service, sources, rules)
+    pair = {"dataset": asset, "algorithm": COPY, "environment": FREE}
+    job = oceanpy("start", **pair, orders=oceanpy("order", **pair)["orders"])
+    assert oceanpy("wait", dataset=asset, job=job)["status"] == 70
+    assert oceanpy("logs", dataset=asset, job=job, kind="output") == [RAIN]
+
+
+def test_results_that_wait_for_their_owner(oceanpy: Client, service: Service, sources: FileSources) -> None:
+    """To the client the job is one that still publishes, until the owner lets it go."""
+    asset = with_rules(service, sources, {"approval": "owner"})
+    pair = {"dataset": asset, "algorithm": COPY, "environment": FREE}
+    job = oceanpy("start", **pair, orders=oceanpy("order", **pair)["orders"])
+    end = time.monotonic() + 120
+    while "held" not in (seen := oceanpy("status", dataset=asset, job=job)):
+        assert time.monotonic() < end, seen
+        time.sleep(0.1)
+    assert (seen["status"], seen["statusText"], seen["ok"]) == (60, "Publishing results", True)
+    assert oceanpy("logs", dataset=asset, job=job, kind="output") == []
+    service.call(release(service.url, job))
+    assert oceanpy("wait", dataset=asset, job=job)["status"] == 70
+    assert oceanpy("logs", dataset=asset, job=job, kind="output") == [RAIN]
+
+
+def with_rules(service: Service, sources: FileSources, rules: dict[str, Any]) -> str:
+    """The DID of a dataset whose publisher says what may leave."""
+    rain = [f"{sources.url}/files/rain.csv"]
+    compute = {"allowRawAlgorithm": True}
+    return publish_asset(service, [PYTHON_CONSUMER.address], rain, compute=compute, release=rules).id
 
 
 def test_publishers_may_be_trusted_instead_of_algorithms(oceanpy: Client, sources: FileSources) -> None:

@@ -182,6 +182,7 @@ def test_every_body_and_every_good_answer_has_an_example() -> None:
                     without.append(f"{method} {path} {place}")
     files_and_descriptions = {"/spec", "/api/docs/", "/api/services/computeResult", "/api/services/download"}
     files_and_descriptions |= {"/api/v1/operator/getResult", "/api/services/published/{token}/{index}/{filename}"}
+    files_and_descriptions |= {"/api/v1/releases/{job}/files/{index}"}
     assert [name for name in without if name.split()[1] not in files_and_descriptions] == [
         "get /api/aquarius/validation/schema 200"  # a page long
     ]
