@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import httpx
 import pytest
 
 from ocean.client import Consumer, ConsumerError
+from records.trust import Trust
 from records.verify import read_passport, verify
 from tests.e2e.conftest import nothing_left
 from tests.e2e.test_deployment import end, started
@@ -60,7 +62,7 @@ async def test_a_copy_of_the_data_stays(deployed: Deployed, buyer: Buyer, tmp_pa
 
 
 async def test_an_owner_lets_go_or_not(deployed: Deployed, buyer: Buyer, tmp_path: Path) -> None:
-    rules = {"approval": "owner"}
+    rules = {"approval": "owner", "ownersLook": True}
     dataset = await buyer.publish(deployed.data_url, compute={"allowRawAlgorithm": True}, release=rules)
     jobs = [await started(buyer, dataset, ANSWER) for _ in range(2)]
     async with httpx.AsyncClient() as http, Consumer(deployed.url, publisher) as consumer:
@@ -76,8 +78,21 @@ async def test_an_owner_lets_go_or_not(deployed: Deployed, buyer: Buyer, tmp_pat
                 await buyer.consumer.result(job_id, 2, tmp_path / "early")
             assert job_id in [each["jobId"] for each in await owner.waiting()]
             shown = (await owner.show(job_id)).json()
+            index = next(each["index"] for each in shown["files"] if each["path"] == "outputs/answer.csv")
+            assert (await owner.look(job_id, index)).content == b"a,b\n1,2\n"
             answer = await owner.put(job_id, owner.decision(shown, dataset.id, released=released))
             assert answer.status_code == 200, answer.text
             ended = await buyer.finished(job_id, deployed.seconds)
             assert end(ended) == ((70, "completed", 0, 0) if released else (41, "refused", 0, 0))
             assert ("outputs/answer.csv" in await verified(buyer, ended, tmp_path)) == released
+
+        now = int(time.time())
+        trust = Trust(shown["program"], dataset.id, publisher.address, now - 60, now + 86_400, jobs[0])
+        answer = await owner.put_trust(trust)
+        assert answer.status_code == 200, answer.text
+    later = await buyer.finished(await started(buyer, dataset, ANSWER), deployed.seconds)
+    assert end(later) == (70, "completed", 0, 0), "its owner trusts this algorithm"
+    other = await started(buyer, dataset, ANSWER + "  # another one")
+    async with asyncio.timeout(deployed.seconds):
+        while "held" not in (await buyer.job(other) or {}):
+            await asyncio.sleep(0.2)
