@@ -63,6 +63,8 @@ class Lives:
     def __init__(self, buyer: Buyer, holder: Owner, dataset: DDO, folder: Path) -> None:
         self._buyer, self._holder, self._dataset, self._folder = buyer, holder, dataset, folder
         self._fetched = itertools.count()
+        # Nonces of an account have to rise, so each account does one thing after the other, however often it asks.
+        self._consumers_turn, self._owners_turn = asyncio.Lock(), asyncio.Lock()
 
     async def until(self, over: asyncio.Event) -> list[Life]:
         seen: list[Life] = []
@@ -71,8 +73,9 @@ class Lives:
                 if over.is_set() and len(seen) >= len(FATES):
                     break
                 text = TRUSTED if fate == "trusted" else marker("answer")
-                request = await at_last(lambda text=text: request_for(self._buyer, self._dataset, code_of(text)))
-                job = (await start_at_last(self._buyer, request, PATIENCE_SECONDS))["jobId"]
+                async with self._consumers_turn:
+                    request = await at_last(lambda text=text: request_for(self._buyer, self._dataset, code_of(text)))
+                    job = (await start_at_last(self._buyer, request, PATIENCE_SECONDS))["jobId"]
                 seen.append(Life(job, text, fate, may_leave=fate == "trusted"))
                 group.create_task(self._see_through(seen[-1]))
         return seen
@@ -99,7 +102,8 @@ class Lives:
         job = await self._buyer.finished(life.job, PATIENCE_SECONDS + SILENT_SECONDS)
         life.end = job["status"], job["reason"]
         if life.end == (70, "completed"):
-            got = await at_last(lambda: self._answer(job))
+            async with self._consumers_turn:
+                got = await at_last(lambda: self._answer(job))
             if not life.may_leave or got != life.text.encode():
                 life.problems.append(f"{got!r} came out")
         else:
@@ -115,7 +119,8 @@ class Lives:
 
     async def _decided(self, life: Life) -> None:
         """Sent until it is answered, with the same decision; some answers are lost on their way."""
-        shown = await at_last(lambda: self._asked(self._holder.show(life.job)))
+        async with self._owners_turn:
+            shown = await at_last(lambda: self._asked(self._holder.show(life.job)))
         decision = self._holder.decision(shown, self._dataset.id, released=life.fate == "released")
         after = await at_last(lambda: self._asked(self._holder.put(life.job, decision)))
         if after["standing"] != life.fate:
@@ -134,7 +139,8 @@ class Lives:
         for index in range(6):
             target = self._folder / f"try{next(self._fetched)}"
             try:
-                await self._buyer.consumer.result(life.job, index, target)
+                async with self._consumers_turn:
+                    await self._buyer.consumer.result(life.job, index, target)
             except (ConsumerError, httpx.TransportError):
                 continue
             if life.text.encode() in target.read_bytes():
