@@ -19,9 +19,9 @@ import functools
 import hashlib
 import hmac
 from collections.abc import Iterable, Sequence
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, field_serializer
 
 from contract.release import NO_RULES, ReleaseRules
 from ocean.kit.compact_json import compact_json
@@ -29,6 +29,16 @@ from ocean.kit.compact_json import compact_json
 
 class _Value(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class _Ruled(_Value):
+    """What tells of release rules: those that there are, so that an older version which knows these can read it."""
+
+    release: ReleaseRules = NO_RULES
+
+    @field_serializer("release")
+    def _only_what_is_said(self, release: ReleaseRules) -> dict[str, Any]:
+        return release.model_dump(mode="json", exclude_none=True)
 
 
 class OrderedAsset(_Value):
@@ -48,8 +58,9 @@ class Policy(_Value):
     require_checksums: bool
 
 
-class StartRecord(_Value):
-    """What the service knew when it accepted the start of a job."""
+class StartRecord(_Ruled):
+    """What the service knew when it accepted the start of a job. `release`: what may leave, by datasets and environment
+    together."""
 
     version: Literal[1] = 1
     provider: str  # checksum address of the service's account, which signs
@@ -64,7 +75,6 @@ class StartRecord(_Value):
     datasets: tuple[OrderedAsset, ...]
     algorithm: OrderedAsset | None  # None: sent along with the request
     approvers: tuple[str, ...] = ()  # DIDs of the datasets whose owners have to release the results
-    release: ReleaseRules = NO_RULES  # what may leave, by datasets and environment together
 
     def encoded(self) -> str:
         return self.model_dump_json()
@@ -79,8 +89,9 @@ class InputDigest(_Value):
     salted: str  # lower-case hex
 
 
-class Provisioned(_Value):
-    """SHA-256 digests, lower-case hex, of all that configuration put on the job's volume."""
+class Provisioned(_Ruled):
+    """SHA-256 digests, lower-case hex, of all that configuration put on the job's volume. `release`: as the job spec
+    has them."""
 
     version: Literal[1] = 1
     inputs: tuple[InputDigest, ...]
@@ -88,7 +99,6 @@ class Provisioned(_Value):
     documents: dict[str, str]  # DID to the digest of its document, as it lies in /data/ddos
     custom_data: str  # of algoCustomData.json
     input_bytes: int  # of all inputs together
-    release: ReleaseRules = NO_RULES  # as the job spec has them
     program: str = ""  # `program_digest` of the algorithm; "": pods of before there was one
     made_of: dict[str, str] = {}  # DID of a dataset that was made of a job's results, to the digest of these
 

@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, settings
 from ocean.chain import anvil
 from ocean.chain.development import DevelopmentChain, start_anvil
 from ocean.chain.network import Network
-from tests.support.chain import Chain, free_port
+from provider_api.deploy.addresses import free_port
+from tests.support.chain import Chain
 from tests.support.lanes import is_for_a_node, is_long
 
 # Workers share two cores: an example may take seconds, and so may the making of one.

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import errno
 import ipaddress
+import random
 import socket
 from typing import Final
 
+_PORTS: Final = (20_000, 32_768)
 _UNSPECIFIED: Final = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  (told apart, not listened on)
 
 
@@ -42,15 +44,13 @@ def reached_at(host: str) -> str:
 
 
 def free_port(host: str = "127.0.0.1") -> int:
-    """A port of that address that nobody uses at this moment. Raises AddressUnusable."""
-    family, address = _resolved(host, 0)[0]
-    with _listener(family) as probe:
-        try:
-            probe.bind(address)
-        except OSError as exc:
-            raise AddressUnusable(host, exc.strerror or str(exc)) from exc
-        port: int = probe.getsockname()[1]
-        return port
+    """A port of that address that nobody uses at this moment, below those that Linux gives to connections: one of these
+    may be taken before it is used. Raises AddressUnusable."""
+    for _ in range(1_000):
+        port = random.randrange(*_PORTS)  # noqa: S311
+        if port_is_free(host, port):
+            return port
+    raise AddressUnusable(host, "no port is free")
 
 
 def port_is_free(host: str, port: int) -> bool:

@@ -18,6 +18,7 @@ import structlog
 from cachetools import LRUCache, TTLCache
 
 from argo.client.records import Workflow
+from contract import names
 from contract.provenance import StartRecord
 from ocean.addresses import canonical, checksum
 from ocean.chain.errors import ChainUnavailable
@@ -111,9 +112,11 @@ class Approvals:
 
     async def of(self, job: Finished) -> Approval | None:
         """None for a job whose results wait for nobody."""
-        record = record_with_approvers(job.workflow)
-        if record is None:
+        if not waits_for_owners(job.workflow):
             return None
+        record = record_of(job.workflow)
+        if record is None or not record.approvers:  # of a later version: which owners that are is not known here
+            return Approval("held", job.ended + DEFAULT_SECONDS, (), {})
         approval = _judged(job, record, await self._words(job, record.approvers, self._word))
         if approval.standing == "held":
             late = time.time() >= approval.until
@@ -256,9 +259,11 @@ def _require_about(decision: Decision, job: Finished, approval: Approval) -> Non
         raise Refused("The decision was not made after the job and before now: look at the clock, and sign it anew.")
 
 
-def record_with_approvers(workflow: Workflow) -> StartRecord | None:
+def waits_for_owners(workflow: Workflow) -> bool:
+    """Whether owners of its datasets have to release a job's results. The label says it too, for a version that cannot
+    read the record."""
     record = record_of(workflow)
-    return record if record is not None and record.approvers else None
+    return workflow.labels.get(names.APPROVAL) == "owner" or (record is not None and bool(record.approvers))
 
 
 def deadline_of(workflow: Workflow, record: StartRecord) -> float:

@@ -31,7 +31,7 @@ from provider_api.jobs.approvals import (
     Finished,
     OwnerOf,
     Received,
-    record_with_approvers,
+    waits_for_owners,
 )
 from provider_api.jobs.expiry import is_expired
 from provider_api.jobs.passports import Outcome, PassportFile, is_over, passport_file, passport_size
@@ -101,7 +101,7 @@ class ResultStore:
         """Where the results of a job that is over stand, if they wait for owners; None where they wait for nobody, or
         nothing of the algorithm is there to wait. Raises NeighbourAway, NeighbourFailed."""
         summary = summary_of(workflow)
-        if summary is None or summary.count == 0 or summary.withheld or record_with_approvers(workflow) is None:
+        if summary is None or summary.count == 0 or summary.withheld or not waits_for_owners(workflow):
             return None
         try:
             return await self._approvals.of(self._finished(workflow, summary))

@@ -16,16 +16,11 @@ from typing import Any
 import httpx
 import yaml
 
+from provider_api.deploy.addresses import free_port
 from tests.support.sandboxes import require_sandboxes
 
 ROOT = Path(__file__).parents[2]
 RECORDINGS = ROOT / "tests" / "recordings"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def queued_template() -> dict[str, Any]:

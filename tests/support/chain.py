@@ -7,7 +7,6 @@ fixture `chain` (function scoped, the process behind it lives as long as the tes
 from __future__ import annotations
 
 import asyncio
-import socket
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -37,12 +36,6 @@ ONE = 10**18
 owner, publisher, consumer, provider, environment, stranger = (
     account(role) for role in (OWNER, PUBLISHER, CONSUMER, PROVIDER, ENVIRONMENT, STRANGER)
 )
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def for_key(public_key: bytes | str) -> Encryption:

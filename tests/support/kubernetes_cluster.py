@@ -23,7 +23,7 @@ import yaml
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from tests.support.argo_server import free_port
+from provider_api.deploy.addresses import free_port
 from tests.support.clients import INSTALLED, require_client
 
 ADMIN = "an-administrators-token-of-a-test"

@@ -14,8 +14,8 @@ from typing import Any
 
 import httpx
 
+from provider_api.deploy.addresses import free_port
 from results.ipfs import folder_name
-from tests.support.argo_server import free_port
 from tests.support.clients import INSTALLED, require_client
 
 START_SECONDS = 90

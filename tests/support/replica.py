@@ -29,9 +29,9 @@ from sqlalchemy import Connection
 from argo.client.errors import ArgoUnavailable, WorkflowExists, WorkflowFinished, WorkflowNotFound
 from argo.client.records import NewWorkflow, Workflow
 from provider_api.__main__ import KEEP_ALIVE_SECONDS
+from provider_api.deploy.addresses import free_port
 from provider_api.settings import ArgoSettings, LimitSettings, StorageSettings
 from provider_api.storage.database import Database
-from tests.support.chain import free_port
 from tests.support.clients import ROOT
 from tests.support.forks import Forked
 from tests.support.provider_neighbours import MemoryArgo, World, just_created, labelled

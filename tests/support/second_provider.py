@@ -24,7 +24,8 @@ from ocean.chain.publishing import AssetDraft, publish_asset
 from ocean.ddo import DDO
 from ocean.ecies import public_key_of
 from ocean.files import UrlFile
-from tests.support.chain import for_key, free_port
+from provider_api.deploy.addresses import free_port
+from tests.support.chain import for_key
 from tests.support.chain import publisher as publisher_account
 from tests.support.processes import die_with_parent
 from tests.support.service import CONTAINER, Service

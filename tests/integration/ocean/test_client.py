@@ -14,7 +14,8 @@ from ocean.chain.orders import verify_order
 from ocean.client import Consumer, ConsumerError
 from ocean.ecies import decrypt
 from ocean.purchase import Wish, order_all
-from tests.support.chain import ONE, Asset, Chain, consumer, environment, free_port, provider
+from provider_api.deploy.addresses import free_port
+from tests.support.chain import ONE, Asset, Chain, consumer, environment, provider
 from tests.support.http_server import HttpServer, Reply, Request
 from tests.support.provider_double import provider_double
 

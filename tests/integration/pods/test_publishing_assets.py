@@ -20,9 +20,10 @@ from ocean.addresses import checksum
 from ocean.chain.development import DevelopmentChain, start_anvil
 from ocean.chain.network import Network
 from ocean.did import did_of
+from provider_api.deploy.addresses import free_port
 from results.object_names import asset_folder
 from tests.support.assets import OUTPUTS, facts_of, made_by, make_job, summary_of
-from tests.support.chain import consumer, free_port, nft_state
+from tests.support.chain import consumer, nft_state
 from tests.support.forks import Forked
 from tests.support.rpc_proxy import rpc_proxy
 

@@ -22,6 +22,7 @@ from ocean.purchase import Wish, order_all
 from ocean.trust import container_checksum
 from provider_api.app import create_app
 from provider_api.chains.chains import Chains, open_chain
+from provider_api.deploy.addresses import free_port
 from provider_api.keys import ProviderKeys
 from provider_api.services import Neighbours
 from provider_api.settings import ChainSettings, OutgoingSettings, ProviderSettings, Settings
@@ -29,7 +30,7 @@ from provider_api.strangers.asking import OutgoingPools
 from results.store import open_store
 from tests.support import chain as actors
 from tests.support import provider_facts
-from tests.support.chain import Asset, Chain, free_port
+from tests.support.chain import Asset, Chain
 from tests.support.http_server import HttpServer, Reply, Request
 from tests.support.provider_neighbours import FREE, PAID, MemoryArgo
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.support.chain import free_port
+from provider_api.deploy.addresses import free_port
 from tests.support.clients import ROOT
 from tests.support.processes import die_with_parent
 

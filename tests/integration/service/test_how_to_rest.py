@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from provider_api.deploy.addresses import port_is_free
-from tests.support.chain import free_port
+from provider_api.deploy.addresses import free_port, port_is_free
 from tests.support.clients import INSTALLED, JAVASCRIPT_CONSUMER, ROOT, ocean_js
 from tests.support.file_sources import FileSources
 from tests.support.how_to import ADDRESSES, blocks, program, run

@@ -14,9 +14,10 @@ from pydantic import ValidationError
 
 from ocean.chain.network import Network
 from ocean.client import Consumer
+from provider_api.deploy.addresses import free_port
 from provider_api.deploy.folder import DataFolder
 from provider_api.deploy.machine import Machine
-from tests.support.chain import consumer, free_port, provider
+from tests.support.chain import consumer, provider
 from tests.support.data_owner import DataOwner
 from tests.support.processes import pods_of, processes
 from tests.support.sandboxes import require_sandboxes

@@ -124,6 +124,20 @@ async def test_a_decision_of_another_job_that_was_copied_here_counts_for_nothing
     assert (await waiting.result(20, second, 1)).status_code == 404
 
 
+@pytest.mark.parametrize("text", ["", "{", '{"version": 2}', "[]"])
+async def test_a_job_whose_record_a_later_version_wrote_waits(waiting: World, text: str) -> None:
+    """A process of before an upgrade meets it, and does not know which owners are asked: it lets nothing go."""
+    job = await held(waiting)
+    workflow = waiting.argo.workflows[job]
+    waiting.argo.workflows[job] = replace(workflow, annotations={**workflow.annotations, names.RECORD: text})
+    found = await status(waiting, job)
+    assert (found["status"], found["dateFinished"]) == (60, None)
+    assert (await waiting.result(20, job, 1)).status_code == 404
+    assert (await put(waiting, job, decided(waiting, job))).status_code in (400, 404)
+    older(waiting, job, 100 * 86_400)
+    assert (await waiting.result(21, job, 1)).status_code == 404
+
+
 async def test_a_former_owner_decides_nothing(waiting: World) -> None:
     job = await held(waiting)
     belongs_to(waiting, DID, waiting.consumer.address)

@@ -8,7 +8,7 @@ import pytest
 
 from ocean.chain.anvil import AnvilProcess
 from ocean.chain.development import CHAIN_ID
-from tests.support.argo_server import free_port
+from provider_api.deploy.addresses import free_port
 
 pytestmark = pytest.mark.integration
 

@@ -16,7 +16,8 @@ from ocean.chain.anvil import AnvilFailed, find_anvil
 from ocean.chain.development import DevelopmentChain, account, start_anvil
 from ocean.chain.network import Network
 from ocean.chain.orders import verify_order
-from tests.support.chain import ONE, Chain, free_port
+from provider_api.deploy.addresses import free_port
+from tests.support.chain import ONE, Chain
 
 pytestmark = pytest.mark.integration
 

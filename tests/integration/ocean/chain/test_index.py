@@ -21,7 +21,8 @@ from ocean.chain.publishing import create_nft, set_metadata, set_packed
 from ocean.chain.transactions import send
 from ocean.did import did_of
 from ocean.ecies import encrypt, public_key_of
-from tests.support.chain import PROVIDER_URL, Asset, Chain, free_port, provider, publisher, set_state, stranger
+from provider_api.deploy.addresses import free_port
+from tests.support.chain import PROVIDER_URL, Asset, Chain, provider, publisher, set_state, stranger
 from tests.support.rpc_proxy import rpc_proxy
 
 pytestmark = pytest.mark.integration

@@ -11,7 +11,8 @@ import pytest
 from ocean.chain.errors import AnswerMalformed, CallReverted, ChainUnavailable
 from ocean.chain.network import Network, NetworkMisconfigured
 from ocean.chain.orders import OrderInvalid, verify_order
-from tests.support.chain import Chain, consumer, free_port, is_deployed, nft_state, publisher, stranger
+from provider_api.deploy.addresses import free_port
+from tests.support.chain import Chain, consumer, is_deployed, nft_state, publisher, stranger
 from tests.support.rpc_proxy import rpc_proxy
 
 pytestmark = pytest.mark.integration

@@ -19,7 +19,8 @@ from ocean.chain.network import Network
 from ocean.chain.publishing import created_nft, nft_for
 from ocean.chain.resumable import OutOfGas, Resumable, Signed
 from ocean.chain.transactions import Call, TransactionFailed, TransactionUnconfirmed
-from tests.support.chain import consumer, free_port
+from provider_api.deploy.addresses import free_port
+from tests.support.chain import consumer
 
 pytestmark = pytest.mark.integration
 

@@ -8,8 +8,9 @@ from ocean.chain.errors import ChainUnavailable
 from ocean.chain.network import Network
 from ocean.chain.wallets import MAX_SIGNATURE_BYTES, signed_by_contract
 from ocean.signing import digest, sign, signature_bytes
+from provider_api.deploy.addresses import free_port
 from tests.support import wallets
-from tests.support.chain import Chain, consumer, free_port, provider, stranger
+from tests.support.chain import Chain, consumer, provider, stranger
 
 pytestmark = pytest.mark.integration
 

@@ -21,11 +21,11 @@ from ocean.chain.anvil import AnvilProcess
 from ocean.chain.development import DevelopmentChain
 from ocean.chain.errors import ChainUnavailable
 from ocean.chain.rpc import Rpc
+from provider_api.deploy.addresses import free_port
 from provider_api.doctor.checks import chains as chain_checks
 from provider_api.doctor.checks import service as service_checks
 from provider_api.storage import migrations
 from provider_api.storage.database import Database
-from tests.support.chain import free_port
 from tests.support.doctor import BASE, PROVIDER_KEY, Report, Secrets, run_doctor
 from tests.support.kubo import running_kubo
 from tests.support.local_argo import served

@@ -16,7 +16,7 @@ from provider_api.cli import app
 from provider_api.cli.releases import keystore as keys_of_owners
 from provider_api.cli.releases import lines
 from provider_api.cli.releases import service as calls
-from tests.support.chain import free_port
+from provider_api.deploy.addresses import free_port
 from tests.support.markers import find_markers
 from tests.support.releases_service import (
     ANOTHER,
