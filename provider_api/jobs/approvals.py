@@ -26,11 +26,12 @@ from ocean.keys import Key, address_of
 from ocean.kit.together import together
 from provider_api.http.errors import Refused
 from provider_api.jobs.expiry import is_expired, kept_seconds
+from provider_api.jobs.received import CLOCK_SECONDS, MOST_BYTES, Received
 from provider_api.jobs.start_record import record_of
 from provider_api.jobs.status import JobStatus
-from provider_api.jobs.trusts import CLOCK_SECONDS, MOST_BYTES, Trusts, read_kept_trust
+from provider_api.jobs.trusts import Trusts, read_kept_trust
 from records.decision import Decision, decision_of, statement_of
-from records.envelope import Envelope, parse_envelope, sign_payload, signed_again
+from records.envelope import sign_payload, signed_again
 from records.statement import StatementInvalid
 from records.trust import is_trust
 from records.verify import NotVerified, read_signed
@@ -90,15 +91,6 @@ class Approval:
         return tuple(did for did in self.datasets if did not in self.decided)
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
-    """A decision as somebody sent it. Its signatures hold; whether they are the right ones is not judged yet."""
-
-    envelope: Envelope
-    signers: tuple[str, ...]  # checksum addresses
-    decision: Decision
-
-
 class Approvals:
     """One for each result store. `key` is the service's own. Every method raises StoreUnavailable."""
 
@@ -124,18 +116,15 @@ class Approvals:
             approval = _judged(job, record, approval.decided | more)
         return approval
 
-    async def decide(self, job: Finished, approval: Approval, received: Received) -> None:
+    async def decide(self, job: Finished, approval: Approval, received: Received[Decision]) -> None:
         """Keep an owner's decision. The same once more changes nothing.
 
         Raises Refused: 400 for what is no decision on these results, 403 for one of somebody else, 409 for one that
         comes too late or contradicts. Raises ChainUnavailable.
         """
-        decision = received.decision
+        decision = received.said
         _require_about(decision, job, approval)
-        if decision.account not in received.signers:
-            raise Refused("The decision is not signed by the account that it names.")
-        if canonical(await self._owner_of(decision.did)) != canonical(decision.account):
-            raise Refused(f"{decision.account} does not own the data NFT of {decision.did}.", 403)
+        received.require_owner(decision.account, decision.did, await self._owner_of(decision.did))
         known = approval.decided.get(decision.did)
         if known is None and approval.standing == "held":
             kept = signed_again(received.envelope, self._key).encoded()
@@ -282,14 +271,3 @@ def with_approval(status: JobStatus, approval: Approval | None) -> JobStatus:
     if approval.standing == "held":
         return replace(status, number=60, reason="", finished_at=None)
     return replace(status, number=41, reason="refused")
-
-
-def read_decision(encoded: bytes) -> Received:
-    """Raises Refused (400)."""
-    if len(encoded) > MOST_BYTES:
-        raise Refused(f"A decision has at most {MOST_BYTES} bytes.")
-    try:
-        signed = read_signed(encoded)
-        return Received(parse_envelope(encoded), signed.signers, decision_of(signed.statement))
-    except (NotVerified, StatementInvalid) as exc:
-        raise Refused(f"This is no signed decision: {exc}.") from exc

@@ -30,13 +30,13 @@ from provider_api.jobs.approvals import (
     Approvals,
     Finished,
     OwnerOf,
-    Received,
     waits_for_owners,
 )
 from provider_api.jobs.expiry import is_expired
 from provider_api.jobs.passports import Outcome, PassportFile, is_over, passport_file, passport_size
+from provider_api.jobs.received import Received
 from provider_api.jobs.start_record import record_of
-from records.envelope import Envelope
+from records.decision import Decision
 from records.passport import PASSPORT_NAME, PASSPORT_TYPE
 from records.trust import Trust
 from results import store as pod_store
@@ -108,7 +108,7 @@ class ResultStore:
         except pod_store.StoreUnavailable as exc:
             raise self._away(exc) from exc
 
-    async def decide(self, workflow: Workflow, approval: Approval, received: Received) -> Approval:
+    async def decide(self, workflow: Workflow, approval: Approval, received: Received[Decision]) -> Approval:
         """Keep an owner's decision on results that wait: where they stand then. Raises Refused, ChainUnavailable,
         NeighbourAway, NeighbourFailed."""
         summary = summary_of(workflow)
@@ -144,10 +144,10 @@ class ResultStore:
             raise self._away(exc) from exc
         return None if kept is None else kept.trust
 
-    async def keep_trust(self, envelope: Envelope, trust: Trust) -> None:
+    async def keep_trust(self, received: Received[Trust]) -> None:
         """Add a statement of a proven owner. Raises Refused, NeighbourAway, NeighbourFailed."""
         try:
-            await self._approvals.trusts.keep(envelope, trust)
+            await self._approvals.trusts.keep(received)
         except pod_store.StoreUnavailable as exc:
             raise self._away(exc) from exc
 

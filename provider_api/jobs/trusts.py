@@ -13,10 +13,10 @@ from typing import Final
 
 import structlog
 
-from ocean.addresses import canonical
 from ocean.keys import Key, address_of
 from provider_api.http.errors import Refused
-from records.envelope import Envelope, parse_envelope, signed_again
+from provider_api.jobs.received import CLOCK_SECONDS, MOST_BYTES, Received
+from records.envelope import signed_again
 from records.statement import StatementInvalid
 from records.trust import Trust, trust_of
 from records.verify import NotVerified, read_signed
@@ -25,8 +25,6 @@ from results.object_names import trust_key
 
 log = structlog.get_logger(__name__)
 
-CLOCK_SECONDS: Final = 300  # that an owner's clock may be ahead of ours
-MOST_BYTES: Final = 16 * 1024  # of a statement that an owner sends
 MOST_STATEMENTS: Final = 50  # of one owner about one algorithm on one dataset
 
 
@@ -48,12 +46,13 @@ class Trusts:
         """What an owner has said last; None: nothing."""
         return (await self._said(did, program, account))[1]
 
-    async def keep(self, envelope: Envelope, trust: Trust) -> None:
+    async def keep(self, received: Received[Trust]) -> None:
         """Add what the owner, who is proven to be one, says now. The same once more changes nothing. Raises Refused:
         400 for a statement from another time, 409 for one that is not newer than the last."""
+        trust = received.said
         if trust.at > time.time() + CLOCK_SECONDS:
             raise Refused("The statement is from the future: look at the clock, and sign it anew.")
-        kept = signed_again(envelope, self._key).encoded()
+        kept = signed_again(received.envelope, self._key).encoded()
         while True:
             count, last = await self._said(trust.did, trust.program, trust.account)
             if last is not None and last.trust == trust:
@@ -83,26 +82,6 @@ class Trusts:
         return MOST_STATEMENTS, last
 
 
-@dataclass(frozen=True, slots=True)
-class ReceivedTrust:
-    """A statement as somebody sent it. Its signatures hold; whether they are the right ones is not judged yet."""
-
-    envelope: Envelope
-    signers: tuple[str, ...]  # checksum addresses
-    trust: Trust
-
-
-def read_trust(encoded: bytes) -> ReceivedTrust:
-    """Raises Refused (400)."""
-    if len(encoded) > MOST_BYTES:
-        raise Refused(f"A statement has at most {MOST_BYTES} bytes.")
-    try:
-        signed = read_signed(encoded)
-        return ReceivedTrust(parse_envelope(encoded), signed.signers, trust_of(signed.statement))
-    except (NotVerified, StatementInvalid) as exc:
-        raise Refused(f"This is no signed statement of trust: {exc}.") from exc
-
-
 def read_kept_trust(encoded: bytes, service: str) -> Trust | None:
     """What is kept, if it is trust that its owner has signed; else None. Without a signature of the service (a checksum
     address), which may have got another key since, it withdraws."""
@@ -114,11 +93,3 @@ def read_kept_trust(encoded: bytes, service: str) -> Trust | None:
     if trust.account not in signed.signers:
         return None
     return trust if service in signed.signers else replace(trust, until=None)
-
-
-def require_owner(trust: Trust, signers: tuple[str, ...], owner: str) -> None:
-    """`signers` and `owner`: addresses. Raises Refused."""
-    if trust.account not in signers:
-        raise Refused("The statement is not signed by the account that it names.")
-    if canonical(owner) != canonical(trust.account):
-        raise Refused(f"{trust.account} does not own the data NFT of {trust.did}.", 403)

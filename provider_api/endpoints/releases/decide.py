@@ -12,9 +12,10 @@ from provider_api.endpoints.releases.asking import JOB, SHOWN, document, job_tha
 from provider_api.endpoints.releases.show import NOTHING_WAITS, PATH
 from provider_api.endpoints.request import ServicesDep
 from provider_api.http.responses import json_response
-from provider_api.jobs.approvals import read_decision
+from provider_api.jobs.received import read_received
 from provider_api.openapi.components import ref
 from provider_api.openapi.operation import Answer, Failure, Operation
+from records.decision import decision_of
 
 
 @endpoint(
@@ -54,8 +55,8 @@ from provider_api.openapi.operation import Answer, Failure, Operation
     head=False,
 )
 async def decide(request: Request, services: ServicesDep) -> Response:
-    received = read_decision(await request.body())
+    received = read_received(await request.body(), "decision", decision_of)
     workflow, approval = await job_that_waits(services, request.path_params["job"])
     after = await services.results.decide(workflow, approval, received)
-    account = canonical(received.decision.account)
+    account = canonical(received.said.account)
     return json_response(await document(services, workflow, after, account), sort_keys=False)

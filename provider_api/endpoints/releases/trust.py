@@ -12,12 +12,12 @@ from provider_api.endpoints.releases.asking import job_that_waits
 from provider_api.endpoints.request import ServicesDep
 from provider_api.http.errors import Refused
 from provider_api.http.responses import json_response
-from provider_api.jobs.trusts import read_trust, require_owner
+from provider_api.jobs.received import read_received
 from provider_api.openapi import samples
 from provider_api.openapi.components import ref
 from provider_api.openapi.operation import Answer, Failure, Operation
 from provider_api.services import Services
-from records.trust import Trust
+from records.trust import Trust, trust_of
 
 
 @endpoint(
@@ -73,15 +73,15 @@ from records.trust import Trust
     head=False,
 )
 async def state_trust(request: Request, services: ServicesDep) -> Response:
-    received = read_trust(await request.body())
-    trust = received.trust
-    require_owner(trust, received.signers, await services.assets.owner(trust.did))
+    received = read_received(await request.body(), "statement of trust", trust_of)
+    trust = received.said
+    received.require_owner(trust.account, trust.did, await services.assets.owner(trust.did))
     if trust.until is None:
         if await services.results.trust(trust.did, trust.program, trust.account) is None:
             raise Refused("There is no trust of this account in this algorithm on this dataset.", 404)
     else:
         await _require_seen(services, trust)
-    await services.results.keep_trust(received.envelope, trust)
+    await services.results.keep_trust(received)
     said = {"documentId": trust.did, "program": trust.program, "account": trust.account, "until": trust.until}
     return json_response(said, sort_keys=False)
 
