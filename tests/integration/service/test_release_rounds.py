@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -60,8 +61,9 @@ class Life:
 class Lives:
     """Starts jobs one after the other and sees each of them through, while somebody kills."""
 
-    def __init__(self, buyer: Buyer, holder: Owner, dataset: DDO, folder: Path) -> None:
-        self._buyer, self._holder, self._dataset, self._folder = buyer, holder, dataset, folder
+    def __init__(self, buyer: Buyer, holder: Owner, dataset: DDO, hasty: DDO, folder: Path) -> None:
+        """`hasty`: the dataset whose owner says nothing until its short deadline; for the other one there is time."""
+        self._buyer, self._holder, self._dataset, self._hasty, self._folder = buyer, holder, dataset, hasty, folder
         self._fetched = itertools.count()
         # Nonces of an account have to rise, so each account does one thing after the other, however often it asks.
         self._consumers_turn, self._owners_turn = asyncio.Lock(), asyncio.Lock()
@@ -73,8 +75,9 @@ class Lives:
                 if over.is_set() and len(seen) >= len(FATES):
                     break
                 text = TRUSTED if fate == "trusted" else marker("answer")
+                dataset = self._hasty if fate == "silent" else self._dataset
                 async with self._consumers_turn:
-                    request = await at_last(lambda text=text: request_for(self._buyer, self._dataset, code_of(text)))
+                    request = await at_last(partial(request_for, self._buyer, dataset, code_of(text)))
                     job = (await start_at_last(self._buyer, request, PATIENCE_SECONDS))["jobId"]
                 seen.append(Life(job, text, fate, may_leave=fate == "trusted"))
                 group.create_task(self._see_through(seen[-1]))
@@ -149,13 +152,16 @@ class Lives:
 
 @pytest.fixture
 async def lives(service: Service, buyer: Buyer, owner: DataOwner, tmp_path: Path) -> AsyncIterator[Lives]:
-    dataset = await buyer.publish(
-        owner.serve("5,6\n").url,
-        compute={"allowRawAlgorithm": True},
-        release={"approval": "owner", "approvalSeconds": SILENT_SECONDS},
-    )
+    dataset, hasty = [
+        await buyer.publish(
+            owner.serve("5,6\n").url,
+            compute={"allowRawAlgorithm": True},
+            release={"approval": "owner", "approvalSeconds": seconds},
+        )
+        for seconds in (3_600, SILENT_SECONDS)
+    ]
     async with httpx.AsyncClient() as http, Consumer(service.url, publisher_account) as consumer:
-        yield Lives(buyer, Owner(service.url, publisher_account, http, consumer), dataset, tmp_path)
+        yield Lives(buyer, Owner(service.url, publisher_account, http, consumer), dataset, hasty, tmp_path)
 
 
 @pytest.mark.timeout(1800)
