@@ -9,12 +9,12 @@ name twice, at least one subject.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from ocean.kit.compact_json import compact_utf8
+from ocean.kit.digits import is_sha256
 
 STATEMENT: Final = "https://in-toto.io/Statement/v1"
 PROVENANCE: Final = "https://slsa.dev/provenance/v1"
@@ -22,7 +22,6 @@ VERDICT: Final = "https://in-toto.io/attestation/svr/v0.1"
 PREDICATES: Final = frozenset({PROVENANCE, VERDICT})  # all that this version knows
 MAX_BYTES: Final = 64 * 1024 * 1024  # of a statement that is read
 
-_SHA256: Final = re.compile(r"[0-9a-f]{64}")
 _KEYS: Final = {"_type", "subject", "predicateType", "predicate"}
 
 
@@ -90,7 +89,7 @@ def _subject(entry: Any) -> Subject:
     name, digest = entry["name"], entry["digest"]
     if not isinstance(name, str) or not name or not isinstance(digest, dict) or set(digest) != {"sha256"}:
         raise StatementInvalid("a subject has no name, or another digest than sha256")
-    if not isinstance(digest["sha256"], str) or not _SHA256.fullmatch(digest["sha256"]):
+    if not isinstance(digest["sha256"], str) or not is_sha256(digest["sha256"]):
         raise StatementInvalid("a subject's sha256 is not 64 lower-case hexadecimal digits")
     return Subject(name, digest["sha256"])
 

@@ -1,4 +1,5 @@
-"""Numbers as protocols write them: ASCII digits. `str.isdigit` also says yes to "²" and "٣", and `int` does not."""
+"""Numbers and digests as protocols write them: ASCII digits. `str.isdigit` also says yes to "²" and "٣", and `int`
+does not."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ import re
 from typing import Final
 
 _DIGITS: Final = re.compile(r"[0-9]+")
+_SHA256: Final = re.compile(r"[0-9a-f]{64}")
 _INTEGER: Final = re.compile(r"[-+]?[0-9]{1,19}")
 _INT64: Final = 1 << 63
 
@@ -13,6 +15,11 @@ _INT64: Final = 1 << 63
 def is_digits(text: str) -> bool:
     """Whether the text is one or more ASCII digits and nothing else."""
     return _DIGITS.fullmatch(text) is not None
+
+
+def is_sha256(text: str) -> bool:
+    """Whether the text may be a SHA-256: 64 hexadecimal digits, letters small."""
+    return _SHA256.fullmatch(text) is not None
 
 
 def number_or_zero(text: str) -> int:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from contract.job_spec import InputAsset, JobSpec
 from contract.provenance import InputDigest, Provisioned, file_salt, program_digest, salted_digest
 from contract.release import NO_RULES
+from ocean.kit.digits import is_sha256
 from pods.configuration.downloads import PlannedInput
 from pods.configuration.provision import Provision
 
@@ -47,7 +47,7 @@ def _outputs_of(document: dict[str, Any]) -> str:
     found: Any = document
     for name in ("metadata", "additionalInformation", "computeToData", "outputsDigest"):
         found = found.get(name) if isinstance(found, dict) else None
-    return found if isinstance(found, str) and re.fullmatch(r"[0-9a-f]{64}", found, re.ASCII) else ""
+    return found if isinstance(found, str) and is_sha256(found) else ""
 
 
 def _inputs(asset: InputAsset, plan: PlannedInput, provision: Provision) -> list[InputDigest]:

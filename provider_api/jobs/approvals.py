@@ -26,10 +26,10 @@ from ocean.keys import Key, address_of
 from ocean.kit.together import together
 from provider_api.http.errors import Refused
 from provider_api.jobs.expiry import is_expired, kept_seconds
-from provider_api.jobs.received import CLOCK_SECONDS, MOST_BYTES, Received
+from provider_api.jobs.received import CLOCK_SECONDS, MOST_BYTES, OwnerOf, Received
 from provider_api.jobs.start_record import record_of
 from provider_api.jobs.status import JobStatus
-from provider_api.jobs.trusts import Trusts, read_kept_trust
+from provider_api.jobs.trusts import Trusts, kept_trust
 from records.decision import Decision, decision_of, statement_of
 from records.envelope import sign_payload, signed_again
 from records.statement import StatementInvalid
@@ -45,7 +45,6 @@ _REMEMBERED: Final = 10_000
 _UNTRUSTED_SECONDS: Final = 30.0  # that nobody asks again who the owner is, and whether he trusts an algorithm
 
 Standing = Literal["held", "released", "refused"]
-OwnerOf = Callable[[str], Awaitable[str]]  # of an asset's NFT now, canonical. Raises Refused, ChainUnavailable
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +103,11 @@ class Approvals:
 
     async def of(self, job: Finished) -> Approval | None:
         """None for a job whose results wait for nobody."""
-        if not waits_for_owners(job.workflow):
-            return None
         record = record_of(job.workflow)
-        if record is None or not record.approvers:  # of a later version: which owners that are is not known here
+        if record is None or not record.approvers:
+            if job.workflow.labels.get(names.APPROVAL) != "owner":
+                return None
+            # The record is of a later version: which owners that are is not known here.
             return Approval("held", job.ended + DEFAULT_SECONDS, (), {})
         approval = _judged(job, record, await self._words(job, record.approvers, self._word))
         if approval.standing == "held":
@@ -124,7 +124,7 @@ class Approvals:
         """
         decision = received.said
         _require_about(decision, job, approval)
-        received.require_owner(decision.account, decision.did, await self._owner_of(decision.did))
+        await received.require_owner(decision.account, decision.did, self._owner_of)
         known = approval.decided.get(decision.did)
         if known is None and approval.standing == "held":
             kept = signed_again(received.envelope, self._key).encoded()
@@ -163,9 +163,8 @@ class Approvals:
         try:
             signed = read_signed(encoded)
             if is_trust(signed.statement):
-                trust = read_kept_trust(encoded, self._account)
-                covers = trust is not None and trust.covers(did, await job.program(), job.ended)
-                return Word(released=True, by="trust") if covers else None
+                trust = kept_trust(signed, self._account)
+                return Word(released=True, by="trust") if trust.covers(did, await job.program(), job.ended) else None
             decision = decision_of(signed.statement)
         except (NotVerified, StatementInvalid) as exc:
             log.warning("decision_unreadable", job_id=job.job_id, did=did, reason=str(exc))
@@ -246,13 +245,6 @@ def _require_about(decision: Decision, job: Finished, approval: Approval) -> Non
         raise Refused("The decision is about a dataset whose owner is not asked.")
     if not job.ended - CLOCK_SECONDS <= decision.at <= time.time() + CLOCK_SECONDS:
         raise Refused("The decision was not made after the job and before now: look at the clock, and sign it anew.")
-
-
-def waits_for_owners(workflow: Workflow) -> bool:
-    """Whether owners of its datasets have to release a job's results. The label says it too, for a version that cannot
-    read the record."""
-    record = record_of(workflow)
-    return workflow.labels.get(names.APPROVAL) == "owner" or (record is not None and bool(record.approvers))
 
 
 def deadline_of(workflow: Workflow, record: StartRecord) -> float:

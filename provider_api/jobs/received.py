@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
@@ -13,6 +13,7 @@ from records.statement import Statement, StatementInvalid
 from records.verify import NotVerified, read_signed
 
 T = TypeVar("T")
+OwnerOf = Callable[[str], Awaitable[str]]  # of an asset's NFT now, canonical. Raises Refused, ChainUnavailable
 
 CLOCK_SECONDS: Final = 300  # that an owner's clock may be ahead of ours
 MOST_BYTES: Final = 16 * 1024  # of what an owner sends; what is kept has one signature more
@@ -26,11 +27,12 @@ class Received(Generic[T]):
     signers: tuple[str, ...]  # checksum addresses
     said: T
 
-    def require_owner(self, account: str, did: str, owner: str) -> None:
-        """`account`: whom the statement names; `owner`: who owns the data NFT now. Raises Refused (400, 403)."""
+    async def require_owner(self, account: str, did: str, owner_of: OwnerOf) -> None:
+        """`account`: whom the statement names. Who owns the data NFT is asked only if it has signed. Raises
+        Refused (400, 403), and what `owner_of` raises."""
         if account not in self.signers:
             raise Refused("The statement is not signed by the account that it names.")
-        if canonical(owner) != canonical(account):
+        if canonical(await owner_of(did)) != canonical(account):
             raise Refused(f"{account} does not own the data NFT of {did}.", 403)
 
 

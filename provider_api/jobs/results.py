@@ -25,16 +25,10 @@ from ocean.keys import Key
 from ocean.kit.single_flight import SingleFlight
 from provider_api.http.errors import NeighbourAway, NeighbourFailed, Refused
 from provider_api.jobs import ends
-from provider_api.jobs.approvals import (
-    Approval,
-    Approvals,
-    Finished,
-    OwnerOf,
-    waits_for_owners,
-)
+from provider_api.jobs.approvals import Approval, Approvals, Finished
 from provider_api.jobs.expiry import is_expired
 from provider_api.jobs.passports import Outcome, PassportFile, is_over, passport_file, passport_size
-from provider_api.jobs.received import Received
+from provider_api.jobs.received import OwnerOf, Received
 from provider_api.jobs.start_record import record_of
 from records.decision import Decision
 from records.passport import PASSPORT_NAME, PASSPORT_TYPE
@@ -101,7 +95,7 @@ class ResultStore:
         """Where the results of a job that is over stand, if they wait for owners; None where they wait for nobody, or
         nothing of the algorithm is there to wait. Raises NeighbourAway, NeighbourFailed."""
         summary = summary_of(workflow)
-        if summary is None or summary.count == 0 or summary.withheld or not waits_for_owners(workflow):
+        if summary is None or summary.count == 0 or summary.withheld:
             return None
         try:
             return await self._approvals.of(self._finished(workflow, summary))

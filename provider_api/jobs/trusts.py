@@ -19,7 +19,7 @@ from provider_api.jobs.received import CLOCK_SECONDS, MOST_BYTES, Received
 from records.envelope import signed_again
 from records.statement import StatementInvalid
 from records.trust import Trust, trust_of
-from records.verify import NotVerified, read_signed
+from records.verify import NotVerified, Signed, read_signed
 from results import store as pod_store
 from results.object_names import trust_key
 
@@ -74,22 +74,22 @@ class Trusts:
             )
             if encoded is None:
                 return number, last
-            trust = read_kept_trust(encoded, self._account)
-            if trust is None or (trust.did, trust.program, trust.account) != (did, program, account):
+            try:
+                trust = kept_trust(read_signed(encoded), self._account)
+                readable = (trust.did, trust.program, trust.account) == (did, program, account)
+            except (NotVerified, StatementInvalid):
+                readable = False
+            if not readable:
                 log.warning("trust_unreadable", did=did, program=program)
                 trust = Trust(program, did, account, 0 if last is None else last.trust.at, None)
             last = Kept(trust, encoded)
         return MOST_STATEMENTS, last
 
 
-def read_kept_trust(encoded: bytes, service: str) -> Trust | None:
-    """What is kept, if it is trust that its owner has signed; else None. Without a signature of the service (a checksum
-    address), which may have got another key since, it withdraws."""
-    try:
-        signed = read_signed(encoded)
-        trust = trust_of(signed.statement)
-    except (NotVerified, StatementInvalid):
-        return None
+def kept_trust(signed: Signed, service: str) -> Trust:
+    """What is kept, as its owner has signed it. Without a signature of the service (a checksum address), which may have
+    got another key since, it withdraws. Raises StatementInvalid for what is no trust of its owner."""
+    trust = trust_of(signed.statement)
     if trust.account not in signed.signers:
-        return None
+        raise StatementInvalid("it is not signed by the account that it names")
     return trust if service in signed.signers else replace(trust, until=None)

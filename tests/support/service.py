@@ -12,7 +12,8 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
@@ -141,6 +142,15 @@ class Buyer:
     consumer: Consumer
     published: dict[str, DDO] = field(default_factory=dict)
     account: LocalAccount = consumer_account  # who orders; the key of `consumer`
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, service: Service) -> AsyncIterator[Self]:
+        """`async with Buyer.open(service) as buyer`."""
+        network = await service.network()
+        async with Consumer(service.url, consumer_account) as client:
+            yield cls(service, network, client)
+        await network.close()
 
     async def publish(self, url: str, *, kind: Literal["dataset", "algorithm"] = "dataset", **draft: Any) -> DDO:
         """One asset with one file; keyword arguments go to AssetDraft."""

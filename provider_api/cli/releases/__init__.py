@@ -15,11 +15,11 @@ from dataclasses import dataclass
 import typer
 
 from provider_api.cli.releases.answers import ListAnswer, Shown, read_answer
-from provider_api.cli.releases.carrying import carried_out, confirmed, told
+from provider_api.cli.releases.carrying import carried_out, require_yes, told
 from provider_api.cli.releases.keystore import Access
 from provider_api.cli.releases.lines import lines_of_release, lines_of_shown, print_lines
 from provider_api.cli.releases.service import Service
-from provider_api.cli.text import Refused, Unusable
+from provider_api.cli.text import Unusable
 from records.decision import MOST_REASON, Decision
 
 __all__ = ["Access", "Verdict", "decide", "list_releases", "show_release"]
@@ -76,8 +76,7 @@ def decide(job_id: str, access: Access, verdict: Verdict) -> int:
         verb = "release" if verdict.released else "refuse"
         typer.echo(f"{service.owner.address} is about to {verb} them as the owner of")
         print_lines(f"  {did}" for did in datasets)
-        if not verdict.sure and not confirmed(f"{verb.capitalize()} these results, for good?"):
-            raise Refused("nothing was sent: the question was not answered with yes (--yes answers it beforehand)")
+        require_yes(f"{verb.capitalize()} these results, for good?", sure=verdict.sure)
         for did in datasets:
             if release.standing != "held":
                 break  # one refusal is enough, and a further decision would come too late

@@ -40,8 +40,13 @@ def _require_job(job_id: str) -> None:
         raise Unusable(f"{job_id} is no job's id: 32 hexadecimal digits in small letters are expected")
 
 
-def confirmed(question: str) -> bool:
-    """Also without anybody who could answer: then it is a no."""
+def require_yes(question: str, *, sure: bool) -> None:
+    """Ask, unless it is `sure`. Where nobody is there who could answer, that is a no. Raises Refused."""
+    if not sure and not _confirmed(question):
+        raise Refused("nothing was sent: the question was not answered with yes (--yes answers it beforehand)")
+
+
+def _confirmed(question: str) -> bool:
     try:
         return typer.confirm(question)
     except typer.Abort:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import re
 import time
 from datetime import UTC, datetime, timedelta
 
 import typer
 
 from ocean.did import is_did
+from ocean.kit.digits import is_sha256
 from provider_api.cli.releases.answers import Shown, TrustAnswer, read_answer
-from provider_api.cli.releases.carrying import carried_out, confirmed, told
+from provider_api.cli.releases.carrying import carried_out, require_yes, told
 from provider_api.cli.releases.keystore import Access
 from provider_api.cli.releases.lines import lines_of_shown, print_lines
 from provider_api.cli.releases.service import Service
-from provider_api.cli.text import Refused, Unusable
+from provider_api.cli.text import Unusable
 from records.trust import MOST_SECONDS, Trust
 from records.verdict import written_time
 
@@ -33,8 +33,7 @@ def trust(job_id: str, access: Access, last_day: datetime, dataset: str | None, 
         datasets = release.to_trust(dataset)
         typer.echo(f"{service.owner.address} is about to trust the algorithm {release.program} on")
         print_lines(f"  {did}" for did in datasets)
-        if not sure and not confirmed(f"Release whatever it computes, unseen, until {written_time(until)}?"):
-            raise Refused("nothing was sent: the question was not answered with yes (--yes answers it beforehand)")
+        require_yes(f"Release whatever it computes, unseen, until {written_time(until)}?", sure=sure)
         for did in datasets:
             _sent(service, Trust(release.program, did, service.owner.address, int(time.time()), until, job_id))
             typer.echo(f"trusted until {written_time(until)}: {did}")
@@ -47,7 +46,7 @@ def withdraw(access: Access, dataset: str, program: str) -> int:
     """Sign and send that an algorithm is no longer trusted on a dataset. The exit code."""
     if not is_did(dataset):
         return told(Unusable("--dataset is no DID: did:op: and 64 hexadecimal digits are expected"))
-    if re.fullmatch(r"[0-9a-f]{64}", program, re.ASCII) is None:
+    if not is_sha256(program):
         return told(Unusable("--program is no digest: 64 hexadecimal digits in small letters are expected"))
 
     def work(service: Service) -> None:

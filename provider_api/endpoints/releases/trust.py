@@ -5,7 +5,6 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-from argo.client.records import Workflow
 from provider_api.endpoints.descriptions import ARGO_FAILED, CHAIN_AWAY
 from provider_api.endpoints.endpoint import endpoint
 from provider_api.endpoints.releases.asking import job_that_waits
@@ -75,7 +74,7 @@ from records.trust import Trust, trust_of
 async def state_trust(request: Request, services: ServicesDep) -> Response:
     received = read_received(await request.body(), "statement of trust", trust_of)
     trust = received.said
-    received.require_owner(trust.account, trust.did, await services.assets.owner(trust.did))
+    await received.require_owner(trust.account, trust.did, services.assets.owner)
     if trust.until is None:
         if await services.results.trust(trust.did, trust.program, trust.account) is None:
             raise Refused("There is no trust of this account in this algorithm on this dataset.", 404)
@@ -86,9 +85,8 @@ async def state_trust(request: Request, services: ServicesDep) -> Response:
     return json_response(said, sort_keys=False)
 
 
-async def _require_seen(services: Services, trust: Trust) -> Workflow:
+async def _require_seen(services: Services, trust: Trust) -> None:
     """The job on whose sight trust is given: so nobody fills the store who has seen none. Raises Refused."""
     workflow, approval = await job_that_waits(services, trust.job_id)
     if trust.did not in approval.datasets or trust.program != await services.results.program(workflow):
         raise Refused("The job that the statement names did not run this algorithm on this dataset.")
-    return workflow

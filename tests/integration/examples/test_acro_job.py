@@ -9,11 +9,9 @@ from typing import Any
 
 import pytest
 
-from ocean.client import Consumer
 from provider_api.deploy.file_server import FileServer
 from tests.support.acro_filter import EXAMPLE
 from tests.support.acro_image import unpack
-from tests.support.chain import consumer
 from tests.support.clients import require_client
 from tests.support.service import FREE, Buyer, Service, raw_python
 from workflow_templates.environment import read_environment, read_environments
@@ -64,10 +62,8 @@ def service(tmp_path_factory: pytest.TempPathFactory, files: FileServer) -> Iter
 
 @pytest.fixture
 async def buyer(service: Service) -> AsyncIterator[Buyer]:
-    network = await service.network()
-    async with Consumer(service.url, consumer) as client:
-        yield Buyer(service, network, client)
-    await network.close()
+    async with Buyer.open(service) as opened:
+        yield opened
 
 
 async def job_of(buyer: Buyer, files: FileServer, code: str) -> dict[str, Any]:

@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 
 from ocean.chain.development import account
-from ocean.client import Consumer
 from ocean.ddo import DDO
 from provider_api.deploy.file_server import FileServer
-from tests.support.chain import Chain, consumer, publisher, stranger
+from tests.support.chain import Chain, publisher, stranger
 from tests.support.data_owner import DataOwner
 from tests.support.file_sources import SOURCES, FileSources
 from tests.support.service import Buyer, Service
@@ -67,10 +66,8 @@ def service(
 
 @pytest.fixture
 async def buyer(service: Service) -> AsyncIterator[Buyer]:
-    network = await service.network()
-    async with Consumer(service.url, consumer) as client:
-        yield Buyer(service, network, client)
-    await network.close()
+    async with Buyer.open(service) as opened:
+        yield opened
 
 
 @pytest.fixture
@@ -85,12 +82,8 @@ def open_dataset(service: Service, files: FileServer) -> DDO:
     """A dataset that any algorithm may use, also a raw one."""
 
     async def publish() -> DDO:
-        network = await service.network()
-        async with Consumer(service.url, consumer) as client:
-            made = Buyer(service, network, client)
-            asset = await made.publish(files.urls["rain.csv"], compute={"allowRawAlgorithm": True})
-        await network.close()
-        return asset
+        async with Buyer.open(service) as opened:
+            return await opened.publish(files.urls["rain.csv"], compute={"allowRawAlgorithm": True})
 
     return service.call(publish())
 

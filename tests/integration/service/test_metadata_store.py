@@ -15,11 +15,11 @@ import pytest
 from ocean.chain.metadata import pack
 from ocean.chain.publishing import set_packed
 from ocean.chain.store import PATH
-from ocean.client import Consumer, ConsumerError
+from ocean.client import ConsumerError
 from ocean.ddo import DDO
 from ocean.ecies import encrypt, public_key_of
 from provider_api.deploy.file_server import FileServer
-from tests.support.chain import consumer, publisher, stranger
+from tests.support.chain import publisher, stranger
 from tests.support.service import FREE, Buyer, Service, raw_python
 
 pytestmark = pytest.mark.integration
@@ -83,10 +83,8 @@ def stored(tmp_path_factory: pytest.TempPathFactory, files: FileServer, others: 
 
 @pytest.fixture
 async def buyer(stored: Service) -> AsyncIterator[Buyer]:
-    network = await stored.network()
-    async with Consumer(stored.url, consumer) as client:
-        yield Buyer(stored, network, client)
-    await network.close()
+    async with Buyer.open(stored) as opened:
+        yield opened
 
 
 async def sealed(buyer: Buyer, asset: DDO, others: Others) -> tuple[bytes, str]:

@@ -368,10 +368,8 @@ def filtered(tmp_path_factory: pytest.TempPathFactory, files: Any) -> Iterator[S
 
 @pytest.fixture
 async def filtered_buyer(filtered: Service) -> AsyncIterator[Buyer]:
-    network = await filtered.network()
-    async with Consumer(filtered.url, consumer) as client:
-        yield Buyer(filtered, network, client)
-    await network.close()
+    async with Buyer.open(filtered) as opened:
+        yield opened
 
 
 async def test_what_a_filter_withholds_is_no_asset(filtered_buyer: Buyer, files: Any, tmp_path: Path) -> None:

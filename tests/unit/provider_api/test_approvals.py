@@ -149,6 +149,8 @@ async def test_a_chain_that_is_away_lets_nothing_go(waiting: World) -> None:
     job = await held(waiting)
     waiting.chain.away = True
     assert (await put(waiting, job, decided(waiting, job))).status_code == 503
+    forged = decided(waiting, job, key=PROVIDER_KEY, account=OWNER)
+    assert (await put(waiting, job, forged)).status_code == 400, "who has not signed costs no call to the chain"
     waiting.chain.away = False
     assert (await status(waiting, job))["status"] == 60
 
