@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import collections
 import errno
 import ipaddress
 import random
@@ -9,6 +11,8 @@ import socket
 from typing import Final
 
 _PORTS: Final = (20_000, 32_768)
+_HELD: Final[collections.deque[socket.socket]] = collections.deque()  # what `free_port` said last, not listened on
+_MOST_HELD: Final = 200
 _UNSPECIFIED: Final = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  (told apart, not listened on)
 
 
@@ -44,25 +48,56 @@ def reached_at(host: str) -> str:
 
 
 def free_port(host: str = "127.0.0.1") -> int:
-    """A port of that address that nobody uses at this moment, below those that Linux gives to connections: one of these
-    may be taken before it is used. Raises AddressUnusable."""
+    """A port of that address that nobody uses, and that no other process is told by this function as long as this one
+    lives (or until it has asked for 200 more): what listens there may be killed and started again. It lies below those
+    that Linux gives to connections, any of which may be taken meanwhile. Raises AddressUnusable."""
     for _ in range(1_000):
         port = random.randrange(*_PORTS)  # noqa: S311
-        if port_is_free(host, port):
+        if _hold(host, port):
             return port
     raise AddressUnusable(host, "no port is free")
 
 
+def _hold(host: str, port: int) -> bool:
+    """Keep a socket there that does not listen: servers, which set SO_REUSEADDR, can listen beside it."""
+    held = []
+    for family, address in _resolved(host, port):
+        listener = _listener(family)
+        held.append(listener)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)  # others that are held are in the way
+        if not _bound(listener, host, address):
+            for each in held:
+                each.close()
+            return False
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    _HELD.extend(held)
+    while len(_HELD) > _MOST_HELD:
+        _HELD.popleft().close()
+    return True
+
+
+@atexit.register
+def _let_go() -> None:
+    while _HELD:
+        _HELD.pop().close()
+
+
 def port_is_free(host: str, port: int) -> bool:
-    """Raises AddressUnusable where the address is the trouble, not the port."""
+    """Whether this process can listen there. Raises AddressUnusable where the address is the trouble, not the port."""
     for family, address in _resolved(host, port):
         with _listener(family) as probe:
-            try:
-                probe.bind(address)
-            except OSError as exc:
-                if exc.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
-                    raise AddressUnusable(host, exc.strerror or str(exc)) from exc
+            if not _bound(probe, host, address):
                 return False
+    return True
+
+
+def _bound(listener: socket.socket, host: str, address: tuple[object, ...]) -> bool:
+    try:
+        listener.bind(address)
+    except OSError as exc:
+        if exc.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+            raise AddressUnusable(host, exc.strerror or str(exc)) from exc
+        return False
     return True
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, get_args
 
+from contract.manifest import ResultType
 from contract.release import ContentType
 from ocean.files.registry import described_types
 from provider_api.environments.announced import ALWAYS, ordered
 from provider_api.jobs.status import TEXTS, Reason
 from provider_api.openapi.rules import ADDRESS
+from records.passport import PASSPORT_TYPE
 from workflow_templates.declaring import Kind
 from workflow_templates.environment import ANNOUNCED
 
@@ -238,7 +240,7 @@ ANSWERS: Final[Mapping[str, Any]] = {
             "index": {**_INTEGER, "minimum": 0, "description": "What `computeResult` calls this file."},
             "filename": _TEXT,
             "filesize": {**_INTEGER, "description": "Bytes."},
-            "type": {"enum": ["output", "algorithmLog", "configrationLog", "filteringLog", "publishLog"]},
+            "type": {"enum": [*get_args(ResultType), PASSPORT_TYPE]},
         }
     ),
     "Job": _object(

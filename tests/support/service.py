@@ -185,8 +185,7 @@ class Buyer:
         if isinstance(algorithm, DDO):
             wishes.append(Wish(algorithm, algorithm.services[0].id))
         await self.give(*(wish.ddo for wish in wishes))
-        listed = await self.consumer.environments(self.network.chain_id)
-        chosen = next(e for e in listed if e["id"] == environment)
+        chosen = await self.announced(environment)
         references = [wish.reference() for wish in wishes]
         wanted: Any = {"meta": dict(algorithm)} if isinstance(algorithm, Mapping) else references[-1]
         answer = await self.consumer.initialize_compute(
@@ -195,6 +194,15 @@ class Buyer:
         answers = [*answer["datasets"], *([] if raw else [answer["algorithm"]])]
         orders = await order_all(self.network, self.account, chosen["consumerAddress"], wishes, answers)
         return orders[: len(datasets)], (wanted if raw else orders[-1])
+
+    async def announced(self, environment: str, seconds: float = 60) -> dict[str, Any]:
+        """What the service says of that environment, as soon as the Argo Server that has it has answered."""
+        async with asyncio.timeout(seconds):
+            while True:
+                for found in await self.consumer.environments(self.network.chain_id):
+                    if found["id"] == environment:
+                        return found
+                await asyncio.sleep(0.05)
 
     async def finished(self, job_id: str, seconds: float = 120) -> dict[str, Any]:
         """The job, when nothing about it will change any more. Errors while a part is away are waited out."""

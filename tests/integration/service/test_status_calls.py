@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -37,8 +38,10 @@ async def test_twenty_statuses_of_a_running_job(tmp_path: Path, files: FileServe
             )
             await asyncio.to_thread(service.__enter__)
             try:
-                network = await service.network()
-                async with Consumer(service.url, consumer) as client:
+                async with AsyncExitStack() as stack:
+                    network = await service.network()
+                    stack.push_async_callback(network.close)
+                    client = await stack.enter_async_context(Consumer(service.url, consumer))
                     buyer = Buyer(service, network, client)
                     dataset = await buyer.publish(files.urls["rain.csv"], compute={"allowRawAlgorithm": True})
                     ordered, algorithm = await buyer.order([dataset], raw_python(WAIT), environment=PAID)
@@ -60,7 +63,6 @@ async def test_twenty_statuses_of_a_running_job(tmp_path: Path, files: FileServe
                     assert proxy.reads_of(job_id) <= before + POLLS // 4  # on a slow machine some get old meanwhile
                     (outputs / "go").touch()
                     assert (await buyer.finished(job_id))["status"] == 70
-                await network.close()
             finally:
                 await asyncio.to_thread(service.__exit__)
             await until(lambda: not proxy.watches, "its watch is closed")
