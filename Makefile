@@ -83,7 +83,7 @@ soak: setup ## tests that take long, and `make e2e` where a cluster is up; SIZE=
 lock: setup ## resolve the dependencies anew
 	@$(COMPILE) --all-extras --upgrade pyproject.toml -o requirements.lock
 	@$(COMPILE) --constraints requirements.lock pods/requirements.in -o pods/requirements.lock
-	@$(COMPILE) --constraints requirements.lock --extra tracing --extra doctor pyproject.toml -o provider_api/requirements.lock
+	@$(COMPILE) --constraints requirements.lock --extra service --extra tracing --extra doctor pyproject.toml -o provider_api/requirements.lock
 	@$(COMPILE) --upgrade examples/acro-filter/requirements.in -o examples/acro-filter/requirements.lock
 
 clean: ## remove what was installed; keys, results and the chain under data stay

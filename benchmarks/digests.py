@@ -19,7 +19,7 @@ from contract.job_spec import Algorithm
 MIB: Final = 1 << 20
 INPUT_BYTES, FILES, FILE_BYTES, RUNS = 1024 * MIB, 10_000, 20_000, 3
 LINKS: Final = (("over loopback", 0), ("over 2 Gbit/s", 250_000_000))  # bytes in a second
-_DIGESTS: Final = "import sys; from pathlib import Path; from provider_api.cli.verify import _digests; " + (
+_DIGESTS: Final = "import sys; from pathlib import Path; from client.verify import _digests; " + (
     "print(len(_digests({str(each): each for each in Path(sys.argv[1]).iterdir()})))"
 )
 

@@ -1,14 +1,16 @@
 """A consumer of a Provider: its HTTP calls as real clients make them, for the demo, the tests and whoever likes.
 
 Method and path of each call come from the provider's root document. A signed call takes the nonce after the one that
-the provider knows. What `initializeCompute` asks for is bought by `ocean.purchase`.
+the provider knows; with a token of the provider, it goes without a signature. What `initializeCompute` asks for is
+bought by `ocean.purchase`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
@@ -16,10 +18,9 @@ from typing import Any, Self
 from urllib.parse import urlencode
 
 import httpx
-from eth_account.signers.local import LocalAccount
 
-from ocean.keys import address_of
-from ocean.signing import job_message, result_message, sign, start_message
+from ocean.keys import Key, address_of
+from ocean.signing import job_message, result_message, sign, start_message, token_message
 
 
 class ConsumerError(RuntimeError):
@@ -32,12 +33,28 @@ class ConsumerError(RuntimeError):
         self.headers = dict(headers or {})
 
 
-class Consumer:
-    """`async with Consumer(url, key) as consumer:`. Also raises httpx.TransportError when nobody answers."""
+class NotSigned(RuntimeError):
+    """A call that must be signed, and there is neither a key nor a token."""
 
-    def __init__(self, base_url: str, key: LocalAccount | str, *, timeout_seconds: float = 60.0) -> None:
-        self.address = address_of(key)
-        self._key = key
+
+class Consumer:
+    """`async with Consumer(url, key) as consumer:`. Also raises httpx.TransportError when nobody answers.
+
+    key: of the account. Without one, `address` names it and `token` stands for its signatures, as far as there are any:
+    calls that must be signed raise NotSigned.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        key: Key | None,
+        *,
+        address: str = "",
+        token: str | None = None,
+        timeout_seconds: float = 60.0,
+    ) -> None:
+        self.address = address if key is None else address_of(key)
+        self._key, self.token = key, token
         self._url = base_url.rstrip("/")
         self._http = httpx.AsyncClient(timeout=timeout_seconds, trust_env=False)
         self._root: dict[str, Any] | None = None
@@ -55,19 +72,23 @@ class Consumer:
     async def close(self) -> None:
         await self._http.aclose()
 
+    def sign_with(self, key: Key) -> None:
+        """From now on, calls are signed with this key, and its account makes them."""
+        self._key, self.address = key, address_of(key)
+
     # --- unsigned ----------------------------------------------------------------------------------------------------
 
     async def root(self) -> dict[str, Any]:
         """The root document, asked for once."""
         if self._root is None:
-            document: dict[str, Any] = _checked(await self._http.get(self._url + "/")).json()
+            document: dict[str, Any] = checked(await self._http.get(self._url + "/")).json()
             self._root = document
         return self._root
 
     async def nonce(self) -> int:
-        """The last nonce that the provider knows of this account, without what stands behind the point."""
+        """The last nonce that the provider knows of this account, without what stands behind the point; 0 if none."""
         answer = await self.call("nonce", query={"userAddress": self.address})
-        return int(Decimal(str(answer["nonce"])))
+        return int(Decimal(str(answer["nonce"] or 0)))
 
     async def encrypt(self, plain: bytes, chain_id: int) -> bytes:
         """ECIES with the provider's key of that chain; an `Encryption` for publishing, with `chain_id` bound."""
@@ -117,14 +138,13 @@ class Consumer:
         """The signed body of a start, for `start`; sending it again asks for the same job. `output`: what shall become
         of the outputs, `{"publishOutput": True, "metadata": {"name": …}}` for an asset."""
         number = await self.next_nonce() if nonce is None else nonce
-        message = start_message(self.address, datasets[0]["documentId"], number)
         body: dict[str, Any] = {
             "consumerAddress": self.address,
             "environment": environment,
             "dataset": dict(datasets[0]),
             "algorithm": dict(algorithm),
             "nonce": str(number),
-            "signature": sign(message, self._key),
+            **self._signature(start_message(self.address, datasets[0]["documentId"], number)),
         }
         if output is not None:
             body["output"] = dict(output)
@@ -134,7 +154,7 @@ class Consumer:
 
     async def start(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Send a request of `start_request`; the job."""
-        jobs = await self.call("computeStart", body=dict(request))
+        jobs = (await self.send("computeStart", json=dict(request), headers=self._headers())).json()
         job: dict[str, Any] = jobs[0]
         return job
 
@@ -148,24 +168,32 @@ class Consumer:
     async def result(self, job_id: str, index: int, path: Path) -> int:
         """Stream one result into a file; the number of bytes. Raises ConsumerError."""
         written = 0
-        async with self._http.stream("GET", await self.result_url(job_id, index)) as response:
-            if response.is_error:
-                await response.aread()
-            _checked(response)
+        async with self.result_stream(job_id, index) as response:
             with await asyncio.to_thread(path.open, "wb") as file:
                 async for chunk in response.aiter_bytes(1 << 20):
                     written += await asyncio.to_thread(file.write, chunk)
         return written
 
+    @asynccontextmanager
+    async def result_stream(
+        self, job_id: str, index: int, headers: Mapping[str, str] | None = None
+    ) -> AsyncIterator[httpx.Response]:
+        """The answer of one result, whose body is not read yet. `headers`: of a range. Raises ConsumerError."""
+        url = await self.result_url(job_id, index)
+        async with self._http.stream("GET", url, headers={**self._headers(), **(headers or {})}) as response:
+            if response.is_error:
+                await response.aread()
+            yield checked(response)
+
     async def result_url(self, job_id: str, index: int) -> str:
-        """A signed address of one result, good for one GET by any program."""
+        """A signed address of one result, good for one GET by any program; with a token, for one that sends it."""
         number = await self.next_nonce()
         query = {
             "consumerAddress": self.address,
             "jobId": job_id,
             "index": str(index),
             "nonce": str(number),
-            "signature": sign(result_message(self.address, job_id, index, number), self._key),
+            **self._signature(result_message(self.address, job_id, index, number)),
         }
         _, url = await self._endpoint("computeResult")
         return f"{url}?{urlencode(query)}"
@@ -185,7 +213,7 @@ class Consumer:
     async def send(self, name: str, *, query: Mapping[str, Any] | None = None, **options: Any) -> httpx.Response:
         """As `call`, with httpx's options; the response. Raises ConsumerError."""
         method, url = await self._endpoint(name)
-        return _checked(await self._http.request(method, url, params=dict(query or {}), **options))
+        return checked(await self._http.request(method, url, params=dict(query or {}), **options))
 
     async def _job_call(self, name: str, job_id: str, document_id: str) -> Any:
         number = await self.next_nonce()
@@ -194,16 +222,51 @@ class Consumer:
             "jobId": job_id,
             "documentId": document_id,
             "nonce": str(number),
-            "signature": sign(job_message(self.address, job_id, document_id, number), self._key),
+            **self._signature(job_message(self.address, job_id, document_id, number)),
         }
-        return await self.call(name, query=query)
+        return (await self.send(name, query=query, headers=self._headers())).json()
+
+    async def create_token(self, expires: int) -> str:
+        """A token of this provider for the account, good until `expires` (Unix seconds). Raises ConsumerError."""
+        number = await self.next_nonce()
+        query = {
+            "address": self.address,
+            "expiration": str(expires),
+            "nonce": str(number),
+            "signature": self._signed(token_message(self.address, number)),
+        }
+        return str((await self.call("createAuthToken", query=query))["token"])
+
+    async def delete_token(self, token: str) -> None:
+        """Take a token out of use. Raises ConsumerError."""
+        number = await self.next_nonce()
+        query = {
+            "address": self.address,
+            "token": token,
+            "nonce": str(number),
+            "signature": self._signed(token_message(self.address, number)),
+        }
+        await self.call("deleteAuthToken", query=query)
+
+    def _signature(self, message: str) -> dict[str, str]:
+        """As a parameter; none where a token stands for it."""
+        return {} if self._key is None and self.token is not None else {"signature": self._signed(message)}
+
+    def _signed(self, message: str) -> str:
+        if self._key is None:
+            raise NotSigned("this call must be signed, and there is no key")
+        return sign(message, self._key)
+
+    def _headers(self) -> dict[str, str]:
+        return {"AuthToken": self.token} if self._key is None and self.token is not None else {}
 
     async def _endpoint(self, name: str) -> tuple[str, str]:
         method, path = (await self.root())["serviceEndpoints"][name]
         return method, f"{self._url}/{path.lstrip('/')}"
 
 
-def _checked(response: httpx.Response) -> httpx.Response:
+def checked(response: httpx.Response) -> httpx.Response:
+    """The same one. Raises ConsumerError for an error."""
     if not response.is_success:
         try:
             body = response.json()

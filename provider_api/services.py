@@ -6,12 +6,11 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from importlib import metadata
-from pathlib import Path
 from typing import Any
 
 from argo.client import ArgoClient, ArgoServers
 from argo.client.records import FIRST_SERVER
+from ocean.chain.network import distributed_addresses
 from ocean.chain.store import MetadataStore
 from ocean.kit.together import together
 from ocean.outgoing import OutgoingGuard
@@ -269,8 +268,3 @@ def _argo_client(settings: ArgoSettings) -> ArgoClient:
         verify=settings.verify,
         timeout_seconds=settings.timeout_seconds,
     )
-
-
-def distributed_addresses() -> Path:
-    """The address file of the public networks that comes with the package ocean-contracts."""
-    return Path(str(metadata.distribution("ocean-contracts").locate_file("addresses/address.json")))

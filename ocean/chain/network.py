@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -176,6 +177,11 @@ def read_address_file(path: Path, chain_id: int) -> dict[str, Any]:
         if isinstance(entry, dict) and entry.get("chainId") == chain_id:
             return entry
     raise NetworkMisconfigured(f"the address file {path} has no entry for chain {chain_id}")
+
+
+def distributed_addresses() -> Path:
+    """The address file of the public networks that comes with the package ocean-contracts."""
+    return Path(str(metadata.distribution("ocean-contracts").locate_file("addresses/address.json")))
 
 
 def _entry_of(addresses: Mapping[str, Any] | Path | str, found: int, expected: int | None) -> Mapping[str, Any]:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from provider_api.cli.release_commands import releases
+from client.commands import accounts, assets, jobs
+from client.commands.releases import releases
 
 if TYPE_CHECKING:
     from contract.argo_releases import ArgoRelease
@@ -24,6 +25,9 @@ chart = typer.Typer(no_args_is_help=True, help="What the Helm chart takes from t
 app.add_typer(templates, name="templates")
 app.add_typer(chart, name="chart")
 app.add_typer(releases, name="releases")
+accounts.add_to(app)
+assets.add_to(app)
+jobs.add_to(app)
 
 SERVE_FOLDER = Path("data/serve")
 DATA_HELP = "Folder for everything that must survive a restart."
@@ -152,7 +156,7 @@ def verify(
     ] = None,
 ) -> None:
     """Verify files by the passport of the job that they come from: who says that this job released them."""
-    from provider_api.cli.verify import Trust, verify_files
+    from client.verify import Trust, verify_files
 
     raise typer.Exit(verify_files(files, passport, Trust(tuple(signer or ()), provider, chain)))
 
@@ -165,7 +169,7 @@ def crate(
     provider: Annotated[str | None, typer.Option(help=TRUSTED_PROVIDER_HELP)] = None,
 ) -> None:
     """Verify a folder with a job's results, and describe it as a research object (RO-Crate)."""
-    from provider_api.cli.verify import Trust, make_crate
+    from client.verify import Trust, make_crate
 
     raise typer.Exit(make_crate(folder, passport, Trust(tuple(signer or ()), provider)))
 

@@ -6,10 +6,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ocean.chain.network import read_address_file
+from ocean.chain.network import distributed_addresses, read_address_file
 from ocean.ecies import public_key_of
 from provider_api.keys import ProviderKeys
-from provider_api.services import distributed_addresses
 from provider_api.settings import ChainSettings, Settings
 
 

@@ -7,8 +7,7 @@ from typing import Any, Final
 import httpx
 from eth_account.signers.local import LocalAccount
 
-from ocean.addresses import ZERO, canonical, checksum
-from ocean.chain.contracts import event
+from ocean.addresses import canonical
 from ocean.chain.logs import Log
 from ocean.chain.network import Network
 from ocean.chain.transactions import send
@@ -47,25 +46,6 @@ def log_of(entry: dict[str, Any]) -> Log:
         block_number=entry["blockNumber"],
         index=entry["logIndex"],
     )
-
-
-async def give_away(network: Network, key: LocalAccount, datatoken: str) -> None:
-    """A dispenser that mints, as clients publish free assets."""
-    arguments = (checksum(network.addresses["Dispenser"]), ONE, ONE, True, ZERO)
-    await send(network, key, network.function("ERC20Template", datatoken, "createDispenser", *arguments))
-
-
-async def sell(network: Network, key: LocalAccount, datatoken: str, rate: int) -> str:
-    """An exchange that mints and takes the chain's OCEAN; its id."""
-    addresses = [network.ocean, key.address, key.address, ZERO]
-    numbers = [18, 18, rate, 0, 1]
-    contract = checksum(network.addresses["FixedPrice"])
-    receipt = await send(
-        network, key, network.function("ERC20Template", datatoken, "createFixedRate", contract, addresses, numbers)
-    )
-    made = event("FixedRateExchange", "ExchangeCreated")
-    logs: list[Log] = [log for log in receipt.logs if log.topics[0] == made.topic]
-    return "0x" + made.decode(logs[0])["exchangeId"].hex()
 
 
 async def set_rate(network: Network, key: LocalAccount, exchange: str, rate: int) -> None:

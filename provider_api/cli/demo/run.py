@@ -13,6 +13,7 @@ from typing import Any, Final
 from rich.console import Console
 from rich.panel import Panel
 
+from client.verify import Trust, verify_files
 from ocean.chain.development import CONSUMER, PUBLISHER, account
 from ocean.chain.network import Network
 from ocean.chain.publishing import Encryption, mint, publish_asset
@@ -20,7 +21,6 @@ from ocean.client import Consumer, ConsumerError
 from ocean.purchase import Wish, order_all
 from provider_api.cli.demo import assets
 from provider_api.cli.demo.story import Story
-from provider_api.cli.verify import Trust, verify_files
 from provider_api.deploy.file_server import FileServer
 from provider_api.deploy.machine import Machine
 

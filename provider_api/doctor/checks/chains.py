@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from importlib import metadata
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from ocean.chain.errors import ChainUnavailable
-from ocean.chain.network import NetworkMisconfigured, read_address_file
+from ocean.chain.network import NetworkMisconfigured, distributed_addresses, read_address_file
 from ocean.chain.rpc import Rpc
 from ocean.kit.together import together
 from provider_api.doctor.judging import chains
@@ -60,9 +58,8 @@ async def _ask_node(settings: ChainSettings, subject: str, timeout_seconds: floa
 
 def _contracts(settings: ChainSettings, chain_id: int) -> str:
     """What is wrong with the address file, or ""."""
-    distributed = metadata.distribution("ocean-contracts").locate_file("addresses/address.json")
     try:
-        entry = read_address_file(settings.address_file or Path(str(distributed)), chain_id)
+        entry = read_address_file(settings.address_file or distributed_addresses(), chain_id)
     except NetworkMisconfigured as exc:
         return str(exc)
     missing = {"Ocean", "ERC721Factory"} - entry.keys()

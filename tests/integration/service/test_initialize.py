@@ -14,7 +14,7 @@ import pytest
 from ocean.chain.publishing import mint
 from ocean.ddo import DDO
 from ocean.fees import Quote, fee_amount, quote_signer, read_provider_data
-from ocean.purchase import Wish, order_one
+from ocean.purchase import Wish, order_all
 from provider_api.deploy.file_server import FileServer
 from tests.support.chain import environment, provider, publisher
 from tests.support.service import FREE, PAID, Buyer, Service
@@ -54,9 +54,8 @@ async def follow(caller: Caller, assets: list[DDO], told: list[dict[str, Any]]) 
         if "providerFee" in answer and "validOrder" not in answer:
             await mint(caller.network, publisher, answer["datatoken"], caller.address)
         wish = Wish(asset, asset.services[0].id)
-        followed.append(
-            reference(asset, await order_one(caller.network, caller.key, environment.address, wish, answer))
-        )
+        (ordered,) = await order_all(caller.network, caller.key, environment.address, [wish], [answer])
+        followed.append(reference(asset, ordered["transferTxId"]))
     return followed
 
 

@@ -15,6 +15,7 @@ import pytest
 from ocean.addresses import canonical
 from ocean.chain.metadata import PackedDocument
 from ocean.chain.network import Network
+from ocean.chain.offers import give_away
 from ocean.chain.ordering import start_order
 from ocean.chain.publishing import create_nft, mint, set_packed
 from ocean.did import did_of
@@ -23,7 +24,6 @@ from ocean.metadata_proof import MetadataProof
 from provider_api.deploy.file_server import FileServer
 from tests.support.chain import publisher
 from tests.support.client_replay import ClientReplay
-from tests.support.market import give_away
 from tests.support.ocean_js import account_of, provide
 from tests.support.service import Service
 

@@ -15,13 +15,14 @@ from eth_account.signers.local import LocalAccount
 
 from ocean.addresses import ZERO, canonical
 from ocean.chain.network import Network
+from ocean.chain.offers import give_away, sell
 from ocean.chain.ordering import reuse_order, start_order
 from ocean.chain.publishing import mint
 from ocean.ddo import DDO
 from ocean.fees import make_quote
 from provider_api.deploy.file_server import FileServer
 from tests.support.chain import consumer, provider, publisher, set_state
-from tests.support.market import ONE, SUBGRAPH, TOKEN_PRICE, ask, give_away, sell, set_rate
+from tests.support.market import ONE, SUBGRAPH, TOKEN_PRICE, ask, set_rate
 from tests.support.service import FREE, Buyer, Service
 
 pytestmark = pytest.mark.integration
@@ -119,7 +120,7 @@ async def test_a_free_asset_is_seen_at_once_and_each_order_too(shop: Shop) -> No
 
 
 async def test_a_price_and_its_change_are_seen_at_once(shop: Shop) -> None:
-    exchange = await sell(shop.network, publisher, shop.token, 5 * ONE // 2)
+    exchange = "0x" + (await sell(shop.network, publisher, shop.token, 5 * ONE // 2)).hex()
     (seen,) = (await shop.price_query())["fixedRateExchanges"]
     ocean = canonical(shop.network.ocean)
     assert (seen["exchangeId"], seen["price"], seen["active"]) == (exchange, "2.5", True)

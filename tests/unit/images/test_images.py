@@ -95,7 +95,7 @@ def test_a_list_of_parts_is_made(folder: str) -> None:
         ("pods", {"ocean", "contract", "results", "pods"}),
         (
             "provider_api",
-            {"ocean", "contract", "records", "results", "pods", "workflow_templates", "argo", "provider_api"},
+            {"ocean", "contract", "records", "results", "pods", "workflow_templates", "argo", "client", "provider_api"},
         ),
     ],
 )

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import typer
 
+from client.exits import Unusable
 from ocean.addresses import AddressInvalid, checksum
 from ocean.kit.atomic import replace_file
-from provider_api.cli.text import Unusable
 from records.crate import CRATE_NAME, LocalFile, crate_of
 from records.passport import PASSPORT_NAME
 from records.verify import NotVerified, Passport, Verified, read_passport, verify
@@ -89,7 +89,7 @@ def _checked(files: Mapping[str, Path], passport: Path | None, trust: Trust) -> 
     others = {name: file for name, file in files.items() if not file.samefile(place)}
     verified = verify(read, _digests(others), _trusted(read, trust))
     if trust.chain is not None:
-        from provider_api.cli.asked import require_paid_on  # web3: it takes longer than a thousand files
+        from client.asked import require_paid_on  # web3: it takes longer than a thousand files
 
         require_paid_on(trust.chain, verified)
     return _Checked(verified, proof, paid=trust.chain is not None)
@@ -147,7 +147,7 @@ def _trusted(passport: Passport, trust: Trust) -> list[str]:
     except AddressInvalid:
         raise Unusable(f"--signer: {', '.join(trust.signers)} is no address") from None
     if trust.provider is not None:
-        from provider_api.cli.asked import accounts_of
+        from client.asked import accounts_of
 
         found += accounts_of(trust.provider)
     if not found:
@@ -165,3 +165,8 @@ def _tell(checked: _Checked) -> None:
     typer.echo(f"{len(verified.files)} files are as this job released them. Not proven is")
     for text in verified.not_proven:
         typer.echo(f"  - {text}")
+
+
+def digests_verified(passport: bytes, digests: Mapping[str, str], signers: Sequence[str]) -> str:
+    """The signer of a passport of files whose SHA-256 digests are known. Raises NotVerified."""
+    return verify(read_passport(passport), digests, [checksum(signer) for signer in signers]).signer

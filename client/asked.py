@@ -7,11 +7,12 @@ from typing import Final
 
 import httpx
 
+from client.exits import Unusable
+from client.text import bounded_object
 from ocean.addresses import checksum
 from ocean.chain.errors import ChainUnavailable
 from ocean.chain.fee_takers import fee_takers
 from ocean.chain.node import Node, connected
-from provider_api.cli.text import Unusable, bounded_object
 from records.verify import Verified, agreed_order, require_paid
 
 SECONDS: Final = 20.0  # for each neighbour that is asked

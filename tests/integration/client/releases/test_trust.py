@@ -59,7 +59,7 @@ def test_trust_also_after_the_decision_and_on_one_dataset(call: Caller, service:
 
 @pytest.mark.parametrize("answers", ["n\n", "\n", ""])
 def test_without_a_yes_nothing_is_sent(call: Caller, service: Service, answers: str) -> None:
-    assert said(call("trust", JOB, "--until", day(1), answers=answers), 1).startswith("nothing was sent")
+    assert said(call("trust", JOB, "--until", day(1), answers=answers), 3).startswith("nothing was sent")
     assert service.trusts == []
 
 
@@ -78,19 +78,19 @@ def test_what_is_no_day(call: Caller, service: Service, until: str) -> None:
 def test_an_algorithm_that_cannot_be_trusted(call: Caller, service: Service) -> None:
     service.program = ""
     assert "cannot be trusted once for all" in call("show", JOB).output
-    assert said(call("trust", JOB, "--until", day(1), "--yes"), 1).startswith("this algorithm cannot be trusted")
+    assert said(call("trust", JOB, "--until", day(1), "--yes"), 3).startswith("this algorithm cannot be trusted")
 
 
 def test_a_service_that_names_another_algorithm(call: Caller, service: Service) -> None:
     service.instead["show"] = as_json(service.shown() | {"program": "9" * 64})
-    assert "another algorithm than its manifest" in said(call("trust", JOB, "--until", day(1), "--yes"), 2)
+    assert "another algorithm than its manifest" in said(call("trust", JOB, "--until", day(1), "--yes"), 5)
     assert service.trusts == []
 
 
 def test_datasets_of_others(call: Caller, service: Service) -> None:
     service.add(FOREIGN, ANOTHER)
     for did in (FOREIGN, SECOND):
-        assert "that this account owns" in said(call("trust", JOB, "--until", day(1), "--yes", "--dataset", did), 1)
+        assert "that this account owns" in said(call("trust", JOB, "--until", day(1), "--yes", "--dataset", did), 3)
     assert service.trusts == []
 
 
@@ -99,7 +99,7 @@ def test_a_statement_that_was_not_taken(call: Caller, service: Service, change: 
     until = int(time.time())
     told = {"documentId": FIRST, "program": PROGRAM, "account": ME, "until": until}
     service.instead["trust"] = as_json(told | change)
-    assert "does not say that the statement was taken" in said(call("trust", JOB, "--until", day(9), "--yes"), 2)
+    assert "does not say that the statement was taken" in said(call("trust", JOB, "--until", day(9), "--yes"), 5)
 
 
 def test_withdraw(call: Caller, service: Service) -> None:
@@ -109,7 +109,7 @@ def test_withdraw(call: Caller, service: Service) -> None:
         (FIRST, PROGRAM, None, ""),
     ]
     service.instead["trust"] = as_json({"error": "There is no trust"}, 404)
-    assert "There is no trust (404)" in said(call("withdraw", "--dataset", FIRST, "--program", PROGRAM), 1)
+    assert "There is no trust (404)" in said(call("withdraw", "--dataset", FIRST, "--program", PROGRAM), 3)
 
 
 @pytest.mark.parametrize(
@@ -147,18 +147,18 @@ def test_a_file_that_is_not_the_manifests(
     call: Caller, service: Service, model: bytes, tmp_path: Path, sent: bytes
 ) -> None:
     service.contents[0] = sent
-    told = said(call("look", JOB, "0", "--to", str(tmp_path / "model.bin")), 2)
+    told = said(call("look", JOB, "0", "--to", str(tmp_path / "model.bin")), 5)
     assert "do not decide by it" in told or "sends more than the 23 bytes" in told
     assert not (tmp_path / "model.bin").exists() or (tmp_path / "model.bin").stat().st_size <= len(model)
 
 
 def test_where_owners_may_not_look(call: Caller, service: Service, model: bytes, tmp_path: Path) -> None:
     service.owners_look = False
-    assert "not all of its datasets say so" in said(call("look", JOB, "0", "--to", str(tmp_path / "a")), 1)
+    assert "not all of its datasets say so" in said(call("look", JOB, "0", "--to", str(tmp_path / "a")), 3)
     service.owners_look = True
-    assert "there is no file 2" in said(call("look", JOB, "2", "--to", str(tmp_path / "a")), 1)
+    assert "there is no file 2" in said(call("look", JOB, "2", "--to", str(tmp_path / "a")), 3)
     service.instead["file"] = as_json({"error": "no"}, 403)
-    assert "the service refuses: no (403)" in said(call("look", JOB, "0", "--to", str(tmp_path / "a")), 1)
+    assert "the service refuses: no (403)" in said(call("look", JOB, "0", "--to", str(tmp_path / "a")), 3)
     service.instead["file"] = Answer(307, headers={"location": "/elsewhere"})
     assert "none is followed" in said(call("look", JOB, "0", "--to", str(tmp_path / "b")), 2)
     assert "cannot be written" in said(call("look", JOB, "0", "--to", str(tmp_path / "no" / "a")), 2)

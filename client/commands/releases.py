@@ -30,7 +30,7 @@ def list_releases(
     as_json: Annotated[bool, ANSWER] = False,
 ) -> None:
     """List the results that wait for your decision as the owner of a dataset."""
-    from provider_api.cli.releases import Access, list_releases
+    from client.releases import Access, list_releases
 
     raise typer.Exit(list_releases(Access(url, keystore, password_file), history=history, as_document=as_json))
 
@@ -44,7 +44,7 @@ def show_release(
     as_json: Annotated[bool, ANSWER] = False,
 ) -> None:
     """Show the files of a job's results, who has to decide on them, and until when."""
-    from provider_api.cli.releases import Access, show_release
+    from client.releases import Access, show_release
 
     raise typer.Exit(show_release(job, Access(url, keystore, password_file), as_document=as_json))
 
@@ -59,7 +59,7 @@ def approve_release(
     yes: Annotated[bool, YES] = False,
 ) -> None:
     """Show a job's results, ask, and sign that they may leave as far as your datasets are concerned."""
-    from provider_api.cli.releases import Access, Verdict, decide
+    from client.releases import Access, Verdict, decide
 
     raise typer.Exit(decide(job, Access(url, keystore, password_file), Verdict(True, dataset, sure=yes)))
 
@@ -75,7 +75,7 @@ def refuse_release(
     yes: Annotated[bool, YES] = False,
 ) -> None:
     """Show a job's results, ask, and sign that they must not leave."""
-    from provider_api.cli.releases import Access, Verdict, decide
+    from client.releases import Access, Verdict, decide
 
     raise typer.Exit(decide(job, Access(url, keystore, password_file), Verdict(False, dataset, reason, yes)))
 
@@ -91,8 +91,8 @@ def trust_algorithm(
     yes: Annotated[bool, YES] = False,
 ) -> None:
     """Show a job's results, ask, and sign that those of the same algorithm are released without you until a day."""
-    from provider_api.cli.releases import Access
-    from provider_api.cli.releases.trusting import trust
+    from client.releases import Access
+    from client.releases.trusting import trust
 
     raise typer.Exit(trust(job, Access(url, keystore, password_file), until, dataset, sure=yes))
 
@@ -106,8 +106,8 @@ def withdraw_trust(
     password_file: Annotated[Path | None, PASSWORD_FILE] = None,
 ) -> None:
     """Sign that an algorithm is no longer trusted on your dataset: its results wait for you again."""
-    from provider_api.cli.releases import Access
-    from provider_api.cli.releases.trusting import withdraw
+    from client.releases import Access
+    from client.releases.trusting import withdraw
 
     raise typer.Exit(withdraw(Access(url, keystore, password_file), dataset, program))
 
@@ -122,7 +122,7 @@ def look_at_file(
     password_file: Annotated[Path | None, PASSWORD_FILE] = None,
 ) -> None:
     """Get one file of the results that wait for you, where the release rules of all their datasets let owners look."""
-    from provider_api.cli.releases import Access
-    from provider_api.cli.releases.looking import look
+    from client.releases import Access
+    from client.releases.looking import look
 
     raise typer.Exit(look(job, Access(url, keystore, password_file), index, target))

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import typer
 
+from client.exits import Unreachable, Unusable
+from client.releases.access import Access
+from client.releases.answers import Shown
+from client.releases.carrying import carried_out
+from client.releases.service import Service
+from client.text import harmless
 from ocean.kit.atomic import SECRET
-from provider_api.cli.releases.answers import Shown
-from provider_api.cli.releases.carrying import carried_out
-from provider_api.cli.releases.keystore import Access
-from provider_api.cli.releases.service import Service
-from provider_api.cli.text import Unusable, harmless
 
 
 def look(job_id: str, access: Access, index: int, target: Path) -> int:
@@ -33,7 +34,7 @@ def look(job_id: str, access: Access, index: int, target: Path) -> int:
         except OSError as exc:
             raise Unusable(f"{target} cannot be written: {exc.strerror}") from None
         if (digest.hexdigest(), size) != (file.sha256, file.filesize):
-            raise Unusable(f"{target} is not the file that the manifest names: do not decide by it")
+            raise Unreachable(f"{target} is not the file that the manifest names: do not decide by it")
         typer.echo(harmless(f"{file.path}: {size} bytes in {target}, as the manifest has it"))
 
     return carried_out(access, work, job_id)

@@ -8,8 +8,8 @@ from typing import Any, Final, Literal, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
+from client.exits import Refused, Unreachable
 from contract.manifest import OWN_LOGS, ManifestInvalid, parse_manifest
-from provider_api.cli.text import Refused, Unusable
 from records.decision import Decision
 
 _Standing = Literal["held", "released", "refused"]
@@ -73,13 +73,13 @@ class Shown(Answer):
 
     @classmethod
     def of(cls, answer: Mapping[str, Any], job_id: str) -> Self:
-        """An answer that is about this job and names nothing twice. Raises Unusable."""
+        """An answer that is about this job and names nothing twice. Raises Unreachable."""
         found = read_answer(cls, answer)
         if found.job_id != job_id:
-            raise Unusable(f"the service answers with another job than {job_id}")
+            raise Unreachable(f"the service answers with another job than {job_id}")
         for names in ([each.path for each in found.files], [each.document_id for each in found.datasets]):
             if len(set(names)) != len(names):
-                raise Unusable("the service's answer names a file or a dataset twice")
+                raise Unreachable("the service's answer names a file or a dataset twice")
         found.require_honest()
         return found
 
@@ -89,20 +89,20 @@ class Shown(Answer):
         try:
             manifest = parse_manifest(self.manifest.encode(), job_id=self.job_id, digest=self.manifest_digest)
         except (ManifestInvalid, UnicodeEncodeError):
-            raise Unusable("the service's answer has another manifest than it names the digest of") from None
+            raise Unreachable("the service's answer has another manifest than it names the digest of") from None
         files = [file for file in manifest.files if file.type not in OWN_LOGS]
         there = [(file.index, file.path, file.filesize, file.sha256) for file in files]
         if [(file.index, file.path, file.filesize, file.sha256) for file in self.files] != there:
-            raise Unusable("the service's answer shows other files than its manifest has")
+            raise Unreachable("the service's answer shows other files than its manifest has")
         if self.program and (manifest.provisioned is None or manifest.provisioned.program != self.program):
-            raise Unusable("the service's answer names another algorithm than its manifest has")
+            raise Unreachable("the service's answer names another algorithm than its manifest has")
 
     def require_taken(self, decision: Decision) -> None:
-        """Raises Unusable."""
+        """Raises Unreachable."""
         taken = "released" if decision.released else "refused"
         stands = {each.document_id: each.standing for each in self.datasets}
         if self.manifest_digest != decision.manifest_digest or stands.get(decision.did) != taken:
-            raise Unusable("the service's answer does not say that the decision was taken")
+            raise Unreachable("the service's answer does not say that the decision was taken")
 
     def to_trust(self, only: str | None) -> list[str]:
         """This account's DIDs of the job, or the one that was asked for. Raises Refused."""
@@ -153,10 +153,10 @@ _Model = TypeVar("_Model", bound=Answer)
 
 
 def read_answer(model: type[_Model], answer: Mapping[str, Any]) -> _Model:
-    """Raises Unusable."""
+    """Raises Unreachable."""
     try:
         return model.model_validate(answer)
     except ValidationError as exc:
         first = exc.errors(include_input=False, include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise Unusable(f"the service's answer is not understood: {where}: {first['msg']}") from None
+        raise Unreachable(f"the service's answer is not understood: {where}: {first['msg']}") from None

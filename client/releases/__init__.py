@@ -14,12 +14,12 @@ from dataclasses import dataclass
 
 import typer
 
-from provider_api.cli.releases.answers import ListAnswer, Shown, read_answer
-from provider_api.cli.releases.carrying import carried_out, require_yes, told
-from provider_api.cli.releases.keystore import Access
-from provider_api.cli.releases.lines import lines_of_release, lines_of_shown, print_lines
-from provider_api.cli.releases.service import Service
-from provider_api.cli.text import Unusable
+from client.exits import Unreachable, Unusable
+from client.releases.access import Access
+from client.releases.answers import ListAnswer, Shown, read_answer
+from client.releases.carrying import carried_out, require_yes, told
+from client.releases.lines import lines_of_release, lines_of_shown, print_lines
+from client.releases.service import Service
 from records.decision import MOST_REASON, Decision
 
 __all__ = ["Access", "Verdict", "decide", "list_releases", "show_release"]
@@ -108,8 +108,8 @@ def _sent(service: Service, release: Shown, did: str, verdict: Verdict) -> Shown
     try:
         after = Shown.of(service.decide(decision), release.job_id)
         after.require_taken(decision)
-    except Unusable as exc:
+    except Unreachable as exc:
         look = f"c2d releases show {release.job_id}"
-        raise Unusable(f"{exc}. Whether the decision on {did} arrived is not known: look with `{look}`") from None
+        raise Unreachable(f"{exc}. Whether the decision on {did} arrived is not known: look with `{look}`") from None
     typer.echo(f"sent: {did} is {'released' if verdict.released else 'refused'}")
     return after

@@ -8,30 +8,32 @@ from collections.abc import Callable
 import httpx
 import typer
 
-from provider_api.cli.releases.keystore import Access, opened
-from provider_api.cli.releases.service import SECONDS, Service, checked_url
-from provider_api.cli.text import LONGEST_TEXT, Refused, Unusable, harmless
+from client.accounts.keystore import unlock
+from client.exits import Refused, Trouble, Unusable
+from client.releases.access import Access
+from client.releases.service import SECONDS, Service, checked_url
+from client.text import LONGEST_TEXT, harmless
 
 
 def carried_out(access: Access, work: Callable[[Service], None], job_id: str | None = None) -> int:
-    """The exit code: 0; 1 where the service, or the state of things, says no; 2 where the command is unusable."""
+    """The exit code, as `client.exits` has them."""
     try:
         if job_id is not None:
             _require_job(job_id)
         url = checked_url(access.url)
-        owner = opened(access)
+        owner = unlock(access.keystore, access.password_file)
         # Nothing is read from the environment, as in `ocean.client`: a .netrc would send its passwords along.
         with httpx.Client(timeout=SECONDS, trust_env=False, follow_redirects=False) as http:
             work(Service(url, owner, http))
-    except (Refused, Unusable) as exc:
+    except Trouble as exc:
         return told(exc)
     return 0
 
 
-def told(trouble: Refused | Unusable) -> int:
+def told(trouble: Trouble) -> int:
     """Print it. The exit code."""
     typer.echo(harmless(str(trouble), longest=2 * LONGEST_TEXT), err=True)
-    return 1 if isinstance(trouble, Refused) else 2
+    return trouble.code
 
 
 def _require_job(job_id: str) -> None:

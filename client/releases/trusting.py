@@ -7,14 +7,14 @@ from datetime import UTC, datetime, timedelta
 
 import typer
 
+from client.exits import Unreachable, Unusable
+from client.releases.access import Access
+from client.releases.answers import Shown, TrustAnswer, read_answer
+from client.releases.carrying import carried_out, require_yes, told
+from client.releases.lines import lines_of_shown, print_lines
+from client.releases.service import Service
 from ocean.did import is_did
 from ocean.kit.digits import is_sha256
-from provider_api.cli.releases.answers import Shown, TrustAnswer, read_answer
-from provider_api.cli.releases.carrying import carried_out, require_yes, told
-from provider_api.cli.releases.keystore import Access
-from provider_api.cli.releases.lines import lines_of_shown, print_lines
-from provider_api.cli.releases.service import Service
-from provider_api.cli.text import Unusable
 from records.trust import MOST_SECONDS, Trust
 from records.verdict import written_time
 
@@ -61,4 +61,4 @@ def _sent(service: Service, trust: Trust) -> None:
     answer = read_answer(TrustAnswer, service.trust(trust))
     said = (answer.document_id, answer.program, answer.account, answer.until)
     if said != (trust.did, trust.program, trust.account, trust.until):
-        raise Unusable("the service's answer does not say that the statement was taken")
+        raise Unreachable("the service's answer does not say that the statement was taken")

@@ -11,9 +11,10 @@ from typing import Any, Final
 
 import httpx
 
+from client.accounts.keystore import Owner
+from client.exits import Refused, Trouble, Unreachable, Unusable
+from client.text import bounded_object, said_in
 from ocean.signing import releases_message, sign
-from provider_api.cli.releases.keystore import Owner
-from provider_api.cli.text import LONGEST_TEXT, Refused, Unusable, bounded_object
 from records.decision import Decision, statement_of
 from records.envelope import sign_payload
 from records.trust import Trust, statement_of_trust
@@ -29,7 +30,7 @@ _NONCE: Final = "/api/services/nonce"
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """The calls of a service as one owner makes them. All of them raise Refused and Unusable."""
+    """The calls of a service as one owner makes them. All of them raise Refused, Unusable and Unreachable."""
 
     url: str
     owner: Owner
@@ -58,7 +59,7 @@ class Service:
             for piece in answer.iter_raw():
                 left -= len(piece)
                 if left < 0:
-                    raise Unusable(f"{self.url} sends more than the {most} bytes that the file has")
+                    raise Unreachable(f"{self.url} sends more than the {most} bytes that the file has")
                 yield piece
 
     def _signed(self, subject: str = "") -> dict[str, str]:
@@ -69,7 +70,7 @@ class Service:
         except InvalidOperation:
             known = Decimal(-1)
         if not (known.is_finite() and 0 <= known < _MOST_NONCE):
-            raise Unusable(f"{self.url} does not answer as a provider does: it says no nonce")
+            raise Unreachable(f"{self.url} does not answer as a provider does: it says no nonce")
         nonce = int(known) + 1
         text = releases_message(self.owner.address, subject, nonce)
         return {
@@ -84,7 +85,7 @@ class Service:
         try:
             return bounded_object(body)
         except ValueError:
-            raise Unusable(f"{self.url} does not answer as a provider does: {path} is no JSON object") from None
+            raise Unreachable(f"{self.url} does not answer as a provider does: {path} is no JSON object") from None
 
     @contextmanager
     def _answer(
@@ -102,30 +103,34 @@ class Service:
                     raise self._refusal(answer)
                 yield answer
         except httpx.HTTPError as exc:
-            raise Unusable(f"{self.url} does not answer: {str(exc) or type(exc).__name__}") from None
+            raise Unreachable(f"{self.url} does not answer: {str(exc) or type(exc).__name__}") from None
 
-    def _refusal(self, answer: httpx.Response) -> Refused | Unusable:
+    def _refusal(self, answer: httpx.Response) -> Trouble:
         """Raises httpx.HTTPError."""
         if answer.is_redirect:
             return Unusable(
                 f"{self.url} answers with a redirect ({answer.status_code}), and none is followed: give the address"
                 " that it leads to as --url"
             )
-        said = f"{_words(self._bounded(answer))} ({answer.status_code})"
+        try:
+            body: Any = bounded_object(self._bounded(answer))
+        except ValueError:
+            body = None
+        said = f"{said_in(body)} ({answer.status_code})"
         if answer.is_client_error:
             return Refused(f"the service refuses: {said}")
         wait = answer.headers.get("retry-after", "")
-        return Unusable(f"the service cannot answer: {said}; try again{f' in {wait} seconds' if wait else ' later'}")
+        return Unreachable(f"the service cannot answer: {said}; try again{f' in {wait} seconds' if wait else ' later'}")
 
     def _bounded(self, answer: httpx.Response) -> bytes:
-        """Raises Unusable while it is read, and httpx.HTTPError."""
+        """Raises Unreachable while it is read, and httpx.HTTPError."""
         body, end = bytearray(), time.monotonic() + MOST_SECONDS
         for piece in answer.iter_raw():
             body += piece
             if len(body) > MOST_ANSWER_BYTES:
-                raise Unusable(f"{self.url} answers with more than {MOST_ANSWER_BYTES} bytes, which no service does")
+                raise Unreachable(f"{self.url} answers with more than {MOST_ANSWER_BYTES} bytes, which no service does")
             if time.monotonic() > end:
-                raise Unusable(f"{self.url} takes more than {MOST_SECONDS:.0f} seconds for one answer")
+                raise Unreachable(f"{self.url} takes more than {MOST_SECONDS:.0f} seconds for one answer")
         return bytes(body)
 
 
@@ -143,22 +148,3 @@ def checked_url(given: str) -> str:
             " without user, query and fragment"
         )
     return str(url).rstrip("/")
-
-
-def _words(body: bytes) -> str:
-    """What an error says: `error`, a text or an object, or `errors` by their fields, and what is `wanted` instead."""
-    try:
-        document = bounded_object(body)
-    except ValueError:
-        document = {}  # of a proxy, for example
-    said = _joined(document.get("errors") or document.get("error")) or "it does not say why"
-    wanted = _joined(document.get("wanted"))
-    return (f"{said}; wanted: {wanted}" if wanted else said)[:LONGEST_TEXT]
-
-
-def _joined(said: Any) -> str:
-    if isinstance(said, dict):
-        return "; ".join(f"{place}: {_joined(text)}" for place, text in said.items())
-    if isinstance(said, list):
-        return ", ".join(_joined(text) for text in said)
-    return "" if said is None else str(said)

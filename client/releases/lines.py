@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 import typer
 
-from provider_api.cli.releases.answers import Listed, Shown
-from provider_api.cli.text import harmless
+from client.releases.answers import Listed, Shown
+from client.text import harmless
 
 
 def lines_of_release(release: Listed) -> Iterator[str]:

@@ -1,0 +1,1 @@
+"""The command line of consumers, publishers and owners: `c2d` against any Provider, without a service here."""

@@ -1,0 +1,1 @@
+"""What publishers do: publish files and algorithms, trust algorithms, look at assets and change them."""

@@ -1,0 +1,259 @@
+"""Commands about jobs."""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from client.commands.options import (
+    CustomData,
+    Environment,
+    ExitCode,
+    JobArgument,
+    JsonOption,
+    Minutes,
+    Output,
+    Parameter,
+    PasswordFile,
+    ProfileOption,
+)
+
+_ASSETS = "DIDs, or names, of the datasets, and of the algorithm last."
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("envs")(envs)
+    app.command("why")(why)
+    app.command("run")(run)
+    app.command("jobs")(jobs)
+    app.command("show")(show)
+    app.command("watch")(watch)
+    app.command("logs")(logs)
+    app.command("results")(results)
+    app.command("stop")(stop)
+    app.command("rm")(rm)
+
+
+def envs(profile: ProfileOption = None, as_json: JsonOption = False) -> None:
+    """List the environments: price, queue, limits, and what may leave.
+
+    Example: c2d envs --json
+    """
+    from client.carrying import carry_out
+    from client.jobs.listing import environments
+    from client.session import Given
+
+    raise typer.Exit(carry_out(Given(profile, as_json), environments))
+
+
+def why(
+    assets: Annotated[list[str], typer.Argument(metavar="DATASET… ALGORITHM", help=_ASSETS)],
+    environment: Environment = None,
+    minutes: Minutes = None,
+    profile: ProfileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say what a job would cost, or every reason why it would not be started; nothing is bought.
+
+    Example: c2d why did:op:12… did:op:34…
+    """
+    from client.carrying import carry_out
+    from client.jobs import listing
+    from client.jobs.starting import Wanted
+    from client.session import Given
+
+    datasets, algorithm = _split(assets)
+    wanted = Wanted(datasets, algorithm, environment, minutes)
+    raise typer.Exit(carry_out(Given(profile, as_json), lambda session, out: listing.why(session, out, wanted)))
+
+
+def run(
+    assets: Annotated[list[str], typer.Argument(metavar="DATASET… ALGORITHM", help=_ASSETS)],
+    environment: Environment = None,
+    minutes: Minutes = None,
+    max_price: Annotated[
+        str | None, typer.Option("--max-price", metavar="AMOUNT", help="Buy without asking, for at most this.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Buy without asking, whatever it costs.")] = False,
+    param: Parameter = None,
+    custom_data: CustomData = None,
+    detach: Annotated[bool, typer.Option("--detach", "-d", help="Do not wait: print the job's id.")] = False,
+    output: Output = None,
+    exit_code: ExitCode = False,
+    profile: ProfileOption = None,
+    password_file: PasswordFile = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Run a job: order what is missing, start it, follow it, fetch and verify its results.
+
+    Example: c2d run did:op:12… did:op:34… --max-price 5 -o results
+    """
+    from client.carrying import carry_out
+    from client.jobs import starting
+    from client.session import Given
+
+    datasets, algorithm = _split(assets)
+    wanted = starting.Wanted(
+        datasets,
+        algorithm,
+        environment,
+        minutes,
+        _amount(max_price),
+        yes,
+        _parameters(param, custom_data),
+        detach,
+        output,
+        exit_code,
+    )
+    given = Given(profile, as_json, password_file)
+    raise typer.Exit(carry_out(given, lambda session, out: starting.run(session, out, wanted)))
+
+
+def jobs(profile: ProfileOption = None, as_json: JsonOption = False) -> None:
+    """List your jobs, the newest first.
+
+    Example: c2d jobs
+    """
+    from client.carrying import carry_out
+    from client.jobs import listing
+    from client.session import Given
+
+    raise typer.Exit(carry_out(Given(profile, as_json), listing.jobs))
+
+
+def show(job: JobArgument, profile: ProfileOption = None, as_json: JsonOption = False) -> None:
+    """Show one job.
+
+    Example: c2d show 1f0e6bd0c3a14c0f9d7e0c5a0b1d2e3f
+    """
+    from client.carrying import carry_out
+    from client.jobs import listing
+    from client.session import Given
+
+    raise typer.Exit(carry_out(Given(profile, as_json), lambda session, out: listing.show(session, out, job)))
+
+
+def watch(
+    job: JobArgument, exit_code: ExitCode = False, profile: ProfileOption = None, as_json: JsonOption = False
+) -> None:
+    """Follow a job to its end; with --json each state is a line.
+
+    Example: c2d watch 1f0e6bd0c3a14c0f9d7e0c5a0b1d2e3f
+    """
+    from client.carrying import carry_out
+    from client.jobs import watching
+    from client.session import Given
+
+    given = Given(profile, as_json)
+    raise typer.Exit(carry_out(given, lambda session, out: watching.watch(session, out, job, exit_code=exit_code)))
+
+
+def logs(
+    job: JobArgument,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on while the job runs.")] = False,
+    profile: ProfileOption = None,
+    password_file: PasswordFile = None,
+) -> None:
+    """Print the log of a job's algorithm.
+
+    Example: c2d logs -f 1f0e6bd0c3a14c0f9d7e0c5a0b1d2e3f
+    """
+    from client.carrying import carry_out
+    from client.jobs import listing
+    from client.session import Given
+
+    given = Given(profile, False, password_file)
+    raise typer.Exit(carry_out(given, lambda session, out: listing.logs(session, out, job, following=follow)))
+
+
+def results(
+    job: JobArgument,
+    output: Output = None,
+    profile: ProfileOption = None,
+    password_file: PasswordFile = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Fetch a job's results into a folder and verify them; go on where a transfer broke off.
+
+    Example: c2d results 1f0e6bd0c3a14c0f9d7e0c5a0b1d2e3f -o results
+    """
+    from client.carrying import carry_out
+    from client.jobs import watching
+    from client.session import Given
+
+    given = Given(profile, as_json, password_file)
+    raise typer.Exit(carry_out(given, lambda session, out: watching.results(session, out, job, output)))
+
+
+def stop(
+    job: JobArgument, profile: ProfileOption = None, password_file: PasswordFile = None, as_json: JsonOption = False
+) -> None:
+    """Stop a job; what it has written so far is published.
+
+    Example: c2d stop 1f0e6bd0c3a14c0f9d7e0c5a0b1d2e3f
+    """
+    from client.carrying import carry_out
+    from client.jobs import listing
+    from client.session import Given
+
+    given = Given(profile, as_json, password_file)
+    raise typer.Exit(carry_out(given, lambda session, out: listing.stop(session, out, job)))
+
+
+def rm(
+    job: JobArgument, profile: ProfileOption = None, password_file: PasswordFile = None, as_json: JsonOption = False
+) -> None:
+    """Remove a job with its logs and results, for good.
+
+    Example: c2d rm 1f0e6bd0c3a14c0f9d7e0c5a0b1d2e3f
+    """
+    from client.carrying import carry_out
+    from client.jobs import listing
+    from client.session import Given
+
+    given = Given(profile, as_json, password_file)
+    raise typer.Exit(carry_out(given, lambda session, out: listing.remove(session, out, job)))
+
+
+def _split(assets: list[str]) -> tuple[list[str], str]:
+    if len(assets) < 2:
+        raise typer.BadParameter("at least one dataset and the algorithm are needed, the algorithm last")
+    return assets[:-1], assets[-1]
+
+
+def _amount(text: str | None) -> Decimal | None:
+    try:
+        amount = None if text is None else Decimal(text)
+    except InvalidOperation:
+        amount = Decimal(-1)
+    if amount is not None and not (amount.is_finite() and amount >= 0):
+        raise typer.BadParameter(f"--max-price {text} is no amount")
+    return amount
+
+
+def _parameters(pairs: list[str] | None, file: Path | None) -> dict[str, Any]:
+    """Of the file first, then of the options. A value that is JSON is what it says, else it is a text."""
+    import json
+
+    found: dict[str, Any] = {}
+    if file is not None:
+        try:
+            read = json.loads(file.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as exc:
+            raise typer.BadParameter(f"--custom-data {file} cannot be read: {exc}") from None
+        if not isinstance(read, dict):
+            raise typer.BadParameter(f"--custom-data {file} must be a JSON object")
+        found = read
+    for pair in pairs or ():
+        key, equals, value = pair.partition("=")
+        if not equals or not key:
+            raise typer.BadParameter(f"--param {pair}: KEY=VALUE is expected")
+        try:
+            found[key] = json.loads(value)
+        except ValueError:
+            found[key] = value
+    return found

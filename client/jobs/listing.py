@@ -1,0 +1,164 @@
+"""`c2d envs`, `why`, `jobs`, `show`, `logs`, `stop`, `rm`: what is read of a provider, and what ends a job."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from client.exits import Exit, Refused
+from client.jobs.facts import describe, is_over, results_of
+from client.jobs.following import find_job, follow
+from client.jobs.starting import Wanted, prepare, prices, quoted, require_startable, symbol
+from client.printing import Printer, duration, sentence, size
+from client.session import Session
+
+
+async def environments(session: Session, printer: Printer) -> Exit:
+    """Print what jobs can run in."""
+    listed = await session.consumer.environments(await session.chain_id())
+    if printer.as_json:
+        printer.document(listed)
+        return Exit.DONE
+    heads = ("ENVIRONMENT", "PRICE/MIN", "JOBS", "LONGEST", "CPU", "RAM", "DISK", "RESULTS")
+    printer.table(heads, (_row(each) for each in listed))
+    return Exit.DONE
+
+
+def _row(each: Mapping[str, Any]) -> tuple[str, ...]:
+    price = Decimal(str(each.get("priceMin") or 0))
+    rules = each.get("release") or {}
+    leaves = ["filtered"] if each.get("filtered") else []
+    leaves += [f"{name} {value}" for name, value in rules.items()]
+    return (
+        str(each["id"]),
+        f"{price:f}" if price else "free",
+        f"{each.get('currentJobs', '?')} of {each.get('maxJobs', '?')}",
+        duration(each.get("maxJobDuration") or 0),
+        str(each.get("cpuNumber", "")),
+        f"{each.get('ramGB', '')} GB",
+        f"{each.get('diskGB', '')} GB",
+        ", ".join(leaves) or "any",
+    )
+
+
+async def why(session: Session, printer: Printer, wanted: Wanted) -> Exit:
+    """Say what a job would cost, or every reason why it would not be started. Nothing is bought."""
+    job = await prepare(session, wanted)
+    try:
+        await require_startable(session, job)
+    except Refused as refusal:
+        if printer.as_json:
+            printer.document({"startable": False, "reasons": refusal.reasons, "costs": {}})
+        else:
+            printer.text("no, for these reasons:")
+            for reason in refusal.reasons:
+                printer.text(f"  - {sentence(reason)}")
+        return Exit.REFUSED
+    purchases, network = await quoted(session, job), await session.network()
+    costs = await prices(network, purchases)
+    if printer.as_json:
+        named = {token: f"{amount:f}" for token, amount in costs.items()}
+        printer.document({"startable": True, "reasons": [], "costs": named})
+        return Exit.DONE
+    words = " and ".join([f"{amount:f} {await symbol(network, token)}" for token, amount in costs.items()]) or "nothing"
+    printer.text(f"yes, in {job.environment['id']}; it costs {words}, and the chain's fees")
+    return Exit.DONE
+
+
+async def jobs(session: Session, printer: Printer) -> Exit:
+    """Print the jobs of the account, newest first."""
+    _ = session.address
+    listed = await session.consumer.status()
+    if printer.as_json:
+        printer.document(listed)
+        return Exit.DONE
+    rows = (
+        (str(job["jobId"]), _moment(job.get("dateCreated")), str(job.get("environment", "")), describe(job))
+        for job in listed
+    )
+    printer.table(("JOB", "STARTED", "ENVIRONMENT", ""), rows)
+    return Exit.DONE
+
+
+async def show(session: Session, printer: Printer, job_id: str) -> Exit:
+    """Print all about one job."""
+    _ = session.address
+    job = await find_job(session.consumer, job_id)
+    if printer.as_json:
+        printer.document(dict(job))
+        return Exit.DONE
+    rows = [
+        ("job", str(job["jobId"])),
+        ("", describe(job)),
+        ("environment", str(job.get("environment", ""))),
+        ("algorithm", str(job.get("algoDID") or "sent along")),
+        *(("dataset", str(did)) for did in job.get("inputDID") or []),
+        ("started", _moment(job.get("dateCreated"))),
+    ]
+    if is_over(job):
+        rows.append(("ended", _moment(job.get("dateFinished"))))
+    if job.get("exitCode") is not None:
+        rows.append(("exit code", str(job["exitCode"])))
+    rows += [("result", f"{entry['filename']} ({size(entry['filesize'])})") for entry in results_of(job)]
+    printer.table(("", ""), rows)
+    return Exit.DONE
+
+
+async def logs(session: Session, printer: Printer, job_id: str, *, following: bool) -> Exit:
+    """Print the algorithm's log: what is published of it, or with `following` as it is written, where the provider
+    tells it."""
+    _ = session.address
+    session.sign_in()
+    job = await find_job(session.consumer, job_id)
+    if following and not is_over(job):
+        async for job in follow(session.consumer, job_id):
+            printer.progress(describe(job))
+    entries = [entry for entry in results_of(job) if entry.get("type") == "algorithmLog"]
+    if not entries:
+        raise Refused(f"job {job_id} has no log of its algorithm: {describe(job)}")
+    async with session.consumer.result_stream(job_id, int(entries[0]["index"])) as answer:
+        async for piece in answer.aiter_text():
+            sys.stdout.write(_shown(piece))
+    sys.stdout.flush()
+    return Exit.DONE
+
+
+async def stop(session: Session, printer: Printer, job_id: str) -> Exit:
+    """End a job; what it has written so far is published."""
+    return await _end(session, printer, job_id, "stop")
+
+
+async def remove(session: Session, printer: Printer, job_id: str) -> Exit:
+    """Remove a job with its results, for good."""
+    return await _end(session, printer, job_id, "delete")
+
+
+async def _end(session: Session, printer: Printer, job_id: str, what: str) -> Exit:
+    _ = session.address
+    await find_job(session.consumer, job_id)
+    session.sign_in()
+    call = session.consumer.stop if what == "stop" else session.consumer.delete
+    answer = await call(job_id)
+    if printer.as_json:
+        printer.document(answer if isinstance(answer, list) else [answer])
+    printer.progress(f"job {job_id} {'is being stopped' if what == 'stop' else 'is removed'}")
+    return Exit.DONE
+
+
+def _moment(text: Any) -> str:
+    try:
+        return datetime.fromtimestamp(float(text), UTC).strftime("%Y-%m-%d %H:%M:%S")
+    except (TypeError, ValueError, OverflowError, OSError):
+        return "-"
+
+
+def _shown(text: str) -> str:
+    """A log for a terminal: what could steer it is written as escapes; tabs and line ends stay."""
+    if not sys.stdout.isatty():
+        return text
+    return "".join(
+        each if each.isprintable() or each in "\n\t" else each.encode("unicode_escape").decode() for each in text
+    )

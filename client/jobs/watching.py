@@ -1,0 +1,100 @@
+"""A job followed on a terminal or line by line, and what is done with its end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from client.exits import Exit
+from client.jobs.facts import Job, describe, is_held, is_over, outcome, results_of
+from client.jobs.fetching import Fetched, fetch_all, verified
+from client.jobs.following import find_job, follow
+from client.printing import Printer, size
+from client.session import Session
+
+
+async def watch(session: Session, printer: Printer, job_id: str, *, exit_code: bool = False) -> int:
+    """Print each state until the end. With `--json` each is a line."""
+    last = await _watched(session, printer, job_id, states=True)
+    if not printer.as_json:
+        printer.text(describe(last))
+    return _code(last, exit_code=exit_code)
+
+
+async def watch_and_fetch(
+    session: Session, printer: Printer, job_id: str, output: Path | None, *, exit_code: bool = False
+) -> int:
+    """Follow the job, then fetch what there is and verify it."""
+    last = await _watched(session, printer, job_id, states=False)
+    printer.progress(describe(last), "green" if outcome(last) is Exit.DONE else "yellow")
+    found, signer = await _fetched(session, printer, last, output)
+    _tell(printer, last, found, signer)
+    return _code(last, exit_code=exit_code)
+
+
+async def results(session: Session, printer: Printer, job_id: str, output: Path | None) -> Exit:
+    """Fetch what a job has published. A job that still runs has only what it has published so far."""
+    job = await find_job(session.consumer, job_id)
+    found, signer = await _fetched(session, printer, job, output)
+    _tell(printer, job, found, signer)
+    if is_held(job):
+        return Exit.HELD
+    if not is_over(job):
+        printer.progress("the job is not over: there may be more later")
+    return Exit.DONE
+
+
+async def _watched(session: Session, printer: Printer, job_id: str, *, states: bool) -> Job:
+    """Its last state. On a terminal there is one line that changes, else a line for each state."""
+    last: Job = {}
+    with printer.status(f"job {job_id}") as line:
+        async for job in follow(session.consumer, job_id):
+            changed = describe(job) != (describe(last) if last else None)
+            last = job
+            if states and printer.as_json:
+                printer.document(dict(job), line=True)
+            elif printer.on_terminal:
+                line.update(describe(job))
+            elif changed and not is_over(job):
+                printer.progress(describe(job))
+    return last
+
+
+async def _fetched(
+    session: Session, printer: Printer, job: Job, output: Path | None
+) -> tuple[list[Fetched], str | None]:
+    """The files, and who has signed for them. Raises Trouble, ConsumerError."""
+    if not results_of(job):
+        return [], None
+    session.sign_in()
+    folder = output or Path(f"c2d-{str(job['jobId'])[:8]}")
+    found = await fetch_all(session.consumer, job, folder, printer)
+    signer = await verified(session.consumer, folder, found) if is_over(job) and not is_held(job) else None
+    return found, signer
+
+
+def _tell(printer: Printer, job: Job, found: list[Fetched], signer: str | None) -> None:
+    if printer.as_json:
+        document: dict[str, Any] = {"job": dict(job), "files": [_file(each) for each in found], "verifiedBy": signer}
+        printer.document(document)
+        return
+    if found:
+        printer.table(("TYPE", "SIZE", "FILE"), ((each.type, size(each.size), str(each.path)) for each in found))
+    if signer is not None:
+        printer.progress(f"verified: these files are what {signer} says that this job released", "green")
+
+
+def _file(each: Fetched) -> dict[str, Any]:
+    return {
+        "index": each.index,
+        "type": each.type,
+        "path": str(each.path),
+        "size": each.size,
+        "sha256": each.sha256,
+    }
+
+
+def _code(job: Job, *, exit_code: bool) -> int:
+    """With `exit_code` that of the algorithm, where it has one that is not 0."""
+    own = job.get("exitCode")
+    return own if exit_code and isinstance(own, int) and own else outcome(job)

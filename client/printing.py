@@ -1,0 +1,100 @@
+"""What a command prints: data on standard output, progress on standard error; with `--json` one document instead of
+texts, or one a line. Texts of others are made harmless here."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from client.text import harmless
+
+
+class Printer:
+    """`as_json`: data are JSON. Colours follow the terminal and NO_COLOR."""
+
+    def __init__(self, *, as_json: bool = False) -> None:
+        self.as_json = as_json
+        self._data = Console(highlight=False, soft_wrap=True)
+        self._progress = Console(stderr=True, highlight=False, soft_wrap=True)
+
+    @property
+    def on_terminal(self) -> bool:
+        """Whether somebody reads the progress, and can answer."""
+        return self._progress.is_terminal and sys.stdin.isatty()
+
+    def document(self, document: Mapping[str, Any] | Sequence[Any], *, line: bool = False) -> None:
+        """The data, as JSON; on one line where more of them follow."""
+        text = json.dumps(document, ensure_ascii=False, indent=None if line else 2)
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()
+
+    def text(self, text: str, style: str = "") -> None:
+        """A line of data."""
+        self._data.print(Text(harmless(text, longest=10_000), style=style))
+
+    def table(self, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+        """Data in columns, which a narrow terminal wraps; without rules, so that programs can read it, too."""
+        table = Table(box=None, pad_edge=False, show_edge=False, header_style="bold")
+        for head in heads:
+            table.add_column(head, overflow="fold")
+        for row in rows:
+            table.add_row(*(Text(harmless(cell)) for cell in row))
+        Console(highlight=False).print(table)
+
+    def progress(self, text: str, style: str = "") -> None:
+        self._progress.print(Text(harmless(text, longest=10_000), style=style))
+
+    def status(self, text: str) -> Any:
+        """A context manager: a line that stays while something is waited for; on a terminal only."""
+        return self._progress.status(Text(harmless(text)))
+
+    def trouble(self, text: str, code: int, reasons: Sequence[Mapping[str, Any]] = ()) -> None:
+        """Why the command ends; with `--json` also as its document."""
+        if self.as_json:
+            self.document({"error": text, "exit": code} | ({"reasons": [*reasons]} if reasons else {}))
+        self.progress(text, "red")
+        for reason in reasons:
+            self.progress(f"  - {sentence(reason)}")
+
+
+def sentence(reason: Mapping[str, Any]) -> str:
+    """One reason against a job, as `why-not` lists them."""
+    text = f"{reason.get('place', '')}: {reason.get('code', '')}"
+    if reason.get("expected"):
+        text += f"; expected is {_shown(reason['expected'])}"
+    if reason.get("found"):
+        text += f", found was {_shown(reason['found'])}"
+    who = {"publisher": "the dataset's publisher", "algorithm_publisher": "the algorithm's publisher"}
+    changed_by = who.get(str(reason.get("who")), f"the {reason['who']}" if reason.get("who") else "")
+    return f"{text} ({changed_by} can change it)" if changed_by else text
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, list):
+        return " or ".join(_shown(item) for item in value) or "none"
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def size(count: float) -> str:
+    """Bytes, for people."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} TB"
+
+
+def duration(seconds: float) -> str:
+    """A time, for people."""
+    whole = round(seconds)
+    if whole < 120:
+        return f"{whole} s"
+    if whole < 7200:
+        return f"{whole // 60} min {whole % 60:02} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02} min"
