@@ -85,6 +85,59 @@ def serve(
     raise typer.Exit(serve_until_stopped(data, port, environments, images))
 
 
+@app.command("try")
+def try_(
+    script: Annotated[Path, typer.Argument(help="The algorithm: a script, or any program.", exists=True, dir_okay=False)],
+    data: Annotated[
+        list[Path] | None,
+        typer.Option(help="A dataset: a file, or a folder with its files. May be given several times.", exists=True),
+    ] = None,
+    ddo: Annotated[
+        list[Path] | None, typer.Option(help="Document of the first dataset, then of the second, …", dir_okay=False)
+    ] = None,
+    env: Annotated[str | None, typer.Option("--env", help="The environment; else the free one.")] = None,
+    environments: Annotated[
+        Path | None, typer.Option(help="Folder of environments, as for `serve`; else C2D_MACHINE__ENVIRONMENTS.")
+    ] = None,
+    image: Annotated[
+        str | None, typer.Option(help="NAME[:TAG][@DIGEST], or NAME=FOLDER for an unpacked one; else by the suffix.")
+    ] = None,
+    images: Annotated[
+        Path | None, typer.Option(help="TOML file of unpacked images, as for `serve`; else C2D_MACHINE__IMAGES.")
+    ] = None,
+    entrypoint: Annotated[
+        str | None, typer.Option(help="How it is started, such as 'python $ALGO'; else by the suffix.")
+    ] = None,
+    param: Annotated[
+        list[str] | None, typer.Option(help="name=value for algoCustomData.json; may be given several times.")
+    ] = None,
+    custom_data: Annotated[Path | None, typer.Option(help="JSON file for algoCustomData.json.", dir_okay=False)] = None,
+    output: Annotated[Path | None, typer.Option(help="New folder for the results; else ./c2d-try-NAME-1.")] = None,
+    seconds: Annotated[int | None, typer.Option(min=1, help="Longest run; else the environment's.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The report as one JSON document.")] = False,
+    exit_code: Annotated[bool, typer.Option("--exit-code", help="End with the algorithm's own exit code.")] = False,
+) -> None:
+    """Rehearse an algorithm on your own data, as a job would run it: no chain, no order, nothing left behind."""
+    from provider_api.cli.rehearsal import rehearse
+    from provider_api.cli.rehearsal.wanted import Wanted
+
+    wanted = Wanted(
+        script=script,
+        data=tuple(data or ()),
+        documents=tuple(ddo or ()),
+        environment=env,
+        environments=environments,
+        image=image,
+        images=images,
+        entrypoint=entrypoint,
+        parameters=tuple(param or ()),
+        custom_data=custom_data,
+        output=output,
+        seconds=seconds,
+    )
+    raise typer.Exit(rehearse(wanted, as_json=as_json, own_exit_code=exit_code))
+
+
 @app.command()
 def demo(data: Annotated[Path, typer.Option("--data", help=DATA_HELP)] = Path("data/demo")) -> None:
     """Publish two datasets and an algorithm, order them, run a job, show its results."""

@@ -1,0 +1,117 @@
+"""An environment on the embedded Argo server, in this process: the same templates, keys, sandboxes as `c2d serve`.
+
+Only the socket is missing: requests are handed to the application. Nobody else on this machine can reach it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import httpx
+
+from argo.client.parsing import parse_template, parse_workflow
+from argo.client.records import NewWorkflow, Node, Workflow
+from argo.local.app import create_app, read_token, sandbox_runtime
+from argo.local.settings import LocalArgoSettings
+from argo.naming import pod_name
+from contract import names
+from provider_api.cli.rehearsal.job import document_of
+from provider_api.cli.rehearsal.wanted import MachineCannot
+from provider_api.deploy.folder import DataFolder
+from provider_api.environments.environment import Environment
+from provider_api.keys import ProviderKeys
+from provider_api.settings import Settings
+from workflow_templates.environment import Environment as Described
+from workflow_templates.render import GITOPS, write
+
+_SECONDS: Final = 60.0  # for one answer of the server in this process
+_NEEDS: Final = "algorithms run in sandboxes, which need bubblewrap (package bubblewrap, command bwrap) and user namespaces"
+
+
+@dataclass(frozen=True, slots=True)
+class Argo:
+    """The embedded server with one environment; `keys` are the service's own there."""
+
+    client: httpx.AsyncClient
+    namespace: str
+    environment: Environment
+    keys: ProviderKeys
+
+    async def submit(self, new: NewWorkflow) -> None:
+        answer = await self.client.post(self._workflows, json=document_of(new, self.namespace))
+        answer.raise_for_status()
+
+    async def get(self, name: str) -> Workflow:
+        answer = await self.client.get(f"{self._workflows}/{name}")
+        return parse_workflow(answer.raise_for_status().json())
+
+    async def terminate(self, name: str) -> None:
+        """It may have ended meanwhile."""
+        await self.client.put(f"{self._workflows}/{name}/terminate", json={})
+
+    async def log(self, name: str, node: Node, *, lines: int) -> list[str]:
+        """The last lines that a step's pod has written to its output."""
+        given = {"podName": pod_name(name, node.template, node.name), "logOptions.tailLines": str(lines)}
+        answer = await self.client.get(f"{self._workflows}/{name}/log", params=given)
+        records = [line for line in answer.raise_for_status().text.split("\n") if line]
+        return [str(json.loads(record)["result"].get("content", "")) for record in records]
+
+    @property
+    def _workflows(self) -> str:
+        return f"/api/v1/workflows/{self.namespace}"
+
+
+@asynccontextmanager
+async def serving(
+    folder: DataFolder, described: Described, manifests: Path | None, images: Mapping[str, Path], settings: Settings
+) -> AsyncIterator[Argo]:
+    """`manifests`: rendered already, else they are made. Raises MachineCannot, OSError."""
+    given = LocalArgoSettings(
+        data=folder.argo,
+        namespace=settings.argo.namespace,
+        templates=(folder.templates,),
+        claims={names.RESULTS_CLAIM: folder.results},
+        images=images,
+        image_register=settings.machine.images and settings.machine.images.absolute(),
+        allow_network=settings.policy.allow_network,
+        reserve_bytes=int(settings.disk_reserve_gib * (1 << 30)),
+    )
+    keys = folder.provider_keys()
+    runtime, _ = await asyncio.gather(
+        asyncio.to_thread(sandbox_runtime, given),
+        asyncio.to_thread(_deploy, folder, described, manifests, keys),
+    )
+    if runtime.problem:
+        raise MachineCannot(f"{runtime.problem}; {_NEEDS}")
+    app = create_app(given, runtime)
+    headers = {"Authorization": f"Bearer {read_token(given)}"}
+    transport = httpx.ASGITransport(app)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://argo", headers=headers, timeout=_SECONDS) as client,
+    ):
+        answer = await client.get(f"/api/v1/workflow-templates/{given.namespace}/{described.id}")
+        environment = Environment.of_template(parse_template(answer.raise_for_status().json()))
+        yield Argo(client, given.namespace, environment, keys)
+
+
+def rendered(folder: Path | None) -> Path | None:
+    """The project's own environments are rendered already."""
+    return GITOPS / "base" if folder is None else None
+
+
+def _deploy(folder: DataFolder, described: Described, manifests: Path | None, keys: ProviderKeys) -> None:
+    if manifests is None:
+        write(folder.root / "environments", [described])
+        manifests = folder.root / "environments" / "base"
+    folder.deploy(manifests, keys.box.public_key)
+    if described.publication is not None:
+        folder.write_publication({}, "")  # its pods mount it; nothing is published, so nobody reads it
+
+
