@@ -26,6 +26,7 @@ __all__ = ["MAX_PATHS", "Broken", "broken_rules", "share_in_bytes"]
 
 MAX_PATHS: Final = 20  # of files whose type is not allowed; no more are looked for
 
+
 def broken_rules(files: Sequence[Source], rules: ReleaseRules, input_bytes: int | None) -> tuple[Broken, ...]:
     """All rules that are broken; of `types`, the first files that break it. `input_bytes` None: not known.
 

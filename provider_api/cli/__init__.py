@@ -87,7 +87,7 @@ def serve(
 
 @app.command("try")
 def try_(
-    script: Annotated[Path, typer.Argument(help="The algorithm: a script, or any program.", exists=True, dir_okay=False)],
+    script: Annotated[Path, typer.Argument(help="The algorithm: a script or a program.", exists=True, dir_okay=False)],
     data: Annotated[
         list[Path] | None,
         typer.Option(help="A dataset: a file, or a folder with its files. May be given several times.", exists=True),

@@ -60,7 +60,9 @@ def rehearse(wanted: Wanted, *, as_json: bool, own_exit_code: bool) -> int:
 
 async def _until_interrupted(wanted: Wanted, progress: Progress) -> Report:
     """The first Ctrl-C, SIGTERM or SIGHUP cancels; what cleans up afterwards is not disturbed by a second one."""
-    task = asyncio.ensure_future(rehearsed(wanted, load_settings(), progress))
+    given = {"MACHINE__ENVIRONMENTS": wanted.environments, "MACHINE__IMAGES": wanted.images}
+    chosen = {f"{PREFIX}{name}": str(value) for name, value in given.items() if value is not None}
+    task = asyncio.ensure_future(rehearsed(wanted, load_settings({**os.environ, **chosen}), progress))
 
     def interrupt() -> None:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

@@ -111,8 +111,8 @@ def algorithm_document(script: Path, container: AlgorithmContainer) -> dict[str,
 
 
 def read_custom_data(wanted: Wanted) -> dict[str, Any]:
-    """What algoCustomData.json will hold: the object of a file, and over it each `name=value`, whose value is JSON if it
-    reads as that, and text otherwise. Raises Unusable."""
+    """What algoCustomData.json will hold: the object of a file, and over it each `name=value`, whose value is JSON if
+    it reads as that, and text otherwise. Raises Unusable."""
     values: dict[str, Any] = {}
     if wanted.custom_data is not None:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -23,11 +24,12 @@ _MOST_TOLD: Final = 1000  # lines of a publishing pod
 
 @dataclass(slots=True)
 class Ended:
-    """`log`: the last lines of the algorithm; None: it did not run."""
+    """`log`: the last lines of the algorithm; None: it did not run. `seconds`: how long it did, as seen from here."""
 
     workflow: Workflow
     status: JobStatus
     log: list[str] | None = None
+    seconds: float | None = None
     told: list[Broken | Withheld] = field(default_factory=list)
 
 
@@ -38,27 +40,31 @@ async def submitted(argo: Argo, new: NewWorkflow) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        await argo.terminate(new.name)
-        async with asyncio.timeout(_END_SECONDS):
-            while not (await argo.get(new.name)).finished:
-                await asyncio.sleep(_LOOK_SECONDS)
+        if not (await argo.get(new.name)).finished:
+            await argo.terminate(new.name)
+            async with asyncio.timeout(_END_SECONDS):
+                await follow(argo, new.name, lambda _: None)
 
 
 async def follow(argo: Argo, name: str, tell: Callable[[JobStatus], None]) -> Ended:
     """Until the end; `tell` gets each status that differs from the one before."""
-    log, before = None, None
+    log: list[str] | None = None
+    before, began, seconds = None, None, None
     while True:
         workflow = await argo.get(name)
         status = status_of(workflow, now=datetime.now(UTC))
         if (seen := (status.number, status.detail)) != before:
             before = seen
             tell(status)
-        if log is None and status.started_at is not None and (status.exit_code is not None or workflow.finished):
+        if status.started_at is not None and began is None:
+            began = time.monotonic()
+        if log is None and began is not None and (status.exit_code is not None or workflow.finished):
+            seconds = time.monotonic() - began
             log = await _log(argo, workflow, names.ALGORITHM, LOG_LINES)
         if workflow.finished:
             lines = await _log(argo, workflow, names.PUBLISHING, _MOST_TOLD) or []
             told = [found for line in lines if (found := read_line(line)) is not None]
-            return Ended(workflow, status, log, told)
+            return Ended(workflow, status, log, seconds, told)
         await asyncio.sleep(_LOOK_SECONDS)
 
 

@@ -59,8 +59,8 @@ def reasons_against(job: Job) -> list[Reason]:
         sentence = f"dataset and algorithm have {size:,} bytes; {environment.id} has room for {most:,} (disk_gb)"
         found.append(Reason("dataset", "too_large", sentence))
     if job.seconds > environment.max_job_duration:
-        longest = environment.max_job_duration
-        sentence = f"{job.seconds} seconds are more than {environment.id} gives an algorithm, {longest} (max_job_duration)"
+        longest = f"{environment.max_job_duration} (max_job_duration)"
+        sentence = f"{job.seconds} seconds are more than {environment.id} gives an algorithm, {longest}"
         found.append(Reason("seconds", "too_long", sentence))
     if job.release.filtered and not environment.filtered:
         sentence = f"a dataset asks for an environment with a filter, and {environment.id} has none"

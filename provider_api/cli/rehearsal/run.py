@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Mapping
-from pathlib import Path
 
-from argo.client.records import Workflow
 from contract import names
+from pods.publishing.told import Broken, Withheld
 from provider_api.cli.rehearsal import results
 from provider_api.cli.rehearsal.datasets import read_custom_data, read_datasets, readable_file
 from provider_api.cli.rehearsal.following import Ended, follow, submitted
 from provider_api.cli.rehearsal.job import Job, reasons_against, workflow_of
 from provider_api.cli.rehearsal.place import temporary_place
-from provider_api.cli.rehearsal.program import Program, problems_of, program_of
+from provider_api.cli.rehearsal.program import problems_of, program_of
 from provider_api.cli.rehearsal.report import BrokenRule, KeptBack, KeptFile, Limits, Log, Report, Seconds, Verdict
 from provider_api.cli.rehearsal.sentences import hints, sentence_of, sentence_of_rule
 from provider_api.cli.rehearsal.server import Argo, rendered, serving
@@ -25,7 +23,6 @@ from provider_api.deploy.file_server import FileServer
 from provider_api.deploy.folder import DataFolder
 from provider_api.jobs.status import JobStatus
 from provider_api.settings import Settings
-from pods.publishing.told import Broken, Withheld
 from workflow_templates.environment import FOLDER, Environment, read_environments
 
 
@@ -35,7 +32,7 @@ async def rehearsed(wanted: Wanted, settings: Settings, progress: Progress) -> R
     readable_file(wanted.script)
     results.require_free(wanted.output)
     datasets, custom_data, program = read_datasets(wanted), read_custom_data(wanted), program_of(wanted)
-    own = wanted.environments or settings.machine.environments
+    own = settings.machine.environments
     described = _chosen(read_environments(FOLDER if own is None else own), wanted.environment)
     if problems := problems_of(program.container):
         raise NotAccepted(problems)
@@ -109,7 +106,7 @@ def _report(
         kept_back=_kept_back(ended) if verdict == "kept_back" else None,
         waits_for_owners=verdict == "would_finish" and job.release.approval == "owner",
         log=log,
-        seconds=Seconds(algorithm=_seconds(workflow), total=round(total, 3)),
+        seconds=Seconds(algorithm=ended.seconds and round(ended.seconds, 3), total=round(total, 3)),
         output=None if output is None else str(output),
     )
 
@@ -130,10 +127,3 @@ def _kept_back(ended: Ended) -> KeptBack:
         rules = [BrokenRule(rule="filter", path="", sentence="the environment's filter has not released them")]
     files = [KeptFile(path=each.path, size=each.size) for each in ended.told if isinstance(each, Withheld)]
     return KeptBack(rules=tuple(rules), files=tuple(files))
-
-
-def _seconds(workflow: Workflow) -> float | None:
-    node = workflow.node(names.ALGORITHM)
-    if node is None or node.started_at is None or node.finished_at is None:
-        return None
-    return (node.finished_at - node.started_at).total_seconds()

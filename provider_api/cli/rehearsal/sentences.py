@@ -62,7 +62,8 @@ _RULES: Final[dict[Rule, str]] = {
 _MODULE: Final = re.compile(r"(?:ModuleNotFoundError|ImportError): No module named '([^']{1,100})'")
 _PACKAGE: Final = re.compile(r"there is no package called .([^’']{1,100})")
 _NETWORK: Final = re.compile(
-    r"[Nn]ame resolution|Name or service not known|[Nn]etwork is unreachable|[Cc]ould not resolve host|EAI_AGAIN|ENETUNREACH"
+    r"[Nn]ame resolution|Name or service not known|[Nn]etwork is unreachable|[Cc]ould not resolve host"
+    r"|EAI_AGAIN|ENETUNREACH"
 )
 _READ_ONLY: Final = re.compile(r"Read-only file system(?:: '([^']{1,200})')?")
 

@@ -31,7 +31,7 @@ from workflow_templates.environment import Environment as Described
 from workflow_templates.render import GITOPS, write
 
 _SECONDS: Final = 60.0  # for one answer of the server in this process
-_NEEDS: Final = "algorithms run in sandboxes, which need bubblewrap (package bubblewrap, command bwrap) and user namespaces"
+_NEEDS: Final = "algorithms run in sandboxes, which need bubblewrap (the command bwrap) and user namespaces"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,5 +113,3 @@ def _deploy(folder: DataFolder, described: Described, manifests: Path | None, ke
     folder.deploy(manifests, keys.box.public_key)
     if described.publication is not None:
         folder.write_publication({}, "")  # its pods mount it; nothing is published, so nobody reads it
-
-

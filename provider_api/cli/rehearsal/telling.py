@@ -1,4 +1,4 @@
-"""The report as text, and what is said meanwhile. Names and logs are the algorithm's: printed so that they do no harm."""
+"""The report as text, and what is said meanwhile. What an algorithm wrote is printed harmlessly."""
 
 from __future__ import annotations
 
