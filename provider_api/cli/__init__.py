@@ -78,11 +78,14 @@ def serve(
         Path | None,
         typer.Option(help="TOML file: image name = folder with the unpacked image; else C2D_MACHINE__IMAGES."),
     ] = None,
+    image: Annotated[
+        list[str] | None, typer.Option(help="NAME=FOLDER, an unpacked image more; may be given several times.")
+    ] = None,
 ) -> None:
     """Run the whole service on this machine; what the settings (C2D_…) do not name is started along with it."""
     from provider_api.cli.serve import serve_until_stopped
 
-    raise typer.Exit(serve_until_stopped(data, port, environments, images))
+    raise typer.Exit(serve_until_stopped(data, port, environments, images, image or ()))
 
 
 @app.command("try")

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Final
 
 from provider_api.access.image import AlgorithmContainer, problem
+from provider_api.cli.images import ImageUnusable, unpacked_image
 from provider_api.cli.rehearsal.wanted import Reason, Wanted
+from provider_api.cli.text import Unusable
 
 # Suffix of the script: image, entrypoint. A program with another suffix, or none, is run as it is.
 _BY_SUFFIX: Final = {
@@ -30,12 +32,19 @@ class Program:
 
 
 def program_of(wanted: Wanted) -> Program:
+    """Raises Unusable."""
     image, entrypoint = _BY_SUFFIX.get(wanted.script.suffix.lower(), _AS_IT_IS)
-    named, _, folder = (wanted.image or image).partition("=")
+    named, unpacked = wanted.image or image, {}
+    if "=" in named:
+        try:
+            named, folder = unpacked_image(named)
+        except ImageUnusable as exc:
+            raise Unusable(str(exc)) from None
+        unpacked = {named: folder}
     name, _, digest = named.partition("@")
     repository, tag = _split(name)
     container = AlgorithmContainer(wanted.entrypoint or entrypoint, repository, digest or _NO_DIGEST, tag)
-    return Program(container, {name: Path(folder).absolute()} if folder else {})
+    return Program(container, unpacked)
 
 
 def problems_of(container: AlgorithmContainer) -> list[Reason]:

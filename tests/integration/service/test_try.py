@@ -249,7 +249,7 @@ def test_an_unpacked_image(desk: Desk) -> None:
     register = desk.folder / "images.toml"
     register.write_text(f'"acme/tool" = "{desk.folder}/root"\n')
     script = desk.script("x", "x.sh")
-    for words in (("--image", f"acme/tool:1={desk.folder}/root"), ("--image", "acme/tool", "--images", str(register))):
+    for words in (("--image", f"acme/tool={desk.folder}/root"), ("--image", "acme/tool", "--images", str(register))):
         tried = desk.rehearse(script, *words, "--entrypoint", "echo $ALGO")
         assert tried.report["verdict"] in ("would_fail", "would_finish"), tried.report
         assert tried.report["image"].startswith("acme/tool@")
