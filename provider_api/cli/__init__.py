@@ -45,6 +45,14 @@ def _release(name: str | None) -> ArgoRelease:
     return NEWEST if name is None else found[name]
 
 
+def _print_schema_of_try(wanted: bool) -> None:
+    if wanted:
+        from provider_api.cli.rehearsal.report import schema_text
+
+        typer.echo(schema_text(), nl=False)
+        raise typer.Exit
+
+
 def _say_version(wanted: bool) -> None:
     if wanted:
         from importlib.metadata import version
@@ -119,6 +127,10 @@ def try_(
     seconds: Annotated[int | None, typer.Option(min=1, help="Longest run; else the environment's.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The report as one JSON document.")] = False,
     exit_code: Annotated[bool, typer.Option("--exit-code", help="End with the algorithm's own exit code.")] = False,
+    schema: Annotated[
+        bool,
+        typer.Option("--schema", callback=_print_schema_of_try, is_eager=True, help="Print the schema of --json."),
+    ] = False,
 ) -> None:
     """Rehearse an algorithm on your own data, as a job would run it: no chain, no order, nothing left behind."""
     from provider_api.cli.rehearsal import rehearse

@@ -28,6 +28,7 @@ class Job:
     """What is rehearsed. `seconds`: the most that the algorithm may run."""
 
     script: Path
+    image: str
     container: AlgorithmContainer
     datasets: tuple[Dataset, ...]
     custom_data: Mapping[str, Any]
@@ -50,9 +51,9 @@ class Job:
 def reasons_against(job: Job) -> list[Reason]:
     """Why the service would not accept it, or its pods could not be provided with what they need: all of it."""
     environment, found = job.environment, []
-    if environment.images is not None and (reference := job.container.reference()) not in environment.images:
+    if environment.images is not None and job.container.reference() not in environment.images:
         known = ", ".join(environment.images.names)
-        sentence = f"there is nothing to run the image {job.container.image} with ({reference}); there is: {known}"
+        sentence = f"there is nothing to run the image {job.image} with; there is: {known}"
         found.append(Reason("algorithm.container", "image_unavailable", sentence))
     size, most = sum(path.stat().st_size for path in job.files().values()), _room(environment)
     if size > most:

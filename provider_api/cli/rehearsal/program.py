@@ -25,8 +25,9 @@ _NO_DIGEST: Final = "sha256:" + "0" * 64  # this machine's programs, and unpacke
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """`images`: folders of unpacked images that were named along with it."""
+    """`name`: of the image, as people say it. `images`: folders of unpacked images that were named along with it."""
 
+    name: str
     container: AlgorithmContainer
     images: dict[str, Path]
 
@@ -44,7 +45,7 @@ def program_of(wanted: Wanted) -> Program:
     name, _, digest = named.partition("@")
     repository, tag = _split(name)
     container = AlgorithmContainer(wanted.entrypoint or entrypoint, repository, digest or _NO_DIGEST, tag)
-    return Program(container, unpacked)
+    return Program(named, container, unpacked)
 
 
 def problems_of(container: AlgorithmContainer) -> list[Reason]:

@@ -40,7 +40,7 @@ async def rehearsed(wanted: Wanted, settings: Settings, progress: Progress) -> R
     with temporary_place() as folder:
         async with serving(folder, described, rendered(own), program.images, settings) as argo:
             seconds = wanted.seconds or argo.environment.max_job_duration
-            job = Job(wanted.script, program.container, datasets, custom_data, argo.environment, seconds)
+            job = Job(wanted.script, program.name, program.container, datasets, custom_data, argo.environment, seconds)
             if reasons := reasons_against(job):
                 raise NotAccepted(reasons)
             ended = await _run(argo, job, settings, progress)
@@ -86,9 +86,9 @@ def _report(
     return Report(
         verdict=verdict,
         sentence=sentence_of(status),
-        hints=tuple(hints(status, ended.log or [], job.container.image, network=network, outputs=outputs)),
+        hints=tuple(hints(status, ended.log or [], job.image, network=network, outputs=outputs)),
         environment=job.environment.id,
-        image=job.container.reference(),
+        image=job.image,
         entrypoint=job.container.entrypoint,
         limits=Limits(
             seconds=job.seconds,

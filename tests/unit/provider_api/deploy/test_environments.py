@@ -48,8 +48,8 @@ def test_environments_come_change_and_go(tmp_path: Path) -> None:
     assert taken[-1] == {"small", "large"}
     changed = describe(source, "large", TEXT.replace('"ocean-compute"', '"large"') + "\n# more\n")
     described.take_up(deploy)
-    assert len(taken) == 1, 'a remark changes nothing'
-    describe(source, "large", TEXT.replace('"ocean-compute"', '"large"').replace('ram_gb = 1', 'ram_gb = 3'))
+    assert len(taken) == 1, "a remark changes nothing"
+    describe(source, "large", TEXT.replace('"ocean-compute"', '"large"').replace("ram_gb = 1", "ram_gb = 3"))
     described.take_up(deploy)
     assert len(taken) == 2
     describe(source, "broken", "id = ")
