@@ -46,6 +46,8 @@ LONG: Final = {
     r"integration/service/test_try\.py::test_how_algorithms_end": "each way in which an algorithm ends",
     r"integration/service/test_try\.py::test_more_than": "gigabytes of holes",
     r"integration/service/test_try\.py::test_what_a_killed": "a kill",
+    r"integration/service/test_try\.py::test_interrupted_at_any": "at each moment",
+    r"integration/service/test_try\.py::test_what_(waits|a_filter)": "environments of one's own",
     r"integration/service/test_described_environments\.py": "a machine of its own for one setting",
     r"integration/service/test_many_jobs\.py": "many jobs at once",
     r"integration/service/test_download_large\.py": "gigabytes",

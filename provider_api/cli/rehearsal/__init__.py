@@ -45,7 +45,7 @@ def rehearse(wanted: Wanted, *, as_json: bool, own_exit_code: bool) -> int:
         reasons = [Refusal(place=each.place, code=each.code, sentence=each.sentence) for each in refused.reasons]
         report = Report(verdict="refused", sentence="a job like this would not be accepted.", refusals=tuple(reasons))
     except (MachineCannot, OSError, TimeoutError, httpx.HTTPStatusError, ManifestInvalid) as trouble:
-        report = Report(verdict="machine_cannot", sentence=str(trouble) or type(trouble).__name__)
+        report = Report(verdict="machine_cannot", sentence=harmless(str(trouble) or type(trouble).__name__))
     except (asyncio.CancelledError, KeyboardInterrupt):
         typer.echo("✘ interrupted; nothing is left of it", err=True)
         return INTERRUPTED

@@ -80,7 +80,7 @@ def made_document(kind: str, token: str, name: str, algorithm: dict[str, Any] | 
         "created": _SINCE,
         "updated": _SINCE,
         "type": kind,
-        "name": name.encode(errors="replace").decode(),
+        "name": _text(name),
         "description": "An asset of a rehearsal on one machine",
         "author": "c2d try",
         "license": "",
@@ -98,7 +98,7 @@ def made_document(kind: str, token: str, name: str, algorithm: dict[str, Any] | 
 
 def algorithm_document(script: Path, container: AlgorithmContainer) -> dict[str, Any]:
     section = {
-        "language": script.suffix.removeprefix("."),
+        "language": _text(script.suffix.removeprefix(".")),
         "version": "0.1",
         "container": {
             "entrypoint": container.entrypoint,
@@ -131,6 +131,11 @@ def read_custom_data(wanted: Wanted) -> dict[str, Any]:
         except (ValueError, RecursionError):
             values[name] = value
     return values
+
+
+def _text(name: str) -> str:
+    """Names of files need not be text; documents are."""
+    return name.encode(errors="replace").decode()
 
 
 def _dataset(document: dict[str, Any], files: tuple[Path, ...], path: Path) -> Dataset:

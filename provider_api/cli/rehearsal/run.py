@@ -18,7 +18,7 @@ from provider_api.cli.rehearsal.sentences import hints, sentence_of, sentence_of
 from provider_api.cli.rehearsal.server import Argo, rendered, serving
 from provider_api.cli.rehearsal.telling import Progress
 from provider_api.cli.rehearsal.wanted import NotAccepted, Wanted
-from provider_api.cli.text import Unusable
+from provider_api.cli.text import Unusable, harmless
 from provider_api.deploy.file_server import FileServer
 from provider_api.deploy.folder import DataFolder
 from provider_api.jobs.status import JobStatus
@@ -107,7 +107,7 @@ def _report(
         waits_for_owners=verdict == "would_finish" and job.release.approval == "owner",
         log=log,
         seconds=Seconds(algorithm=ended.seconds and round(ended.seconds, 3), total=round(total, 3)),
-        output=None if output is None else str(output),
+        output=None if output is None else harmless(str(output)),
     )
 
 

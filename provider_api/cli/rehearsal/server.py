@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, ParamSpec, TypeVar
 
 import httpx
 
@@ -21,6 +21,7 @@ from argo.local.app import create_app, read_token, sandbox_runtime
 from argo.local.settings import LocalArgoSettings
 from argo.naming import pod_name
 from contract import names
+from ocean.kit.together import together
 from provider_api.cli.rehearsal.job import document_of
 from provider_api.cli.rehearsal.wanted import MachineCannot
 from provider_api.deploy.folder import DataFolder
@@ -30,6 +31,7 @@ from provider_api.settings import Settings
 from workflow_templates.environment import Environment as Described
 from workflow_templates.render import GITOPS, write
 
+P, T = ParamSpec("P"), TypeVar("T")
 _SECONDS: Final = 60.0  # for one answer of the server in this process
 _NEEDS: Final = "algorithms run in sandboxes, which need bubblewrap (the command bwrap) and user namespaces"
 
@@ -83,9 +85,8 @@ async def serving(
         reserve_bytes=int(settings.disk_reserve_gib * (1 << 30)),
     )
     keys = folder.provider_keys()
-    runtime, _ = await asyncio.gather(
-        asyncio.to_thread(sandbox_runtime, given),
-        asyncio.to_thread(_deploy, folder, described, manifests, keys),
+    runtime, _ = await together(
+        _to_its_end(sandbox_runtime, given), _to_its_end(_deploy, folder, described, manifests, keys)
     )
     if runtime.problem:
         raise MachineCannot(f"{runtime.problem}; {_NEEDS}")
@@ -99,6 +100,15 @@ async def serving(
         answer = await client.get(f"/api/v1/workflow-templates/{given.namespace}/{described.id}")
         environment = Environment.of_template(parse_template(answer.raise_for_status().json()))
         yield Argo(client, given.namespace, environment, keys)
+
+
+async def _to_its_end(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """In a thread. Whoever is cancelled meanwhile waits for it: what it writes is about to be removed."""
+    task = asyncio.ensure_future(asyncio.to_thread(work, *args, **kwargs))
+    try:
+        return await asyncio.shield(task)
+    finally:
+        await asyncio.wait({task})
 
 
 def rendered(folder: Path | None) -> Path | None:

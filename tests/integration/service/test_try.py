@@ -238,6 +238,21 @@ def test_rules_of_the_dataset(desk: Desk) -> None:
     assert (tried.code, [rule["rule"] for rule in tried.report["kept_back"]["rules"]]) == (1, ["max_files"])
 
 
+def test_what_waits_for_the_owners(desk: Desk) -> None:
+    """In an environment where results could become assets, too: its pods mount what there is none of here."""
+    folder = desk.described(release='{approval = "owner"}', publication="{chain_id = 8996}")
+    tried = desk.rehearse(desk.script(GOOD), "--environments", folder)
+    assert (tried.code, tried.report["verdict"], tried.report["waits_for_owners"]) == (0, "would_finish", True)
+
+
+def test_what_a_filter_holds_back(desk: Desk) -> None:
+    folder = desk.described(filter='{image = "debian", command = ["sh", "-c", "echo no; exit 3"]}')
+    tried = desk.rehearse(desk.script(GOOD), "--environments", folder)
+    assert (tried.code, tried.report["verdict"], tried.report["reason"]) == (1, "kept_back", "filtered")
+    assert [rule["rule"] for rule in tried.report["kept_back"]["rules"]] == ["filter"]
+    assert [result["type"] for result in tried.report["results"]] == ["configrationLog", "filteringLog", "publishLog"]
+
+
 REFUSED = {
     "entrypoint_without_algo": ("--entrypoint", "python"),
     "image_unavailable": ("--image", "acme/tool:1"),
@@ -325,6 +340,23 @@ def test_interrupted_while_it_runs(desk: Desk, number: signal.Signals) -> None:
         said = running.stderr.read()
         assert running.wait(120) == 130
     assert "nothing is left" in said
+    desk.assert_nothing_left()
+
+
+@pytest.mark.parametrize("seconds", [0.5, 1.0, 1.5, 2.0, 3.0])
+def test_interrupted_at_any_time(desk: Desk, seconds: float) -> None:
+    words = ["try", desk.script("print(1)"), "--data", "data.csv", "--environments", desk.described()]
+    output, errors = desk.folder / "output", desk.folder / "errors"
+    arguments = {"env": desk.environment, "cwd": desk.folder, "output": output, "errors": errors}
+    with forks.Forked(forks.C2D, words, **arguments) as running:
+        deadline = time.monotonic() + 120
+        while "in a folder of its own" not in (errors.read_text() if errors.exists() else ""):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        time.sleep(seconds - 0.5)
+        running.send_signal(signal.SIGINT)
+        assert running.wait(120) in (0, 130)
+    assert "Traceback" not in errors.read_text()
     desk.assert_nothing_left()
 
 

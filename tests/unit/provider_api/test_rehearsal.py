@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+import typer
 from hera.workflows import Workflow as HeraWorkflow
 from hera.workflows import models as m
 
@@ -15,6 +17,7 @@ from argo.client.submission import _CreateRequest
 from contract import names
 from ocean.ddo import DDO
 from pods.publishing.told import Broken, Rule, Withheld, read_line
+from provider_api.cli import app
 from provider_api.cli.rehearsal.datasets import algorithm_document, made_document, read_custom_data, read_datasets
 from provider_api.cli.rehearsal.job import document_of
 from provider_api.cli.rehearsal.program import problems_of, program_of
@@ -136,6 +139,14 @@ def test_nothing_is_written_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         with pytest.raises(Unusable, match="is there already"):
             require_free(taken)
     require_free(Path("c2d-try-a-2"))
+
+
+def test_the_options_on_the_page_are_those_that_it_has() -> None:
+    table = [line for line in (ROOT / "docs/how-to/try.md").read_text().splitlines() if line.startswith("| `--")]
+    named = {option for line in table for option in re.findall(r"`(--[a-z-]+)`", line.split("|")[1])}
+    command = typer.main.get_command(app).commands["try"]  # type: ignore[attr-defined]
+    options = [each for each in command.params if each.param_type_name == "option"]
+    assert named == {name for option in options for name in option.opts}
 
 
 def test_hints() -> None:
