@@ -12,7 +12,6 @@ import os
 import signal
 import sys
 
-import httpx
 import structlog
 import typer
 from pydantic import ValidationError
@@ -44,7 +43,7 @@ def rehearse(wanted: Wanted, *, as_json: bool, own_exit_code: bool) -> int:
     except NotAccepted as refused:
         reasons = [Refusal(place=each.place, code=each.code, sentence=each.sentence) for each in refused.reasons]
         report = Report(verdict="refused", sentence="a job like this would not be accepted.", refusals=tuple(reasons))
-    except (MachineCannot, OSError, TimeoutError, httpx.HTTPStatusError, ManifestInvalid) as trouble:
+    except (MachineCannot, OSError, ManifestInvalid) as trouble:
         report = Report(verdict="machine_cannot", sentence=harmless(str(trouble) or type(trouble).__name__))
     except (asyncio.CancelledError, KeyboardInterrupt):
         typer.echo("✘ interrupted; nothing is left of it", err=True)

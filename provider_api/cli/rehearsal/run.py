@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import secrets
 import time
+from typing import Final
 
+from argo.client.records import Workflow
 from contract import names
 from pods.publishing.told import Broken, Withheld
 from provider_api.cli.rehearsal import results
@@ -21,9 +23,22 @@ from provider_api.cli.rehearsal.wanted import NotAccepted, Wanted
 from provider_api.cli.text import Unusable, harmless
 from provider_api.deploy.file_server import FileServer
 from provider_api.deploy.folder import DataFolder
-from provider_api.jobs.status import JobStatus
+from provider_api.jobs.status import JobStatus, Reason
 from provider_api.settings import Settings
 from workflow_templates.environment import FOLDER, Environment, read_environments
+
+# Reasons of failures that are not the algorithm's own.
+_OURS: Final[frozenset[Reason]] = frozenset(
+    {
+        "data_unavailable",
+        "algorithm_unavailable",
+        "configuration_failed",
+        "image_unavailable",
+        "lost",
+        "rejected_by_cluster",
+        "upload_incomplete",
+    }
+)
 
 
 async def rehearsed(wanted: Wanted, settings: Settings, progress: Progress) -> Report:
@@ -44,7 +59,7 @@ async def rehearsed(wanted: Wanted, settings: Settings, progress: Progress) -> R
             if reasons := reasons_against(job):
                 raise NotAccepted(reasons)
             ended = await _run(argo, job, settings, progress)
-            return _report(wanted, job, described, ended, folder, settings, time.monotonic() - began)
+            return _report(wanted, job, described, ended, folder, time.monotonic() - began)
 
 
 async def _run(argo: Argo, job: Job, settings: Settings, progress: Progress) -> Ended:
@@ -70,7 +85,6 @@ def _report(
     described: Environment,
     ended: Ended,
     folder: DataFolder,
-    settings: Settings,
     total: float,
 ) -> Report:
     status, workflow = ended.status, ended.workflow
@@ -86,7 +100,10 @@ def _report(
     return Report(
         verdict=verdict,
         sentence=sentence_of(status),
-        hints=tuple(hints(status, ended.log or [], job.image, network=network, outputs=outputs)),
+        hints=(
+            *hints(status, ended.log or [], job.image, network=network, outputs=outputs),
+            *(_messages(workflow) if status.reason in _OURS else ()),
+        ),
         environment=job.environment.id,
         image=job.image,
         entrypoint=job.container.entrypoint,
@@ -109,6 +126,13 @@ def _report(
         seconds=Seconds(algorithm=ended.seconds and round(ended.seconds, 3), total=round(total, 3)),
         output=None if output is None else harmless(str(output)),
     )
+
+
+def _messages(workflow: Workflow) -> list[str]:
+    """What the server says of steps that failed."""
+    failed = [node for node in workflow.nodes if node.type == "Pod" and node.phase in ("Failed", "Error")]
+    told = [f"{node.template}: {harmless(node.message)}" for node in failed if node.message]
+    return told or ([harmless(workflow.message)] if workflow.message else [])
 
 
 def _verdict(status: JobStatus) -> Verdict:

@@ -31,7 +31,8 @@ from provider_api.settings import Settings
 from workflow_templates.environment import Environment as Described
 from workflow_templates.render import GITOPS, write
 
-P, T = ParamSpec("P"), TypeVar("T")
+P = ParamSpec("P")
+T = TypeVar("T")
 _SECONDS: Final = 60.0  # for one answer of the server in this process
 _NEEDS: Final = "algorithms run in sandboxes, which need bubblewrap (the command bwrap) and user namespaces"
 
@@ -47,11 +48,11 @@ class Argo:
 
     async def submit(self, new: NewWorkflow) -> None:
         answer = await self.client.post(self._workflows, json=document_of(new, self.namespace))
-        answer.raise_for_status()
+        _require(answer)
 
     async def get(self, name: str) -> Workflow:
         answer = await self.client.get(f"{self._workflows}/{name}")
-        return parse_workflow(answer.raise_for_status().json())
+        return parse_workflow(_require(answer).json())
 
     async def terminate(self, name: str) -> None:
         """It may have ended meanwhile."""
@@ -61,7 +62,7 @@ class Argo:
         """The last lines that a step's pod has written to its output."""
         given = {"podName": pod_name(name, node.template, node.name), "logOptions.tailLines": str(lines)}
         answer = await self.client.get(f"{self._workflows}/{name}/log", params=given)
-        records = [line for line in answer.raise_for_status().text.split("\n") if line]
+        records = [line for line in _require(answer).text.split("\n") if line]
         return [str(json.loads(record)["result"].get("content", "")) for record in records]
 
     @property
@@ -98,8 +99,19 @@ async def serving(
         httpx.AsyncClient(transport=transport, base_url="http://argo", headers=headers, timeout=_SECONDS) as client,
     ):
         answer = await client.get(f"/api/v1/workflow-templates/{given.namespace}/{described.id}")
-        environment = Environment.of_template(parse_template(answer.raise_for_status().json()))
+        environment = Environment.of_template(parse_template(_require(answer).json()))
         yield Argo(client, given.namespace, environment, keys)
+
+
+def _require(answer: httpx.Response) -> httpx.Response:
+    """An answer that is no refusal. Raises MachineCannot with the server's words: it names what it cannot run."""
+    if answer.is_success:
+        return answer
+    try:
+        said = str(answer.json()["message"])
+    except (ValueError, KeyError, TypeError):
+        said = f"it answered {answer.status_code}"
+    raise MachineCannot(f"the embedded Argo server does not run this environment: {said}")
 
 
 async def _to_its_end(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -322,6 +322,13 @@ def test_a_machine_without_sandboxes(desk: Desk) -> None:
     assert "bubblewrap (bwrap) is not installed" in done.stdout
 
 
+def test_an_environment_of_another_kind_of_machine(desk: Desk) -> None:
+    folder = desk.described(priority_class='"high"')
+    done = desk.call(desk.script("print(1)"), "--data", "data.csv", "--environments", folder)
+    assert done.returncode == 5
+    assert "pods on one machine have no priorities" in done.stdout
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
 def test_interrupted_while_it_runs(desk: Desk, number: signal.Signals) -> None:
     """As a command of its own in a terminal: the whole group gets the signal, twice."""
