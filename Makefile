@@ -55,6 +55,7 @@ lint: setup ## style, types, layers, rendered files
 	@$(C2D) chart render --check
 	@$(C2D) settings | diff -u docs/reference/settings.md -
 	@$(C2D) openapi | diff -u docs/reference/openapi.json -
+	@$(C2D) try --schema | diff -u docs/reference/try.schema.json -
 
 format: setup ## put the code into shape
 	@.venv/bin/ruff check --fix .
@@ -65,6 +66,7 @@ render: setup ## render the environments to argo/gitops, the chart's part, the p
 	@$(C2D) chart render
 	@$(C2D) settings > docs/reference/settings.md
 	@$(C2D) openapi > docs/reference/openapi.json
+	@$(C2D) try --schema > docs/reference/try.schema.json
 
 images: ## build c2d-pods and c2d-provider-api (DOCKER=podman, BASE=… as you like)
 	@for image in pods provider_api; do \
