@@ -30,7 +30,7 @@ def serve_until_stopped(
     given = {"SERVER__PORT": port, "MACHINE__ENVIRONMENTS": environments, "MACHINE__IMAGES": images}
     chosen = {f"{PREFIX}{name}": str(value) for name, value in given.items() if value is not None}
     try:
-        asyncio.run(_serve(folder, chosen, dict(map(unpacked_image, unpacked)), console))
+        asyncio.run(_serve(folder.absolute(), chosen, dict(map(unpacked_image, unpacked)), console))
     except (*TROUBLES, ImageUnusable) as trouble:
         console.print(f"[red]✘[/red] {explain(trouble)}", highlight=False, soft_wrap=True)
         return 1
@@ -41,7 +41,7 @@ async def _serve(folder: Path, chosen: Mapping[str, str], images: Mapping[str, P
     stopped = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    data = DataFolder(folder.absolute())
+    data = DataFolder(folder)
     FolderLock(data.root).require_free()
     data.make()
     with Shelf(data.root / "files") as shelf:

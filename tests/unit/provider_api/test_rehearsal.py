@@ -14,7 +14,7 @@ from hera.workflows import models as m
 
 from argo.client.records import NewWorkflow
 from argo.client.submission import _CreateRequest
-from client.text import Unusable
+from client.exits import Unusable
 from contract import names
 from ocean.ddo import DDO
 from pods.publishing.told import Broken, Rule, Withheld, read_line
