@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import httpx
 from starlette.types import ASGIApp, Message
 
 
@@ -121,3 +122,51 @@ async def watching(
         left.set()
         viewer.reads.set()
         await task
+
+
+async def read_events(
+    client: httpx.AsyncClient, url: str, token: str, last_id: str = "", parser: Parser | None = None
+) -> AsyncGenerator[Event, None]:
+    """Over a connection, until it ends. Raises httpx.HTTPStatusError."""
+    parser = parser or Parser()
+    headers = {"AuthToken": token, **({"Last-Event-ID": last_id} if last_id else {})}
+    async with client.stream("GET", url, headers=headers, timeout=httpx.Timeout(60, read=60)) as response:
+        response.raise_for_status()
+        async for piece in response.aiter_bytes():
+            for event in parser.take(piece):
+                yield event
+
+
+@dataclass
+class Follower:
+    """As a browser does: comes back with the id of the last event whenever the stream ends, until the job has ended."""
+
+    url: str
+    token: str
+    events: list[Event] = field(default_factory=list)
+    text: str = ""
+    connections: int = 0
+    failures: int = 0
+
+    async def follow(self, pause_seconds: float = 0.1) -> None:
+        async with httpx.AsyncClient(trust_env=False) as client:
+            while not (self.events and self.events[-1].name == "end"):
+                self.connections += 1
+                last_id = self.events[-1].id if self.events else ""
+                try:
+                    async for event in read_events(client, self.url, self.token, last_id):
+                        self._take(event)
+                except (httpx.TransportError, httpx.HTTPStatusError):
+                    self.failures += 1
+                await asyncio.sleep(pause_seconds)
+
+    def _take(self, event: Event) -> None:
+        self.events.append(event)
+        if event.name == "log":
+            assert event.data["offset"] == len(self.text.encode()), "a gap in the log, or a part of it twice"
+            self.text += event.data["text"]
+            assert event.data["next"] == len(self.text.encode())
+
+    @property
+    def states(self) -> list[int]:
+        return [event.data["status"] for event in self.events if event.name == "state"]

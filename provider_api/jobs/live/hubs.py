@@ -10,6 +10,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import Context
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -114,7 +115,8 @@ class LiveJobs:
         if len(self._kept) >= self._settings.viewers:
             self._drop_lingering()
         hub = Hub(workflow, self._argo, self._reader, self._environments, self._room, self._settings.log_bytes)
-        kept = self._kept[job_id] = _Kept(hub, asyncio.create_task(hub.run()))
+        task = asyncio.create_task(hub.run(), context=Context())  # it is not part of this viewer's request
+        kept = self._kept[job_id] = _Kept(hub, task)
         return kept
 
     def _linger(self, job_id: str, kept: _Kept) -> None:

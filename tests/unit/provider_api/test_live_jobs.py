@@ -298,6 +298,13 @@ async def test_argo_breaks_the_log(world: World) -> None:
         await viewer.wait_for(lambda seen: seen.log == "one\ntwo\n")
         argo(world).print("three")
         await viewer.wait_for(lambda seen: seen.log == "one\ntwo\nthree\n")
+        async with asyncio.timeout(30):
+            while argo(world).broken:
+                argo(world).print("more")
+                await asyncio.sleep(0.01)
+        argo(world).print("last")
+        await viewer.wait_for(lambda seen: seen.log.endswith("last\n"))
+        assert viewer.log == "".join(line + "\n" for line in argo(world).printed)
     assert argo(world).streams >= 4
 
 
@@ -377,9 +384,7 @@ async def test_polling(world: World) -> None:
     text, offset, ended = "", "0", ""
     async with asyncio.timeout(60):
         while not ended:
-            answer = await world.http.get(
-                path(job, "log"), params={"offset": offset}, headers={"AuthToken": auth}
-            )
+            answer = await world.http.get(path(job, "log"), params={"offset": offset}, headers={"AuthToken": auth})
             assert answer.status_code == 200
             assert answer.headers["cache-control"] == "no-store"
             text, offset, ended = text + answer.text, answer.headers["x-log-next"], answer.headers["x-log-ended"]
