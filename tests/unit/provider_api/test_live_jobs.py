@@ -25,7 +25,7 @@ from provider_api.calls.signed_text import remembered
 from provider_api.jobs.live import hub as hubs
 from provider_api.jobs.live import log as logs
 from provider_api.jobs.live import view
-from provider_api.settings import LiveSettings
+from provider_api.settings import LiveSettings, StrangerSettings
 from tests.support.provider_neighbours import CONSUMER_KEY, STRANGER_KEY, MemoryArgo, World
 from tests.support.viewers import Viewer, watching
 from tests.unit.provider_api.test_jobs import publish_results, started
@@ -450,6 +450,20 @@ async def test_a_job_that_is_deleted(world: World) -> None:
         argo(world).told.changed(job)
         await viewer.wait_for(lambda seen: seen.closed)
         assert viewer.named("end")[0]["deleted"] is True
+
+
+async def test_strangers_are_no_viewers(tmp_path: Path) -> None:
+    """An address that has used up its budget still may look with a token, and its open streams hold no places."""
+    budget = StrangerSettings(units_per_minute=60, at_once=2, at_once_each=1, waiting_each=0)
+    async with AsyncExitStack() as stack:
+        world = await opened(tmp_path, stack, strangers=budget)
+        job, auth = await started(world), await token(world)
+        refused = [(await world.http.get(path(job), headers={"AuthToken": "x"})).status_code for _ in range(5)]
+        assert set(refused) == {400}
+        assert (await world.http.get("/api/services/computeEnvironments")).status_code == 429
+        for _ in range(4):
+            viewer = await stack.enter_async_context(looking(world, job, auth))
+            await viewer.wait_for(has_state(1))
 
 
 async def test_heartbeats(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
