@@ -15,8 +15,8 @@ from contract.manifest import Summary
 from contract.release import NO_RULES, ReleaseRules, RulesUnreadable, read_rules
 from provider_api.access.release_rules import merged_rules
 from provider_api.access.rules import all_refusals
-from provider_api.endpoints.operator.admin import live_log_bytes
 from provider_api.environments.announced import TemplateUnusable, read_options, shown
+from provider_api.jobs.printed import live_log_bytes
 from provider_api.jobs.status import status_of
 from tests.support import provider_facts
 from tests.support.provider_neighbours import World

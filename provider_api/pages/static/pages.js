@@ -1,0 +1,186 @@
+// The pages' only script. Everything can be read without it: it finds wallets, lets them sign, and keeps a job's page up
+// to date. Texts of others are only ever put in as text.
+
+const SILENCE_MS = 20_000; // without a byte of the stream, the page asks by itself
+const ASK_MS = 5_000;
+
+// --- wallets (EIP-6963: they announce themselves) --------------------------------------------------------------------
+
+const wallets = new Map();
+const actions = { "sign-in": signIn, decide };
+
+addEventListener("eip6963:announceProvider", ({ detail }) => {
+  if (!detail?.info?.uuid || !detail.provider || wallets.has(detail.info.uuid)) return;
+  wallets.set(detail.info.uuid, detail);
+  for (const place of document.querySelectorAll("[data-wallets]")) offer(place, detail);
+});
+dispatchEvent(new Event("eip6963:requestProvider"));
+setTimeout(() => {
+  for (const none of document.querySelectorAll("[data-none]")) none.hidden = wallets.size > 0;
+}, 1_000);
+
+function offer(place, { info, provider }) {
+  const button = document.createElement("button");
+  button.type = "button";
+  if (/^data:image\//.test(info.icon ?? "")) {
+    button.append(Object.assign(new Image(22, 22), { src: info.icon, alt: "" }));
+  }
+  const verb = place.dataset.wallets === "decide" ? "Sign with" : "Sign in with";
+  button.append(`${verb} ${String(info.name).slice(0, 40)}`);
+  button.addEventListener("click", async () => {
+    const said = place.parentElement.querySelector("[data-said]");
+    said.hidden = true;
+    button.disabled = true;
+    try {
+      await actions[place.dataset.wallets](provider, place);
+    } catch (trouble) {
+      said.textContent = words(trouble);
+      said.hidden = false;
+    } finally {
+      button.disabled = false;
+    }
+  });
+  place.querySelector("[data-none]")?.setAttribute("hidden", "");
+  place.append(button);
+}
+
+function words(trouble) {
+  if (trouble?.code === 4001) return "The wallet was told not to sign. Nothing was done.";
+  return String(trouble?.message ?? trouble).slice(0, 500);
+}
+
+async function answered(url, method, body) {
+  const answer = await fetch(url, {
+    method,
+    body: body === undefined ? undefined : JSON.stringify(body),
+    headers: { "Content-Type": "application/json", Accept: "application/json" },
+    redirect: "error",
+  });
+  const text = await answer.text();
+  if (!answer.ok) throw new Error(sentence(text) || `The service answered ${answer.status}.`);
+  return JSON.parse(text);
+}
+
+function sentence(text) {
+  try {
+    const { error } = JSON.parse(text);
+    return typeof error === "string" ? error : JSON.stringify(error);
+  } catch {
+    return new DOMParser().parseFromString(text, "text/html").querySelector("[role=alert]")?.textContent;
+  }
+}
+
+function hexOf(text) {
+  return "0x" + [...new TextEncoder().encode(text)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+async function signIn(provider, place) {
+  const root = place.dataset.root;
+  const [address] = await provider.request({ method: "eth_requestAccounts" });
+  const chainId = Number(await provider.request({ method: "eth_chainId" }));
+  const { text } = await answered(`${root}sign-in/text`, "POST", { address, chainId: String(chainId) });
+  const signature = await provider.request({ method: "personal_sign", params: [hexOf(text), address] });
+  await answered(`${root}sign-in`, "POST", { text, signature });
+  location.reload();
+}
+
+// --- an owner's decision: the service says the bytes, the wallet signs them, the API gets the envelope -----------------
+
+async function decide(provider, place) {
+  const form = place.closest("form");
+  if (!form.reportValidity()) return;
+  const { root, job } = form.dataset;
+  const asked = await answered(`${job}/statement?${new URLSearchParams(new FormData(form))}`, "GET");
+  const accounts = await provider.request({ method: "eth_requestAccounts" });
+  const account = accounts.find((each) => each.toLowerCase() === asked.account.toLowerCase());
+  if (!account) throw new Error(`Choose the account ${asked.account} in the wallet: it is the one that is signed in.`);
+  const signature = await provider.request({ method: "personal_sign", params: [asked.sign, account] });
+  const raw = signature.slice(2).match(/../g).map((byte) => String.fromCharCode(parseInt(byte, 16))).join("");
+  const signatures = [{ keyid: asked.account, sig: btoa(raw) }];
+  const { payloadType, payload } = asked;
+  await answered(`${root}api/v1/releases/${job}`, "PUT", { payloadType, payload, signatures });
+  location.reload();
+}
+
+// --- a job's page, kept up to date -----------------------------------------------------------------------------------
+
+const live = document.querySelector("[data-live]");
+const word = document.querySelector("[data-live-word]");
+let heard = Date.now();
+let source = null;
+let asking = null;
+
+if (live && !ended()) {
+  scroll(live);
+  listen();
+  setInterval(() => {
+    if (ended()) return;
+    if (source === null || source.readyState !== EventSource.OPEN || Date.now() - heard > SILENCE_MS) ask();
+  }, ASK_MS);
+}
+
+function ended() {
+  return live.firstElementChild?.dataset.ended === "yes";
+}
+
+function listen() {
+  source = new EventSource(live.dataset.events);
+  const fresh = () => {
+    heard = Date.now();
+    say("Live");
+  };
+  source.addEventListener("open", fresh);
+  source.addEventListener("log", fresh);
+  for (const name of ["state", "queue", "progress", "log", "result", "end"]) {
+    source.addEventListener(name, () => {
+      fresh();
+      ask(name);
+    });
+  }
+}
+
+function say(text) {
+  word.hidden = false;
+  if (word.textContent !== text) word.textContent = text;
+}
+
+// Many events at once are one question.
+async function ask(why = "") {
+  if (asking !== null) {
+    asking = "again";
+    return;
+  }
+  asking = "once";
+  try {
+    const answer = await fetch(live.dataset.part, { headers: { Accept: "text/html" }, redirect: "error" });
+    if (answer.status === 401) return say("You are signed out. Reload the page to sign in.");
+    if (answer.status === 404) return say("This job is gone.");
+    if (!answer.ok) throw new Error(answer.status);
+    if (!why) say("No live connection: this page asks every 5 seconds.");
+    show(await answer.text());
+  } catch {
+    say("The service does not answer. This page keeps trying.");
+  } finally {
+    const again = asking === "again";
+    asking = null;
+    if (again) setTimeout(ask, 300, why);
+    if (ended()) {
+      source?.close();
+      say("");
+    }
+  }
+}
+
+function show(html) {
+  const next = new DOMParser().parseFromString(html, "text/html").body.firstElementChild;
+  const open = live.querySelector("#delete")?.open;
+  const focused = live.contains(document.activeElement) ? document.activeElement.id : "";
+  live.replaceChildren(next);
+  if (open) live.querySelector("#delete").open = true;
+  if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+  scroll(live);
+}
+
+function scroll(place) {
+  for (const log of place.querySelectorAll(".log")) log.scrollTop = log.scrollHeight;
+}
