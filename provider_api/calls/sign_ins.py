@@ -118,8 +118,8 @@ class SignIns:
 
     def _require_ours(self, said: SignIn) -> int:
         """When it expires, Unix seconds."""
-        origins = [found for scheme in ("https", "http") if (found := origin_of(f"{scheme}://{said.domain}"))]
-        if said.uri not in (public_url(found, self._public) for found in origins):
+        origins = (origin_of(f"{scheme}://{said.domain}") for scheme in ("https", "http"))
+        if said.uri not in (public_url(origin, self._public) for origin in origins if origin is not None):
             raise Refused("The text was signed for another site than this one. Sign in again here.", 403)
         if said.chain_id not in self._chain_ids:
             raise Refused(f"This service does not work with chain {said.chain_id}. Sign in again here.", 403)

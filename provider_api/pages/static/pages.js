@@ -2,7 +2,7 @@
 // to date. Texts of others are only ever put in as text.
 
 const SILENCE_MS = 20_000; // without a byte of the stream, the page asks by itself
-const ASK_MS = 5_000;
+const ASK_MS = 4_000;
 
 // --- wallets (EIP-6963: they announce themselves) --------------------------------------------------------------------
 
@@ -106,68 +106,79 @@ async function decide(provider, place) {
 
 const live = document.querySelector("[data-live]");
 const word = document.querySelector("[data-live-word]");
-let heard = Date.now();
-let source = null;
-let asking = null;
+let heard = 0; // when the last byte of the stream came
+let log = ""; // what it has told of the log
+let last = ""; // id of its last event
+let pending = false;
 
+if (live) toEnd();
 if (live && !ended()) {
-  scroll(live);
   listen();
-  setInterval(() => {
-    if (ended()) return;
-    if (source === null || source.readyState !== EventSource.OPEN || Date.now() - heard > SILENCE_MS) ask();
-  }, ASK_MS);
+  setInterval(() => ended() || Date.now() - heard < SILENCE_MS || ask("This page asks every few seconds."), ASK_MS);
 }
 
 function ended() {
   return live.firstElementChild?.dataset.ended === "yes";
 }
 
-function listen() {
-  source = new EventSource(live.dataset.events);
-  const fresh = () => {
-    heard = Date.now();
-    say("Live");
-  };
-  source.addEventListener("open", fresh);
-  source.addEventListener("log", fresh);
-  for (const name of ["state", "queue", "progress", "log", "result", "end"]) {
-    source.addEventListener(name, () => {
-      fresh();
-      ask(name);
-    });
+// Bytes count, not events: a silent job's stream sends comments, of which an EventSource would tell nothing.
+async function listen() {
+  while (!ended()) {
+    const silence = new AbortController();
+    let timer;
+    try {
+      const headers = { Accept: "text/event-stream", ...(last && { "Last-Event-ID": last }) };
+      const answer = await fetch(live.dataset.events, { headers, signal: silence.signal });
+      if (answer.status !== 200) throw new Error(answer.status);
+      const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+      for (let rest = "", piece; (piece = await reader.read()), !piece.done; ) {
+        clearTimeout(timer);
+        timer = setTimeout(() => silence.abort(), SILENCE_MS);
+        heard = Date.now();
+        say("Live");
+        const blocks = (rest + piece.value).split("\n\n");
+        rest = blocks.pop();
+        blocks.forEach(happened);
+      }
+    } catch {
+      heard = 0;
+    }
+    clearTimeout(timer);
+    await new Promise((go) => setTimeout(go, ASK_MS));
   }
+}
+
+function happened(block) {
+  const fields = Object.fromEntries(block.split("\n").map((line) => line.split(/: ?(.*)/s, 2)));
+  last = fields.id ?? last;
+  if (fields.event === "log") {
+    const { offset, text } = JSON.parse(fields.data);
+    log = ((offset === 0 ? "" : log) + text).slice(-60_000);
+    showLog();
+  } else if (fields.event) ask();
 }
 
 function say(text) {
-  word.hidden = false;
+  word.hidden = text === "";
   if (word.textContent !== text) word.textContent = text;
 }
 
-// Many events at once are one question.
+// Many events at once are one question. `why`: what to say of it, where the stream does not tell anything.
 async function ask(why = "") {
-  if (asking !== null) {
-    asking = "again";
-    return;
-  }
-  asking = "once";
+  if (pending) return;
+  pending = true;
+  if (!why) await new Promise((go) => setTimeout(go, 250));
+  pending = false;
   try {
     const answer = await fetch(live.dataset.part, { headers: { Accept: "text/html" }, redirect: "error" });
     if (answer.status === 401) return say("You are signed out. Reload the page to sign in.");
     if (answer.status === 404) return say("This job is gone.");
     if (!answer.ok) throw new Error(answer.status);
-    if (!why) say("No live connection: this page asks every 5 seconds.");
+    if (why) say(`No live connection. ${why}`);
     show(await answer.text());
+    if (ended()) say("");
   } catch {
     say("The service does not answer. This page keeps trying.");
-  } finally {
-    const again = asking === "again";
-    asking = null;
-    if (again) setTimeout(ask, 300, why);
-    if (ended()) {
-      source?.close();
-      say("");
-    }
   }
 }
 
@@ -178,9 +189,16 @@ function show(html) {
   live.replaceChildren(next);
   if (open) live.querySelector("#delete").open = true;
   if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
-  scroll(live);
+  if (log && !ended()) showLog();
+  toEnd();
 }
 
-function scroll(place) {
-  for (const log of place.querySelectorAll(".log")) log.scrollTop = log.scrollHeight;
+function showLog() {
+  live.querySelector(".log").textContent = log;
+  toEnd();
+}
+
+function toEnd() {
+  const place = live.querySelector(".log");
+  place.scrollTop = place.scrollHeight;
 }
