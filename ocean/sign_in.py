@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from ocean.addresses import is_address
+from ocean.addresses import checksum
 
 LONGEST: Final = 4096  # characters of a text that is read
 
@@ -73,7 +73,8 @@ class SignIn:
     def _require_valid(self) -> None:
         scheme = "" if self.scheme is None else f"{self.scheme}://"
         _require(_HEAD.fullmatch(f"{scheme}{self.domain}{_ASKS}"), "it names no domain")
-        _require(_ADDRESS.fullmatch(self.address) and is_address(self.address), "it names no account")
+        known = _ADDRESS.fullmatch(self.address) and checksum(self.address) == self.address
+        _require(known, "it names no account by its checksum address")
         _require(_URI.fullmatch(self.uri), "its URI is none")
         _require(_CHAIN.fullmatch(str(self.chain_id)), "its chain id is no number")
         _require(_NONCE.fullmatch(self.nonce), "its nonce is not of 8 or more letters and digits")

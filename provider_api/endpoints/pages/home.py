@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
 from starlette.datastructures import Headers
 from starlette.requests import Request
@@ -92,9 +93,8 @@ async def _environments(services: Services) -> list[EnvironmentView]:
     return views
 
 
-def _resources(shown: object) -> str:
-    told = shown if isinstance(shown, dict) else {}
+def _resources(told: Mapping[str, Any]) -> str:
     parts = [f"{told.get('cpuNumber', 0)} CPU", f"{told.get('ramGB', 0)} GB memory", f"{told.get('diskGB', 0)} GB disk"]
     if told.get("gpuNumber"):
         parts.insert(1, f"{told['gpuNumber']} GPU {told.get('gpuType', '')}".strip())
-    return ", ".join(parts)
+    return ", ".join(part.replace(" ", "\N{NO-BREAK SPACE}") for part in parts)

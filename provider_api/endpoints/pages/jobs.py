@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
@@ -57,7 +58,7 @@ async def job(request: Request, services: Services) -> Response:
         step = names.CONFIGURATION
         log = await printed(services.argo, services.results, workflow, step)
     url = address_of_service(request, services)
-    values = {
+    values: dict[str, Any] = {
         "session": session,
         "job": view,
         "log": None if log is None else tail(log),
@@ -113,7 +114,7 @@ def page_number(request: Request) -> int:
     return max(1, int(asked)) if is_digits(asked) and len(asked) < 6 else 1
 
 
-def _view(workflow: Workflow, told: dict[str, object], now: float) -> JobView:
+def _view(workflow: Workflow, told: dict[str, Any], now: float) -> JobView:
     return job_view(workflow, status_of(workflow, now=datetime.now(UTC)), told, now)
 
 
