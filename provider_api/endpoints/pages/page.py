@@ -6,6 +6,7 @@ in a cache or shown in a frame; nothing in them comes from elsewhere, and no scr
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -31,6 +32,7 @@ HEADERS: Final = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+_PLACES: Final = re.compile(r"(jobs|data)/([0-9a-f]{32})?")
 PRIVATE: Final = {**HEADERS, "Cache-Control": "no-store"}
 
 
@@ -79,6 +81,11 @@ def see_other(location: str) -> RedirectResponse:
     return RedirectResponse(location, 303, PRIVATE)
 
 
+def way_back(path: str) -> str:
+    """Where somebody goes after signing in: to a page of ours, relative to the service's address."""
+    return path if _PLACES.fullmatch(path) else "jobs/"
+
+
 def _require_own_page(request: Request, services: Services) -> None:
     """Raises Refused."""
     if not is_same_origin(request.headers, services.settings.server.public_urls):
@@ -87,7 +94,7 @@ def _require_own_page(request: Request, services: Services) -> None:
 
 def _trouble(request: Request, error: ApiError) -> Response:
     if isinstance(error, SignInNeeded):
-        answer = shown(request, "sign_in.html", status=error.status, next=request.url.path.lstrip("/"), said="")
+        answer = shown(request, "sign_in.html", status=error.status, next=way_back(request.url.path[1:]), said="")
     else:
         answer = shown(request, "message.html", status=error.status, said=error.body().get("error", str(error)))
     answer.headers.update(error.headers())

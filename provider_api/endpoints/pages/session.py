@@ -6,7 +6,6 @@ own, wherever a proxy has put it. Only pages and GETs look at it; whatever is si
 
 from __future__ import annotations
 
-import re
 from typing import Final
 from urllib.parse import parse_qs
 
@@ -18,14 +17,13 @@ from ocean.kit.digits import is_digits
 from provider_api.calls.parameters import read_json_object
 from provider_api.calls.sign_ins import Session
 from provider_api.calls.tokens import TokenRefused
-from provider_api.endpoints.pages.page import PRIVATE, SignInNeeded, page, see_other, shown
+from provider_api.endpoints.pages.page import PRIVATE, SignInNeeded, page, see_other, shown, way_back
 from provider_api.http.errors import Refused
 from provider_api.http.origins import origin_of
 from provider_api.http.responses import json_response
 from provider_api.services import Services
 
 COOKIE: Final = "c2d_session"
-_NEXT: Final = re.compile(r"(jobs|data)/([0-9a-f]{32})?")
 
 
 async def session_of(request: Request, services: Services) -> Session | None:
@@ -71,8 +69,7 @@ async def sign_in(request: Request, services: Services) -> Response:
         session = await services.sign_ins.redeem(text, signature)
     else:
         form = parse_qs(body.decode("ascii", "replace"), max_num_fields=10)
-        wanted = form.get("next", ["jobs/"])[0]
-        where = wanted if _NEXT.fullmatch(wanted) else "jobs/"
+        where = way_back(form.get("next", [""])[0])
         try:
             session = await services.sign_ins.exchange(form.get("token", [""])[0].strip())
         except TokenRefused as exc:
@@ -80,7 +77,7 @@ async def sign_in(request: Request, services: Services) -> Response:
         answer = see_other(where)
     origin = origin_of(request.headers.get("origin", ""))
     secure = origin.scheme == "https" if origin else any(url.startswith("https") for url in _public(services))
-    answer.set_cookie(COOKIE, session.token, expires=None, path=None, secure=secure, httponly=True, samesite="strict")
+    answer.set_cookie(COOKIE, session.token, path=None, secure=secure, httponly=True, samesite="strict")
     return answer
 
 

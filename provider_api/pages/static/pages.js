@@ -15,9 +15,10 @@ addEventListener("eip6963:announceProvider", ({ detail }) => {
   for (const place of document.querySelectorAll("[data-wallets]")) offer(place, detail);
 });
 dispatchEvent(new Event("eip6963:requestProvider"));
-setTimeout(() => {
-  for (const none of document.querySelectorAll("[data-none]")) none.hidden = wallets.size > 0;
-}, 1_000);
+for (const none of document.querySelectorAll("[data-none]")) {
+  none.hidden = wallets.size > 0;
+  none.textContent = "No wallet has announced itself in this browser.";
+}
 
 function offer(place, { info, provider }) {
   const button = document.createElement("button");
@@ -34,7 +35,8 @@ function offer(place, { info, provider }) {
     try {
       await actions[place.dataset.wallets](provider, place);
     } catch (trouble) {
-      said.textContent = words(trouble);
+      const refused = trouble?.code === 4001 && "The wallet was told not to sign. Nothing was done.";
+      said.textContent = refused || String(trouble?.message ?? trouble).slice(0, 500);
       said.hidden = false;
     } finally {
       button.disabled = false;
@@ -42,11 +44,6 @@ function offer(place, { info, provider }) {
   });
   place.querySelector("[data-none]")?.setAttribute("hidden", "");
   place.append(button);
-}
-
-function words(trouble) {
-  if (trouble?.code === 4001) return "The wallet was told not to sign. Nothing was done.";
-  return String(trouble?.message ?? trouble).slice(0, 500);
 }
 
 async function answered(url, method, body) {
@@ -62,12 +59,8 @@ async function answered(url, method, body) {
 }
 
 function sentence(text) {
-  try {
-    const { error } = JSON.parse(text);
-    return typeof error === "string" ? error : JSON.stringify(error);
-  } catch {
-    return new DOMParser().parseFromString(text, "text/html").querySelector("[role=alert]")?.textContent;
-  }
+  if (text.startsWith("{")) return JSON.parse(text).error;
+  return new DOMParser().parseFromString(text, "text/html").querySelector("[role=alert]")?.textContent;
 }
 
 function hexOf(text) {
@@ -111,7 +104,7 @@ let log = ""; // what it has told of the log
 let last = ""; // id of its last event
 let pending = false;
 
-if (live) toEnd();
+if (live) live.querySelector(".log").scrollTop = 1e9;
 if (live && !ended()) {
   listen();
   setInterval(() => ended() || Date.now() - heard < SILENCE_MS || ask("This page asks every few seconds."), ASK_MS);
@@ -184,21 +177,22 @@ async function ask(why = "") {
 
 function show(html) {
   const next = new DOMParser().parseFromString(html, "text/html").body.firstElementChild;
-  const open = live.querySelector("#delete")?.open;
+  const open = live.querySelector("#delete").open;
   const focused = live.contains(document.activeElement) ? document.activeElement.id : "";
-  live.replaceChildren(next);
-  if (open) live.querySelector("#delete").open = true;
+  following(() => live.replaceChildren(next));
+  live.querySelector("#delete").open = open;
   if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
   if (log && !ended()) showLog();
-  toEnd();
 }
 
 function showLog() {
-  live.querySelector(".log").textContent = log;
-  toEnd();
+  following(() => (live.querySelector(".log").textContent = log));
 }
 
-function toEnd() {
+// Whoever reads further up in a log stays there.
+function following(change) {
+  const { scrollTop, scrollHeight, clientHeight } = live.querySelector(".log");
+  change();
   const place = live.querySelector(".log");
-  place.scrollTop = place.scrollHeight;
+  place.scrollTop = scrollHeight - scrollTop - clientHeight < 40 ? place.scrollHeight : scrollTop;
 }
