@@ -6,7 +6,6 @@ own, wherever a proxy has put it. Only pages and GETs look at it; whatever is si
 
 from __future__ import annotations
 
-from typing import Final
 from urllib.parse import parse_qs
 
 from starlette.requests import Request
@@ -15,6 +14,7 @@ from starlette.responses import Response
 from ocean.addresses import checksum, is_address
 from ocean.kit.digits import is_digits
 from provider_api.calls.parameters import read_json_object
+from provider_api.calls.session import SESSION_COOKIE
 from provider_api.calls.sign_ins import Session
 from provider_api.calls.tokens import TokenRefused
 from provider_api.endpoints.pages.page import PRIVATE, SignInNeeded, page, see_other, shown, way_back
@@ -23,12 +23,10 @@ from provider_api.http.origins import origin_of
 from provider_api.http.responses import json_response
 from provider_api.services import Services
 
-COOKIE: Final = "c2d_session"
-
 
 async def session_of(request: Request, services: Services) -> Session | None:
     """Who is signed in; None: nobody, or nobody any more."""
-    token = request.cookies.get(COOKIE, "")
+    token = request.cookies.get(SESSION_COOKIE, "")
     if not token:
         return None
     try:
@@ -77,7 +75,7 @@ async def sign_in(request: Request, services: Services) -> Response:
         answer = see_other(where)
     origin = origin_of(request.headers.get("origin", ""))
     secure = origin.scheme == "https" if origin else any(url.startswith("https") for url in _public(services))
-    answer.set_cookie(COOKIE, session.token, path=None, secure=secure, httponly=True, samesite="strict")
+    answer.set_cookie(SESSION_COOKIE, session.token, path=None, secure=secure, httponly=True, samesite="strict")
     return answer
 
 
@@ -88,7 +86,7 @@ async def sign_out(request: Request, services: Services) -> Response:
     if session is not None:
         await services.tokens.discard(session.token)
     answer = see_other("./")
-    answer.set_cookie(COOKIE, "", max_age=0, path=None, httponly=True, samesite="strict")
+    answer.set_cookie(SESSION_COOKIE, "", max_age=0, path=None, httponly=True, samesite="strict")
     return answer
 
 
