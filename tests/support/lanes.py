@@ -21,6 +21,7 @@ LONG: Final = {
     r"integration/images/test_packages\.py::test_a_missing": "each package is taken away",
     r"integration/cluster/": "a Kubernetes control plane",
     r"integration/examples/": "statistics with a library that takes seconds to load",
+    r"integration/service/test_live_jobs\.py": "parts are killed while jobs are looked at",
     r"integration/service/test_kill\.py": "parts are killed at every step of jobs",
     r"integration/service/test_kill_rounds\.py": "parts are killed under a stream of jobs",
     r"integration/service/test_pages\.py": "a real browser",

@@ -21,6 +21,7 @@ from provider_api.jobs.live.log_rule import Why
 HEARTBEAT_SECONDS: Final = 10.0
 RETRY_MILLISECONDS: Final = 3000
 POLLED_BYTES: Final = 256 << 10
+SENT_BYTES: Final = 16 << 10  # a viewer that does not read keeps about so much waiting
 HEARTBEAT: Final = b": \n\n"
 _BEGIN: Final = f"retry: {RETRY_MILLISECONDS}\n".encode() + HEARTBEAT
 _ID: Final = re.compile(r"([0-9]{1,12})\.([0-9a-f]{12})?\.([0-9a-f]{12})?(\.end)?", re.ASCII)
@@ -53,12 +54,24 @@ async def frames(hub: Hub, cursor: Cursor) -> AsyncGenerator[bytes, None]:
     view = _View(hub, cursor)
     while True:
         ring = hub.news.next_ring
-        for frame in view.unseen():
-            yield frame
+        for several in _together(view.unseen()):
+            yield several
         if cursor.ended or hub.closed:
             return
         if not await rings(ring, HEARTBEAT_SECONDS):
             yield HEARTBEAT
+
+
+def _together(frames: Iterator[bytes]) -> Iterator[bytes]:
+    """What is there at once, in few pieces: each is a call of the server."""
+    joined = bytearray()
+    for frame in frames:
+        joined += frame
+        if len(joined) >= SENT_BYTES:
+            yield bytes(joined)
+            joined.clear()
+    if joined:
+        yield bytes(joined)
 
 
 async def log_from(hub: Hub, offset: int, seconds: float) -> tuple[str, int, Why]:

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from ocean.client import Consumer
-from ocean.signing import live_message, sign
+from ocean.signing import live_message, sign, token_message
 from provider_api.deploy.file_server import FileServer
 from tests.support.chain import consumer
 from tests.support.service import FREE, Buyer, Service, raw_python
@@ -52,21 +52,11 @@ def service(tmp_path_factory: pytest.TempPathFactory, files: FileServer) -> Iter
 
 
 async def token_of(client: Consumer) -> str:
-    given = await client.call("createAuthToken", query=await _token_query(client))
-    return str(given["token"])
-
-
-async def _token_query(client: Consumer) -> dict[str, str]:
-    from ocean.signing import token_message
-
     nonce = await client.next_nonce()
     signature = sign(token_message(client.address, nonce), bytes(consumer.key).hex())
-    return {
-        "address": client.address,
-        "nonce": str(nonce),
-        "expiration": str(int(time.time()) + 3600),
-        "signature": signature,
-    }
+    expiration = str(int(time.time()) + 3600)
+    query = {"address": client.address, "nonce": str(nonce), "expiration": expiration, "signature": signature}
+    return str((await client.call("create_auth_token", query=query))["token"])
 
 
 async def start(buyer: Buyer, files: FileServer, code: str) -> str:

@@ -6,6 +6,7 @@ import asyncio
 import re
 import time
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -17,6 +18,8 @@ from tests.support.browser import PHONE, Browser, Person, Wallet
 from tests.support.chain import consumer as consumer_account
 from tests.support.chain import publisher as publisher_account
 from tests.support.chain import stranger as stranger_account
+from tests.support.nginx import PREFIX, Nginx
+from tests.support.path_prefix import PathPrefix
 from tests.support.service import FREE, Buyer, Service, raw_python
 from tests.support.tokens import create
 
@@ -196,17 +199,73 @@ async def test_strangers_text_is_only_text(
     assert answer.status == 404, "of another account"
 
 
-async def test_a_lost_connection_is_told(service: Service, consumer: Person, buyer: Buyer, open_dataset: DDO) -> None:
+@pytest.fixture
+async def running(buyer: Buyer, open_dataset: DDO) -> AsyncIterator[str]:
+    """A job that says a word and sleeps."""
     job = await started(buyer, [open_dataset], SLEEPS)
-    await consumer.sign_in(service.url, f"jobs/{job}")
-    await expect(consumer.page.locator(".log")).to_contain_text("begun")
-    await consumer.context.set_offline(True)
-    said = consumer.page.locator("[data-live-word]")
-    await expect(said).to_have_text("The service does not answer. This page keeps trying.")
+    yield job
     await buyer.consumer.stop(job)
-    await consumer.context.set_offline(False)
+
+
+async def test_behind_nginx_and_when_it_dies(
+    service: Service, consumer: Person, buyer: Buyer, running: str, tmp_path: Path
+) -> None:
+    """Below a path, where nginx buffers by itself, pages are live; a lost connection is told and made again."""
+    with Nginx(service.url, tmp_path / "nginx") as proxy:
+        await consumer.sign_in(proxy.url, f"jobs/{running}")
+        (cookie,) = await consumer.context.cookies()
+        assert cookie["name"] == "c2d_session"
+        assert (cookie["path"], cookie["httpOnly"], cookie["sameSite"]) == (PREFIX, True, "Strict")
+        said = consumer.page.locator("[data-live-word]")
+        await expect(said).to_have_text("Live")
+        await expect(consumer.page.locator(".log")).to_contain_text("begun")
+        proxy.stop()
+        await expect(said).to_have_text("The service does not answer. This page keeps trying.")
+        proxy.start()
+        await expect(said).to_have_text("Live")
+        await consumer.page.get_by_role("button", name="Stop the job").click()
+        await expect(consumer.page.locator(".state")).to_have_text("Stopped")
+        await expect(said).to_be_hidden()
+        await consumer.page.get_by_role("link", name="All jobs").click()
+        await consumer.page.wait_for_url(f"{proxy.url}/jobs/")
+        await consumer.page.get_by_role("link", name="Compute-to-Data").click()
+        await expect(consumer.page.get_by_role("heading", level=1)).to_have_text("Run algorithms next to private data")
+    assert consumer.troubles == []
+
+
+async def test_a_proxy_that_keeps_everything(service: Service, consumer: Person, buyer: Buyer, running: str) -> None:
+    """It hands on only what has ended, so nothing of the stream arrives; the page says that it asks by itself, and
+    keeps up."""
+    with PathPrefix(service.url) as proxy:
+        await consumer.sign_in(proxy.url, f"jobs/{running}")
+        said = consumer.page.locator("[data-live-word]")
+        await expect(said).to_have_text("No live connection. This page asks every few seconds.")
+        await expect(consumer.page.locator(".log")).to_contain_text("begun")
+        await buyer.consumer.stop(running)
+        await expect(consumer.page.locator(".state")).to_have_text("Stopped")
+    assert consumer.troubles == []
+
+
+async def test_by_keyboard_alone(service: Service, consumer: Person, running: str) -> None:
+    await consumer.page.goto(f"{service.url}/jobs/{running}")
+    press = consumer.page.keyboard.press
+    await consumer.page.get_by_role("button", name="Sign in with Test Wallet").wait_for()
+    await press("Tab")
+    assert await consumer.page.evaluate("document.activeElement.className") == "skip"
+    await press("Enter")
+    await press("Tab")
+    assert await consumer.page.evaluate("document.activeElement.textContent") == "Sign in with Test Wallet"
+    await press("Enter")
+    stop = consumer.page.get_by_role("button", name="Stop the job")
+    await stop.wait_for()
+    await expect(consumer.page.locator(".log")).to_contain_text("begun")
+    await stop.focus()
+    await press("Tab")
+    await press("Enter")
+    await expect(consumer.page.get_by_role("button", name="Delete for good")).to_be_visible()
+    await press("Shift+Tab")
+    await press("Enter")
     await expect(consumer.page.locator(".state")).to_have_text("Stopped")
-    await expect(said).to_be_hidden()
     assert consumer.troubles == []
 
 
