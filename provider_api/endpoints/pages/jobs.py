@@ -20,6 +20,8 @@ from provider_api.endpoints.pages.page import PRIVATE, page, see_other, shown
 from provider_api.endpoints.pages.session import require_session, session_of
 from provider_api.http.errors import Refused
 from provider_api.jobs.delete import delete_jobs
+from provider_api.jobs.live.waiting import place_of
+from provider_api.jobs.places import Line
 from provider_api.jobs.printed import printed
 from provider_api.jobs.status import status_of
 from provider_api.jobs.stop import stop_jobs
@@ -50,7 +52,7 @@ async def job(request: Request, services: Services) -> Response:
     """`part=live`: only what changes while the job runs, for the page's script."""
     session = await require_session(request, services)
     workflow = await _mine(request, services, session)
-    (told,) = await services.reader.objects([workflow])
+    told, line = await services.reader.shown(workflow)
     view = _view(workflow, told, time.time())
     step = names.ALGORITHM if view.began is not None or view.finished else names.CONFIGURATION
     log = await printed(services.argo, services.results, workflow, step)
@@ -65,6 +67,7 @@ async def job(request: Request, services: Services) -> Response:
         "log_of": "algorithm" if step == names.ALGORITHM else "preparation",
         "digests": await services.results.digests(workflow, await services.results.approval(workflow)),
         "ends": _ends(view, services),
+        "longest_wait": None if line is None else _longest_wait(line, view, services),
         "argo_page": argo_page(services, workflow.name),
         "again": run_again(view, url),
         "verify": verify(url),
@@ -116,6 +119,14 @@ def page_number(request: Request) -> int:
 
 def _view(workflow: Workflow, told: dict[str, Any], now: float) -> JobView:
     return job_view(workflow, status_of(workflow, now=datetime.now(UTC)), told, now)
+
+
+def _longest_wait(line: Line, view: JobView, services: Services) -> float | None:
+    """Seconds; None where nothing is known."""
+    snapshot = services.environments.last
+    environment = None if snapshot is None else snapshot.environments.get(view.environment)
+    most = place_of(line, environment, time.time())["highSeconds"]
+    return None if most is None else float(most)
 
 
 def _ends(view: JobView, services: Services) -> float | None:

@@ -3,6 +3,7 @@
 
 const SILENCE_MS = 20_000; // without a byte of the stream, the page asks by itself
 const ASK_MS = 4_000;
+const HELD_MS = 30_000;
 
 // --- wallets (EIP-6963: they announce themselves) --------------------------------------------------------------------
 
@@ -21,8 +22,7 @@ for (const none of document.querySelectorAll("[data-none]")) {
 }
 
 function offer(place, { info, provider }) {
-  const button = document.createElement("button");
-  button.type = "button";
+  const button = Object.assign(document.createElement("button"), { type: "button" });
   if (/^data:image\//.test(info.icon ?? "")) {
     button.append(Object.assign(new Image(22, 22), { src: info.icon, alt: "" }));
   }
@@ -47,12 +47,8 @@ function offer(place, { info, provider }) {
 }
 
 async function answered(url, method, body) {
-  const answer = await fetch(url, {
-    method,
-    body: body === undefined ? undefined : JSON.stringify(body),
-    headers: { "Content-Type": "application/json", Accept: "application/json" },
-    redirect: "error",
-  });
+  const headers = { "Content-Type": "application/json", Accept: "application/json" };
+  const answer = await fetch(url, { method, headers, body: body && JSON.stringify(body), redirect: "error" });
   const text = await answer.text();
   if (!answer.ok) throw new Error(sentence(text) || `The service answered ${answer.status}.`);
   return JSON.parse(text);
@@ -89,9 +85,9 @@ async function decide(provider, place) {
   if (!account) throw new Error(`Choose the account ${asked.account} in the wallet: it is the one that is signed in.`);
   const signature = await provider.request({ method: "personal_sign", params: [asked.sign, account] });
   const raw = signature.slice(2).match(/../g).map((byte) => String.fromCharCode(parseInt(byte, 16))).join("");
-  const signatures = [{ keyid: asked.account, sig: btoa(raw) }];
   const { payloadType, payload } = asked;
-  await answered(`${root}api/v1/releases/${job}`, "PUT", { payloadType, payload, signatures });
+  const envelope = { payloadType, payload, signatures: [{ keyid: asked.account, sig: btoa(raw) }] };
+  await answered(`${root}api/v1/releases/${job}`, "PUT", envelope);
   location.reload();
 }
 
@@ -102,21 +98,26 @@ const word = document.querySelector("[data-live-word]");
 let heard = 0; // when the last byte of the stream came
 let log = ""; // what it has told of the log
 let last = ""; // id of its last event
-let pending = false;
+let [pending, asked] = [false, 0];
 
 if (live) live.querySelector(".log").scrollTop = 1e9;
-if (live && !ended()) {
+if (live && ended() !== "yes") {
   listen();
-  setInterval(() => ended() || Date.now() - heard < SILENCE_MS || ask("This page asks every few seconds."), ASK_MS);
+  setInterval(() => {
+    if (ended() === "held" && Date.now() - asked > HELD_MS) ask();
+    const silent = Date.now() - heard > SILENCE_MS;
+    if (ended() === "no" && silent) ask("No live connection. This page asks every few seconds.");
+  }, ASK_MS);
 }
 
+// no, yes, or held: results wait for owners of the data, which may take days, and the stream has ended.
 function ended() {
-  return live.firstElementChild?.dataset.ended === "yes";
+  return live.firstElementChild.dataset.ended;
 }
 
-// Bytes count, not events: a silent job's stream sends comments, of which an EventSource would tell nothing.
+// Bytes count: a silent job's stream sends comments, of which an EventSource would tell nothing.
 async function listen() {
-  while (!ended()) {
+  while (ended() === "no") {
     const silence = new AbortController();
     let timer;
     try {
@@ -162,14 +163,15 @@ async function ask(why = "") {
   pending = true;
   if (!why) await new Promise((go) => setTimeout(go, 250));
   pending = false;
+  asked = Date.now();
   try {
     const answer = await fetch(live.dataset.part, { headers: { Accept: "text/html" }, redirect: "error" });
     if (answer.status === 401) return say("You are signed out. Reload the page to sign in.");
     if (answer.status === 404) return say("This job is gone.");
     if (!answer.ok) throw new Error(answer.status);
-    if (why) say(`No live connection. ${why}`);
+    if (why) say(why);
     show(await answer.text());
-    if (ended()) say("");
+    if (ended() !== "no") say(ended() === "held" ? "This page asks twice a minute." : "");
   } catch {
     say("The service does not answer. This page keeps trying.");
   }
@@ -182,7 +184,7 @@ function show(html) {
   following(() => live.replaceChildren(next));
   live.querySelector("#delete").open = open;
   if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
-  if (log && !ended()) showLog();
+  if (log && ended() === "no") showLog();
 }
 
 function showLog() {
