@@ -6,9 +6,11 @@ Where there is no browser the tests are skipped by name, and fail in CI. Picture
 
 from __future__ import annotations
 
+import http.server
 import json
 import os
 import shutil
+import threading
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Final, Self
@@ -20,6 +22,7 @@ from playwright.async_api import Browser as Chromium
 from playwright.async_api import BrowserContext, Page, async_playwright
 
 from tests.support.clients import INSTALLED, require_client
+from tests.support.quiet_server import QuietServer
 
 PATIENCE_MS: Final = 90_000  # workers share two cores
 WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
@@ -135,6 +138,31 @@ class Person:
         """Of the whole page, where somebody has asked for pictures."""
         if (folder := os.environ.get("C2D_PICTURES")) is not None:
             await self.page.screenshot(path=f"{folder}/{name}.png", full_page=True)
+
+
+class AnotherSite:
+    """`with AnotherSite(html) as url`: a page of somebody else; localhost is another site than 127.0.0.1."""
+
+    def __init__(self, html: str) -> None:
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self.send_response(200)
+                self.send_header("Content-Type", "text/html")
+                self.end_headers()
+                self.wfile.write(html.encode())
+
+            def log_message(self, format: str, *args: Any) -> None:
+                """Nothing."""
+
+        self._server = QuietServer(("127.0.0.1", 0), Handler)
+
+    def __enter__(self) -> str:
+        threading.Thread(target=self._server.serve_forever, name="another site", daemon=True).start()
+        return f"http://localhost:{self._server.server_port}/"
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
 
 
 def require_program(name: str) -> str:

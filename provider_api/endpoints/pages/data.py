@@ -9,13 +9,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ocean.addresses import canonical
-from provider_api.endpoints.jobs.result_file import answer_with
 from provider_api.endpoints.pages.addresses import address_of_service
 from provider_api.endpoints.pages.jobs import page_number
-from provider_api.endpoints.pages.page import PRIVATE, page, shown
+from provider_api.endpoints.pages.page import PRIVATE, page, shown, sign_in_page
 from provider_api.endpoints.pages.session import require_session, session_of
 from provider_api.endpoints.releases.asking import document, job_that_waits
-from provider_api.endpoints.releases.file import file_to_look_at
+from provider_api.endpoints.releases.file import send_to_owner
 from provider_api.endpoints.releases.listing import releases_of
 from provider_api.http.errors import Refused
 from provider_api.http.responses import json_response
@@ -31,7 +30,7 @@ RELEASE = "/data/{job_id}"
 async def data(request: Request, services: Services) -> Response:
     session = await session_of(request, services)
     if session is None:
-        return shown(request, "sign_in.html", next="data/", said="")
+        return sign_in_page(request, "data/")
     account = canonical(session.address)
     waiting = await releases_of(services, account, history=False)
     history = await releases_of(services, account, history=True)
@@ -59,8 +58,7 @@ async def release(request: Request, services: Services) -> Response:
 async def release_file(request: Request, services: Services) -> Response:
     session = await require_session(request, services)
     job_id, index = request.path_params["job_id"], request.path_params["index"]
-    found = await file_to_look_at(services, job_id, index, canonical(session.address))
-    answer = await answer_with(request, services.results, found)
+    answer = await send_to_owner(request, services, job_id, index, canonical(session.address))
     answer.headers.update(PRIVATE)
     return answer
 

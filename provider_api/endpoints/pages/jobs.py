@@ -16,7 +16,7 @@ from ocean.kit.digits import is_digits
 from provider_api.calls.sign_ins import Session
 from provider_api.endpoints.jobs.result_file import answer_with
 from provider_api.endpoints.pages.addresses import address_of_service, argo_page
-from provider_api.endpoints.pages.page import PRIVATE, page, see_other, shown
+from provider_api.endpoints.pages.page import PRIVATE, page, see_other, shown, sign_in_page
 from provider_api.endpoints.pages.session import require_session, session_of
 from provider_api.http.errors import Refused
 from provider_api.jobs.delete import delete_jobs
@@ -37,7 +37,7 @@ JOB = "/jobs/{job_id}"
 async def jobs(request: Request, services: Services) -> Response:
     session = await session_of(request, services)
     if session is None:
-        return shown(request, "sign_in.html", next="jobs/", said="")
+        return sign_in_page(request, "jobs/")
     found = await services.reader.of_owner(canonical(session.address))
     number = page_number(request)
     part = found[EACH * (number - 1) : EACH * number]
@@ -90,26 +90,31 @@ async def file(request: Request, services: Services) -> Response:
 
 @page("POST", JOB + "/stop")
 async def stop(request: Request, services: Services) -> Response:
-    workflow = await _mine(request, services, await require_session(request, services))
+    workflow = await _mine_to_change(request, services)
     await stop_jobs(services.argo, [workflow])
     return see_other(f"../{workflow.name}")
 
 
 @page("POST", JOB + "/delete")
 async def delete(request: Request, services: Services) -> Response:
-    workflow = await _mine(request, services, await require_session(request, services))
+    workflow = await _mine_to_change(request, services)
     await delete_jobs(services.argo, services.results, services.claims, [workflow])
     return see_other("../")
 
 
 async def _mine(request: Request, services: Services, session: Session) -> Workflow:
-    """Raises Refused (404), also for a job of somebody else: nobody learns that there is one. Refused too where the
-    operator's access control takes the account out."""
-    await services.control.require("compute", canonical(session.address))
+    """Raises Refused (404), also for a job of somebody else: nobody learns that there is one."""
     workflow = await services.reader.find(canonical(session.address), request.path_params["job_id"], may_lag=True)
     if workflow is None:
         raise Refused("Your account has no such job. It may have been deleted, or belong to another account.", 404)
     return workflow
+
+
+async def _mine_to_change(request: Request, services: Services) -> Workflow:
+    """Raises SignInNeeded, Refused (404, and where the operator's access control says no)."""
+    session = await require_session(request, services)
+    await services.control.require("compute", canonical(session.address))
+    return await _mine(request, services, session)
 
 
 def page_number(request: Request) -> int:

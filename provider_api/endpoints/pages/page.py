@@ -81,6 +81,16 @@ def see_other(location: str) -> RedirectResponse:
     return RedirectResponse(location, 303, PRIVATE)
 
 
+def sign_in_page(request: Request, path: str, *, said: str = "", status: int = 200) -> HTMLResponse:
+    """`path`: where to go afterwards; `said`: why it did not work.
+
+    Browsers leave the cookie (SameSite=Strict) out of a request that follows a link of another site, but not out of the
+    next one, which is our own page's: so the page asks once more by itself.
+    """
+    foreign = request.headers.get("sec-fetch-site") == "cross-site" and "again" not in request.query_params
+    return shown(request, "sign_in.html", status=status, next=way_back(path), said=said, again=foreign)
+
+
 def way_back(path: str) -> str:
     """Where somebody goes after signing in: to a page of ours, relative to the service's address."""
     return path if _PLACES.fullmatch(path) else "jobs/"
@@ -94,7 +104,7 @@ def _require_own_page(request: Request, services: Services) -> None:
 
 def _trouble(request: Request, error: ApiError) -> Response:
     if isinstance(error, SignInNeeded):
-        answer = shown(request, "sign_in.html", status=error.status, next=way_back(request.url.path[1:]), said="")
+        answer: Response = sign_in_page(request, request.url.path[1:], status=error.status)
     else:
         answer = shown(request, "message.html", status=error.status, said=error.body().get("error", str(error)))
     answer.headers.update(error.headers())

@@ -6,6 +6,7 @@ own, wherever a proxy has put it. Only pages and GETs look at it; whatever is si
 
 from __future__ import annotations
 
+from typing import Final
 from urllib.parse import parse_qs
 
 from starlette.requests import Request
@@ -17,11 +18,13 @@ from provider_api.calls.parameters import read_json_object
 from provider_api.calls.session import SESSION_COOKIE
 from provider_api.calls.sign_ins import Session
 from provider_api.calls.tokens import TokenRefused
-from provider_api.endpoints.pages.page import PRIVATE, SignInNeeded, page, see_other, shown, way_back
+from provider_api.endpoints.pages.page import PRIVATE, SignInNeeded, page, see_other, sign_in_page, way_back
 from provider_api.http.errors import Refused
 from provider_api.http.origins import origin_of
 from provider_api.http.responses import json_response
 from provider_api.services import Services
+
+_MOST_FORM_BYTES: Final = 16 * 1024
 
 
 async def session_of(request: Request, services: Services) -> Session | None:
@@ -66,12 +69,12 @@ async def sign_in(request: Request, services: Services) -> Response:
         answer: Response = json_response({"signedIn": True}, headers=PRIVATE)
         session = await services.sign_ins.redeem(text, signature)
     else:
-        form = parse_qs(body.decode("ascii", "replace"), max_num_fields=10)
+        form = _form(body)
         where = way_back(form.get("next", [""])[0])
         try:
             session = await services.sign_ins.exchange(form.get("token", [""])[0].strip())
         except TokenRefused as exc:
-            return shown(request, "sign_in.html", status=403, next=where, said=str(exc))
+            return sign_in_page(request, where, said=str(exc), status=403)
         answer = see_other(where)
     origin = origin_of(request.headers.get("origin", ""))
     secure = origin.scheme == "https" if origin else any(url.startswith("https") for url in _public(services))
@@ -88,6 +91,13 @@ async def sign_out(request: Request, services: Services) -> Response:
     answer = see_other("./")
     answer.set_cookie(SESSION_COOKIE, "", max_age=0, path=None, httponly=True, samesite="strict")
     return answer
+
+
+def _form(body: bytes) -> dict[str, list[str]]:
+    """Raises Refused."""
+    if len(body) > _MOST_FORM_BYTES:
+        raise Refused("This is more than a token.", 413)
+    return parse_qs(body.decode("ascii", "replace"))
 
 
 def _public(services: Services) -> tuple[str, ...]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 import structlog
 from starlette.requests import Request
 from starlette.responses import Response
@@ -52,16 +54,34 @@ log = structlog.get_logger(__name__)
 async def release_file(request: Request, call: CallDep, services: ServicesDep) -> Response:
     job, place = request.path_params["job"], request.path_params["index"]
     caller = await asked_by(call, services, f"{job}/{place}/")
-    file = await file_to_look_at(services, job, place, caller.address)
 
     async def use_up() -> None:
         await services.callers.use_up(caller)
-        log.info("owner_looked", job_id=job, owner=caller.address, index=file.index)
 
-    return await answer_with(request, services.results, file, use_up)
+    return await send_to_owner(request, services, job, place, caller.address, use_up)
 
 
-async def file_to_look_at(services: Services, job: str, place: str, account: str) -> ResultFile:
+async def send_to_owner(
+    request: Request,
+    services: Services,
+    job: str,
+    place: str,
+    account: str,
+    before_sending: Callable[[], Awaitable[None]] | None = None,
+) -> Response:
+    """One file of what waits, to an account (canonical) that is proven. Raises Refused, NeighbourAway, NeighbourFailed,
+    ChainUnavailable, ArgoError."""
+    file = await _file_to_look_at(services, job, place, account)
+
+    async def noted() -> None:
+        if before_sending is not None:
+            await before_sending()
+        log.info("owner_looked", job_id=job, owner=account, index=file.index)
+
+    return await answer_with(request, services.results, file, noted)
+
+
+async def _file_to_look_at(services: Services, job: str, place: str, account: str) -> ResultFile:
     """A file of results that wait, for an owner (canonical) who may look at them. Raises Refused."""
     workflow, approval = await job_that_waits(services, job)
     await owned(services, workflow, approval, account)

@@ -65,7 +65,8 @@ def _document(chain_ids: Sequence[int], provider: str) -> dict[str, Any]:
         "Service",
         "Which endpoints there are",
         {200: Answer("The endpoints.", ref("Root"), {"root": _document([8996], samples.PROVIDER)})},
-        text="Clients take method and path of every call from here.",
+        text="Clients take method and path of every call from here. Who likes `text/html` better than JSON and than"
+        " anything, as browsers do, gets a page for people instead.",
     )
 )
 async def root(request: Request, services: ServicesDep) -> Response:

@@ -14,7 +14,7 @@ from playwright.async_api import expect
 
 from ocean.ddo import DDO
 from provider_api.deploy.file_server import FileServer
-from tests.support.browser import PHONE, Browser, Person, Wallet
+from tests.support.browser import PHONE, AnotherSite, Browser, Person, Wallet
 from tests.support.chain import consumer as consumer_account
 from tests.support.chain import publisher as publisher_account
 from tests.support.chain import stranger as stranger_account
@@ -244,6 +244,23 @@ async def test_a_proxy_that_keeps_everything(service: Service, consumer: Person,
         await buyer.consumer.stop(running)
         await expect(consumer.page.locator(".state")).to_have_text("Stopped")
     assert consumer.troubles == []
+
+
+async def test_a_link_from_elsewhere(service: Service, browser: Browser, consumer: Person, running: str) -> None:
+    """Browsers leave the cookie out of a request that another site makes; the person notices nothing of that."""
+    await consumer.sign_in(service.url)
+    with AnotherSite(f'<a href="{service.url}/jobs/{running}">a job</a>') as url:
+        await consumer.page.goto(url)
+        await consumer.page.get_by_role("link", name="a job").click()
+        await expect(consumer.page.locator(".state")).to_have_text("Running")
+    with AnotherSite(
+        f'<form method="post" action="{service.url}/jobs/{running}/stop"><button>x</button></form>'
+    ) as url:
+        await consumer.page.goto(url)
+        await consumer.page.get_by_role("button", name="x").click()
+        await expect(consumer.page.get_by_role("alert")).to_contain_text("asked for by another site")
+    await consumer.page.goto(f"{service.url}/jobs/{running}")
+    await expect(consumer.page.locator(".state")).to_have_text("Running")
 
 
 async def test_by_keyboard_alone(service: Service, consumer: Person, running: str) -> None:

@@ -196,3 +196,12 @@ async def test_behind_a_public_address(tmp_path: Path) -> None:
             "/sign-in/text", json=asked, headers={"origin": "http://localhost:8030", "sec-fetch-site": "same-origin"}
         )
         assert (elsewhere.status_code, "C2D_SERVER__PUBLIC_URLS" in elsewhere.text) == (403, True)
+
+
+async def test_after_a_link_of_another_site_the_page_asks_once_more(world: World) -> None:
+    foreign = {"sec-fetch-site": "cross-site"}
+    again = '<meta http-equiv="refresh" content="0; url=?again">'
+    for path in ("/jobs/", f"/jobs/{'0' * 32}", "/data/"):
+        assert again in (await world.http.get(path, headers=foreign)).text
+        assert again not in (await world.http.get(path)).text
+        assert again not in (await world.http.get(path + "?again", headers=foreign)).text
