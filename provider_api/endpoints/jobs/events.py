@@ -56,6 +56,7 @@ async def job_events(request: Request, services: ServicesDep) -> Response:
     cursor = Cursor.parse(request.headers.get("last-event-id", ""))
     with ExitStack() as stack:
         hub = stack.enter_context(look.viewing())
+        await look.use_up()
         if cursor.ended and await hub.first_look(_LOOK_SECONDS) and has_seen_the_end(hub, cursor):
             return Response(status_code=204)
         return EventStream(frames(hub, cursor), stack.pop_all())

@@ -64,10 +64,11 @@ FAILURES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """A proven look of an owner at his job."""
+    """A proven look of an owner at his job. The nonce is not used up yet."""
 
     services: Services
     call: Call
+    caller: Caller
     job_id: str
     workflow: Workflow | None  # None: it is being looked at already, and need not be read
 
@@ -76,6 +77,10 @@ class Look:
         """Raises TooMuchAsked, NeighbourAway."""
         with self.services.live.viewing(self.job_id, self.workflow) as hub:
             yield hub
+
+    async def use_up(self) -> None:
+        """After all that may refuse the look. Raises InvalidRequest."""
+        await self.services.callers.use_up(self.caller)
 
     def glance(self) -> Hub:
         """Raises NeighbourAway."""
@@ -89,10 +94,9 @@ async def read_look(request: Request, services: Services, fields: Sequence[Field
     message = partial(signing.live_message, call.text("consumerAddress"), job_id)
     caller = await services.callers.require_viewer(call, Signed(message))
     workflow = await _find(services, caller, job_id)
-    await services.callers.use_up(caller)
     if (connection := connection_of(request.scope)) is not None:
         services.live.close_with(connection.closing)
-    return Look(services, call, job_id, workflow)
+    return Look(services, call, caller, job_id, workflow)
 
 
 async def _find(services: Services, caller: Caller, job_id: str) -> Workflow | None:

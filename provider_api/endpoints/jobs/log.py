@@ -52,6 +52,8 @@ _HEADERS: Final = {
 )
 async def job_log(request: Request, services: ServicesDep) -> Response:
     look = await read_look(request, services, _FIELDS)
-    text, after, ended = await log_from(look.glance(), int(look.call.text("offset") or 0), _WAIT_SECONDS)
+    hub = look.glance()
+    await look.use_up()
+    text, after, ended = await log_from(hub, int(look.call.text("offset") or 0), _WAIT_SECONDS)
     headers = {**UNSTORED, "X-Log-Next": str(after), "X-Log-Ended": ended}
     return Response(text, headers=headers, media_type="text/plain; charset=utf-8")

@@ -8,6 +8,7 @@ saw this viewer goes on from there, and sends no byte of the log twice.
 from __future__ import annotations
 
 import asyncio
+import random
 import re
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from provider_api.jobs.live.hub import Hub
 from provider_api.jobs.live.log_rule import Why
 
 HEARTBEAT_SECONDS: Final = 10.0
+LIFE_SECONDS: Final = 600.0  # of one stream; whoever comes back then shows its token again, which may be deleted
 RETRY_MILLISECONDS: Final = 3000
 POLLED_BYTES: Final = 256 << 10
 SENT_BYTES: Final = 16 << 10  # a viewer that does not read keeps about so much waiting
@@ -49,14 +51,17 @@ class Cursor:
 
 
 async def frames(hub: Hub, cursor: Cursor) -> AsyncGenerator[bytes, None]:
-    """Until the job is over or the hub is closed. Between two frames a viewer may take as long as it likes."""
+    """Until the job is over, the hub is closed, or the viewer has to prove again who it is. Between two frames it may
+    take as long as it likes."""
+    clock = asyncio.get_running_loop().time
+    end = clock() + LIFE_SECONDS * random.uniform(0.8, 1.0)  # noqa: S311  (not all come back at once)
     yield _BEGIN
     view = _View(hub, cursor)
     while True:
         ring = hub.news.next_ring
         for several in _together(view.unseen()):
             yield several
-        if cursor.ended or hub.closed:
+        if cursor.ended or hub.closed or clock() >= end:
             return
         if not await rings(ring, HEARTBEAT_SECONDS):
             yield HEARTBEAT

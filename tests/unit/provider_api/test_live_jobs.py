@@ -25,7 +25,7 @@ from provider_api.calls.signed_text import remembered
 from provider_api.jobs.live import hub as hubs
 from provider_api.jobs.live import log as logs
 from provider_api.jobs.live import view
-from provider_api.settings import LiveSettings
+from provider_api.settings import LiveSettings, StrangerSettings
 from tests.support.provider_neighbours import CONSUMER_KEY, STRANGER_KEY, MemoryArgo, World
 from tests.support.viewers import Viewer, watching
 from tests.unit.provider_api.test_jobs import publish_results, started
@@ -427,6 +427,9 @@ async def test_limits_of_viewers(tmp_path: Path) -> None:
             await viewer.wait_for(lambda seen: seen.status)
         refused = await world.http.get(path(job), headers={"AuthToken": auth})
         assert (refused.status_code, refused.headers["retry-after"]) == (429, "5")
+        signed = signature(job, next(NONCES))
+        assert (await world.http.get(path(job), params=signed)).status_code == 429
+        assert (await world.http.get(path(job, "log"), params=signed)).status_code == 200, "its nonce is still good"
         assert (await world.http.get(path(job, "log"), headers={"AuthToken": auth})).status_code == 200
 
 
@@ -450,6 +453,33 @@ async def test_a_job_that_is_deleted(world: World) -> None:
         argo(world).told.changed(job)
         await viewer.wait_for(lambda seen: seen.closed)
         assert viewer.named("end")[0]["deleted"] is True
+
+
+async def test_a_deleted_token(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(view, "LIFE_SECONDS", 0.2)
+    monkeypatch.setattr(view, "HEARTBEAT_SECONDS", 0.05)
+    job, auth = await started(world), await token(world)
+    async with looking(world, job, auth) as viewer:
+        await viewer.wait_for(lambda seen: seen.closed)
+        assert viewer.named("end") == []
+    await world.services.tokens.delete(auth, address_of(CONSUMER_KEY).lower(), str(next(NONCES)))
+    async with looking(world, job, auth, viewer.last_id) as again:
+        await again.wait_for(lambda seen: seen.closed)
+        assert again.status == 400
+
+
+async def test_strangers_are_no_viewers(tmp_path: Path) -> None:
+    """An address that has used up its budget still may look with a token, and its open streams hold no places."""
+    budget = StrangerSettings(units_per_minute=60, at_once=2, at_once_each=1, waiting_each=0)
+    async with AsyncExitStack() as stack:
+        world = await opened(tmp_path, stack, strangers=budget)
+        job, auth = await started(world), await token(world)
+        refused = [(await world.http.get(path(job), headers={"AuthToken": "x"})).status_code for _ in range(5)]
+        assert set(refused) == {400}
+        assert (await world.http.get("/api/services/computeEnvironments")).status_code == 429
+        for _ in range(4):
+            viewer = await stack.enter_async_context(looking(world, job, auth))
+            await viewer.wait_for(has_state(1))
 
 
 async def test_heartbeats(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
