@@ -87,7 +87,12 @@ def recover_digest(digest: bytes, signature: Signature) -> str:
 
 def ethereum_digest(inner: bytes) -> bytes:
     """What is signed for a 32-byte hash: `personal_sign` of its raw bytes, not of its hex text."""
-    return keccak256(b"\x19Ethereum Signed Message:\n32" + inner)
+    return personal_digest(inner)
+
+
+def personal_digest(content: bytes) -> bytes:
+    """The 32 bytes that `personal_sign` (EIP-191) signs for any content."""
+    return keccak256(b"\x19Ethereum Signed Message:\n%d" % len(content) + content)
 
 
 def _address(public: bytes) -> str:

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp
 from provider_api import openapi
 from provider_api.endpoints.jobs import published
 from provider_api.endpoints.operations import OPERATIONS, add_routes
+from provider_api.endpoints.pages import add_pages
 from provider_api.endpoints.service import root
 from provider_api.endpoints.service.internal import internal_app
 from provider_api.http.errors import ApiError, NotOffered, render
@@ -68,6 +69,7 @@ def create_app(settings: Settings, neighbours: OpenNeighbours = open_neighbours)
         redirect_slashes=False,
     )
     add_routes(app)
+    add_pages(app)
     app.add_middleware(StrangersGate, budget=budget, proxies=bool(settings.server.trusted_proxies))
     app.add_middleware(CatchAll, retry_after_seconds=settings.limits.retry_after_seconds)
     app.add_exception_handler(ApiError, _render)

@@ -1,9 +1,9 @@
 """The provider's keys. One Ethereum key is the root, everything else is derived from it: one secret to keep.
 
 The Ethereum key itself signs fees and opens file lists. The service's box key, with which job specs are sealed, the key
-that opens results from a public store, the one that authenticates tokens and the one that salts the digests of inputs
-are HKDF-SHA256 of it with a label each: whoever holds one of them learns nothing about the Ethereum key, and every
-replica of the service has the same ones without storing them.
+that opens results from a public store, the one that authenticates tokens, the one that salts the digests of inputs and
+the one that makes the nonces of sign-ins are HKDF-SHA256 of it with a label each: whoever holds one of them learns
+nothing about the Ethereum key, and every replica of the service has the same ones without storing them.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ _BOX_LABEL = b"compute-to-data service box key 1"
 _RESULTS_LABEL = b"compute-to-data results key 1"
 _TOKEN_LABEL = b"compute-to-data token key 1"
 _SALT_LABEL = b"compute-to-data salt key 1"
+_SIGN_IN_LABEL = b"compute-to-data sign-in key 1"
 
 
 class KeyMissing(ValueError):
@@ -37,6 +38,7 @@ class ProviderKeys:
     results: PrivateKey  # opens results in a store that everybody can read
     token: bytes  # 32 bytes, HMAC key of tokens
     salt: bytes  # 32 bytes, HMAC key of the salts in passports
+    sign_in: bytes  # 32 bytes, HMAC key of the nonces with which people sign in
 
     def box_public_text(self) -> str:
         """Base64 of the box key's public part: the file service.pub in the secret of every environment."""
@@ -54,8 +56,8 @@ def keys_of(private_key: str) -> ProviderKeys:
     raw = bytes.fromhex(text)
     box, token = _hkdf_sha256(raw, _BOX_LABEL), _hkdf_sha256(raw, _TOKEN_LABEL)
     results = _hkdf_sha256(raw, _RESULTS_LABEL)
-    salt = _hkdf_sha256(raw, _SALT_LABEL)
-    return ProviderKeys("0x" + text, address_of(raw), PrivateKey(box), PrivateKey(results), token, salt)
+    salt, sign_in = _hkdf_sha256(raw, _SALT_LABEL), _hkdf_sha256(raw, _SIGN_IN_LABEL)
+    return ProviderKeys("0x" + text, address_of(raw), PrivateKey(box), PrivateKey(results), token, salt, sign_in)
 
 
 def load_keys(settings: ProviderSettings) -> ProviderKeys:

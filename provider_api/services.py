@@ -18,6 +18,7 @@ from provider_api.access.assets import Assets
 from provider_api.access.control import AccessControl
 from provider_api.access.gather import FactFinder
 from provider_api.access.other_providers import OtherProviders
+from provider_api.calls.sign_ins import SignIns
 from provider_api.calls.signature import Callers
 from provider_api.calls.tokens import Tokens
 from provider_api.calls.wallets import Wallets
@@ -42,6 +43,7 @@ from provider_api.storage.claims import Claims
 from provider_api.storage.database import Database
 from provider_api.storage.nonces import Nonces
 from provider_api.storage.provider_calls import ProviderCalls
+from provider_api.storage.revocations import Revocations
 from provider_api.strangers.asking import OutgoingPools
 from provider_api.telemetry.metrics import Metrics
 from provider_api.telemetry.tracing import Tracer, open_tracer
@@ -70,6 +72,7 @@ class Services:
     claims: Claims
     tokens: Tokens
     callers: Callers
+    sign_ins: SignIns
     argo: Argo
     chains: Chains
     catalogues: Catalogues
@@ -146,12 +149,14 @@ async def open_services(
         stack.push_async_callback(database.close)
         await database.open(DATABASE_SECONDS)
         around = await stack.enter_async_context(neighbours(settings, keys))
-        nonces, claims, tokens = Nonces(database), Claims(database), Tokens(keys, database)
+        nonces, claims, revocations = Nonces(database), Claims(database), Revocations(database)
+        tokens = Tokens(keys, revocations)
         metrics, tracer = metrics or Metrics(), tracer or open_tracer(settings.tracing)
         argo = metrics.timed(around.argo, "argo", tracer)
         chains = Chains(
             {chain.chain_id: metrics.timed(chain, f"chain {chain.chain_id}", tracer) for chain in around.chains.all()}
         )
+        wallets = Wallets(chains)
         environments = Environments(argo, lambda: metrics.round("environments"))
         queues = EnvironmentQueues(argo)
         stack.push_async_callback(queues.close)
@@ -197,7 +202,8 @@ async def open_services(
             nonces=nonces,
             claims=claims,
             tokens=tokens,
-            callers=Callers(nonces, tokens, Wallets(chains), keys.address, settings.policy.typed_signatures),
+            callers=Callers(nonces, tokens, wallets, keys.address, settings.policy.typed_signatures),
+            sign_ins=SignIns(settings, keys, chains.ids(), tokens, wallets, revocations),
             argo=argo,
             chains=chains,
             catalogues=catalogues,

@@ -14,8 +14,7 @@ import binascii
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ocean.keccak import keccak256
-from ocean.keys import Key, address_of
+from ocean.keys import Key, address_of, personal_digest
 from ocean.kit.compact_json import compact_utf8
 from ocean.signing import SignatureInvalid, parse, recover_signer, sign_bytes
 from records.statement import StatementInvalid, read_object
@@ -81,8 +80,7 @@ def pre_authentication(payload: bytes) -> bytes:
 
 def signed_digest(payload: bytes) -> bytes:
     """The 32 bytes that are signed for a payload."""
-    signed = pre_authentication(payload)
-    return keccak256(b"\x19Ethereum Signed Message:\n%d" % len(signed) + signed)
+    return personal_digest(pre_authentication(payload))
 
 
 def parse_envelope(encoded: bytes) -> Envelope:

@@ -21,7 +21,6 @@ import jwt
 
 from ocean.addresses import AddressInvalid, canonical
 from provider_api.keys import ProviderKeys
-from provider_api.storage.database import Database
 from provider_api.storage.nonces import SignedText
 from provider_api.storage.revocations import AlreadyRevoked, Revocations
 
@@ -39,16 +38,16 @@ class TokenRefused(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class _Claims:
+class Claims:
     address: str  # canonical
-    expires_at: int
+    expires_at: int  # Unix seconds
     generation: int
 
 
 class Tokens:
-    def __init__(self, keys: ProviderKeys, database: Database) -> None:
+    def __init__(self, keys: ProviderKeys, revocations: Revocations) -> None:
         self._key = keys.token
-        self._revocations = Revocations(database)
+        self._revocations = revocations
 
     async def create(self, address: str, expires_at: int, nonce: str, text: SignedText | None = None) -> str:
         """The token of an address (as spelled) that has proven itself, and uses up its nonce. A deleted one is good
@@ -60,17 +59,41 @@ class Tokens:
 
     async def require(self, token: str, address: str) -> None:
         """Raises TokenRefused unless the token speaks for the canonical address."""
-        claims = self._read(token, address)
-        if claims.generation != await self._revocations.generation(address):
+        await self._require_in_use(token, self._read(token, address))
+
+    async def holder(self, token: str) -> Claims:
+        """For whom a token speaks that is in use. Raises TokenRefused."""
+        claims = decode(token, self._key)
+        await self._require_in_use(token, claims)
+        return claims
+
+    async def issue(self, address: str, expires_at: int) -> str:
+        """A token of an address that has proven itself otherwise than by a nonce. It is not one that was deleted: then
+        it ends some seconds earlier."""
+        generation = await self._revocations.generation(canonical(address))
+        while True:
+            token = encode(address, expires_at, self._key, generation)
+            if not await self._revocations.contains(_digest(token)):
+                return token
+            expires_at -= 1
+
+    async def discard(self, token: str) -> None:
+        """Take a token out of use whose holder asks for it. Raises TokenRefused."""
+        claims = decode(token, self._key)
+        try:
+            await self._revocations.use_once(_digest(token), claims.expires_at)
+        except AlreadyRevoked:
+            raise TokenRefused("deleted") from None
+
+    async def _require_in_use(self, token: str, claims: Claims) -> None:
+        if claims.generation != await self._revocations.generation(claims.address):
             raise TokenRefused("deleted")
         if await self._revocations.contains(_digest(token)):
             raise TokenRefused("deleted")
 
     async def account(self, token: str) -> str:
         """The canonical address for which the token speaks. Raises TokenRefused."""
-        address = decode(token, self._key).address
-        await self.require(token, address)
-        return address
+        return (await self.holder(token)).address
 
     async def delete(self, token: str, address: str, nonce: str, text: SignedText | None = None) -> None:
         """Take the token of a canonical address that has proven itself out of use, and use up its nonce.
@@ -89,7 +112,7 @@ class Tokens:
         """The same for all tokens of the address that there are. Raises NonceRefused."""
         await self._revocations.begin_generation(address, nonce, text)
 
-    def _read(self, token: str, address: str) -> _Claims:
+    def _read(self, token: str, address: str) -> Claims:
         claims = decode(token, self._key)
         if claims.address != address:
             raise TokenRefused("invalid")
@@ -103,7 +126,7 @@ def encode(address: str, expires_at: int, key: bytes, generation: int = 0) -> st
     return jwt.encode(payload, key, algorithm=_ALGORITHM, sort_headers=False)
 
 
-def decode(token: str, key: bytes) -> _Claims:
+def decode(token: str, key: bytes) -> Claims:
     """What an unexpired token of ours says. Raises TokenRefused."""
     if len(token) > _LONGEST:
         raise TokenRefused("invalid")
@@ -112,7 +135,7 @@ def decode(token: str, key: bytes) -> _Claims:
             token, key, algorithms=[_ALGORITHM], options={"require": ["exp", "address"]}
         )
         address, expires_at, generation = claims["address"], claims["exp"], claims.get("generation", 0)
-        found = _Claims(canonical(address), expires_at, generation)
+        found = Claims(canonical(address), expires_at, generation)
     except jwt.ExpiredSignatureError:
         raise TokenRefused("expired") from None
     except (jwt.InvalidTokenError, AddressInvalid):

@@ -158,8 +158,3 @@ def _hide_url(word: str) -> str:
 def render(error: ApiError) -> Response:
     """The one place where an error becomes an answer."""
     return json_response(error.body(), status=error.status, headers=error.headers())
-
-
-def render_unforeseen() -> Response:
-    """An error nobody foresaw: its text may hold anything, so it stays in the log."""
-    return json_response({"context": None, "error": "Internal error."}, status=500)

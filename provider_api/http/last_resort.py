@@ -9,14 +9,13 @@ from __future__ import annotations
 import traceback
 
 import structlog
-from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from argo.client.errors import ArgoError, ArgoUnavailable
 from ocean.chain.errors import ChainUnavailable
 from ocean.chain.order_wait import OrderPending
 from provider_api.http import paths
-from provider_api.http.errors import ApiError, NeighbourAway, NeighbourFailed, Refused, render, render_unforeseen
+from provider_api.http.errors import ApiError, NeighbourAway, NeighbourFailed, Refused, render
 from provider_api.storage.database import StorageUnavailable
 
 log = structlog.get_logger(__name__)
@@ -41,39 +40,40 @@ class CatchAll:
             if started or scope["type"] != "http":
                 log.warning("answer_broken_off", path=scope.get("path"), error=type(exc).__name__)
                 raise
-            answer = self._answer_to(exc, scope)
+            answer = render(told(exc, scope, self._retry_after_seconds))
             if answer.status_code > 500 and scope["path"].startswith(paths.OPERATOR):
                 answer = render(Refused("A neighbour of the service does not answer at the moment.", 500))
             await answer(scope, receive, send)
 
-    def _answer_to(self, exc: Exception, scope: Scope) -> Response:
-        if isinstance(exc, ApiError):
-            return render(exc)
-        retry = self._retry_after_seconds
-        if isinstance(exc, OrderPending):
-            return render(
-                NeighbourAway("The order's transaction is not confirmed yet. Repeat the same request.", retry)
-            )
-        if isinstance(exc, ChainUnavailable):
-            log.warning("chain_unavailable", chain_id=exc.chain_id, reason=exc.reason)
-            return render(NeighbourAway("The blockchain node does not answer at the moment.", retry))
-        if isinstance(exc, StorageUnavailable):
-            log.warning("storage_unavailable", reason=exc.reason)
-            return render(NeighbourAway("The service's database does not answer at the moment.", retry))
-        if isinstance(exc, ArgoUnavailable):
-            log.warning("argo_unavailable", reason=exc.reason)
-            return render(NeighbourAway("The compute service does not answer at the moment.", retry))
-        if isinstance(exc, ArgoError):
-            log.warning("argo_refused", error=type(exc).__name__, detail=str(exc))
-            return render(NeighbourFailed("The compute service refused a request of ours."))
-        log.error(
-            "request_failed",
-            path=scope["path"],
-            method=scope["method"],
-            error=type(exc).__name__,
-            frames=_frames(exc),  # no message: it may repeat what a consumer sent
-        )
-        return render_unforeseen()
+
+def told(exc: Exception, scope: Scope, retry_after_seconds: int) -> ApiError:
+    """What a client is told of whatever rises out of a route. What nobody foresaw is logged: its text may hold
+    anything, so it stays there."""
+    retry = retry_after_seconds
+    if isinstance(exc, ApiError):
+        return exc
+    if isinstance(exc, OrderPending):
+        return NeighbourAway("The order's transaction is not confirmed yet. Repeat the same request.", retry)
+    if isinstance(exc, ChainUnavailable):
+        log.warning("chain_unavailable", chain_id=exc.chain_id, reason=exc.reason)
+        return NeighbourAway("The blockchain node does not answer at the moment.", retry)
+    if isinstance(exc, StorageUnavailable):
+        log.warning("storage_unavailable", reason=exc.reason)
+        return NeighbourAway("The service's database does not answer at the moment.", retry)
+    if isinstance(exc, ArgoUnavailable):
+        log.warning("argo_unavailable", reason=exc.reason)
+        return NeighbourAway("The compute service does not answer at the moment.", retry)
+    if isinstance(exc, ArgoError):
+        log.warning("argo_refused", error=type(exc).__name__, detail=str(exc))
+        return NeighbourFailed("The compute service refused a request of ours.")
+    log.error(
+        "request_failed",
+        path=scope["path"],
+        method=scope["method"],
+        error=type(exc).__name__,
+        frames=_frames(exc),  # no message: it may repeat what a consumer sent
+    )
+    return ApiError("Internal error.")
 
 
 def _frames(exc: BaseException) -> list[str]:

@@ -195,6 +195,13 @@ class ResultStore:
             entries.append(found)
         return Listed(entries, len(every), None)
 
+    async def digests(self, workflow: Workflow, approval: Approval | None) -> dict[int, str]:
+        """SHA-256 of the files that are listed, by index; without those of an older version, which names none, and the
+        passport's. Raises nothing: as for a list."""
+        outcome = await self._outcome(workflow)
+        shown = () if outcome is None else outcome.visible(approval).files
+        return {file.index: file.sha256 for file in shown if file.sha256}
+
     def _passport_entry(self, workflow: Workflow, outcome: Outcome, approval: Approval | None) -> list[dict[str, Any]]:
         """The last result of a job that is over: its index is the next free one, so that those of files stay."""
         record = record_of(workflow)

@@ -94,6 +94,9 @@ class ArgoSettings(Group):
     """File with the bearer token, read again for every request (cluster tokens rotate); empty: no token."""
     verify: bool | Path = True
     """TLS check: true, false (only against a test server), or a file with the accepted authorities."""
+    ui_url: str = Field(default="", pattern=r"^(https?://[^\s]+)?$", examples=["https://argo.example.org"])
+    """Where people reach Argo's pages: a job's page links to its graph there. Whoever owns a job sees the link; whether
+    he may follow it, Argo decides. Empty: no link."""
     timeout_seconds: float = Field(default=10.0, gt=0, le=600)
     """Time limit of one request, in seconds; waiting until it can be sent counts. C2D_LIMITS__CLAIM_LEASE_SECONDS must
     be at least half as long again."""

@@ -1,7 +1,8 @@
 """Deleted tokens, by the SHA-256 of their text, until they expire by themselves; and for those who have deleted all at
 once, of which generation their tokens are.
 
-What changes the list also uses up a nonce, in one transaction: a repeated request changes nothing.
+What a signed request changes in the list also uses up its nonce, in one transaction: a repeated request changes
+nothing. What may be used once, such as the nonce of a sign-in, is on the same list from then on.
 """
 
 from __future__ import annotations
@@ -53,6 +54,18 @@ class Revocations:
 
         try:
             await self._database.write(revoke)
+        except IntegrityError:
+            raise AlreadyRevoked from None
+
+    async def use_once(self, digest: str, expires_at: int) -> None:
+        """Put something on the list whose holder need not sign for that. Raises AlreadyRevoked."""
+
+        def use(connection: Connection) -> None:
+            connection.execute(_NEW, {"digest": digest, "expires_at": expires_at})
+            connection.execute(_EXPIRED, {"before": int(time.time()) - _KEEP_SECONDS})
+
+        try:
+            await self._database.write(use)
         except IntegrityError:
             raise AlreadyRevoked from None
 

@@ -45,6 +45,8 @@ _DEAR: Final = {  # they ask chains, files or other providers, or compute a lot
     "/api/v1/releases",
     "/api/aquarius/assets/ddo/validate",
     "/api/aquarius/assets/names",
+    "/sign-in",
+    "/data/",
 }
 _OPEN: Final = ("/health/", PUBLISHED_PATH + "/", paths.OPERATOR)  # ours, or with a permission of their own
 _DEAR_UNITS, _REFUSED_UNITS = 10, 5

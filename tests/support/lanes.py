@@ -24,6 +24,7 @@ LONG: Final = {
     r"integration/service/test_live_jobs\.py": "parts are killed while jobs are looked at",
     r"integration/service/test_kill\.py": "parts are killed at every step of jobs",
     r"integration/service/test_kill_rounds\.py": "parts are killed under a stream of jobs",
+    r"integration/service/test_pages\.py": "a real browser",
     r"integration/service/test_machine_ends\.py": "the machine ends in every way",
     r"integration/service/test_hostile\.py": "algorithms that flood, fork and do not end",
     r"integration/service/test_strangers\.py": "strangers who ask as much as they can",

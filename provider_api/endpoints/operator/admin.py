@@ -18,7 +18,7 @@ from provider_api.endpoints.request import ServicesDep
 from provider_api.http.errors import Refused
 from provider_api.http.paths import OPERATOR
 from provider_api.http.responses import json_response
-from provider_api.jobs.live.log_rule import log_rule
+from provider_api.jobs.printed import printed
 from provider_api.jobs.records import find_existing
 from provider_api.openapi import samples
 from provider_api.openapi.operation import ANY, TEXT, Answer, Operation, Parameter
@@ -30,7 +30,6 @@ _COMPONENTS = {
     "filter": names.FILTERING,
     "publish": names.PUBLISHING,
 }
-_LOG_BYTES = 1024 * 1024  # of a log that is shown
 _LABELLED = (names.ENVIRONMENT, names.OWNER, names.PROVIDER, names.CHAIN)
 
 
@@ -158,23 +157,10 @@ async def logs(request: Request, services: ServicesDep) -> Response:
     if template is None:
         raise Refused(f"component must be one of {', '.join(_COMPONENTS)}.")
     job = await _job(services, call)
-    text = await _printed(services, job, template)
+    text = await printed(services.argo, services.results, job, template)
     if text is None:
         raise Refused("There is no such pod.", 404)
     return Response(text, media_type="text/plain; charset=utf-8")
-
-
-async def _printed(services: Services, job: Workflow, template: str) -> str | None:
-    most = log_rule(job, _LOG_BYTES).most if template == names.ALGORITHM else _LOG_BYTES
-    if not job.finished and most > 0:
-        printed = bytearray()
-        async for line in services.argo.follow_log(job.name, template, follow=False):
-            printed += line.encode() + b"\n"
-            if len(printed) > most:
-                break
-        if printed:
-            return printed[:most].decode(errors="ignore")
-    return await services.results.log(job, template, _LOG_BYTES)
 
 
 async def _job(services: Services, call: Call) -> Workflow:

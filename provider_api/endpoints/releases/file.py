@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 
-from contract.manifest import OWN_LOGS
+from contract.manifest import OWN_LOGS, ResultFile
 from ocean.kit.digits import is_digits
 from provider_api.endpoints.descriptions import ARGO_FAILED, AUTH_TOKEN, CHAIN_AWAY, signed
 from provider_api.endpoints.endpoint import endpoint
@@ -17,6 +19,7 @@ from provider_api.endpoints.request import CallDep, ServicesDep
 from provider_api.http.errors import Refused
 from provider_api.jobs.releases import may_look
 from provider_api.openapi.operation import Failure, Operation, Parameter
+from provider_api.services import Services
 
 log = structlog.get_logger(__name__)
 
@@ -51,17 +54,41 @@ log = structlog.get_logger(__name__)
 async def release_file(request: Request, call: CallDep, services: ServicesDep) -> Response:
     job, place = request.path_params["job"], request.path_params["index"]
     caller = await asked_by(call, services, f"{job}/{place}/")
+
+    async def use_up() -> None:
+        await services.callers.use_up(caller)
+
+    return await send_to_owner(request, services, job, place, caller.address, use_up)
+
+
+async def send_to_owner(
+    request: Request,
+    services: Services,
+    job: str,
+    place: str,
+    account: str,
+    before_sending: Callable[[], Awaitable[None]] | None = None,
+) -> Response:
+    """One file of what waits, to an account (canonical) that is proven. Raises Refused, NeighbourAway, NeighbourFailed,
+    ChainUnavailable, ArgoError."""
+    file = await _file_to_look_at(services, job, place, account)
+
+    async def noted() -> None:
+        if before_sending is not None:
+            await before_sending()
+        log.info("owner_looked", job_id=job, owner=account, index=file.index)
+
+    return await answer_with(request, services.results, file, noted)
+
+
+async def _file_to_look_at(services: Services, job: str, place: str, account: str) -> ResultFile:
+    """A file of results that wait, for an owner (canonical) who may look at them. Raises Refused."""
     workflow, approval = await job_that_waits(services, job)
-    await owned(services, workflow, approval, caller.address)
+    await owned(services, workflow, approval, account)
     if not may_look(workflow):
         raise Refused("Owners may not look into the results of this job: not all of its datasets say so.", 403)
     index = int(place) if is_digits(place) and len(place) < 10 else None
     manifest = await services.results.manifest(workflow)
     if index is None or index >= len(manifest.files) or manifest.files[index].type in OWN_LOGS:
         raise Refused(f"No such file {place[:20]} among the results of this job", 404)
-
-    async def use_up() -> None:
-        await services.callers.use_up(caller)
-        log.info("owner_looked", job_id=workflow.name, owner=caller.address, index=index)
-
-    return await answer_with(request, services.results, manifest.files[index], use_up)
+    return manifest.files[index]

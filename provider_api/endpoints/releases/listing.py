@@ -70,9 +70,16 @@ MOST_LOOKED_AT = 10_000  # jobs, the newest first: whoever owns nothing may ask 
 )
 async def releases(call: CallDep, services: ServicesDep) -> Response:
     caller = await asked_by(call, services, "")
-    owns = owner_check(services.assets.owner, caller.address)
+    found = await releases_of(services, caller.address, history=call.text("history") == "true")
+    await services.callers.use_up(caller)
+    return json_response({"releases": found}, sort_keys=False)
+
+
+async def releases_of(services: Services, account: str, *, history: bool) -> list[dict[str, Any]]:
+    """The lines of the list, of an account (canonical). `history`: not only what waits. Raises ArgoError,
+    ChainUnavailable, NeighbourAway, NeighbourFailed."""
+    owns = owner_check(services.assets.owner, account)
     labels = {names.ENVIRONMENT: names.ANY}
-    history = call.text("history") == "true"
     if not history:
         labels[names.APPROVAL] = "owner"
     found: list[dict[str, Any]] = []
@@ -83,8 +90,7 @@ async def releases(call: CallDep, services: ServicesDep) -> Response:
         seen += len(page)
         if len(found) >= MOST_LISTED or seen >= MOST_LOOKED_AT:
             break
-    await services.callers.use_up(caller)
-    return json_response({"releases": found[:MOST_LISTED]}, sort_keys=False)
+    return found[:MOST_LISTED]
 
 
 async def _of_job(services: Services, brief: Workflow, owns: Owns, *, history: bool) -> list[dict[str, Any]]:

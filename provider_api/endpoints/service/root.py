@@ -1,4 +1,5 @@
-"""GET /: which endpoints there are. Clients ask for it before nearly every call, so it is made once, as bytes."""
+"""GET /: which endpoints there are. Clients ask for it before nearly every call, so it is made once, as bytes. A
+browser, which says that it likes HTML best, gets a page."""
 
 from __future__ import annotations
 
@@ -9,6 +10,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from provider_api.endpoints.endpoint import endpoint
+from provider_api.endpoints.pages.home import home_page, prefers_html
+from provider_api.endpoints.request import ServicesDep
 from provider_api.http.responses import json_bytes
 from provider_api.openapi import samples
 from provider_api.openapi.components import ref
@@ -62,8 +65,11 @@ def _document(chain_ids: Sequence[int], provider: str) -> dict[str, Any]:
         "Service",
         "Which endpoints there are",
         {200: Answer("The endpoints.", ref("Root"), {"root": _document([8996], samples.PROVIDER)})},
-        text="Clients take method and path of every call from here.",
+        text="Clients take method and path of every call from here. Who likes `text/html` better than JSON and than"
+        " anything, as browsers do, gets a page for people instead.",
     )
 )
-async def root(request: Request) -> Response:
+async def root(request: Request, services: ServicesDep) -> Response:
+    if prefers_html(request.headers):
+        return await home_page(request, services)
     return Response(request.app.state.root, media_type="application/json")
