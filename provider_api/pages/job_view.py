@@ -146,8 +146,7 @@ def tail(text: str) -> str:
 
 
 def run_again(job: JobView) -> str:
-    """The command that runs the same job anew, where orders are missing with new ones; "" for an algorithm that was sent
-    along, which only its sender has."""
+    """The command that runs the same job anew; "" for an algorithm that was sent along, which only its sender has."""
     if not job.algorithm:
         return ""
     return shlex.join(["c2d", "run", *job.datasets, job.algorithm, "--env", job.environment])

@@ -1,5 +1,4 @@
-// The pages' only script. Everything can be read without it: it finds wallets, lets them sign, and keeps a job's page up
-// to date. Texts of others are only ever put in as text.
+// The pages' only script; all can be read without it. Texts of others are only ever put in as text.
 
 const SILENCE_MS = 20_000; // without a byte of the stream, the page asks by itself
 const ASK_MS = 4_000;
