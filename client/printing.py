@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
@@ -16,10 +17,13 @@ from client.text import harmless
 
 
 class Printer:
-    """`as_json`: data are JSON. Colours follow the terminal and NO_COLOR."""
+    """`as_json`: data are JSON. Colours follow the terminal and NO_COLOR. `way_back`: what is to be said to whoever
+    breaks the command off, for the job goes on. `in_lines`: documents come one a line."""
 
     def __init__(self, *, as_json: bool = False) -> None:
         self.as_json = as_json
+        self.way_back = ""
+        self.in_lines = False
         self._data = Console(highlight=False, soft_wrap=True)
         self._progress = Console(stderr=True, highlight=False, soft_wrap=True)
 
@@ -50,14 +54,17 @@ class Printer:
     def progress(self, text: str, style: str = "") -> None:
         self._progress.print(Text(harmless(text, longest=10_000), style=style))
 
-    def status(self, text: str) -> Any:
-        """A context manager: a line that stays while something is waited for; on a terminal only."""
-        return self._progress.status(Text(harmless(text)))
+    @contextmanager
+    def status(self, text: str) -> Iterator[Callable[[str], None]]:
+        """A line that stays while something is waited for, on a terminal only; what is yielded changes its text."""
+        with self._progress.status(Text(harmless(text))) as line:
+            yield lambda changed: line.update(Text(harmless(changed)))
 
     def trouble(self, text: str, code: int, reasons: Sequence[Mapping[str, Any]] = ()) -> None:
         """Why the command ends; with `--json` also as its document."""
         if self.as_json:
-            self.document({"error": text, "exit": code} | ({"reasons": [*reasons]} if reasons else {}))
+            document = {"error": text, "exit": int(code)} | ({"reasons": [*reasons]} if reasons else {})
+            self.document(document, line=self.in_lines)
         self.progress(text, "red")
         for reason in reasons:
             self.progress(f"  - {sentence(reason)}")

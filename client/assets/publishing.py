@@ -22,6 +22,7 @@ from ocean.chain.publishing import AssetDraft, publish_asset, set_metadata
 from ocean.chain.transactions import send
 from ocean.client import ConsumerError
 from ocean.ddo import DDO
+from ocean.kit.together import together
 from ocean.trust import container_checksum, files_checksum
 
 # What a data NFT says of its asset (ERC721Template.setMetaDataState).
@@ -55,7 +56,7 @@ async def publish(session: Session, printer: Printer, draft: AssetDraft, found: 
 
 async def trust(session: Session, printer: Printer, dataset: str, algorithm: str, *, withdraw: bool) -> Exit:
     """Let an algorithm read a dataset, by the checksums that the provider reads of it; or no longer."""
-    data, trusted = await asyncio.gather(session.asset(dataset), session.asset(algorithm))
+    data, trusted = await together(session.asset(dataset), session.asset(algorithm))
     if said_of(trusted).type != "algorithm":
         raise Unusable(f"{trusted.id} is no algorithm")
     document = data.document()
