@@ -7,13 +7,16 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from client.text import harmless
+
+_LEAST_BESIDE: Final = 30  # columns of a terminal beside a table's first one
+_WIDE: Final = 100_000  # what is no terminal wraps nothing
 
 
 class Printer:
@@ -43,13 +46,25 @@ class Printer:
         self._data.print(Text(harmless(text, longest=10_000), style=style))
 
     def table(self, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-        """Data in columns, which a narrow terminal wraps; without rules, so that programs can read it, too."""
-        table = Table(box=None, pad_edge=False, show_edge=False, header_style="bold")
-        for head in heads:
-            table.add_column(head, overflow="fold")
-        for row in rows:
-            table.add_row(*(Text(harmless(cell)) for cell in row))
-        Console(highlight=False).print(table)
+        """Data in columns, without rules, so that programs can read it, too: a line for each row. A terminal that is
+        too narrow for the first column beside others gets a block for each row."""
+        console = Console(highlight=False)
+        cells = [[harmless(cell) for cell in row] for row in rows]
+        first = max((len(row[0]) for row in cells), default=0)
+        if console.is_terminal and any(heads) and first + _LEAST_BESIDE > console.width:
+            for row in cells:
+                for head, cell in zip(heads, row, strict=True):
+                    console.print(Text(f"{head} {cell}".strip()), soft_wrap=True)
+                console.print()
+            return
+        table = Table(box=None, pad_edge=False, show_edge=False, header_style="bold", show_header=any(heads))
+        for place, head in enumerate(heads):
+            table.add_column(head, overflow="fold", no_wrap=place == 0)
+        for row in cells:
+            table.add_row(*(Text(cell) for cell in row))
+        if not console.is_terminal:
+            console.width = _WIDE
+        console.print(table)
 
     def progress(self, text: str, style: str = "") -> None:
         self._progress.print(Text(harmless(text, longest=10_000), style=style))

@@ -21,8 +21,7 @@ from ocean.ddo import DDO, DDOMalformed, Metadata
 from ocean.did import is_did
 
 if TYPE_CHECKING:  # what takes long to load is loaded where it is needed
-    from eth_account.signers.local import LocalAccount
-
+    from client.accounts.keystore import Owner
     from ocean.chain.network import Network
 
 _SECONDS = 60.0
@@ -47,7 +46,7 @@ class Session:
     consumer: Provider
     local: LocalService | None
     _network: Network | None = field(default=None, repr=False)
-    _key: LocalAccount | str | None = field(default=None, repr=False)
+    _key: str | None = field(default=None, repr=False)
     _http: httpx.AsyncClient | None = field(default=None, repr=False)
 
     @property
@@ -60,26 +59,12 @@ class Session:
             )
         return self.consumer.address
 
-    def key(self) -> LocalAccount | str:
+    def key(self) -> str:
         """The account's key, whose password is asked for once. Raises SignedOut, Unusable."""
         if self._key is None:
-            self._key = self._unlocked()
+            self._key = "0x" + owner_of(self.name, self.profile, self.given.password_file).key.hex()
             self.consumer.sign_with(self._key)
         return self._key
-
-    def _unlocked(self) -> LocalAccount | str:
-        number, keystore = self.profile.development_account, self.profile.keystore
-        if number is not None:
-            from ocean.chain.development_accounts import account
-
-            return account(number)
-        if keystore is not None:
-            from client.accounts.keystore import unlock
-
-            return "0x" + unlock(keystore, self.given.password_file).key.hex()
-        raise SignedOut(
-            f"this needs the key of the account, and profile {self.name} names no keystore: c2d login --keystore FILE"
-        )
 
     def sign_in(self) -> None:
         """Be able to make calls that must be signed: with the token of before, else with the key. Raises as `key`."""
@@ -187,6 +172,24 @@ class Session:
             await self._http.aclose()
         if self._network is not None:
             await self._network.close()
+
+
+def owner_of(name: str, profile: Profile, password_file: Path | None, *, ask: bool = True) -> Owner:
+    """The account of a profile, with its key. `ask`: the password, where it is not known otherwise. Raises SignedOut,
+    Unusable."""
+    from client.accounts.keystore import Owner, unlock
+
+    number, keystore = profile.development_account, profile.keystore
+    if number is not None:
+        from ocean.chain.development_accounts import account
+
+        known = account(number)
+        return Owner(str(known.address), bytes(known.key))
+    if keystore is not None:
+        return unlock(keystore, password_file, ask=ask)
+    raise SignedOut(
+        f"this needs the key of the account, and profile {name} names no keystore: c2d login --keystore FILE"
+    )
 
 
 def said_of(asset: DDO) -> Metadata:

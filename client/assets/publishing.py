@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any, Final
 
@@ -20,7 +21,6 @@ from ocean.chain.network import Network
 from ocean.chain.offers import find_offer, give_away, sell
 from ocean.chain.publishing import AssetDraft, publish_asset, set_metadata
 from ocean.chain.transactions import send
-from ocean.client import ConsumerError
 from ocean.ddo import DDO
 from ocean.kit.together import together
 from ocean.trust import container_checksum, files_checksum
@@ -137,7 +137,7 @@ async def _trusted_entry(session: Session, algorithm: DDO) -> dict[str, Any]:
     """Its checksums as the provider reads them. Raises Refused where it cannot."""
     body = {"did": algorithm.id, "serviceId": algorithm.services[0].id, "checksum": True}
     try:
-        files = (await session.consumer.send("fileinfo", json=body)).json()
+        files = await session.consumer.call("fileinfo", body=body)
         digests = [str(file["checksum"]) for file in files]
         checksum = files_checksum(digests)
     except (KeyError, TypeError, ValueError):
@@ -176,6 +176,7 @@ async def _written(session: Session, printer: Printer, asset: DDO, document: dic
             encrypt=encrypt,
             flags=COMPRESSED | ENCRYPTED,
         )
+        await _known(session, asset.id, document["metadata"]["updated"])
 
 
 async def _offered(network: Network, key: LocalAccount | str, datatoken: str, found: Description) -> str:
@@ -203,15 +204,13 @@ async def _price(session: Session, asset: DDO) -> str:
     return f"{Decimal(offer.amount).scaleb(-decimals).normalize():f} of {offer.base_token}"
 
 
-async def _known(session: Session, did: str) -> None:
-    """Wait until the metadata store has it, so that the next command finds it. Raises Unreachable."""
+async def _known(session: Session, did: str, updated: str = "") -> None:
+    """Wait until the metadata store has it as it is now, so that the next command finds it. Raises Unreachable."""
     end = time.monotonic() + _INDEX_SECONDS
-    while True:
-        try:
-            await session.asset(did)
-        except (Refused, ConsumerError):
-            if time.monotonic() > end:
-                raise Unreachable(f"{did} is published, but the metadata store does not know it yet") from None
-            await asyncio.sleep(0.3)
-        else:
-            return
+    while time.monotonic() < end:
+        with suppress(Refused):  # not known yet
+            found = await session.asset(did)
+            if not updated or found.document()["metadata"].get("updated") == updated:
+                return
+        await asyncio.sleep(0.3)
+    raise Unreachable(f"{did} is written, but the metadata store does not have it yet")

@@ -1,7 +1,7 @@
 """Results in a folder: each one whole or not at all, continued where a transfer broke off, verified at the end.
 
-When everything is there and the job has a passport, all files are verified by it, as `c2d verify` does, and trust goes to the accounts that the
-provider names: it is the provider that was asked to run the job.
+When everything is there and the job has a passport, all files are verified by it, as `c2d verify` does, and trust goes
+to the accounts that the provider names: it is the provider that was asked to run the job.
 """
 
 from __future__ import annotations

@@ -71,7 +71,7 @@ async def fetched(consumer: Provider, parts: Parts, index: int, size: int | None
 async def _transfer(consumer: Provider, job_id: str, index: int, part: Path, size: int | None) -> None:
     """Go on with what is there of the same content, to the end of it, whose digest an ETag that is one must name."""
     note = _note(part)
-    have = part.stat().st_size if part.is_file() and note.is_file() else 0
+    have = _begun(part)
     headers = {"Range": f"bytes={have}-", "If-Range": note.read_text()} if have else {}
     async with AsyncExitStack() as stack:
         try:
@@ -104,6 +104,11 @@ async def _transfer(consumer: Provider, job_id: str, index: int, part: Path, siz
     if is_sha256(said) and said != digest_of(part):
         _drop(part)
         raise Unreachable(f"result {index} is not what the provider says that it is: it has another digest")
+
+
+def _begun(part: Path) -> int:
+    """How much of it is there, whose content is known."""
+    return part.stat().st_size if part.is_file() and _note(part).is_file() else 0
 
 
 def _drop(part: Path) -> None:

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.integration
 def test_a_file_becomes_a_verified_result(c2d: Commands, dataset: str, algorithm: str) -> None:
     assert "yes, in ocean-compute; it costs nothing" in c2d("why", dataset, algorithm).out
     done = c2d("run", dataset, algorithm, "--output", "results", "--json")
-    assert json.loads(Path("results/data/outputs/sum.json").read_text()) == 42, list(Path("results").rglob("*"))
+    assert json.loads(Path("results/sum.json").read_text()) == 42, list(Path("results").rglob("*"))
     assert done.json["verifiedBy"] is not None
     assert "verified: these files are what" in c2d("results", done.json["job"]["jobId"], "-o", "results").err
 
