@@ -3,6 +3,8 @@ whose nonce another command has used meanwhile is signed once more."""
 
 from __future__ import annotations
 
+import asyncio
+import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
@@ -10,7 +12,7 @@ from client.answers import Environment, Job, Quotes, Root, required
 from client.text import said_in
 from ocean.client import Consumer, ConsumerError
 
-NONCE_TRIES: Final = 5
+NONCE_TRIES: Final = 12
 
 T = TypeVar("T")
 
@@ -66,13 +68,19 @@ class Provider(Consumer):
 
 async def signed_anew(call: Callable[[], Awaitable[T]]) -> T:
     """Make a signed call, again while its nonce turns out to be used. Raises as the call does."""
-    for _ in range(NONCE_TRIES - 1):
+    for attempt in range(NONCE_TRIES - 1):
         try:
             return await call()
         except ConsumerError as exc:
             if not is_nonce_used(exc):
                 raise
+        await after_a_rival(attempt)
     return await call()
+
+
+async def after_a_rival(attempt: int) -> None:
+    """Wait, each command another while, so that several do not meet again."""
+    await asyncio.sleep(random.uniform(0, 0.1 * 2 ** min(attempt, 5)))  # noqa: S311  (nothing secret)
 
 
 def is_nonce_used(error: ConsumerError) -> bool:

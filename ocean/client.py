@@ -252,7 +252,7 @@ class Consumer:
             "nonce": str(number),
             "signature": self._signed(token_message(self.address, number)),
         }
-        answer = await self.call("createAuthToken", query=query)
+        answer = await self.call("create_auth_token", query=query)
         if not (isinstance(answer, dict) and isinstance(answer.get("token"), str)):
             raise AnswerUnusable("it makes no token")
         return str(answer["token"])
@@ -266,7 +266,7 @@ class Consumer:
             "nonce": str(number),
             "signature": self._signed(token_message(self.address, number)),
         }
-        await self.call("deleteAuthToken", query=query)
+        await self.call("delete_auth_token", query=query)
 
     def _signature(self, message: str) -> dict[str, str]:
         """As a parameter; none where a token stands for it."""

@@ -102,7 +102,8 @@ def _password(place: Path, password_file: Path | None, address: str | None, *, a
         try:
             kept = keyring.get_password(_KEYRING_SERVICE, address)
         except Exception as exc:  # noqa: BLE001  (each backend has errors of its own)
-            typer.echo(f"the system's keyring does not answer ({type(exc).__name__})", err=True)
+            if type(exc).__name__ != "NoKeyringError":  # the package is there, and this system has no keyring
+                typer.echo(f"the system's keyring does not answer ({type(exc).__name__})", err=True)
         else:
             if isinstance(kept, str):
                 return kept

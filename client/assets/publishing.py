@@ -61,7 +61,7 @@ async def trust(session: Session, printer: Printer, dataset: str, algorithm: str
         raise Unusable(f"{trusted.id} is no algorithm")
     document = data.document()
     entry = {"did": trusted.id} if withdraw else await _trusted_entry(session, trusted)
-    changed = 0
+    changed, before = 0, set[str]()
     for service in document["services"]:
         compute = service.get("compute")
         if service.get("type") == "compute" and isinstance(compute, dict):
@@ -69,12 +69,20 @@ async def trust(session: Session, printer: Printer, dataset: str, algorithm: str
             if withdraw and not kept and not compute.get("publisherTrustedAlgorithmPublishers"):
                 # Two empty lists would let every published algorithm in.
                 compute["publisherTrustedAlgorithmPublishers"] = [session.address]
+            if not withdraw:
+                # Both lists must allow an algorithm, so that of publishers would keep this one out.
+                before |= {str(each) for each in compute.get("publisherTrustedAlgorithmPublishers") or []}
+                compute["publisherTrustedAlgorithmPublishers"] = []
             compute["publisherTrustedAlgorithms"] = kept if withdraw else [*kept, entry]
             changed += 1
     if not changed:
         raise Refused(f"{data.id} has no compute service")
     await _written(session, printer, data, document)
     printer.progress(f"{trusted.id} may {'no longer ' if withdraw else ''}read {data.id}")
+    if before:
+        printer.progress(
+            f"algorithms of {', '.join(sorted(before))} may read it no longer, unless they are trusted, too"
+        )
     if printer.as_json:
         printer.document({"dataset": data.id, "algorithm": entry, "trusted": not withdraw})
     return Exit.DONE

@@ -15,7 +15,7 @@ from typing import Final
 import httpx
 
 from client.exits import Unreachable
-from client.provider import Provider, is_nonce_used
+from client.provider import NONCE_TRIES, Provider, after_a_rival, is_nonce_used
 from ocean.client import ConsumerError
 from ocean.kit.digits import is_sha256
 
@@ -55,11 +55,13 @@ async def fetched(consumer: Provider, parts: Parts, index: int, size: int | None
         try:
             await _transfer(consumer, parts.job_id, index, part, size)
         except (httpx.TransportError, ConsumerError) as exc:
-            transient = isinstance(exc, httpx.TransportError) or exc.status >= 500 or is_nonce_used(exc)
+            rival = isinstance(exc, ConsumerError) and is_nonce_used(exc)
+            transient = rival or isinstance(exc, httpx.TransportError) or exc.status >= 500
             more = part.is_file() and part.stat().st_size > before
             failures = 0 if more else failures + 1
-            if not transient or failures == _TRIES:
+            if not transient or failures == (NONCE_TRIES if rival else _TRIES):
                 raise
+            await after_a_rival(failures)
             continue
         length = part.stat().st_size
         if size is not None and length != size:

@@ -37,7 +37,7 @@ def sold(c2d: Commands, numbers: Path) -> str:
 
 def test_prices_that_nobody_agreed_to(c2d: Commands, service: Service, sold: str, adds_up: Path) -> None:
     theirs = c2d("publish-algorithm", str(adds_up), "--profile", "bob").line
-    assert "not_trusted_algo" in c2d("run", sold, theirs, "-p", "bob", code=3).err
+    assert "not_trusted_algo_publisher" in c2d("run", sold, theirs, "-p", "bob", code=3).err
     c2d("trust", sold, theirs)
     before = oceans(service)
     assert "more than --max-price 4.5" in c2d("run", sold, theirs, "-p", "bob", "--max-price", "4.5", code=3).err
@@ -54,11 +54,11 @@ def test_prices_that_nobody_agreed_to(c2d: Commands, service: Service, sold: str
 def test_trust_is_given_and_withdrawn(c2d: Commands, dataset: str, adds_up: Path) -> None:
     theirs = c2d("publish-algorithm", str(adds_up), "--profile", "bob").line
     reasons = c2d("why", dataset, theirs, "-p", "bob", "--json", code=3).json["reasons"]
-    assert [reason["code"] for reason in reasons] == ["not_trusted_algo"]
+    assert [reason["code"] for reason in reasons] == ["not_trusted_algo_publisher"]
     assert c2d("trust", dataset, theirs, "--json").json["trusted"]
     assert c2d("why", dataset, theirs, "-p", "bob", "--json").json["startable"]
     c2d("trust", dataset, theirs, "--withdraw")
-    c2d("why", dataset, theirs, "-p", "bob", code=3)
+    assert "not_trusted" in c2d("why", dataset, theirs, "-p", "bob", code=3).out
     assert "this account is" in c2d("trust", dataset, theirs, "-p", "bob", code=3).err
 
 
