@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ from urllib.parse import quote
 import httpx
 
 from client.accounts.tokens import kept
+from client.accounts.turns import turn
 from client.exits import Refused, SignedOut, Unreachable, Unusable
 from client.profiles import Profile, Profiles, local_service
 from client.provider import Provider
@@ -65,6 +66,10 @@ class Session:
             self._key = "0x" + owner_of(self.name, self.profile, self.given.password_file).key.hex()
             self.consumer.sign_with(self._key)
         return self._key
+
+    async def turn(self) -> AbstractAsyncContextManager[None]:
+        """The time in which this account sends transactions, and no other command of it. Raises Unusable, OSError."""
+        return turn(await self.chain_id(), self.address)
 
     def sign_in(self) -> None:
         """Be able to make calls that must be signed: with the token of before, else with the key. Raises as `key`."""

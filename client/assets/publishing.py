@@ -15,7 +15,7 @@ from client.assets.drafts import Description
 from client.exits import Exit, Refused, Unreachable, Unusable
 from client.printing import Printer
 from client.session import Session, said_of
-from ocean.addresses import canonical
+from ocean.addresses import canonical, is_address
 from ocean.chain.metadata import COMPRESSED, ENCRYPTED
 from ocean.chain.network import Network
 from ocean.chain.offers import find_offer, give_away, sell
@@ -32,6 +32,7 @@ _INDEX_SECONDS: Final = 60.0
 
 async def publish(session: Session, printer: Printer, draft: AssetDraft, found: Description) -> Exit:
     """Publish a draft, offer it, and wait until the provider knows it. Prints its DID."""
+    _require_price(found)
     network = await session.network()
     key = session.key()
     provider = session.profile.provider
@@ -40,9 +41,10 @@ async def publish(session: Session, printer: Printer, draft: AssetDraft, found: 
         return await session.consumer.encrypt(plain, network.chain_id)
 
     with printer.status(f"publishing {draft.name}"):
-        asset = await publish_asset(network, key, draft, provider_url=provider, encrypt=encrypt)
-        datatoken = asset.services[0].datatoken_address
-        offer = await _offered(network, key, datatoken, found)
+        async with await session.turn():
+            asset = await publish_asset(network, key, draft, provider_url=provider, encrypt=encrypt)
+            datatoken = asset.services[0].datatoken_address
+            offer = await _offered(network, key, datatoken, found)
         await _known(session, asset.id)
     printer.progress(f"{draft.name} is published: {offer}")
     if printer.as_json:
@@ -134,7 +136,8 @@ async def set_state(session: Session, printer: Printer, given: str, state: str) 
     network, key = await session.network(), session.key()
     number = STATES.index(state)
     nft = asset.nft_address
-    await send(network, key, network.function("ERC721Template", nft, "setMetaDataState", number))
+    async with await session.turn():
+        await send(network, key, network.function("ERC721Template", nft, "setMetaDataState", number))
     printer.progress(f"{asset.id} is {state} now")
     if printer.as_json:
         printer.document({"did": asset.id, "state": state})
@@ -175,16 +178,28 @@ async def _written(session: Session, printer: Printer, asset: DDO, document: dic
         return await session.consumer.encrypt(plain, network.chain_id)
 
     with printer.status("writing the document"):
-        await set_metadata(
-            network,
-            key,
-            asset.nft_address,
-            document,
-            provider_url=session.profile.provider,
-            encrypt=encrypt,
-            flags=COMPRESSED | ENCRYPTED,
-        )
+        async with await session.turn():
+            await set_metadata(
+                network,
+                key,
+                asset.nft_address,
+                document,
+                provider_url=session.profile.provider,
+                encrypt=encrypt,
+                flags=COMPRESSED | ENCRYPTED,
+            )
         await _known(session, asset.id, document["metadata"]["updated"])
+
+
+def _require_price(found: Description) -> None:
+    """Before anything is published. Raises Unusable."""
+    if found.token and not is_address(found.token):
+        raise Unusable(f"--token {found.token} is no address")
+    if found.price == "none" or found.price == 0:
+        return
+    price = Decimal(found.price)
+    if not price.is_finite() or not 0 < price < 10**12 or price != price.quantize(Decimal(1).scaleb(-18)):
+        raise Unusable(f"{price} is no price")
 
 
 async def _offered(network: Network, key: LocalAccount | str, datatoken: str, found: Description) -> str:
@@ -195,8 +210,6 @@ async def _offered(network: Network, key: LocalAccount | str, datatoken: str, fo
         await give_away(network, key, datatoken)
         return "orders cost nothing but the provider's fee"
     price = Decimal(found.price)
-    if not 0 < price < 10**12 or price != price.quantize(Decimal(1).scaleb(-18)):
-        raise Unusable(f"{price} is no price")
     await sell(network, key, datatoken, int(price.scaleb(18)), found.token)
     return f"an order costs {price:f} tokens, and the provider's fee"
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import typer
@@ -34,6 +35,9 @@ from client.provider import is_nonce_used, signed_anew
 from client.session import Session
 from client.text import said_in
 from ocean.client import ConsumerError
+
+if TYPE_CHECKING:
+    from ocean.purchase import Purchase
 
 _START_TRIES = 6
 
@@ -79,18 +83,19 @@ async def _ordered(
     found: list[str | None] = []
     printer.way_back = "what has been ordered is kept for the next c2d run of these assets"
     with printer.status("ordering"):
-        # One after the other: a datatoken may be needed twice, and a dispenser gives one at a time.
-        for purchase in purchases:
-            wish = purchase.wish
-
-            def note(tx: str, did: str = wish.ddo.id, service: str = wish.service_id) -> None:
-                orders.note(Order(did, service, consumer, tx))
-
-            bought = key is not None and purchase.quote is not None
-            found.append(
-                await carry_out(network, key, consumer, purchase, signed=note) if key and bought else purchase.order
-            )
+        async with await session.turn():
+            # One after the other: a datatoken may be needed twice, and a dispenser gives one at a time.
+            for purchase in purchases:
+                if key is None or purchase.quote is None:
+                    found.append(purchase.order)
+                    continue
+                note = partial(_note, orders, purchase, consumer)
+                found.append(await carry_out(network, key, consumer, purchase, signed=note))
     return found
+
+
+def _note(orders: Orders, purchase: Purchase, consumer: str, tx: str) -> None:
+    orders.note(Order(purchase.wish.ddo.id, purchase.wish.service_id, consumer, tx))
 
 
 def _agree(printer: Printer, wanted: Wanted, cost: Mapping[str, Decimal], words: str) -> None:

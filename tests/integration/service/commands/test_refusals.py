@@ -107,3 +107,62 @@ def test_nobody_answers(c2d: Commands, service: Service, dataset: str, algorithm
     Profiles().set("no-store", provider=service.url, metadata=silent, account=f"development:{ALICE}")
     assert "metadata store" in c2d("why", dataset, algorithm, "-p", "no-store", code=5).err
     assert c2d("jobs", "-p", "away", "--json", code=5).json["exit"] == 5
+
+
+@pytest.mark.parametrize("price", ["-1", "1e13", "0.0000000000000000001", "NaN", "Infinity", "five"])
+def test_prices_that_are_none(c2d: Commands, numbers: Path, price: str) -> None:
+    c2d("publish", str(numbers), "--price", price, code=2)
+    c2d("publish", str(numbers), "--price", "1", "--token", "0x1", code=2)
+
+
+def test_descriptions(c2d: Commands, tmp_path: Path, numbers: Path, algorithm: str) -> None:
+    described = tmp_path / "rain.toml"
+    described.write_text(
+        'name = "Rain"\nlicense = "CC-BY-4.0"\ntags = ["rain"]\nprice = "none"\n'
+        f'files = [{{ path = "{numbers.name}" }}]\n'
+        "[release]\nmaxBytes = 1000000\n"
+    )
+    did = c2d("publish", str(described), "--author", "Ada").line
+    shown = c2d("asset", "show", did, "--json").json
+    assert shown["price"] == "not offered"
+    assert [shown["document"]["metadata"][name] for name in ("name", "license", "author")] == [
+        "Rain",
+        "CC-BY-4.0",
+        "Ada",
+    ]
+    assert "none is offered" in c2d("why", did, algorithm, code=3).err
+    for text in ("name = ", "nam = 'x'", "files = []", "files = 7", "[release]\nmaxBytes = 'many'"):
+        described.write_text(text)
+        c2d("publish", str(described), code=2)
+
+
+def test_several_datasets_and_parameters(c2d: Commands, numbers: Path, dataset: str, tmp_path: Path) -> None:
+    tells = tmp_path / "tells.py"
+    tells.write_text(
+        "import json, os, pathlib\n"
+        "found = [json.loads(p.read_text()) for p in pathlib.Path(os.environ['INPUTS']).rglob('algoCustomData.json')]\n"
+        "pathlib.Path(os.environ['OUTPUTS'], 'told.json').write_text(json.dumps([found, os.environ['DIDS']]))\n"
+    )
+    algorithm = c2d("publish-algorithm", str(tells)).line
+    second = c2d("publish", str(numbers), "--name", "second").line
+    custom = tmp_path / "custom.json"
+    custom.write_text('{"depth": 3, "name": "file"}')
+    c2d("run", dataset, second, algorithm, "--param", "name=x=y", "--param", "rate=0.5", "--custom-data", str(custom))
+    (folder,) = Path().glob("c2d-*")
+    found, dids = json.loads((folder / "told.json").read_text())
+    assert found == [{"depth": 3, "name": "x=y", "rate": 0.5}]
+    assert json.loads(dids) == [dataset, second]
+
+
+def test_files_in_the_way(c2d: Commands, dataset: str, algorithm: str) -> None:
+    job = c2d("run", dataset, algorithm, "-o", "first", "--json").json["job"]["jobId"]
+    Path("first/sum.json").write_text("41")
+    assert "another content" in c2d("results", job, "-o", "first", code=2).err
+    assert Path("first/sum.json").read_text() == "41"
+    passport = Path("first/passport.dsse.json").read_bytes()
+    other = c2d("run", dataset, algorithm, "-o", "second", "--json").json["job"]["jobId"]
+    assert "of another job" in c2d("results", other, "-o", "first", code=2).err
+    assert Path("first/passport.dsse.json").read_bytes() == passport
+    Path("third").write_text("a file")
+    c2d("results", job, "-o", "third", code=2)
+    assert not list(Path().rglob(".c2d-parts")) or Path("first/.c2d-parts").exists()
