@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any, Final
 
@@ -14,14 +15,14 @@ from client.assets.drafts import Description
 from client.exits import Exit, Refused, Unreachable, Unusable
 from client.printing import Printer
 from client.session import Session, said_of
-from ocean.addresses import canonical
+from ocean.addresses import canonical, is_address
 from ocean.chain.metadata import COMPRESSED, ENCRYPTED
 from ocean.chain.network import Network
 from ocean.chain.offers import find_offer, give_away, sell
 from ocean.chain.publishing import AssetDraft, publish_asset, set_metadata
 from ocean.chain.transactions import send
-from ocean.client import ConsumerError
 from ocean.ddo import DDO
+from ocean.kit.together import together
 from ocean.trust import container_checksum, files_checksum
 
 # What a data NFT says of its asset (ERC721Template.setMetaDataState).
@@ -31,6 +32,7 @@ _INDEX_SECONDS: Final = 60.0
 
 async def publish(session: Session, printer: Printer, draft: AssetDraft, found: Description) -> Exit:
     """Publish a draft, offer it, and wait until the provider knows it. Prints its DID."""
+    _require_price(found)
     network = await session.network()
     key = session.key()
     provider = session.profile.provider
@@ -39,9 +41,10 @@ async def publish(session: Session, printer: Printer, draft: AssetDraft, found: 
         return await session.consumer.encrypt(plain, network.chain_id)
 
     with printer.status(f"publishing {draft.name}"):
-        asset = await publish_asset(network, key, draft, provider_url=provider, encrypt=encrypt)
-        datatoken = asset.services[0].datatoken_address
-        offer = await _offered(network, key, datatoken, found)
+        async with await session.turn():
+            asset = await publish_asset(network, key, draft, provider_url=provider, encrypt=encrypt)
+            datatoken = asset.services[0].datatoken_address
+            offer = await _offered(network, key, datatoken, found)
         await _known(session, asset.id)
     printer.progress(f"{draft.name} is published: {offer}")
     if printer.as_json:
@@ -55,12 +58,12 @@ async def publish(session: Session, printer: Printer, draft: AssetDraft, found: 
 
 async def trust(session: Session, printer: Printer, dataset: str, algorithm: str, *, withdraw: bool) -> Exit:
     """Let an algorithm read a dataset, by the checksums that the provider reads of it; or no longer."""
-    data, trusted = await asyncio.gather(session.asset(dataset), session.asset(algorithm))
+    data, trusted = await together(session.asset(dataset), session.asset(algorithm))
     if said_of(trusted).type != "algorithm":
         raise Unusable(f"{trusted.id} is no algorithm")
     document = data.document()
     entry = {"did": trusted.id} if withdraw else await _trusted_entry(session, trusted)
-    changed = 0
+    changed, before = 0, set[str]()
     for service in document["services"]:
         compute = service.get("compute")
         if service.get("type") == "compute" and isinstance(compute, dict):
@@ -68,12 +71,20 @@ async def trust(session: Session, printer: Printer, dataset: str, algorithm: str
             if withdraw and not kept and not compute.get("publisherTrustedAlgorithmPublishers"):
                 # Two empty lists would let every published algorithm in.
                 compute["publisherTrustedAlgorithmPublishers"] = [session.address]
+            if not withdraw:
+                # Both lists must allow an algorithm, so that of publishers would keep this one out.
+                before |= {str(each) for each in compute.get("publisherTrustedAlgorithmPublishers") or []}
+                compute["publisherTrustedAlgorithmPublishers"] = []
             compute["publisherTrustedAlgorithms"] = kept if withdraw else [*kept, entry]
             changed += 1
     if not changed:
         raise Refused(f"{data.id} has no compute service")
     await _written(session, printer, data, document)
     printer.progress(f"{trusted.id} may {'no longer ' if withdraw else ''}read {data.id}")
+    if before:
+        printer.progress(
+            f"algorithms of {', '.join(sorted(before))} may read it no longer, unless they are trusted, too"
+        )
     if printer.as_json:
         printer.document({"dataset": data.id, "algorithm": entry, "trusted": not withdraw})
     return Exit.DONE
@@ -125,7 +136,8 @@ async def set_state(session: Session, printer: Printer, given: str, state: str) 
     network, key = await session.network(), session.key()
     number = STATES.index(state)
     nft = asset.nft_address
-    await send(network, key, network.function("ERC721Template", nft, "setMetaDataState", number))
+    async with await session.turn():
+        await send(network, key, network.function("ERC721Template", nft, "setMetaDataState", number))
     printer.progress(f"{asset.id} is {state} now")
     if printer.as_json:
         printer.document({"did": asset.id, "state": state})
@@ -136,7 +148,7 @@ async def _trusted_entry(session: Session, algorithm: DDO) -> dict[str, Any]:
     """Its checksums as the provider reads them. Raises Refused where it cannot."""
     body = {"did": algorithm.id, "serviceId": algorithm.services[0].id, "checksum": True}
     try:
-        files = (await session.consumer.send("fileinfo", json=body)).json()
+        files = await session.consumer.call("fileinfo", body=body)
         digests = [str(file["checksum"]) for file in files]
         checksum = files_checksum(digests)
     except (KeyError, TypeError, ValueError):
@@ -166,15 +178,28 @@ async def _written(session: Session, printer: Printer, asset: DDO, document: dic
         return await session.consumer.encrypt(plain, network.chain_id)
 
     with printer.status("writing the document"):
-        await set_metadata(
-            network,
-            key,
-            asset.nft_address,
-            document,
-            provider_url=session.profile.provider,
-            encrypt=encrypt,
-            flags=COMPRESSED | ENCRYPTED,
-        )
+        async with await session.turn():
+            await set_metadata(
+                network,
+                key,
+                asset.nft_address,
+                document,
+                provider_url=session.profile.provider,
+                encrypt=encrypt,
+                flags=COMPRESSED | ENCRYPTED,
+            )
+        await _known(session, asset.id, document["metadata"]["updated"])
+
+
+def _require_price(found: Description) -> None:
+    """Before anything is published. Raises Unusable."""
+    if found.token and not is_address(found.token):
+        raise Unusable(f"--token {found.token} is no address")
+    if found.price == "none" or found.price == 0:
+        return
+    price = Decimal(found.price)
+    if not price.is_finite() or not 0 < price < 10**12 or price != price.quantize(Decimal(1).scaleb(-18)):
+        raise Unusable(f"{price} is no price")
 
 
 async def _offered(network: Network, key: LocalAccount | str, datatoken: str, found: Description) -> str:
@@ -185,8 +210,6 @@ async def _offered(network: Network, key: LocalAccount | str, datatoken: str, fo
         await give_away(network, key, datatoken)
         return "orders cost nothing but the provider's fee"
     price = Decimal(found.price)
-    if not 0 < price < 10**12 or price != price.quantize(Decimal(1).scaleb(-18)):
-        raise Unusable(f"{price} is no price")
     await sell(network, key, datatoken, int(price.scaleb(18)), found.token)
     return f"an order costs {price:f} tokens, and the provider's fee"
 
@@ -202,15 +225,13 @@ async def _price(session: Session, asset: DDO) -> str:
     return f"{Decimal(offer.amount).scaleb(-decimals).normalize():f} of {offer.base_token}"
 
 
-async def _known(session: Session, did: str) -> None:
-    """Wait until the metadata store has it, so that the next command finds it. Raises Unreachable."""
+async def _known(session: Session, did: str, updated: str = "") -> None:
+    """Wait until the metadata store has it as it is now, so that the next command finds it. Raises Unreachable."""
     end = time.monotonic() + _INDEX_SECONDS
-    while True:
-        try:
-            await session.asset(did)
-        except (Refused, ConsumerError):
-            if time.monotonic() > end:
-                raise Unreachable(f"{did} is published, but the metadata store does not know it yet") from None
-            await asyncio.sleep(0.3)
-        else:
-            return
+    while time.monotonic() < end:
+        with suppress(Refused):  # not known yet
+            found = await session.asset(did)
+            if not updated or found.document()["metadata"].get("updated") == updated:
+                return
+        await asyncio.sleep(0.3)
+    raise Unreachable(f"{did} is written, but the metadata store does not have it yet")

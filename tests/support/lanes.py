@@ -20,6 +20,8 @@ LONG: Final = {
     r"integration/ocean/test_hosts\.py": "sequences of what hosts of files do",
     r"integration/images/test_packages\.py::test_a_missing": "each package is taken away",
     r"integration/cluster/": "a Kubernetes control plane",
+    r"integration/client/test_light_install\.py": "an installation",
+    r"integration/service/commands/test_interrupted\.py": "commands are killed, and race",
     r"integration/examples/": "statistics with a library that takes seconds to load",
     r"integration/service/test_live_jobs\.py": "parts are killed while jobs are looked at",
     r"integration/service/test_kill\.py": "parts are killed at every step of jobs",
