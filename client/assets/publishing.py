@@ -65,6 +65,10 @@ async def trust(session: Session, printer: Printer, dataset: str, algorithm: str
         compute = service.get("compute")
         if service.get("type") == "compute" and isinstance(compute, dict):
             kept = [each for each in compute.get("publisherTrustedAlgorithms") or [] if each.get("did") != trusted.id]
+            if not withdraw and compute.get("publisherTrustedAlgorithmPublishers"):
+                # A provider may want an algorithm to be on both lists, or on one: with one list it is the same.
+                compute["publisherTrustedAlgorithmPublishers"] = []
+                printer.progress("from now on only algorithms that c2d trust names may read it, yours as well")
             if withdraw and not kept and not compute.get("publisherTrustedAlgorithmPublishers"):
                 # Two empty lists would let every published algorithm in.
                 compute["publisherTrustedAlgorithmPublishers"] = [session.address]
