@@ -70,7 +70,7 @@ class Reader:
             self.job = job
         output = shown if shown is not None and shown.language == "text" and not shown.title else None
         behind = part.behind if output is None else part.behind + output.behind
-        expected = re.search(r"exit\s+code\s+`(\d+)`", behind)
+        expected = re.search(r"exit\s+code\s+`(\d+)`", behind, re.IGNORECASE)
         context = f"{page}: {part.code}{done.stdout}"
         assert done.returncode == (int(expected[1]) if expected else 0), context
         if output is not None:

@@ -13,7 +13,13 @@ from xml.sax.saxutils import escape
 
 FOLDER: Final = Path(__file__).resolve().parents[2] / "docs" / "pictures"
 _GREY: Final = "#7c8794"
-_GROUNDS: Final = {"data": "#155e63", "people": "#3b4a6b", "service": "#0b7285", "result": "#2b7a3f", "closed": "#8a3b2e"}
+_GROUNDS: Final = {
+    "data": "#155e63",
+    "people": "#3b4a6b",
+    "service": "#0b7285",
+    "result": "#2b7a3f",
+    "closed": "#8a3b2e",
+}
 _LETTER: Final = 7.2  # width of one at 13 pixels, generously
 
 
@@ -30,8 +36,9 @@ class Box:
 
     def drawn(self) -> str:
         middle, top = self.x + self.width / 2, self.y + self.height / 2 - 9 * (len(self.lines) - 1) + 5
+        ranks = ("name", *["said"] * (len(self.lines) - 1))
         texts = "".join(
-            f'<text x="{middle:g}" y="{top + 18 * row:g}" class="{"name" if row == 0 else "said"}">{escape(line)}</text>'
+            f'<text x="{middle:g}" y="{top + 18 * row:g}" class="{ranks[row]}">{escape(line)}</text>'
             for row, line in enumerate(self.lines)
         )
         ground = f'<rect x="{self.x}" y="{self.y}" width="{self.width}" height="{self.height}" rx="8"'
@@ -92,7 +99,7 @@ class Picture:
             f".line{{stroke:{_GREY};stroke-width:2;fill:none}}"
             f".frame{{stroke:{_GREY};stroke-width:1.5;stroke-dasharray:5 4;fill:none}}"
         )
-        end = f'<marker id="end" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
+        end = '<marker id="end" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {self.width} {self.height}" role="img">\n'
             f"<title>{escape(self.title)}</title><style>{style}</style>\n"
