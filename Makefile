@@ -55,6 +55,7 @@ lint: setup ## style, types, layers, rendered files
 	@$(C2D) chart render --check
 	@$(C2D) settings | diff -u docs/reference/settings.md -
 	@$(C2D) openapi | diff -u docs/reference/openapi.json -
+	@$(C2D) try --schema | diff -u docs/reference/try.schema.json -
 
 docs: setup ## the documentation site, into build/site; a broken link or a page that no list has is an error
 	@NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict --quiet
@@ -73,6 +74,7 @@ render: setup ## render the environments to argo/gitops, the chart's part, setti
 	@$(C2D) settings > docs/reference/settings.md
 	@$(C2D) openapi > docs/reference/openapi.json
 	@.venv/bin/python -m tools.site.pictures
+	@$(C2D) try --schema > docs/reference/try.schema.json
 
 images: ## build c2d-pods and c2d-provider-api (DOCKER=podman, BASE=… as you like)
 	@for image in pods provider_api; do \

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +19,9 @@ from workflow_templates.render import GITOPS
 PLACES = 100_000  # that wait
 
 
-def waiting_service(folder: Path, allow_private: Sequence[str]) -> Service:
+def waiting_service(folder: Path, allow_private: Sequence[str], settings: Mapping[str, str] | None = None) -> Service:
     """Jobs are accepted and stay in the queue: their pods would compete with what is measured."""
-    service = Service(folder / "data", allow_private=allow_private)
+    service = Service(folder / "data", allow_private=allow_private, settings=settings)
     given = {name: value for name, value in service.machine._environment.items() if name.startswith("C2D_")}
     manifests = _without_places(folder / "manifests")
     service.machine = Machine(

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import Final
-
-from eth_typing import ChecksumAddress, HexAddress, HexStr
+from typing import TYPE_CHECKING, Final, cast
 
 from ocean.keccak import keccak256
+
+if TYPE_CHECKING:  # a tenth of a second, which pods do not have
+    from eth_typing import ChecksumAddress
 
 ZERO: Final = "0x" + "0" * 40
 
@@ -51,4 +52,4 @@ def _spelled(lower: str) -> ChecksumAddress:
     digits = lower[2:]
     marks = keccak256(digits.encode()).hex()
     spelled = (digit.upper() if mark >= "8" else digit for digit, mark in zip(digits, marks, strict=False))
-    return ChecksumAddress(HexAddress(HexStr("0x" + "".join(spelled))))
+    return cast("ChecksumAddress", "0x" + "".join(spelled))

@@ -235,7 +235,7 @@ class Consumer:
             "nonce": str(number),
             "signature": self._signed(token_message(self.address, number)),
         }
-        return str((await self.call("createAuthToken", query=query))["token"])
+        return str((await self.call("create_auth_token", query=query))["token"])
 
     async def delete_token(self, token: str) -> None:
         """Take a token out of use. Raises ConsumerError."""
@@ -246,7 +246,7 @@ class Consumer:
             "nonce": str(number),
             "signature": self._signed(token_message(self.address, number)),
         }
-        await self.call("deleteAuthToken", query=query)
+        await self.call("delete_auth_token", query=query)
 
     def _signature(self, message: str) -> dict[str, str]:
         """As a parameter; none where a token stands for it."""

@@ -126,6 +126,11 @@ def releases_message(owner: Part, job_id: Part, nonce: Part) -> str:
     return _joined("releases", owner, job_id, nonce)
 
 
+def live_message(owner: Part, job_id: Part, nonce: Part) -> str:
+    """What a job shows while it runs: its events, its log. A call of ours, as above."""
+    return _joined("live", owner, job_id, nonce)
+
+
 def decrypt_message(subject: Part, decrypter: Part, chain_id: Part, nonce: Part) -> str:
     """Decryption of a DDO; `subject` is the transaction id if there is one, else the NFT address."""
     return _joined(subject, decrypter, chain_id, nonce)

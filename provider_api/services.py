@@ -28,6 +28,7 @@ from provider_api.environments.catalogue import Environments
 from provider_api.files.files import Files
 from provider_api.files.proofs import Proofs
 from provider_api.jobs.expiry import Round, Sweeper
+from provider_api.jobs.live.hubs import LiveJobs
 from provider_api.jobs.orphans import Orphans
 from provider_api.jobs.queues import EnvironmentQueues
 from provider_api.jobs.read import JobReader
@@ -79,6 +80,7 @@ class Services:
     other_providers: OtherProviders
     starter: JobStarter
     reader: JobReader
+    live: LiveJobs
     results: ResultStore
     provider_calls: ProviderCalls
     control: AccessControl
@@ -180,6 +182,10 @@ async def open_services(
             }
         )
         stack.push_async_callback(readiness.close)
+        reader = JobReader(settings, argo, queues, results)
+        live = LiveJobs(settings.live, argo, reader, environments)
+        stack.push_async_callback(live.close)
+        metrics.watch_live(lambda: {"viewers": live.viewers, "jobs": live.hubs})
         metrics.watch_indexes(chains.index_health)
         catalogues = Catalogues(chains, settings.limits.retry_after_seconds)
         stack.push_async_callback(catalogues.close)
@@ -201,7 +207,8 @@ async def open_services(
             facts=facts,
             other_providers=others,
             starter=starter,
-            reader=JobReader(settings, argo, queues, results),
+            reader=reader,
+            live=live,
             results=results,
             provider_calls=ProviderCalls(database),
             control=control,

@@ -9,6 +9,8 @@ What changed while it was under way is not known, and then its answer is not kep
 A watch can be silent although it should speak: its keep-alives come from Argo Server and prove nothing about what
 stands behind that. Therefore no record is shown for longer than CONFIRMED_SECONDS without another read, and when such
 a read finds a change that the watch has not told, the watch is not believed any more.
+
+Who shows a workflow for as long as somebody looks at it listens: it is told that there may be something new to read.
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ CONFIRMED_SECONDS: Final = 10.0
 """How old a record may get, whatever the watch says. A consumer who asks every second costs a tenth of the calls then,
 and a status that a broken watch holds back is late by less than a step of a job takes on a cluster."""
 MOST_RECORDS: Final = 1000
+Heard = Callable[[], None]
 MOST_BYTES: Final = 8 << 20  # of their JSON, which takes about four times as much room when it is parsed
 
 
@@ -66,6 +69,7 @@ class SeenWorkflows:
         least = most_bytes // most_records  # that a record counts, so that both bounds hold
         self._records: LRUCache[str, _Record] = LRUCache(most_bytes, lambda record: max(record.size, least))
         self._readings: dict[str, list[Reading]] = {}
+        self._listeners: dict[str, list[Heard]] = {}
         self._clock, self._most_bytes = clock, most_bytes
         self._epoch, self._number = 0, 0
         self.alive = False  # whether a watch says what changes
@@ -133,6 +137,8 @@ class SeenWorkflows:
         self.alive = alive
         self._epoch += 1
         self._records.clear()
+        for name in [*self._listeners]:
+            self._tell(name)
 
     def changed(self, name: str, version: str = "") -> None:
         """The workflow has that version now; "": it was deleted, or this process has asked for a change of it."""
@@ -140,8 +146,29 @@ class SeenWorkflows:
             if reading.told != "":  # what was asked for here must be seen here; older events may still arrive
                 reading.told = version
         known = self._records.get(name)
-        if known is not None and known.version != version:
+        if known is not None and known.version == version:
+            return  # that is what was read last
+        if known is not None:
             del self._records[name]
+        self._tell(name)
+
+    # --- listeners ---------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def listening(self, name: str, heard: Heard) -> Iterator[None]:
+        """`heard` is called when the workflow may have changed, and when a watch begins or ends. It must not wait."""
+        self._listeners.setdefault(name, []).append(heard)
+        try:
+            yield
+        finally:
+            others = self._listeners[name]
+            others.remove(heard)
+            if not others:
+                del self._listeners[name]
+
+    def _tell(self, name: str) -> None:
+        for heard in tuple(self._listeners.get(name, ())):
+            heard()
 
 
 def _version(document: Json) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Mapping, Sequence
-from contextlib import AsyncExitStack, aclosing
+from contextlib import AbstractContextManager, AsyncExitStack, aclosing, nullcontext
 from dataclasses import replace
 from typing import Final, Self
 
@@ -17,7 +17,7 @@ import structlog
 from argo.client.client import ArgoClient
 from argo.client.errors import ArgoError, ArgoUnavailable, WorkflowNotFound
 from argo.client.records import FIRST_SERVER, NewWorkflow, Template, Workflow
-from argo.client.seen import SeenWorkflows
+from argo.client.seen import Heard, SeenWorkflows
 from contract import names
 from ocean.kit.together import together
 
@@ -74,6 +74,16 @@ class ArgoServers:
         """As `ArgoClient.seen`; None also for a name that no server has."""
         client = self._clients.get(name[:2])
         return None if client is None else client.seen(name)
+
+    def listening(self, name: str, heard: Heard) -> AbstractContextManager[None]:
+        """As `SeenWorkflows.listening`; nothing is heard of a name that no server has."""
+        client = self._clients.get(name[:2])
+        return nullcontext() if client is None else client.seen_workflows.listening(name, heard)
+
+    def is_watched(self, name: str) -> bool:
+        """Whether a watch tells who listens that the workflow has changed."""
+        client = self._clients.get(name[:2])
+        return client is not None and client.seen_workflows.alive
 
     async def stop(self, name: str) -> None:
         await self._of(name).stop(name)

@@ -7,13 +7,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from eth_account import Account
-from eth_account.signers.local import LocalAccount
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ocean.keys import KeyInvalid, private_bytes
+
+if TYPE_CHECKING:
+    from eth_account.signers.local import LocalAccount
 
 FACTS_FILE: Final = "publication.json"
 KEY_FILE: Final = "publisher.key"
@@ -41,6 +42,8 @@ class Facts(BaseModel):
 
 def read_facts(folder: Path, chain_id: int) -> tuple[Facts, LocalAccount]:
     """Raises FactsInvalid."""
+    from eth_account import Account  # half a second, which whoever only names these files does not have
+
     try:
         facts = Facts.model_validate_json((folder / FACTS_FILE).read_text(encoding="utf-8"))
         key = private_bytes((folder / KEY_FILE).read_text(encoding="ascii").strip())

@@ -8,7 +8,7 @@ consumer who reads it has a way to carry data out.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from contract.manifest import LeftOut
 from contract.provenance import Provisioned
@@ -25,7 +25,10 @@ from pods.publishing.sources import (
     find_results,
     step_log,
 )
+from pods.publishing.told import Withheld
 from pods.settings import PublishingSettings, Volume
+
+MAX_TOLD: Final = 100  # files that are withheld and named
 
 # Everything, unseen; what filter and rules let go; what the filter, or a rule, did not.
 Verdict = Literal["unjudged", "released", "filtered", "withheld"]
@@ -75,7 +78,9 @@ def _released(settings: PublishingSettings, rules: ReleaseRules, provisioned: Pr
     files = tuple(file for file in found.files if file not in hidden)
     broken = broken_rules(files, rules, None if provisioned is None else provisioned.input_bytes)
     for each in broken:
-        print(f"withheld by a release rule: {each}", flush=True)
+        print(each.line(), flush=True)
+    for file in files[:MAX_TOLD] if broken else ():
+        print(Withheld(shown(file.path), file.file.size).line(), flush=True)
     left_out = tuple(LeftOut(path=shown(file.path), reason="withheld") for file in hidden)
     return None if broken else Sources(files, found.left_out + left_out)
 

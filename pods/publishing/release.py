@@ -11,34 +11,20 @@ import errno
 import math
 import os
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
-from typing import Final, Literal
+from typing import Final
 
 from contract.release import ContentType, ReleaseRules
 from pods.publishing.content import FileShrank, content_of
 from pods.publishing.names import shown
 from pods.publishing.sources import Source
+from pods.publishing.told import Broken
 from pods.publishing.tree import NotReadable, open_found
 
+__all__ = ["MAX_PATHS", "Broken", "broken_rules", "share_in_bytes"]
+
 MAX_PATHS: Final = 20  # of files whose type is not allowed; no more are looked for
-
-Rule = Literal["max_bytes", "max_files", "share_of_inputs", "types", "log_bytes"]
-
-
-@dataclass(frozen=True, slots=True)
-class Broken:
-    """A rule that the files break: how much there is, and how much there may be.
-
-    Bytes or files; `allowed` None: the inputs' size is not known, so no byte may leave. Of types: what the file `path`
-    is (or why it cannot be read), and what files may be.
-    """
-
-    rule: Rule
-    found: int | str
-    allowed: int | str | None
-    path: str = ""
 
 
 def broken_rules(files: Sequence[Source], rules: ReleaseRules, input_bytes: int | None) -> tuple[Broken, ...]:

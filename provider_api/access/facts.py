@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from contract.job_spec import Source
-from ocean.chain.orders import Order
+from ocean.chain.order_values import Order
 from ocean.ddo import DDO, Service
 from ocean.files import File
 from provider_api.access.other_providers import OtherProvider

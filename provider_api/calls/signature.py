@@ -81,6 +81,21 @@ class Callers:
         await self._require_fresh(call, signed)
         return await self._prove(call, signed)
 
+    async def require_viewer(self, call: Call, signed: Signed) -> Caller:
+        """As `require`, for calls that only show something, which a page repeats by itself: a token is enough there,
+        without an address and a nonce, and none is used up."""
+        if is_present(call.get("signature")):
+            return await self.require(call, signed)
+        claimed = call.text(signed.by)
+        try:
+            address = await self._tokens.account(call.token)
+        except TokenRefused as exc:
+            raise InvalidRequest({"signature": [_ABSENT]}, {"signature": f"a signature, or a token; {exc}"}) from None
+        if claimed and canonical(claimed) != address:
+            wanted = f"a signature of {canonical(claimed)}, or a token that is good for it"
+            raise InvalidRequest({"signature": [_ABSENT]}, {"signature": wanted})
+        return Caller(address, None)
+
     async def require_signer(self, call: Call, signed: Signed) -> Caller:
         """As `require`, but a token does not do. For calls about tokens."""
         await self._require_fresh(call, signed)

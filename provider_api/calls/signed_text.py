@@ -9,6 +9,7 @@ few places are left where the nonce may begin; digits of an index or of a chain'
     (transaction | NFT) address chain nonce      decryption
     "salts" address job id DID nonce  salts
     "releases" address [job id] nonce  questions of owners
+    "live" address job id nonce       what a job shows while it runs
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ _ADDRESS: Final = "0[xX][0-9a-fA-F]{40}"
 _DID: Final = "did:op:[0-9a-fA-F]{64}"
 _JOB: Final = "[0-9a-fA-F]{32}"
 _OF_JOB: Final = _ADDRESS + _JOB + _DID
-_OURS: Final = ("salts" + _OF_JOB, "releases" + _ADDRESS, "releases" + _ADDRESS + _JOB)
+_OURS: Final = ("salts" + _OF_JOB, "releases" + _ADDRESS, "releases" + _ADDRESS + _JOB, "live" + _ADDRESS + _JOB)
 _FORMS: Final = (_ADDRESS, _ADDRESS + _JOB, _ADDRESS + _DID, _OF_JOB, _DID, *_OURS)
 _WHOLE: Final = tuple(re.compile(form) for form in _FORMS)
 # Digits of another part follow: none to thirty of an index, one to thirty of a chain's id.

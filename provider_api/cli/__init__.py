@@ -49,6 +49,14 @@ def _release(name: str | None) -> ArgoRelease:
     return NEWEST if name is None else found[name]
 
 
+def _print_schema_of_try(wanted: bool) -> None:
+    if wanted:
+        from provider_api.cli.rehearsal.report import schema_text
+
+        typer.echo(schema_text(), nl=False)
+        raise typer.Exit
+
+
 def _say_version(wanted: bool) -> None:
     if wanted:
         from importlib.metadata import version
@@ -82,11 +90,71 @@ def serve(
         Path | None,
         typer.Option(help="TOML file: image name = folder with the unpacked image; else C2D_MACHINE__IMAGES."),
     ] = None,
+    image: Annotated[
+        list[str] | None, typer.Option(help="NAME=FOLDER, an unpacked image more; may be given several times.")
+    ] = None,
 ) -> None:
     """Run the whole service on this machine; what the settings (C2D_…) do not name is started along with it."""
     from provider_api.cli.serve import serve_until_stopped
 
-    raise typer.Exit(serve_until_stopped(data, port, environments, images))
+    raise typer.Exit(serve_until_stopped(data, port, environments, images, image or ()))
+
+
+@app.command("try")
+def try_(
+    script: Annotated[Path, typer.Argument(help="The algorithm: a script or a program.", exists=True, dir_okay=False)],
+    data: Annotated[
+        list[Path] | None,
+        typer.Option(help="A dataset: a file, or a folder with its files. May be given several times.", exists=True),
+    ] = None,
+    ddo: Annotated[
+        list[Path] | None, typer.Option(help="Document of the first dataset, then of the second, …", dir_okay=False)
+    ] = None,
+    env: Annotated[str | None, typer.Option("--env", help="The environment; else the free one.")] = None,
+    environments: Annotated[
+        Path | None, typer.Option(help="Folder of environments, as for `serve`; else C2D_MACHINE__ENVIRONMENTS.")
+    ] = None,
+    image: Annotated[
+        str | None, typer.Option(help="NAME[:TAG][@DIGEST], or NAME=FOLDER for an unpacked one; else by the suffix.")
+    ] = None,
+    images: Annotated[
+        Path | None, typer.Option(help="TOML file of unpacked images, as for `serve`; else C2D_MACHINE__IMAGES.")
+    ] = None,
+    entrypoint: Annotated[
+        str | None, typer.Option(help="How it is started, such as 'python $ALGO'; else by the suffix.")
+    ] = None,
+    param: Annotated[
+        list[str] | None, typer.Option(help="name=value for algoCustomData.json; may be given several times.")
+    ] = None,
+    custom_data: Annotated[Path | None, typer.Option(help="JSON file for algoCustomData.json.", dir_okay=False)] = None,
+    output: Annotated[Path | None, typer.Option(help="New folder for the results; else ./c2d-try-NAME-1.")] = None,
+    seconds: Annotated[int | None, typer.Option(min=1, help="Longest run; else the environment's.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The report as one JSON document.")] = False,
+    exit_code: Annotated[bool, typer.Option("--exit-code", help="End with the algorithm's own exit code.")] = False,
+    schema: Annotated[
+        bool,
+        typer.Option("--schema", callback=_print_schema_of_try, is_eager=True, help="Print the schema of --json."),
+    ] = False,
+) -> None:
+    """Rehearse an algorithm on your own data, as a job would run it: no chain, no order, nothing left behind."""
+    from provider_api.cli.rehearsal import rehearse
+    from provider_api.cli.rehearsal.wanted import Wanted
+
+    wanted = Wanted(
+        script=script,
+        data=tuple(data or ()),
+        documents=tuple(ddo or ()),
+        environment=env,
+        environments=environments,
+        image=image,
+        images=images,
+        entrypoint=entrypoint,
+        parameters=tuple(param or ()),
+        custom_data=custom_data,
+        output=output,
+        seconds=seconds,
+    )
+    raise typer.Exit(rehearse(wanted, as_json=as_json, own_exit_code=exit_code))
 
 
 @app.command()

@@ -5,42 +5,51 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
 
 from argo.local.private import UMASK
 from contract.local_service import LocalService, announce
+from provider_api.cli.images import ImageUnusable, unpacked_image
 from provider_api.cli.startup_errors import TROUBLES, explain
+from provider_api.deploy.folder import DataFolder
+from provider_api.deploy.lock import FolderLock
 from provider_api.deploy.machine import Machine
 from provider_api.deploy.shelf import Shelf
 from provider_api.settings import PREFIX
 
 
-def serve_until_stopped(folder: Path, port: int | None, environments: Path | None, images: Path | None) -> int:
-    """Exit code: 0 after Ctrl-C or SIGTERM, 1 when a part could not be started."""
+def serve_until_stopped(
+    folder: Path, port: int | None, environments: Path | None, images: Path | None, unpacked: Sequence[str] = ()
+) -> int:
+    """Exit code: 0 after Ctrl-C or SIGTERM, 1 when a part could not be started. `unpacked`: NAME=FOLDER each."""
     console = Console()
     os.umask(UMASK)
     given = {"SERVER__PORT": port, "MACHINE__ENVIRONMENTS": environments, "MACHINE__IMAGES": images}
     chosen = {f"{PREFIX}{name}": str(value) for name, value in given.items() if value is not None}
     try:
-        asyncio.run(_serve(folder, chosen, console))
-    except TROUBLES as trouble:
+        asyncio.run(_serve(folder.absolute(), chosen, dict(map(unpacked_image, unpacked)), console))
+    except (*TROUBLES, ImageUnusable) as trouble:
         console.print(f"[red]✘[/red] {explain(trouble)}", highlight=False, soft_wrap=True)
         return 1
     return 0
 
 
-async def _serve(folder: Path, chosen: Mapping[str, str], console: Console) -> None:
+async def _serve(folder: Path, chosen: Mapping[str, str], images: Mapping[str, Path], console: Console) -> None:
     stopped = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    with Shelf(folder / "files") as shelf:
+    data = DataFolder(folder)
+    FolderLock(data.root).require_free()
+    data.make()
+    with Shelf(data.root / "files") as shelf:
         machine = Machine(
             folder,
             allow_private=(f"{shelf.address}@*",),
             fixed_ports=True,
+            images=images,
             environment={**os.environ, **chosen},
             tell=_told(console),
         )

@@ -5,8 +5,11 @@ from __future__ import annotations
 import fcntl
 import os
 from pathlib import Path
+from typing import Final
 
 from ocean.kit.digits import is_digits
+
+LOCK_NAME: Final = "c2d.lock"
 
 
 class FolderInUse(RuntimeError):
@@ -19,7 +22,7 @@ class FolderInUse(RuntimeError):
 
 class FolderLock:
     def __init__(self, folder: Path) -> None:
-        self._folder, self._path = folder, folder / "c2d.lock"
+        self._folder, self._path = folder, folder / LOCK_NAME
         self._file: int | None = None
 
     def require_free(self) -> None:

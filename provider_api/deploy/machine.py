@@ -57,6 +57,7 @@ class Machine:
 
     allow_private: private addresses that files may be fetched from, beside those in the settings and like them.
     own_algorithms_only: the jobs to come run an algorithm of ours; without sandboxes it may run as a plain process.
+    images: unpacked images that algorithms may use, name = folder, beside those in the settings.
     fixed_ports: listen where people expect it (API as set, chain on 8545 if free) instead of on any free port.
     tell: is given a line when the start waits for a neighbour.
     """
@@ -67,6 +68,7 @@ class Machine:
         *,
         allow_private: tuple[str, ...] = (),
         own_algorithms_only: bool = False,
+        images: Mapping[str, Path] | None = None,
         fixed_ports: bool = False,
         environment: Mapping[str, str] | None = None,
         manifests: Path = GITOPS / "base",
@@ -83,6 +85,7 @@ class Machine:
         self.sandboxed = True  # after the start: whether pods are sandboxes or, for our own algorithm, plain processes
         self._allow_private = (*self.settings.outgoing.allow_private, *allow_private)
         self._own_algorithms_only = own_algorithms_only
+        self._images = dict(images or {})
         self._manifests = manifests
         self._environment = dict(os.environ if environment is None else environment)
         host, port = plain_host(self.settings.server.host), self.settings.server.port
@@ -229,6 +232,7 @@ class Machine:
             "--claim",
             f"{names.RESULTS_CLAIM}={self._results_folder()}",
         ]
+        words += [word for name, root in self._images.items() for word in ("--image", f"{name}={root.absolute()}")]
         if self.settings.machine.images is not None:
             words += ["--images", str(self.settings.machine.images.absolute())]
         if not self.sandboxed:

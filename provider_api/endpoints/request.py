@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated
 
@@ -12,6 +12,7 @@ from starlette.requests import Request
 from ocean.addresses import canonical
 from provider_api.calls.fields import Field, address, nonce_number, required, text_value, validate
 from provider_api.calls.parameters import Call, read_json_object, read_parameters, unread
+from provider_api.calls.session import token_of
 from provider_api.calls.signature import signature_or_token
 from provider_api.http.errors import InvalidRequest, NotOffered
 from provider_api.openapi.operation import Operation
@@ -32,16 +33,21 @@ async def services_of(request: Request) -> Services:
 ServicesDep = Annotated[Services, Depends(services_of)]
 
 
-async def read_call(request: Request, fields: Sequence[Field]) -> Call:
-    """The call with validated parameters. A GET route answers HEAD with 405, but only after the validation, as Ocean
-    Provider does. Where parameters are missing because a body could not be read, the answer says why.
+async def read_call(
+    request: Request, fields: Sequence[Field], *, path: Mapping[str, str] | None = None, session: bool = False
+) -> Call:
+    """The call with validated parameters. `path`: such as stand in its path. `session`: a page's may stand for the
+    header AuthToken. A GET route answers HEAD with 405, but only after the validation, as Ocean Provider does. Where
+    parameters are missing because a body could not be read, the answer says why.
 
     Raises InvalidRequest, Refused, NotOffered.
     """
     query = request.scope["query_string"].decode("utf-8", "replace")
     content_type, body = request.headers.get("content-type", ""), await request.body()
     route = f"{request.method} {request.scope['route'].path}"
-    call = Call(*read_parameters(query, content_type, body), route, request.headers.get("authtoken", ""))
+    token = token_of(request) if session else request.headers.get("authtoken", "")
+    values, of_query = read_parameters(query, content_type, body)
+    call = Call({**values, **(path or {})}, of_query, route, token)
     try:
         validate(fields, call)
     except InvalidRequest as exc:

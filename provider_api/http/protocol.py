@@ -12,8 +12,10 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 from collections import Counter
+from collections.abc import Callable, MutableMapping
+from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -24,6 +26,22 @@ from provider_api.http.errors import ApiError, NeighbourAway, NotOffered, TooMuc
 from provider_api.http.responses import json_bytes
 from provider_api.http.transport import MAX_HEAD_BYTES
 from provider_api.settings import ServerSettings
+
+_CONNECTION: Final = "c2d.connection"
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """What an answer without end must know of what is below it. `closing` is set when the server begins to shut down,
+    for it waits for answers. `abort` ends the connection without sending what waits to be sent."""
+
+    closing: asyncio.Event
+    abort: Callable[[], None]
+
+
+def connection_of(scope: MutableMapping[str, Any]) -> Connection | None:
+    """That of a request; None where another server than ours has received it."""
+    return scope.get(_CONNECTION)
 
 
 class _AddressTooLong(Exception):
@@ -38,6 +56,7 @@ class Connections:
         self._most, self._most_each = settings.max_connections, settings.max_connections_each
         self._proxies = [ipaddress.ip_network(text, strict=False) for text in settings.trusted_proxies]
         self._open: Counter[str] = Counter()
+        self.closing = asyncio.Event()
 
     def refusal(self, address: str) -> ApiError | None:
         """Why there can be no further connection from an address."""
@@ -117,6 +136,10 @@ class BoundedProtocol(HttpToolsProtocol):
             address_bytes = len(getattr(self, "url", b""))  # there is none before a request begins
             self._refuse(NotOffered(414 if 2 * address_bytes > self._unfinished_bytes else 431))
 
+    def shutdown(self) -> None:
+        self.limits.closing.set()
+        super().shutdown()
+
     def _should_upgrade_to_ws(self) -> bool:
         """There are no websockets here; another protocol in this one's place would not be counted."""
         return False
@@ -145,6 +168,11 @@ class BoundedProtocol(HttpToolsProtocol):
             self._refuse(NotOffered(408) if self._unfinished_bytes else None)
 
     # --- what the parser finds ---------------------------------------------------------------------------------------
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        scope: MutableMapping[str, Any] = self.scope  # type: ignore[assignment]
+        scope[_CONNECTION] = Connection(self.limits.closing, self.transport.abort)
 
     def on_headers_complete(self) -> None:
         self._progress = True

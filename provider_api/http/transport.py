@@ -27,7 +27,7 @@ log = structlog.get_logger(__name__)
 _KNOWN_METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 _METHODS = ", ".join(_KNOWN_METHODS)
 MAX_HEAD_BYTES = 64 * 1024  # of a request's address and headers: consumer parameters travel in addresses
-_EXPOSED = "Content-Disposition, Content-Range, ETag, Accept-Ranges, Retry-After, X-Request-ID"
+_EXPOSED = "Content-Disposition, Content-Range, ETag, Accept-Ranges, Retry-After, X-Log-Ended, X-Log-Next, X-Request-ID"
 
 
 class Transport:

@@ -9,11 +9,26 @@ first task `turn` is suspended: that costs nothing, and it is resumed when it is
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
 from argo.client.records import Node, Workflow
 from contract import names
 from provider_api.environments.environment import Environment
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Before whom and behind whom a job waits, as far as is known: lists lag. `inside`: those that have a place.
+    `before`: those that wait and are let in earlier; such as await their turn are without annotations."""
+
+    inside: Sequence[Workflow]
+    before: Sequence[Workflow]
+
+    @property
+    def place(self) -> int:
+        """1 is next."""
+        return 1 + len(self.before)
 
 
 def places_in_line(environment: Environment) -> int:

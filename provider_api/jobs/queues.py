@@ -40,15 +40,21 @@ class EnvironmentQueues:
         self._argo = argo
         self._seen: dict[str, _Seen] = {}
         self._reading = SingleFlight[str, _Seen]()
+        self._listing = SingleFlight[str, list[Workflow]]()
 
     async def close(self) -> None:
         await self._reading.close()
+        await self._listing.close()
 
     async def left_to_argo(self, environment: str) -> list[Workflow]:
         """Its unfinished jobs that compute, wait in Argo's own queue, or are being published. Lags a little."""
         asked = ({names.ENVIRONMENT: environment, **labels} for labels in LEFT_TO_ARGO)
         lists = [self._argo.list(labels, limit=None, unfinished_only=True) for labels in asked]
         return [job for found in await together(*lists) for job in found]
+
+    async def left_to_argo_shared(self, environment: str) -> list[Workflow]:
+        """The same for who only shows it: all who ask at the same time share one answer."""
+        return await self._listing.run(environment, partial(self.left_to_argo, environment))
 
     async def awaiting(self, environment: str, *, wanted: str = "") -> list[Workflow]:
         """Its jobs that await their turn, without nodes. `wanted`: a job that is among them, unless it is new: a reason

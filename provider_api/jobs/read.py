@@ -17,7 +17,7 @@ from ocean.kit.together import together
 from provider_api.environments.catalogue import Environments
 from provider_api.jobs.approvals import with_approval
 from provider_api.jobs.job_object import job_object
-from provider_api.jobs.places import awaits_turn, in_turn
+from provider_api.jobs.places import Line, awaits_turn, in_turn, is_in_line
 from provider_api.jobs.queues import EnvironmentQueues
 from provider_api.jobs.records import Argo, find_existing
 from provider_api.jobs.results import MOST_LISTED, ResultStore, results_did_of
@@ -112,9 +112,14 @@ class JobReader:
         cut, earlier where there are several jobs, and says so; `results_from`: the first output to be listed."""
         if len(workflows) == 1:
             (workflow,) = workflows
-            place = await self._place(workflow) if self.status(workflow).waiting else None
-            return [await self._object(workflow, place, MOST_LISTED, results_from)]
+            return [(await self.shown(workflow, results_from))[0]]
         return list(await together(*(self._object(one, None, MOST_LISTED_EACH, results_from) for one in workflows)))
+
+    async def shown(self, workflow: Workflow, results_from: int = 0) -> tuple[dict[str, Any], Line | None]:
+        """The object of one job, and where in the line it stands, as long as it waits."""
+        line = await self._line(workflow) if self.status(workflow).waiting else None
+        place = None if line is None else line.place
+        return await self._object(workflow, place, MOST_LISTED, results_from), line
 
     def removed(self, workflows: Sequence[Workflow]) -> list[dict[str, Any]]:
         """Job objects of deleted jobs: as they were, without results. An asset made of these stays."""
@@ -136,15 +141,17 @@ class JobReader:
             found |= {"resultsCount": listed.count, "resultsNext": listed.next_start}
         return found
 
-    async def _place(self, workflow: Workflow) -> int:
-        """How many jobs of the same environment are let in before it, plus one; one after all others if it is not among
-        them, for lists lag."""
+    async def _line(self, workflow: Workflow) -> Line:
+        """Behind all jobs of the same environment that are let in before it; behind all others if it is not among them,
+        for lists lag."""
         environment = workflow.labels.get(names.ENVIRONMENT, "")
         awaiting = await self._queues.awaiting(environment, wanted=workflow.name if awaits_turn(workflow) else "")
         left = await self._left_to_argo(environment, workflow)
         inside = sorted((job for job in left if self.status(job).waiting), key=lambda job: job.age)
-        waiting = [job.name for job in (*inside, *in_turn(left, awaiting))]
-        return 1 + (waiting.index(workflow.name) if workflow.name in waiting else len(waiting))
+        waiting = [*inside, *in_turn(left, awaiting)]
+        mine = next((place for place, job in enumerate(waiting) if job.name == workflow.name), len(waiting))
+        computing = [job for job in left if is_in_line(job) and not self.status(job).waiting]
+        return Line(computing, waiting[:mine])
 
     async def _left_to_argo(self, environment: str, mine: Workflow) -> list[Workflow]:
         """At most QUEUE_SECONDS old: consumers poll, and Argo reads whole objects. A job that was not there at the last
@@ -152,5 +159,5 @@ class JobReader:
         known = self._left.get(environment)
         if known is not None and (awaits_turn(mine) or any(job.name == mine.name for job in known)):
             return known
-        found = self._left[environment] = await self._queues.left_to_argo(environment)
+        found = self._left[environment] = await self._queues.left_to_argo_shared(environment)
         return found

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 import structlog
 
 from argo.client import errors
 from argo.client.records import NewWorkflow, Template, Workflow
-from argo.client.seen import SeenWorkflows
+from argo.client.seen import Heard, SeenWorkflows
 
 JOB_ID = re.compile(r"[0-9a-f]{32}")
 
@@ -29,6 +30,10 @@ class Argo(Protocol):
     async def get(self, name: str) -> Workflow: ...
 
     def seen(self, name: str) -> Workflow | None: ...
+
+    def listening(self, name: str, heard: Heard) -> AbstractContextManager[None]: ...
+
+    def is_watched(self, name: str) -> bool: ...
 
     async def count(self, labels: Mapping[str, str], *, unfinished_only: bool = False) -> int: ...
 

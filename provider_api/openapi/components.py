@@ -9,6 +9,8 @@ from contract.manifest import ResultType
 from contract.release import ContentType
 from ocean.files.registry import described_types
 from provider_api.environments.announced import ALWAYS, ordered
+from provider_api.jobs.live.log_rule import Why
+from provider_api.jobs.live.state import Step
 from provider_api.jobs.status import TEXTS, Reason
 from provider_api.openapi.rules import ADDRESS
 from records.passport import PASSPORT_TYPE
@@ -288,6 +290,67 @@ ANSWERS: Final[Mapping[str, Any]] = {
         },
     ),
     "Jobs": _list(ref("Job")),
+    "JobState": _object(
+        {
+            "jobId": _TEXT,
+            "status": {"enum": list(TEXTS)},
+            "statusText": _TEXT,
+            "step": {"enum": list(get_args(Step)), "description": "Where it is; `approval`: owners decide."},
+            "since": {**_NUMBER, "description": "Since when, Unix seconds."},
+            "reason": {"enum": list(get_args(Reason))},
+            "detail": {"type": "string", "description": "As in `Job`; empty where there is nothing to say."},
+            "dateCreated": _NUMBER,
+            "startedAt": {"type": ["number", "null"]},
+            "dateFinished": {"type": ["number", "null"]},
+            "validUntil": _INTEGER,
+            "exitCode": {"type": ["integer", "null"]},
+            "stopreq": {"enum": [0, 1, 2]},
+            "removed": {"enum": [0, 1]},
+            "environment": _TEXT,
+            "held": {
+                "anyOf": [
+                    _NOTHING,
+                    _object(
+                        {
+                            "until": {**_INTEGER, "description": "The owners' deadline, Unix seconds."},
+                            "for": _list(_TEXT, "DIDs of the datasets whose owners have not decided."),
+                        }
+                    ),
+                ]
+            },
+            "resultsCount": _INTEGER,
+            "resultsDid": {"type": ["string", "null"]},
+        },
+        {"deleted": {"type": "boolean", "description": "Only in `end`: the job is not there any more."}},
+        text="Data of `state`; and of `end`, which for a job that is gone may have `jobId` and `deleted` only.",
+    ),
+    "JobEvent": {
+        "description": "The data of an event, by its name: `state` and `end` a `JobState`, `result` a `Result`.",
+        "anyOf": [
+            ref("JobState"),
+            ref("Result"),
+            _object(
+                {
+                    "place": {**_INTEGER, "minimum": 1, "description": "1 is next."},
+                    "lowSeconds": {"type": ["integer", "null"]},
+                    "highSeconds": {
+                        "type": ["integer", "null"],
+                        "description": "If all jobs before it compute for as long as they may; null: not known.",
+                    },
+                },
+                text="Data of `queue`.",
+            ),
+            _object(
+                {
+                    "offset": {**_INTEGER, "description": "Of the first byte, in UTF-8."},
+                    "next": {**_INTEGER, "description": "Behind the last one."},
+                    "text": _TEXT,
+                    "ended": {"enum": list(get_args(Why)), "description": "Not empty: no more will come, and why."},
+                },
+                text="Data of `log`.",
+            ),
+        ],
+    },
     "Salts": _object(
         {
             "jobId": _TEXT,

@@ -49,6 +49,8 @@ _MAY_BE_EMPTY: Final[Mapping[str, str]] = {
     _JOB: "^[0-9a-f]{32}$",
     _WHOLE_DID: "^did:op:[0-9a-fA-F]{64}$",
 }
+# An optional one that is empty counts as absent.
+_OR_EMPTY: Final[Mapping[str, str]] = {ADDRESS: f"^({ADDRESS[1:-1]})?$", _NONCE: f"^({_NONCE[1:-1]})?$"}
 _PRESENCE: Final[frozenset[Rule]] = frozenset(
     {fields.required, signature_given, signature_or_token, fields.only_with_job}
 )
@@ -80,6 +82,8 @@ def schema_of(field: Field, *, in_body: bool) -> dict[str, Any]:
             schema |= {"enum": [*rule.choices, "", *([None] if in_body else [])]}  # nothing: another field may do
         elif not (rule in _PRESENCE or isinstance(rule, _RELATIONS)):
             raise RuleUndescribed(f"{field.name}: {getattr(rule, '__name__', rule)}")
+    if not is_required(field) and schema.get("pattern") in _OR_EMPTY:
+        schema["pattern"] = _OR_EMPTY[schema["pattern"]]
     if is_required(field):
         kinds = schema.get("type", "string")
         if "array" in kinds:

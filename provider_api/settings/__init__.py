@@ -21,6 +21,7 @@ from provider_api.settings.groups import (
     ArgoSettings,
     ChainSettings,
     LimitSettings,
+    LiveSettings,
     LogSettings,
     MachineSettings,
     MetadataSettings,
@@ -44,6 +45,7 @@ __all__ = [
     "ArgoSettings",
     "ChainSettings",
     "LimitSettings",
+    "LiveSettings",
     "LogSettings",
     "MachineSettings",
     "MetadataSettings",
@@ -111,6 +113,7 @@ class Settings(BaseSettings):
     metadata: MetadataSettings = MetadataSettings()
     access: AccessSettings = AccessSettings()
     limits: LimitSettings = LimitSettings()
+    live: LiveSettings = LiveSettings()
     strangers: StrangerSettings = StrangerSettings()
     policy: PolicySettings = PolicySettings()
     operator: OperatorSettings = OperatorSettings()

@@ -276,6 +276,20 @@ class LimitSettings(Group):
     """Most datasets in one request: each costs reads of a chain."""
 
 
+class LiveSettings(Group):
+    """Jobs while somebody looks at them."""
+
+    viewers: int = Field(default=1000, ge=1)
+    """Most viewers of one process at once; further ones are refused with 503. Each has a connection of
+    C2D_SERVER__MAX_CONNECTIONS."""
+    viewers_each: int = Field(default=20, ge=1)
+    """Most of one account; further ones are refused with 429."""
+    log_bytes: int = Field(default=1024 * 1024, ge=1)
+    """Of a job's log so much is shown while it runs, if its release rules do not say less."""
+    memory_mib: int = Field(default=64, ge=1)
+    """MiB of all logs that are being watched. Beyond it, logs wait until others are no longer looked at."""
+
+
 class PolicySettings(Group):
     trusted_lists_empty: Literal["allow", "deny"] = "allow"
     """Meaning of two empty lists of trusted algorithms: every published algorithm (as Ocean's Provider), or none."""

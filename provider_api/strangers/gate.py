@@ -8,6 +8,7 @@ those that are refused are charged afterwards, because anybody has a key.
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import Final
 
 import structlog
@@ -22,6 +23,7 @@ from provider_api.strangers.budget import Budget
 
 log = structlog.get_logger(__name__)
 
+_LIVE: Final = re.compile(r"/api/v1/jobs/[^/]+/(events|log)")  # signed too; their answers may have no end
 _COMPUTE: Final = "/api/services/compute"
 _SIGNED: Final = {
     ("GET", "/api/services/download"),
@@ -65,8 +67,9 @@ class StrangersGate:
         name = client_name(client[0]) if client else ""
         self._remark_proxy(scope)
         method = "GET" if scope["method"] == "HEAD" else scope["method"]
-        if (method, scope["path"]) in _SIGNED:
-            await self._signed(name, scope, receive, send)
+        live = scope["method"] == "GET" and _LIVE.fullmatch(scope["path"]) is not None
+        if live or (method, scope["path"]) in _SIGNED:
+            await self._signed(name, scope, receive, send, endless=live)
             return
         try:
             self._budget.require_units(name)
@@ -75,16 +78,26 @@ class StrangersGate:
             await self._pause()
             raise
 
-    async def _signed(self, name: str, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _signed(self, name: str, scope: Scope, receive: Receive, send: Send, *, endless: bool) -> None:
         """A consumer's, who passes; or a stranger's, with a key that has paid for nothing. What comes from an address
-        that has used up its budget is worked on a few at a time, and a refusal takes a moment."""
+        that has used up its budget is worked on a few at a time, and a refusal takes a moment. `endless`: its place is
+        given back with the head of the answer."""
         doubtful = not self._budget.has_units(name)
+        entered = False
+
+        def leave() -> None:
+            nonlocal entered
+            if entered:
+                entered = False
+                self._budget.places.leave(name)
 
         async def noticed(message: Message) -> None:
             if message["type"] == "http.response.start" and 400 <= message["status"] < 404:
                 self._budget.spend_units(name, _REFUSED_UNITS)
                 if doubtful:
                     await self._pause()
+            if endless:
+                leave()
             await send(message)
 
         with signed_by(Asker(self._budget, name)):
@@ -92,10 +105,11 @@ class StrangersGate:
                 await self._app(scope, receive, noticed)
                 return
             await self._budget.enter(name)
+            entered = True
             try:
                 await self._app(scope, receive, noticed)
             finally:
-                self._budget.places.leave(name)
+                leave()
 
     async def _question(self, name: str, scope: Scope, receive: Receive, send: Send) -> None:
         self._budget.spend_units(name, _DEAR_UNITS if scope["path"] in _DEAR else 1)

@@ -102,6 +102,10 @@ class Metrics:
         """Show of each Argo Server, by its number, whether a watch tells what changes, and what it has saved."""
         self.registry.register(_Watches(watched))
 
+    def watch_live(self, looking: Callable[[], Mapping[str, int]]) -> None:
+        """Show how many viewers look at jobs as they run, and at how many jobs."""
+        self.registry.register(_Live(looking))
+
     def request(self, method: str, route: str, status: int, seconds: float, size: int) -> None:
         self.requests.labels(method, route, str(status)).inc()
         self.request_seconds.labels(method, route).observe(seconds)
@@ -160,6 +164,19 @@ class _Sources(Collector):
             refused.add_metric([pool], client.calls_refused)
         yield under_way
         yield refused
+
+
+class _Live(Collector):
+    """Who looks at jobs as they run."""
+
+    def __init__(self, looking: Callable[[], Mapping[str, int]]) -> None:
+        self._looking = looking
+
+    def collect(self) -> Iterator[Metric]:
+        live = GaugeMetricFamily("c2d_live", "Viewers of jobs, and jobs that are looked at", labels=["what"])
+        for what, count in self._looking().items():
+            live.add_metric([what], count)
+        yield live
 
 
 class _Watches(Collector):

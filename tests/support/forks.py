@@ -30,6 +30,7 @@ _IMPORTED: Final = [
     "provider_api.cli.doctor",
     "provider_api.cli.migrate",
     "provider_api.cli.publication",
+    "provider_api.cli.rehearsal",
     "provider_api.cli.result_store",
     "provider_api.cli.serve",
     "provider_api.doctor.run",

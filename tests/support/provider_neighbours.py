@@ -7,7 +7,7 @@ import hashlib
 import json
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,7 +20,7 @@ from nacl.public import PrivateKey
 
 from argo.client.errors import ArgoUnavailable, SubmissionRefused, WorkflowExists, WorkflowFinished, WorkflowNotFound
 from argo.client.records import ACTION, FIRST_SERVER, NewWorkflow, Node, Template, Workflow
-from argo.client.seen import SeenWorkflows
+from argo.client.seen import Heard, SeenWorkflows
 from contract import names
 from contract.job_spec import JobSpec, open_sealed
 from contract.keys import encode_key
@@ -107,6 +107,7 @@ class MemoryArgo:
     listed: list[dict[str, str]] = field(default_factory=list)  # what pages were asked for
     kept: dict[str, Workflow] = field(default_factory=dict)
     watched: dict[str, SeenWorkflows] = field(default_factory=dict)
+    told: SeenWorkflows = field(default_factory=SeenWorkflows)
     resumed: list[str] = field(default_factory=list)
     has_queue: bool = True  # its templates do
     has_record: bool = False  # likewise
@@ -144,6 +145,13 @@ class MemoryArgo:
     def seen(self, name: str) -> Workflow | None:
         """As it was when a test has put it into `kept`."""
         return self.kept.get(name)
+
+    def listening(self, name: str, heard: Heard) -> AbstractContextManager[None]:
+        """Tests say `argo.told.changed(name)`; between `argo.told.opened()` and `.lost()` there is a watch."""
+        return self.told.listening(name, heard)
+
+    def is_watched(self, name: str) -> bool:
+        return self.told.alive
 
     async def brief(self, labels: Mapping[str, str], *, skip_unreachable: bool = False) -> list[Workflow]:
         found = await self.list(labels, limit=None, unfinished_only=True, skip_unreachable=skip_unreachable)

@@ -45,6 +45,7 @@ class Register:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._seen: tuple[int, int] | None = None
+        self._told = ""  # what was wrong with it at the last look
         self._images: dict[str, Image] = {}
 
     def images(self) -> Mapping[str, Image]:
@@ -54,7 +55,9 @@ class Register:
                 self._seen = (facts.st_mtime_ns, facts.st_size)
                 self._images = {_key(image.name): image for image in self._read()}
         except (OSError, ValueError) as trouble:
-            _log.warning("the register of images %s is not taken up: %s", self._path, trouble)
+            if str(trouble) != self._told:
+                _log.warning("the register of images %s is not taken up: %s", self._path, trouble)
+            self._told = str(trouble)
         return self._images
 
     def _read(self) -> list[Image]:

@@ -5,7 +5,9 @@ from typing import Final
 from provider_api.endpoints.jobs import (
     delete,
     environments,
+    events,
     initialize_compute,
+    log,
     published,
     results,
     salts,
@@ -26,6 +28,8 @@ ENDPOINTS: Final = (
     delete.delete,
     results.compute_result,
     published.published,
+    events.job_events,
+    log.job_log,
     salts.salts,
     why_not.why_not,
 )

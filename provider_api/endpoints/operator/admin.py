@@ -10,7 +10,6 @@ from starlette.responses import Response
 
 from argo.client.records import Workflow
 from contract import names
-from contract.provenance import read_start_record
 from provider_api.calls.parameters import Call
 from provider_api.endpoints.endpoint import endpoint
 from provider_api.endpoints.operator.calls import read_call, require, text_of
@@ -19,6 +18,7 @@ from provider_api.endpoints.request import ServicesDep
 from provider_api.http.errors import Refused
 from provider_api.http.paths import OPERATOR
 from provider_api.http.responses import json_response
+from provider_api.jobs.live.log_rule import log_rule
 from provider_api.jobs.records import find_existing
 from provider_api.openapi import samples
 from provider_api.openapi.operation import ANY, TEXT, Answer, Operation, Parameter
@@ -165,7 +165,7 @@ async def logs(request: Request, services: ServicesDep) -> Response:
 
 
 async def _printed(services: Services, job: Workflow, template: str) -> str | None:
-    most = live_log_bytes(job) if template == names.ALGORITHM else _LOG_BYTES
+    most = log_rule(job, _LOG_BYTES).most if template == names.ALGORITHM else _LOG_BYTES
     if not job.finished and most > 0:
         printed = bytearray()
         async for line in services.argo.follow_log(job.name, template, follow=False):
@@ -175,18 +175,6 @@ async def _printed(services: Services, job: Workflow, template: str) -> str | No
         if printed:
             return printed[:most].decode(errors="ignore")
     return await services.results.log(job, template, _LOG_BYTES)
-
-
-def live_log_bytes(job: Workflow) -> int:
-    """How much of an algorithm's log may be shown while nothing has been judged."""
-    if job.annotations.get(names.FILTERED) == "true":
-        return 0
-    said = job.annotations.get(names.RECORD, "")
-    record = read_start_record(said)
-    if record is None:
-        return 0 if said else _LOG_BYTES  # a record that cannot be read may hold rules
-    most = record.release.live_log_bytes
-    return _LOG_BYTES if most is None else min(most, _LOG_BYTES)
 
 
 async def _job(services: Services, call: Call) -> Workflow:

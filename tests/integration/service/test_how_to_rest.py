@@ -54,6 +54,27 @@ def test_publish_results(service: Service, sources: FileSources, tmp_path: Path)
     assert printed.endswith("Rain, summed up 1000000000000000000\n")
 
 
+def test_watch_a_job(service: Service, sources: FileSources, tmp_path: Path) -> None:
+    """Its program goes on from the one of `consume.md`."""
+    owners = [JAVASCRIPT_CONSUMER.address]
+    dataset = publish(service, owners, [f"{sources.url}/files/rain.csv"])
+    algorithm = publish(service, owners, [f"{sources.url}/files/algorithm.py"], type="algorithm", service="access")
+    put_in = {
+        "http://127.0.0.1:8545": service.chain_url,
+        "http://127.0.0.1:8030": service.url,
+        "did:op:DATASET": dataset.id,
+        "did:op:ALGORITHM": algorithm.id,
+    }
+    code = program("consume.md", "python", put_in) + program("watch-a-job.md", "python", {})
+    printed = run([sys.executable], code, tmp_path, "program.py")
+    assert "finished 70 Job finished\n" in printed
+    assert "\n70 completed " in printed
+    assert "algorithm.log" in printed
+    log = printed.rpartition("\ncomplete ")[2]
+    assert log.strip()
+    assert f"70 completed {log}" in printed, "both ways tell the same"
+
+
 @pytest.fixture
 def example_files() -> Iterator[str]:
     """The first command of publish.md, on a free port: host:port."""

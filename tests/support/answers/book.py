@@ -19,7 +19,7 @@ LONGEST: Final = 3000  # characters of a body that are written down
 ALWAYS: Final = {
     "access-control-allow-origin": "*",
     "access-control-expose-headers": (
-        "Content-Disposition, Content-Range, ETag, Accept-Ranges, Retry-After, X-Request-ID"
+        "Content-Disposition, Content-Range, ETag, Accept-Ranges, Retry-After, X-Log-Ended, X-Log-Next, X-Request-ID"
     ),
 }
 Answers = dict[str, dict[str, Any]]

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+from dataclasses import replace
 from typing import Any, Final
 
-from ocean.signing import job_message, releases_message, result_message, salts_message, sign
+from ocean.signing import job_message, live_message, releases_message, result_message, salts_message, sign
 from records.decision import Decision, statement_of
 from records.envelope import sign_payload
 from records.trust import Trust, statement_of_trust
@@ -33,6 +34,7 @@ RESULT: Final = "GET /api/services/computeResult"
 RELEASES: Final = "GET /api/v1/releases"
 TRUST: Final = "PUT /api/v1/trust"
 SALTS: Final = "GET /api/v1/salts"
+LIVE: Final = "GET /api/v1/jobs/{job}/{what}"
 ENVIRONMENTS: Final = "GET /api/services/computeEnvironments"
 NO_JOB: Final = "00" + "ab" * 15
 PROGRAM: Final = "a7" * 32
@@ -71,6 +73,7 @@ async def answers(book: Book) -> None:
         world.argo.finish(jobs[1], "Failed")
         await _results(world, asker, jobs)
         await _salts(asker, jobs)
+        await _live(asker, jobs)
         await _delete(asker, jobs)
         await _published(world, asker)
         world.argo.away = True
@@ -230,6 +233,41 @@ async def _salts(asker: Asker, jobs: list[str]) -> None:
             "no passport": asked(SALTS, whole),
         },
         "salts, ",
+    )
+
+
+async def _live(asker: Asker, jobs: list[str]) -> None:
+    """Of a job that has ended: the stream of one that runs has no end."""
+
+    def looks(nonce: int, job: str, key: str = CONSUMER_KEY) -> dict[str, Any]:
+        given = {"consumerAddress": ME, "nonce": str(nonce)}
+        return given | {"signature": sign(live_message(ME, job, str(nonce)), key)}
+
+    for what in ("events", "log"):
+        line, no_job = LIVE.format(job=jobs[1], what=what), LIVE.format(job=NO_JOB, what=what)
+        whole = looks(41, jobs[1])
+        await asker.table(
+            {
+                **{f"no {name}": asked(line, without(whole, name)) for name in whole},
+                "half an address": asked(line, whole | {"consumerAddress": "0x12"}),
+                "a nonce in words": asked(line, whole | {"nonce": "soon"}),
+                "signed by another": asked(line, looks(41, jobs[1], STRANGER_KEY)),
+                "signed for another job": asked(line, looks(41, jobs[0])),
+                "unknown job": asked(no_job, looks(41, NO_JOB)),
+                "a token that is none": asked(line, authtoken="token"),
+                "a session that is none": asked(line, cookie="c2d_session=token"),
+            },
+            f"{what}, ",
+        )
+    events, log = (LIVE.format(job=jobs[1], what=what) for what in ("events", "log"))
+    await asker.ask("events, good", replace(asked(events, looks(41, jobs[1])), compared=False))
+    await asker.table(
+        {
+            "an offset in words": asked(log, looks(42, jobs[1]) | {"offset": "x"}),
+            "good": asked(log, looks(42, jobs[1])),
+            "the same again": asked(log, looks(42, jobs[1])),
+        },
+        "log, ",
     )
 
 

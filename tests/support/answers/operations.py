@@ -27,6 +27,7 @@ _VALUES: Final = {
     "token": "t" * 43,
     "index": "0",
     "job": "00" + "ab" * 15,
+    "jobId": "00" + "ab" * 15,
     "filename": "rain.csv",
 }
 

@@ -56,6 +56,26 @@ def seen(clock: Clock) -> SeenWorkflows:
     return seen
 
 
+def test_who_listens_is_told_of_what_is_new_to_readers(seen: SeenWorkflows) -> None:
+    heard: list[str] = []
+    with seen.listening("a", lambda: heard.append("one")), seen.listening("a", lambda: heard.append("other")):
+        seen.changed("b", "5")
+        assert heard == []
+        seen.changed("a", "5")
+        assert sorted(heard) == ["one", "other"]
+        read(seen, document("a", "5"))
+        seen.changed("a", "5")
+        assert len(heard) == 2, "that has been read"
+        seen.changed("a", "6")
+        seen.changed("a")
+        assert len(heard) == 6
+        seen.lost()
+        seen.opened()
+        assert len(heard) == 10, "a watch that begins or ends may have missed something"
+    seen.changed("a", "7")
+    assert len(heard) == 10
+
+
 def test_a_read_is_shown_until_the_watch_tells_of_a_change(seen: SeenWorkflows) -> None:
     assert version(seen) is None
     read(seen, document("a", "1"))

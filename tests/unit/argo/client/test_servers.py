@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from argo.client import servers
+from argo.client.client import ArgoClient
 from argo.client.errors import ArgoRefused, ArgoUnavailable, WorkflowNotFound
 from argo.client.records import Template, Workflow
 from argo.client.servers import ArgoServers
@@ -24,6 +25,20 @@ AWAY = ArgoUnavailable("connection refused", definite=True)
 def workflow(name: str, minute: int) -> Workflow:
     created = NOON + timedelta(minutes=minute)
     return Workflow(name, name, {}, {}, {}, created, "Running", "", None, None, "")
+
+
+def test_who_listens_hears_the_server_of_the_name() -> None:
+    clients = {number: ArgoClient("http://127.0.0.1:9", "jobs") for number in ("00", "01")}
+    several, heard = ArgoServers(clients), list[str]()
+    with several.listening("01ab", lambda: heard.append("01")), several.listening("77ab", lambda: heard.append("77")):
+        assert not several.is_watched("01ab")
+        clients["01"].seen_workflows.opened()
+        assert several.is_watched("01ab")
+        assert not several.is_watched("00ab")
+        assert not several.is_watched("77ab")
+        clients["01"].seen_workflows.changed("01ab", "3")
+        clients["00"].seen_workflows.changed("01ab", "3")
+    assert heard == ["01", "01"]
 
 
 class Client:

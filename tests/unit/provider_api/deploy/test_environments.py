@@ -48,19 +48,27 @@ def test_environments_come_change_and_go(tmp_path: Path) -> None:
     assert taken[-1] == {"small", "large"}
     changed = describe(source, "large", TEXT.replace('"ocean-compute"', '"large"') + "\n# more\n")
     described.take_up(deploy)
+    assert len(taken) == 1, "a remark changes nothing"
+    describe(source, "large", TEXT.replace('"ocean-compute"', '"large"').replace("ram_gb = 1", "ram_gb = 3"))
+    described.take_up(deploy)
     assert len(taken) == 2
     describe(source, "broken", "id = ")
     described.take_up(deploy)
     assert (len(taken), deployed(target)) == (2, {"small", "large"}), "what cannot be read changes nothing"
+    describe(source, "large", "id = ")
+    describe(source, "third")
+    described.take_up(deploy)
+    assert taken[-1] == {"small", "large", "third"}, "nor keeps it others from being taken up"
+    (source / "third.toml").unlink()
     (source / "broken.toml").unlink()
     changed.unlink()
     described.take_up(deploy)
     assert taken[-1] == {"small"}
     limits = yaml.safe_load((target / "base" / "limits.yaml").read_text())
-    assert set(limits["data"]) == {"large", "small"}  # a limit stays: jobs may still hold it
+    assert set(limits["data"]) == {"large", "small", "third"}  # a limit stays: jobs may still hold it
     (source / "small.toml").unlink()
     described.take_up(deploy)
-    assert (len(taken), deployed(target)) == (3, {"small"}), "an empty folder removes nothing"
+    assert (len(taken), deployed(target)) == (4, {"small"}), "an empty folder removes nothing"
 
 
 def test_a_folder_without_environments_is_an_error(tmp_path: Path) -> None:
