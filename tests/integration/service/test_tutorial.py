@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -11,7 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from eth_account import Account
 
+from ocean.chain.development import account
 from provider_api.deploy.addresses import free_port
 from tests.support.how_to import TUTORIAL, WITH_C2D
 from tests.support.reader import Reader
@@ -21,6 +24,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
 
 C2D = (sys.executable, "-c", "from provider_api.cli import main; main()")
 # `make serve` is what `serving` does on a free port; `make demo` has its test in test_demo.py.
+ADA = 7  # her account's number on the development chain
 ELSEWHERE = ("make demo", "make serve")
 
 
@@ -49,6 +53,10 @@ def serving(tmp_path: Path) -> Iterator[str]:
 
 def test_the_pages_one_after_the_other(serving: str, tmp_path: Path) -> None:
     reader = Reader(tmp_path / "home", elsewhere=ELSEWHERE, put_in={"http://127.0.0.1:8030": serving})
+    # What the pages of accounts of one's own take for granted: a keystore, and a file with its password.
+    keystore = Account.encrypt(account(ADA).key, "a password", kdf="pbkdf2", iterations=1000)
+    (tmp_path / "home" / "ada.json").write_text(json.dumps(keystore))
+    (tmp_path / "home" / "password").write_text("a password\n")
     # The one thing that differs from `make serve`: the port. A reader's profile `local` says 8030.
     done = reader.command(f".venv/bin/c2d profile set local --provider {serving}")
     assert done.returncode == 0, done.stdout
