@@ -8,6 +8,7 @@ from collections.abc import Callable
 import httpx
 import typer
 
+from client.accounts.keystore import unlock
 from client.exits import Refused, Trouble, Unusable
 from client.releases.access import Access
 from client.releases.service import SECONDS, Service, checked_url
@@ -19,8 +20,8 @@ def carried_out(access: Access, work: Callable[[Service], None], job_id: str | N
     try:
         if job_id is not None:
             _require_job(job_id)
-        url = checked_url(access.service())
-        owner = access.owner()
+        url = checked_url(access.url)
+        owner = unlock(access.keystore, access.password_file)
         # Nothing is read from the environment, as in `ocean.client`: a .netrc would send its passwords along.
         with httpx.Client(timeout=SECONDS, trust_env=False, follow_redirects=False) as http:
             work(Service(url, owner, http))
