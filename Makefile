@@ -51,10 +51,12 @@ lint: setup ## style, types, layers, rendered files
 	@.venv/bin/mypy
 	@.venv/bin/mypy examples/acro-filter
 	@.venv/bin/lint-imports
-	@$(C2D) templates render --check
-	@$(C2D) chart render --check
-	@$(C2D) settings | diff -u docs/reference/settings.md -
-	@$(C2D) openapi | diff -u docs/reference/openapi.json -
+	@$(C2D) admin templates render --check
+	@$(C2D) admin chart render --check
+	@$(C2D) admin settings | diff -u docs/reference/settings.md -
+	@$(C2D) admin openapi | diff -u docs/reference/openapi.json -
+	@$(C2D) schemas | diff -u docs/reference/command-line.json -
+	@$(C2D) admin command-line | diff -u docs/reference/command-line.md -
 	@$(C2D) try --schema | diff -u docs/reference/try.schema.json -
 
 docs: setup ## the documentation site, into build/site; a broken link or a page that no list has is an error
@@ -68,13 +70,15 @@ format: setup ## put the code into shape
 	@.venv/bin/ruff check --fix .
 	@.venv/bin/ruff format .
 
-render: setup ## render the environments to argo/gitops, the chart's part, settings, the API's description, pictures
-	@$(C2D) templates render
-	@$(C2D) chart render
-	@$(C2D) settings > docs/reference/settings.md
-	@$(C2D) openapi > docs/reference/openapi.json
-	@.venv/bin/python -m tools.site.pictures
+render: setup ## render the environments to argo/gitops, the chart's part, pages, the API's description, pictures
+	@$(C2D) admin templates render
+	@$(C2D) admin chart render
+	@$(C2D) admin settings > docs/reference/settings.md
+	@$(C2D) admin openapi > docs/reference/openapi.json
+	@$(C2D) schemas > docs/reference/command-line.json
+	@$(C2D) admin command-line > docs/reference/command-line.md
 	@$(C2D) try --schema > docs/reference/try.schema.json
+	@.venv/bin/python -m tools.site.pictures
 
 images: ## build c2d-pods and c2d-provider-api (DOCKER=podman, BASE=… as you like)
 	@for image in pods provider_api; do \

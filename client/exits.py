@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import Any
+from typing import Any, Final
 
 
 class Exit(IntEnum):
@@ -17,6 +17,18 @@ class Exit(IntEnum):
     UNREACHABLE = 5  # a neighbour does not answer, or not as it should
     HELD = 6  # the results wait for the owners of datasets
     DETACHED = 130
+
+
+MEANINGS: Final = {
+    Exit.DONE: "done",
+    Exit.FAILED: "the job failed, or files are not what their passport says",
+    Exit.USAGE: "the command, or a file that it was given, cannot be used as it is",
+    Exit.REFUSED: "the service, a rule, or your own limit (`--max-price`) says no; the reasons are printed",
+    Exit.SIGNED_OUT: "there is no account, or its token is not good any more: `c2d login`",
+    Exit.UNREACHABLE: "provider, metadata store or chain do not answer, or not as they should",
+    Exit.HELD: "the results wait for the owners of the datasets",
+    Exit.DETACHED: "Ctrl-C; a job that was started goes on",
+}
 
 
 class Trouble(ValueError):

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
 
 from rich.console import Console
 from rich.table import Table
@@ -14,12 +15,18 @@ from rich.text import Text
 
 from client.text import harmless
 
+_LEAST_BESIDE: Final = 30  # columns of a terminal beside a table's first one
+_WIDE: Final = 100_000  # what is no terminal wraps nothing
+
 
 class Printer:
-    """`as_json`: data are JSON. Colours follow the terminal and NO_COLOR."""
+    """`as_json`: data are JSON. Colours follow the terminal and NO_COLOR. `way_back`: what is to be said to whoever
+    breaks the command off, for the job goes on. `in_lines`: documents come one a line."""
 
     def __init__(self, *, as_json: bool = False) -> None:
         self.as_json = as_json
+        self.way_back = ""
+        self.in_lines = False
         self._data = Console(highlight=False, soft_wrap=True)
         self._progress = Console(stderr=True, highlight=False, soft_wrap=True)
 
@@ -39,25 +46,40 @@ class Printer:
         self._data.print(Text(harmless(text, longest=10_000), style=style))
 
     def table(self, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-        """Data in columns, which a narrow terminal wraps; without rules, so that programs can read it, too."""
-        table = Table(box=None, pad_edge=False, show_edge=False, header_style="bold")
-        for head in heads:
-            table.add_column(head, overflow="fold")
-        for row in rows:
-            table.add_row(*(Text(harmless(cell)) for cell in row))
-        Console(highlight=False).print(table)
+        """Data in columns, without rules, so that programs can read it, too: a line for each row. A terminal that is
+        too narrow for the first column beside others gets a block for each row."""
+        console = Console(highlight=False)
+        cells = [[harmless(cell) for cell in row] for row in rows]
+        first = max((len(row[0]) for row in cells), default=0)
+        if console.is_terminal and any(heads) and first + _LEAST_BESIDE > console.width:
+            for row in cells:
+                for head, cell in zip(heads, row, strict=True):
+                    console.print(Text(f"{head} {cell}".strip()), soft_wrap=True)
+                console.print()
+            return
+        table = Table(box=None, pad_edge=False, show_edge=False, header_style="bold", show_header=any(heads))
+        for place, head in enumerate(heads):
+            table.add_column(head, overflow="fold", no_wrap=place == 0)
+        for row in cells:
+            table.add_row(*(Text(cell) for cell in row))
+        if not console.is_terminal:
+            console.width = _WIDE
+        console.print(table)
 
     def progress(self, text: str, style: str = "") -> None:
         self._progress.print(Text(harmless(text, longest=10_000), style=style))
 
-    def status(self, text: str) -> Any:
-        """A context manager: a line that stays while something is waited for; on a terminal only."""
-        return self._progress.status(Text(harmless(text)))
+    @contextmanager
+    def status(self, text: str) -> Iterator[Callable[[str], None]]:
+        """A line that stays while something is waited for, on a terminal only; what is yielded changes its text."""
+        with self._progress.status(Text(harmless(text))) as line:
+            yield lambda changed: line.update(Text(harmless(changed)))
 
     def trouble(self, text: str, code: int, reasons: Sequence[Mapping[str, Any]] = ()) -> None:
         """Why the command ends; with `--json` also as its document."""
         if self.as_json:
-            self.document({"error": text, "exit": code} | ({"reasons": [*reasons]} if reasons else {}))
+            document = {"error": text, "exit": int(code)} | ({"reasons": [*reasons]} if reasons else {})
+            self.document(document, line=self.in_lines)
         self.progress(text, "red")
         for reason in reasons:
             self.progress(f"  - {sentence(reason)}")

@@ -59,7 +59,7 @@ class Profile(BaseModel):
     chain: _URL | Literal[""] = ""
     chain_id: int | None = None
     contracts: Contracts | Path | None = None
-    account: str = ""
+    account: Annotated[str, StringConstraints(pattern=r"^(keystore:.+|development:[0-9]{1,4}|)$")] = ""
 
     @property
     def keystore(self) -> Path | None:
@@ -69,7 +69,7 @@ class Profile(BaseModel):
     @property
     def development_account(self) -> int | None:
         number = self.account.removeprefix(DEVELOPMENT)
-        return int(number) if self.account.startswith(DEVELOPMENT) and number.isdecimal() else None
+        return int(number) if self.account.startswith(DEVELOPMENT) else None
 
 
 _PONTUS_X_STORE: Final = "https://aquarius.pontus-x.eu"

@@ -6,22 +6,23 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import httpx
-from eth_account.signers.local import LocalAccount
 
-from client.accounts.keystore import address_in, unlock
 from client.accounts.tokens import kept
 from client.exits import Refused, SignedOut, Unreachable, Unusable
 from client.profiles import Profile, Profiles, local_service
+from client.provider import Provider
 from contract.local_service import LocalService
-from ocean.chain.development import account
-from ocean.chain.network import Network, distributed_addresses
-from ocean.client import Consumer, checked
+from ocean.client import AnswerUnusable, bounded, checked, json_of
 from ocean.ddo import DDO, DDOMalformed, Metadata
 from ocean.did import is_did
+
+if TYPE_CHECKING:  # what takes long to load is loaded where it is needed
+    from client.accounts.keystore import Owner
+    from ocean.chain.network import Network
 
 _SECONDS = 60.0
 
@@ -42,10 +43,10 @@ class Session:
     name: str
     profile: Profile
     given: Given
-    consumer: Consumer
+    consumer: Provider
     local: LocalService | None
     _network: Network | None = field(default=None, repr=False)
-    _key: LocalAccount | str | None = field(default=None, repr=False)
+    _key: str | None = field(default=None, repr=False)
     _http: httpx.AsyncClient | None = field(default=None, repr=False)
 
     @property
@@ -58,22 +59,12 @@ class Session:
             )
         return self.consumer.address
 
-    def key(self) -> LocalAccount | str:
+    def key(self) -> str:
         """The account's key, whose password is asked for once. Raises SignedOut, Unusable."""
         if self._key is None:
-            self._key = self._unlocked()
+            self._key = "0x" + owner_of(self.name, self.profile, self.given.password_file).key.hex()
             self.consumer.sign_with(self._key)
         return self._key
-
-    def _unlocked(self) -> LocalAccount | str:
-        number, keystore = self.profile.development_account, self.profile.keystore
-        if number is not None:
-            return account(number)
-        if keystore is not None:
-            return "0x" + unlock(keystore, self.given.password_file).key.hex()
-        raise SignedOut(
-            f"this needs the key of the account, and profile {self.name} names no keystore: c2d login --keystore FILE"
-        )
 
     def sign_in(self) -> None:
         """Be able to make calls that must be signed: with the token of before, else with the key. Raises as `key`."""
@@ -85,7 +76,7 @@ class Session:
         if self.profile.chain_id is not None:
             return self.profile.chain_id
         named = (await self.consumer.root()).get("providerAddresses") or {}
-        if len(named) == 1:
+        if len(named) == 1 and next(iter(named)).isdecimal():
             return int(next(iter(named)))
         raise Unusable(
             f"the provider serves the chains {', '.join(named)}: say which one with c2d profile set {self.name}"
@@ -101,6 +92,8 @@ class Session:
                     f"profile {self.name} names no node of the chain: c2d profile set {self.name} --chain URL"
                     + ("; c2d serve does not run on this machine" if self.name == "local" else "")
                 )
+            from ocean.chain.network import Network
+
             self._network = await Network.open(url, self._contracts(), await self.chain_id())
         return self._network
 
@@ -112,15 +105,17 @@ class Session:
             return named.model_dump(exclude_none=True)
         if self.local is not None and self.local.address_file:
             return Path(self.local.address_file)
+        from ocean.chain.network import distributed_addresses
+
         return distributed_addresses()
 
     async def addition(self, method: str, path: str, **options: Any) -> Any:
         """The JSON of a call that this project's service has and Ocean Provider has not; None where there is none.
         Raises ConsumerError, httpx.TransportError."""
-        answer = await self._client().request(method, self.profile.provider.rstrip("/") + path, **options)
+        answer = await bounded(self._client(), method, self.profile.provider.rstrip("/") + path, **options)
         if answer.status_code in (404, 405):
             return None
-        return checked(answer).json()
+        return json_of(checked(answer))
 
     async def asset(self, given: str) -> DDO:
         """The document of an asset, by its DID, or by its name if only one has it. Raises Refused, Unreachable."""
@@ -129,15 +124,21 @@ class Session:
         else:
             found = await self._named(given)
         try:
-            return DDO.parse(found)
+            asset = DDO.parse(found)
         except DDOMalformed as exc:
             raise Unreachable(f"the metadata store's document of {given} cannot be used: {exc}") from None
+        if is_did(given) and asset.id.lower() != given.lower():
+            raise Unreachable(f"the metadata store was asked for {given} and answers with {asset.id}")
+        return asset
 
     async def _named(self, name: str) -> Any:
         query = {"query": {"bool": {"filter": [{"match": {"metadata.name": {"query": name, "operator": "and"}}}]}}}
         answer = await self._store("POST", "/api/aquarius/assets/query", {**query, "size": 50})
-        hits = [hit["_source"] for hit in answer.get("hits", {}).get("hits", [])]
-        exact = [hit for hit in hits if hit.get("metadata", {}).get("name") == name]
+        try:
+            hits = [dict(hit["_source"]) for hit in answer["hits"]["hits"]]
+            exact = [hit for hit in hits if hit.get("metadata", {}).get("name") == name]
+        except (LookupError, TypeError, ValueError, AttributeError):
+            raise Unreachable("the metadata store does not answer a search as Aquarius does") from None
         if len(exact) == 1:
             return exact[0]
         if not exact:
@@ -148,16 +149,16 @@ class Session:
         """Raises Refused, Unreachable."""
         url = (self.profile.metadata or self.profile.provider).rstrip("/")
         try:
-            answer = await self._client().request(method, url + path, json=body)
-        except httpx.TransportError as exc:
-            raise Unreachable(f"the metadata store {url} does not answer: {type(exc).__name__}") from None
+            answer = await bounded(self._client(), method, url + path, json=body)
+        except (httpx.TransportError, AnswerUnusable) as exc:
+            raise Unreachable(f"the metadata store {url} does not answer: {str(exc) or type(exc).__name__}") from None
         if answer.status_code == 404 and missing:
             raise Refused(f"{missing} is known to {url}")
         if not answer.is_success:
             raise Unreachable(f"the metadata store {url} answers {answer.status_code}")
         try:
-            return answer.json()
-        except ValueError:
+            return json_of(answer)
+        except AnswerUnusable:
             raise Unreachable(f"{url} does not answer as a metadata store does") from None
 
     def _client(self) -> httpx.AsyncClient:
@@ -173,6 +174,24 @@ class Session:
             await self._network.close()
 
 
+def owner_of(name: str, profile: Profile, password_file: Path | None, *, ask: bool = True) -> Owner:
+    """The account of a profile, with its key. `ask`: the password, where it is not known otherwise. Raises SignedOut,
+    Unusable."""
+    from client.accounts.keystore import Owner, unlock
+
+    number, keystore = profile.development_account, profile.keystore
+    if number is not None:
+        from ocean.chain.development_accounts import account
+
+        known = account(number)
+        return Owner(str(known.address), bytes(known.key))
+    if keystore is not None:
+        return unlock(keystore, password_file, ask=ask)
+    raise SignedOut(
+        f"this needs the key of the account, and profile {name} names no keystore: c2d login --keystore FILE"
+    )
+
+
 def said_of(asset: DDO) -> Metadata:
     """What a document says of its asset; a document without it says nothing."""
     return asset.metadata or Metadata()
@@ -185,7 +204,7 @@ async def opened(given: Given) -> AsyncIterator[Session]:
     name = given.profile or profiles.current()
     profile = profiles.get(name)
     token = kept(name, profile.provider)
-    consumer = Consumer(
+    consumer = Provider(
         profile.provider,
         None,
         address=token.address if token else _address(profile),
@@ -203,7 +222,11 @@ def _address(profile: Profile) -> str:
     """What can be told without a password; "" for nobody."""
     number, keystore = profile.development_account, profile.keystore
     if number is not None:
+        from ocean.chain.development_accounts import account
+
         return str(account(number).address)
     if keystore is not None:
+        from client.accounts.keystore import address_in
+
         return address_in(keystore) or ""
     return ""

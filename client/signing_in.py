@@ -6,59 +6,57 @@ import time
 from pathlib import Path
 from typing import Any
 
-from client.accounts.keystore import Owner, remember_password, unlock
+import httpx
+
+from client.accounts.keystore import remember_password, unlock
 from client.accounts.tokens import Token, forget, keep
-from client.exits import Exit, SignedOut, Unusable
+from client.exits import Exit, Trouble, Unusable
 from client.printing import Printer
 from client.profiles import KEYSTORE, Profiles
-from client.session import Session
-from ocean.addresses import is_address
-from ocean.chain.development import account
-from ocean.client import Consumer, ConsumerError
+from client.session import Session, owner_of
+from ocean.client import AnswerUnusable, ConsumerError
 
 
 async def login(session: Session, printer: Printer, *, keystore: Path | None, hours: int, save_password: bool) -> Exit:
     """Make a token with the account's key, and keep it. `keystore`: becomes the account of the profile."""
-    profiles, given = Profiles(), session.given.password_file
+    given = session.given.password_file
     place = keystore if keystore is not None else session.profile.keystore
-    if place is not None:
-        owner = remember_password(place, given) if save_password else unlock(place, given)
-    elif session.profile.development_account is not None:
-        owner = Owner(session.address, bytes(account(session.profile.development_account).key))
+    if place is not None and save_password:
+        owner = remember_password(place, given)
+    elif keystore is not None:
+        owner = unlock(keystore, given)
     else:
-        raise SignedOut("whose account? --keystore FILE names it, an Ethereum keystore file of version 3")
+        owner = owner_of(session.name, session.profile, given)
     expires = int(time.time()) + 3600 * hours
-    async with Consumer(session.profile.provider, owner.key) as consumer:
-        token = await consumer.create_token(expires)
+    session.consumer.sign_with(owner.key)
+    token = await session.consumer.create_token(expires)
     if keystore is not None:
-        profiles.set(session.name, **session.profile.model_dump() | {"account": f"{KEYSTORE}{place}"})
+        Profiles().set(session.name, account=f"{KEYSTORE}{keystore}")
     _keep(session, Token(session.profile.provider, owner.address, token, expires))
     return _told(printer, session, owner.address, expires)
 
 
-async def login_with(session: Session, printer: Printer, token: str, address: str, expires: int) -> Exit:
-    """Keep a token that was made elsewhere, by a wallet in a browser for example, after the provider has taken it."""
-    if not is_address(address):
-        raise Unusable(f"{address} is no address")
-    async with Consumer(session.profile.provider, None, address=address, token=token) as consumer:
-        try:
-            await consumer.stop("0" * 32)  # of no job: signed, and without a consequence
-        except ConsumerError as exc:
-            if exc.status in (400, 401):
-                raise SignedOut("the provider does not take this token for this address") from None
-            raise
-    _keep(session, Token(session.profile.provider, address, token, expires))
-    return _told(printer, session, address, expires)
-
-
 async def logout(session: Session, printer: Printer) -> Exit:
-    """Forget the token. With the account's key it is also taken out of use, which is not asked for here."""
-    known = session.consumer.token is not None
+    """Forget the token, and take it out of use at the provider where the key can be had without asking."""
+    token = session.consumer.token
     forget(session.name)
-    printer.progress("signed out" if known else "there was no token")
+    ended = token is not None and await _ended(session, printer, token)
+    printer.progress("signed out" if token is not None else "there was no token")
     if printer.as_json:
-        printer.document({"signedOut": known})
+        printer.document({"signedOut": token is not None, "takenOutOfUse": ended})
     return Exit.DONE
+
+
+async def _ended(session: Session, printer: Printer, token: str) -> bool:
+    """Whether the provider takes the token no more. What stands against it is told, and no reason to stay signed in."""
+    try:
+        owner = owner_of(session.name, session.profile, session.given.password_file, ask=False)
+        session.consumer.sign_with(owner.key)
+        await session.consumer.delete_token(token)
+    except (Trouble, ConsumerError, AnswerUnusable, httpx.TransportError) as exc:
+        printer.progress(f"the token is forgotten here, and stays good at the provider until it ends: {exc}", "yellow")
+        return False
+    return True
 
 
 async def whoami(session: Session, printer: Printer) -> Exit:
@@ -77,7 +75,8 @@ async def whoami(session: Session, printer: Printer) -> Exit:
     else:
         printer.table(("", ""), ((name, "-" if value is None else str(value)) for name, value in document.items()))
     if not session.consumer.address:
-        raise SignedOut("there is no account: c2d login --keystore FILE")
+        printer.progress("there is no account: c2d login --keystore FILE", "yellow")
+        return Exit.SIGNED_OUT
     return Exit.DONE
 
 

@@ -14,13 +14,18 @@ from contextlib import asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 from urllib.parse import urlencode
 
 import httpx
 
 from ocean.keys import Key, address_of
+from ocean.kit.bounded_json import read_bounded
 from ocean.signing import job_message, result_message, sign, start_message, token_message
+
+MOST_BYTES: Final = 16 << 20  # of an answer that is no file
+MOST_SECONDS: Final = 120.0  # that it may take
+_OF_THE_TRANSFER: Final = ("content-encoding", "content-length", "transfer-encoding")
 
 
 class ConsumerError(RuntimeError):
@@ -37,8 +42,13 @@ class NotSigned(RuntimeError):
     """A call that must be signed, and there is neither a key nor a token."""
 
 
+class AnswerUnusable(RuntimeError):
+    """The provider answered what cannot be read: too much, too slowly, or no JSON."""
+
+
 class Consumer:
-    """`async with Consumer(url, key) as consumer:`. Also raises httpx.TransportError when nobody answers.
+    """`async with Consumer(url, key) as consumer:`. Every call also raises httpx.TransportError when nobody answers,
+    and AnswerUnusable.
 
     key: of the account. Without one, `address` names it and `token` stands for its signatures, as far as there are any:
     calls that must be signed raise NotSigned.
@@ -55,7 +65,7 @@ class Consumer:
     ) -> None:
         self.address = address if key is None else address_of(key)
         self._key, self.token = key, token
-        self._url = base_url.rstrip("/")
+        self.url = base_url.rstrip("/")
         self._http = httpx.AsyncClient(timeout=timeout_seconds, trust_env=False)
         self._root: dict[str, Any] | None = None
         self._nonce = 0
@@ -81,20 +91,26 @@ class Consumer:
     async def root(self) -> dict[str, Any]:
         """The root document, asked for once."""
         if self._root is None:
-            document: dict[str, Any] = checked(await self._http.get(self._url + "/")).json()
+            document: dict[str, Any] = json_of(checked(await bounded(self._http, "GET", self.url + "/")))
             self._root = document
         return self._root
 
     async def nonce(self) -> int:
         """The last nonce that the provider knows of this account, without what stands behind the point; 0 if none."""
         answer = await self.call("nonce", query={"userAddress": self.address})
-        return int(Decimal(str(answer["nonce"] or 0)))
+        try:
+            return int(Decimal(str(answer["nonce"] or 0)))
+        except (LookupError, TypeError, ArithmeticError, ValueError):
+            raise AnswerUnusable("it says no nonce") from None
 
     async def encrypt(self, plain: bytes, chain_id: int) -> bytes:
         """ECIES with the provider's key of that chain; an `Encryption` for publishing, with `chain_id` bound."""
         headers = {"content-type": "application/octet-stream"}
         response = await self.send("encrypt", query={"chainId": chain_id}, content=plain, headers=headers)
-        return bytes.fromhex(response.text.removeprefix("0x"))
+        try:
+            return bytes.fromhex(response.text.removeprefix("0x"))
+        except ValueError:
+            raise AnswerUnusable("what it encrypts is not hexadecimal") from None
 
     async def environments(self, chain_id: int) -> list[dict[str, Any]]:
         answer = await self.call("computeEnvironments", query={"chainId": chain_id})
@@ -154,9 +170,12 @@ class Consumer:
 
     async def start(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Send a request of `start_request`; the job."""
-        jobs = (await self.send("computeStart", json=dict(request), headers=self._headers())).json()
-        job: dict[str, Any] = jobs[0]
+        job: dict[str, Any] = (await self.started(request))[0]
         return job
+
+    async def started(self, request: Mapping[str, Any]) -> Any:
+        """The whole answer to it."""
+        return json_of(await self.send("computeStart", json=dict(request), headers=self._headers()))
 
     async def stop(self, job_id: str, document_id: str = "") -> list[dict[str, Any]]:
         jobs: list[dict[str, Any]] = await self._job_call("computeStop", job_id, document_id)
@@ -181,9 +200,7 @@ class Consumer:
         """The answer of one result, whose body is not read yet. `headers`: of a range. Raises ConsumerError."""
         url = await self.result_url(job_id, index)
         async with self._http.stream("GET", url, headers={**self._headers(), **(headers or {})}) as response:
-            if response.is_error:
-                await response.aread()
-            yield checked(response)
+            yield checked(response if response.is_success else await read_whole(response))
 
     async def result_url(self, job_id: str, index: int) -> str:
         """A signed address of one result, good for one GET by any program; with a token, for one that sends it."""
@@ -208,12 +225,12 @@ class Consumer:
 
     async def call(self, name: str, *, query: Mapping[str, Any] | None = None, body: Any = None) -> Any:
         """One call by its name in the root document; the JSON of the answer. Raises ConsumerError."""
-        return (await self.send(name, query=query, json=body)).json()
+        return json_of(await self.send(name, query=query, json=body))
 
     async def send(self, name: str, *, query: Mapping[str, Any] | None = None, **options: Any) -> httpx.Response:
         """As `call`, with httpx's options; the response. Raises ConsumerError."""
         method, url = await self._endpoint(name)
-        return checked(await self._http.request(method, url, params=dict(query or {}), **options))
+        return checked(await bounded(self._http, method, url, params=dict(query or {}), **options))
 
     async def _job_call(self, name: str, job_id: str, document_id: str) -> Any:
         number = await self.next_nonce()
@@ -224,7 +241,7 @@ class Consumer:
             "nonce": str(number),
             **self._signature(job_message(self.address, job_id, document_id, number)),
         }
-        return (await self.send(name, query=query, headers=self._headers())).json()
+        return json_of(await self.send(name, query=query, headers=self._headers()))
 
     async def create_token(self, expires: int) -> str:
         """A token of this provider for the account, good until `expires` (Unix seconds). Raises ConsumerError."""
@@ -235,7 +252,10 @@ class Consumer:
             "nonce": str(number),
             "signature": self._signed(token_message(self.address, number)),
         }
-        return str((await self.call("create_auth_token", query=query))["token"])
+        answer = await self.call("create_auth_token", query=query)
+        if not (isinstance(answer, dict) and isinstance(answer.get("token"), str)):
+            raise AnswerUnusable("it makes no token")
+        return str(answer["token"])
 
     async def delete_token(self, token: str) -> None:
         """Take a token out of use. Raises ConsumerError."""
@@ -261,15 +281,49 @@ class Consumer:
         return {"AuthToken": self.token} if self._key is None and self.token is not None else {}
 
     async def _endpoint(self, name: str) -> tuple[str, str]:
-        method, path = (await self.root())["serviceEndpoints"][name]
-        return method, f"{self._url}/{path.lstrip('/')}"
+        try:
+            method, path = (await self.root())["serviceEndpoints"][name]
+            return str(method), f"{self.url}/{path.lstrip('/')}"
+        except (LookupError, TypeError, ValueError, AttributeError):
+            raise AnswerUnusable(f"its root document names no call {name}") from None
+
+
+async def bounded(http: httpx.AsyncClient, method: str, url: str, **options: Any) -> httpx.Response:
+    """The answer to one request, read to its end, which comes soon. Raises AnswerUnusable, httpx.TransportError."""
+    async with http.stream(method, url, **options) as response:
+        return await read_whole(response)
+
+
+async def read_whole(response: httpx.Response) -> httpx.Response:
+    """The same answer with its body. Raises AnswerUnusable, httpx.TransportError."""
+    body = bytearray()
+    try:
+        async with asyncio.timeout(MOST_SECONDS):
+            async for piece in response.aiter_bytes():
+                body += piece
+                if len(body) > MOST_BYTES:
+                    raise AnswerUnusable(f"it answers with more than {MOST_BYTES} bytes")
+    except TimeoutError:
+        raise AnswerUnusable(f"it takes more than {MOST_SECONDS:.0f} seconds for one answer") from None
+    except httpx.DecodingError as exc:
+        raise AnswerUnusable(f"its answer cannot be decoded: {exc}") from None
+    headers = [(name, value) for name, value in response.headers.multi_items() if name not in _OF_THE_TRANSFER]
+    return httpx.Response(response.status_code, headers=headers, content=bytes(body), request=response.request)
+
+
+def json_of(response: httpx.Response) -> Any:
+    """Raises AnswerUnusable."""
+    try:
+        return read_bounded(response.content)
+    except ValueError:
+        raise AnswerUnusable(f"{response.request.url.path} answers no JSON") from None
 
 
 def checked(response: httpx.Response) -> httpx.Response:
     """The same one. Raises ConsumerError for an error."""
     if not response.is_success:
         try:
-            body = response.json()
+            body = read_bounded(response.content)
         except ValueError:
             body = response.text
         raise ConsumerError(response.status_code, body, response.headers)

@@ -3,12 +3,13 @@ datatokens for them where the account has none."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from eth_account.signers.local import LocalAccount
 
+from ocean.chain.errors import NotForSale as NotForSale
 from ocean.chain.network import Network
 from ocean.chain.offers import ONE, Offer, find_offer, take
 from ocean.chain.ordering import buy_and_order, reuse_order, start_order
@@ -36,16 +37,6 @@ class Wish:
         if self.userdata is not None:
             reference["userdata"] = dict(self.userdata)
         return reference
-
-
-class NotForSale(LookupError):
-    """The account has no datatoken of an asset, and nobody sells or gives it one."""
-
-    def __init__(self, did: str, datatoken: str) -> None:
-        super().__init__(
-            f"{did} cannot be ordered: there is no datatoken {datatoken} in this account, and none is offered"
-        )
-        self.did, self.datatoken = did, datatoken
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,21 +95,29 @@ async def plan(
     return found
 
 
-async def carry_out(network: Network, key: LocalAccount | str, consumer: str, purchase: Purchase) -> str:
+async def carry_out(
+    network: Network,
+    key: LocalAccount | str,
+    consumer: str,
+    purchase: Purchase,
+    *,
+    signed: Callable[[str], None] | None = None,
+) -> str:
     """Buy what is missing; the order's transaction. `consumer`: the environment's address, which will download.
+    `signed` is told the transaction's hash before it is sent, so that nothing that was paid is ever forgotten.
 
     Raises TransactionFailed, ChainUnavailable.
     """
     if purchase.quote is None:
         return str(purchase.order)
     if purchase.order is not None:
-        return await reuse_order(network, key, purchase.datatoken, purchase.order, purchase.quote)
+        return await reuse_order(network, key, purchase.datatoken, purchase.order, purchase.quote, signed)
     order = (network, key, purchase.datatoken, consumer, purchase.service_index, purchase.quote)
     if purchase.offer is not None and purchase.offer.with_order:
-        return await buy_and_order(*order, purchase.offer)
+        return await buy_and_order(*order, purchase.offer, signed=signed)
     if purchase.offer is not None:
         await take(network, key, purchase.datatoken, purchase.offer)
-    return await start_order(*order)
+    return await start_order(*order, signed=signed)
 
 
 async def order_all(

@@ -69,7 +69,7 @@ def try_service(root: Path) -> None:
     words = sandbox(root)
     packages = ("ocean", "contract", "results", "pods", "workflow_templates", "argo", "provider_api")
     print(f"c2d-provider-api: {run(words, 'python', '-c', _EVERY_MODULE, *packages)} modules import")
-    assert "went from nothing to revision" in run(words, "c2d", "migrate")
+    assert "went from nothing to revision" in run(words, "c2d", "admin", "migrate")
     assert "no provider key" in run(words, "python", "-m", "provider_api", expected=3)
     common(root, words)
 

@@ -23,7 +23,7 @@ GITOPS: Final = Path(__file__).parent.parent / "argo" / "gitops"
 
 _BASE: Final = "base"
 _LIMITS: Final = f"{_BASE}/limits.yaml"
-_HEADER: Final = "# Rendered by `c2d templates render` from {source}. Do not edit.\n"
+_HEADER: Final = "# Rendered by `c2d admin templates render` from {source}. Do not edit.\n"
 _SOURCE: Final = "workflow_templates/environments"
 _PROGRAM: Final = "workflow_templates/render.py"
 

@@ -31,13 +31,14 @@ class Owner:
     key: bytes = field(repr=False)
 
 
-def unlock(place: Path, password_file: Path | None = None) -> Owner:
-    """The account in a keystore. Raises Unusable, SignedOut; their texts have neither key nor password."""
+def unlock(place: Path, password_file: Path | None = None, *, ask: bool = True) -> Owner:
+    """The account in a keystore. `ask`: for the password, where it is not known otherwise. Raises Unusable, SignedOut;
+    their texts have neither key nor password."""
     keystore = _keystore(place)
     said = keystore.get("address")
     known = checksum(said) if isinstance(said, str) and is_address(said) else None
     try:
-        key = bytes(Account.decrypt(keystore, _password(place, password_file, known)))
+        key = bytes(Account.decrypt(keystore, _password(place, password_file, known, ask=ask)))
         address = address_of(key)
     except (ValueError, LookupError, TypeError, AttributeError, AssertionError, OverflowError) as exc:
         if isinstance(exc, Unusable | SignedOut):
@@ -59,7 +60,7 @@ def remember_password(place: Path, password_file: Path | None) -> Owner:
     keyring = _keyring()
     if keyring is None:
         raise Unusable("the package keyring is not installed: pip install 'compute-to-data[keyring]'")
-    password = _password(place, password_file, None)
+    password = _password(place, password_file, None, ask=True)
     try:
         key = bytes(Account.decrypt(_keystore(place), password))
     except (ValueError, LookupError, TypeError, AttributeError, AssertionError, OverflowError):
@@ -88,7 +89,7 @@ def _no_keystore(place: Path) -> Unusable:
     return Unusable(f"{place} is no keystore: an Ethereum keystore file of version 3, as geth writes it, is expected")
 
 
-def _password(place: Path, password_file: Path | None, address: str | None) -> str:
+def _password(place: Path, password_file: Path | None, address: str | None, *, ask: bool) -> str:
     """Raises Unusable, SignedOut."""
     if password_file is not None:
         try:
@@ -101,10 +102,13 @@ def _password(place: Path, password_file: Path | None, address: str | None) -> s
         try:
             kept = keyring.get_password(_KEYRING_SERVICE, address)
         except Exception as exc:  # noqa: BLE001  (each backend has errors of its own)
-            typer.echo(f"the system's keyring does not answer ({type(exc).__name__})", err=True)
+            if type(exc).__name__ != "NoKeyringError":  # the package is there, and this system has no keyring
+                typer.echo(f"the system's keyring does not answer ({type(exc).__name__})", err=True)
         else:
             if isinstance(kept, str):
                 return kept
+    if not ask:
+        raise SignedOut("the password is not known without asking for it")
     try:
         question = f"Password of {harmless(str(place))}"
         return str(typer.prompt(question, default="", show_default=False, hide_input=True, err=True))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any, Final
 
@@ -20,8 +21,8 @@ from ocean.chain.network import Network
 from ocean.chain.offers import find_offer, give_away, sell
 from ocean.chain.publishing import AssetDraft, publish_asset, set_metadata
 from ocean.chain.transactions import send
-from ocean.client import ConsumerError
 from ocean.ddo import DDO
+from ocean.kit.together import together
 from ocean.trust import container_checksum, files_checksum
 
 # What a data NFT says of its asset (ERC721Template.setMetaDataState).
@@ -55,29 +56,33 @@ async def publish(session: Session, printer: Printer, draft: AssetDraft, found: 
 
 async def trust(session: Session, printer: Printer, dataset: str, algorithm: str, *, withdraw: bool) -> Exit:
     """Let an algorithm read a dataset, by the checksums that the provider reads of it; or no longer."""
-    data, trusted = await asyncio.gather(session.asset(dataset), session.asset(algorithm))
+    data, trusted = await together(session.asset(dataset), session.asset(algorithm))
     if said_of(trusted).type != "algorithm":
         raise Unusable(f"{trusted.id} is no algorithm")
     document = data.document()
     entry = {"did": trusted.id} if withdraw else await _trusted_entry(session, trusted)
-    changed = 0
+    changed, before = 0, set[str]()
     for service in document["services"]:
         compute = service.get("compute")
         if service.get("type") == "compute" and isinstance(compute, dict):
             kept = [each for each in compute.get("publisherTrustedAlgorithms") or [] if each.get("did") != trusted.id]
-            if not withdraw and compute.get("publisherTrustedAlgorithmPublishers"):
-                # A provider may want an algorithm to be on both lists, or on one: with one list it is the same.
-                compute["publisherTrustedAlgorithmPublishers"] = []
-                printer.progress("from now on only algorithms that c2d trust names may read it, yours as well")
             if withdraw and not kept and not compute.get("publisherTrustedAlgorithmPublishers"):
                 # Two empty lists would let every published algorithm in.
                 compute["publisherTrustedAlgorithmPublishers"] = [session.address]
+            if not withdraw:
+                # Both lists must allow an algorithm, so that of publishers would keep this one out.
+                before |= {str(each) for each in compute.get("publisherTrustedAlgorithmPublishers") or []}
+                compute["publisherTrustedAlgorithmPublishers"] = []
             compute["publisherTrustedAlgorithms"] = kept if withdraw else [*kept, entry]
             changed += 1
     if not changed:
         raise Refused(f"{data.id} has no compute service")
     await _written(session, printer, data, document)
     printer.progress(f"{trusted.id} may {'no longer ' if withdraw else ''}read {data.id}")
+    if before:
+        printer.progress(
+            f"algorithms of {', '.join(sorted(before))} may read it no longer, unless they are trusted, too"
+        )
     if printer.as_json:
         printer.document({"dataset": data.id, "algorithm": entry, "trusted": not withdraw})
     return Exit.DONE
@@ -140,7 +145,7 @@ async def _trusted_entry(session: Session, algorithm: DDO) -> dict[str, Any]:
     """Its checksums as the provider reads them. Raises Refused where it cannot."""
     body = {"did": algorithm.id, "serviceId": algorithm.services[0].id, "checksum": True}
     try:
-        files = (await session.consumer.send("fileinfo", json=body)).json()
+        files = await session.consumer.call("fileinfo", body=body)
         digests = [str(file["checksum"]) for file in files]
         checksum = files_checksum(digests)
     except (KeyError, TypeError, ValueError):
@@ -179,6 +184,7 @@ async def _written(session: Session, printer: Printer, asset: DDO, document: dic
             encrypt=encrypt,
             flags=COMPRESSED | ENCRYPTED,
         )
+        await _known(session, asset.id, document["metadata"]["updated"])
 
 
 async def _offered(network: Network, key: LocalAccount | str, datatoken: str, found: Description) -> str:
@@ -206,15 +212,13 @@ async def _price(session: Session, asset: DDO) -> str:
     return f"{Decimal(offer.amount).scaleb(-decimals).normalize():f} of {offer.base_token}"
 
 
-async def _known(session: Session, did: str) -> None:
-    """Wait until the metadata store has it, so that the next command finds it. Raises Unreachable."""
+async def _known(session: Session, did: str, updated: str = "") -> None:
+    """Wait until the metadata store has it as it is now, so that the next command finds it. Raises Unreachable."""
     end = time.monotonic() + _INDEX_SECONDS
-    while True:
-        try:
-            await session.asset(did)
-        except (Refused, ConsumerError):
-            if time.monotonic() > end:
-                raise Unreachable(f"{did} is published, but the metadata store does not know it yet") from None
-            await asyncio.sleep(0.3)
-        else:
-            return
+    while time.monotonic() < end:
+        with suppress(Refused):  # not known yet
+            found = await session.asset(did)
+            if not updated or found.document()["metadata"].get("updated") == updated:
+                return
+        await asyncio.sleep(0.3)
+    raise Unreachable(f"{did} is written, but the metadata store does not have it yet")

@@ -7,13 +7,9 @@ from typing import Annotated
 
 import typer
 
-from client.commands.options import JsonOption, PasswordFile, ProfileOption
+from client.commands.options import JsonOption, KeystoreOption, PasswordFile, ProfileOption
 
 profile_commands = typer.Typer(no_args_is_help=True, help="Which service, chain and account commands are for.")
-Keystore = Annotated[
-    Path | None,
-    typer.Option("--keystore", help="The account's Ethereum keystore, a file of version 3 as geth writes it."),
-]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -25,7 +21,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def login(
-    keystore: Keystore = None,
+    keystore: KeystoreOption = None,
     hours: Annotated[int, typer.Option(min=1, max=24 * 30, help="How long the token is good.")] = 24,
     save_password: Annotated[
         bool, typer.Option("--save-password", help="Keep the password in the system's keyring.")
@@ -57,8 +53,8 @@ def login(
     )
 
 
-def logout(profile: ProfileOption = None, as_json: JsonOption = False) -> None:
-    """Forget the token.
+def logout(profile: ProfileOption = None, password_file: PasswordFile = None, as_json: JsonOption = False) -> None:
+    """Forget the token, and take it out of use where the key can be had without asking.
 
     Example: c2d logout
     """
@@ -66,7 +62,7 @@ def logout(profile: ProfileOption = None, as_json: JsonOption = False) -> None:
     from client.carrying import carry_out
     from client.session import Given
 
-    raise typer.Exit(carry_out(Given(profile, as_json), signing_in.logout))
+    raise typer.Exit(carry_out(Given(profile, as_json, password_file), signing_in.logout))
 
 
 def whoami(profile: ProfileOption = None, as_json: JsonOption = False) -> None:

@@ -63,7 +63,7 @@ def why(
     """
     from client.carrying import carry_out
     from client.jobs import listing
-    from client.jobs.starting import Wanted
+    from client.jobs.quoting import Wanted
     from client.session import Given
 
     datasets, algorithm = _split(assets)
@@ -94,10 +94,11 @@ def run(
     """
     from client.carrying import carry_out
     from client.jobs import starting
+    from client.jobs.quoting import Wanted
     from client.session import Given
 
     datasets, algorithm = _split(assets)
-    wanted = starting.Wanted(
+    wanted = Wanted(
         datasets,
         algorithm,
         environment,
@@ -154,7 +155,7 @@ def watch(
 
 def logs(
     job: JobArgument,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on while the job runs.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Wait for the job's end.")] = False,
     profile: ProfileOption = None,
     password_file: PasswordFile = None,
 ) -> None:

@@ -9,7 +9,12 @@ import typer
 
 ProfileOption = Annotated[
     str | None,
-    typer.Option("--profile", "-p", help="Which profile; else the current one. `c2d profile list` shows them."),
+    typer.Option(
+        "--profile",
+        "-p",
+        envvar="C2DCLIENT_PROFILE",
+        help="Which profile; else the current one. `c2d profile list` shows them.",
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Data as JSON (docs/reference/command-line.json).")]
 PasswordFile = Annotated[
@@ -22,3 +27,7 @@ Output = Annotated[Path | None, typer.Option("--output", "-o", help="Folder for 
 ExitCode = Annotated[bool, typer.Option("--exit-code", help="End with the algorithm's exit code if that is not 0.")]
 Parameter = Annotated[list[str] | None, typer.Option("--param", metavar="KEY=VALUE", help="For the algorithm.")]
 CustomData = Annotated[Path | None, typer.Option("--custom-data", help="JSON file with the algorithm's parameters.")]
+KeystoreOption = Annotated[
+    Path | None,
+    typer.Option("--keystore", help="The account's Ethereum keystore, a file of version 3 as geth writes it."),
+]

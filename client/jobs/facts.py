@@ -64,9 +64,10 @@ def describe(job: Job) -> str:
         place = f", place {job['queuePosition']} in the queue" if job.get("queuePosition") else ""
         return f"{job.get('statusText', '')}{place}"
     reason = str(job.get("reason") or "")
-    text = _SENTENCES.get(reason, str(job.get("statusText", "")))
     detail = f" ({job['detail']})" if job.get("detail") else ""
-    return text.format(exit=job.get("exitCode")) + detail
+    if reason not in _SENTENCES:
+        return str(job.get("statusText") or "it is over") + detail
+    return _SENTENCES[reason].format(exit=job.get("exitCode")) + detail
 
 
 def results_of(job: Job) -> list[dict[str, Any]]:

@@ -8,12 +8,14 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+from client.carrying import of_provider
 from client.exits import Exit, Refused
 from client.jobs.facts import describe, is_over, results_of
 from client.jobs.following import find_job, follow
-from client.jobs.starting import Wanted, prepare, prices, quoted, require_startable, symbol
+from client.jobs.quoting import Wanted, in_words, prepare, prices, quoted, require_startable
 from client.printing import Printer, duration, sentence, size
 from client.session import Session
+from ocean.client import ConsumerError
 
 
 async def environments(session: Session, printer: Printer) -> Exit:
@@ -49,7 +51,11 @@ async def why(session: Session, printer: Printer, wanted: Wanted) -> Exit:
     job = await prepare(session, wanted)
     try:
         await require_startable(session, job)
-    except Refused as refusal:
+        purchases, network = await quoted(session, job), await session.network()
+    except (Refused, ConsumerError) as exc:
+        refusal = of_provider(exc) if isinstance(exc, ConsumerError) else exc
+        if not refusal.reasons:
+            raise
         if printer.as_json:
             printer.document({"startable": False, "reasons": refusal.reasons, "costs": {}})
         else:
@@ -57,14 +63,12 @@ async def why(session: Session, printer: Printer, wanted: Wanted) -> Exit:
             for reason in refusal.reasons:
                 printer.text(f"  - {sentence(reason)}")
         return Exit.REFUSED
-    purchases, network = await quoted(session, job), await session.network()
     costs = await prices(network, purchases)
     if printer.as_json:
         named = {token: f"{amount:f}" for token, amount in costs.items()}
         printer.document({"startable": True, "reasons": [], "costs": named})
         return Exit.DONE
-    words = " and ".join([f"{amount:f} {await symbol(network, token)}" for token, amount in costs.items()]) or "nothing"
-    printer.text(f"yes, in {job.environment['id']}; it costs {words}, and the chain's fees")
+    printer.text(f"yes, in {job.environment['id']}; it costs {await in_words(network, costs)}, and the chain's fees")
     return Exit.DONE
 
 
@@ -102,18 +106,18 @@ async def show(session: Session, printer: Printer, job_id: str) -> Exit:
         rows.append(("ended", _moment(job.get("dateFinished"))))
     if job.get("exitCode") is not None:
         rows.append(("exit code", str(job["exitCode"])))
-    rows += [("result", f"{entry['filename']} ({size(entry['filesize'])})") for entry in results_of(job)]
+    rows += [("result", f"{entry.get('filename')} ({size(entry.get('filesize') or 0)})") for entry in results_of(job)]
     printer.table(("", ""), rows)
     return Exit.DONE
 
 
 async def logs(session: Session, printer: Printer, job_id: str, *, following: bool) -> Exit:
-    """Print the algorithm's log: what is published of it, or with `following` as it is written, where the provider
-    tells it."""
+    """Print the algorithm's log as it is published; with `following`, wait for it."""
     _ = session.address
     session.sign_in()
     job = await find_job(session.consumer, job_id)
     if following and not is_over(job):
+        printer.way_back = f"the job goes on: c2d logs {job_id} prints its log when there is one"
         async for job in follow(session.consumer, job_id):
             printer.progress(describe(job))
     entries = [entry for entry in results_of(job) if entry.get("type") == "algorithmLog"]

@@ -47,16 +47,19 @@ async def results(session: Session, printer: Printer, job_id: str, output: Path 
 async def _watched(session: Session, printer: Printer, job_id: str, *, states: bool) -> Job:
     """Its last state. On a terminal there is one line that changes, else a line for each state."""
     last: Job = {}
+    printer.way_back = f"the job goes on: c2d watch {job_id} follows it, c2d results {job_id} fetches its results"
+    printer.in_lines = states and printer.as_json
     with printer.status(f"job {job_id}") as line:
         async for job in follow(session.consumer, job_id):
             changed = describe(job) != (describe(last) if last else None)
             last = job
             if states and printer.as_json:
-                printer.document(dict(job), line=True)
+                printer.document(job, line=True)
             elif printer.on_terminal:
-                line.update(describe(job))
+                line(describe(job))
             elif changed and not is_over(job):
                 printer.progress(describe(job))
+    printer.way_back = printer.way_back.replace("the job goes on: ", "", 1)
     return last
 
 
@@ -75,11 +78,12 @@ async def _fetched(
 
 def _tell(printer: Printer, job: Job, found: list[Fetched], signer: str | None) -> None:
     if printer.as_json:
-        document: dict[str, Any] = {"job": dict(job), "files": [_file(each) for each in found], "verifiedBy": signer}
+        document: dict[str, Any] = {"job": job, "files": [_file(each) for each in found], "verifiedBy": signer}
         printer.document(document)
-        return
-    if found:
+    elif found:
         printer.table(("TYPE", "SIZE", "FILE"), ((each.type, size(each.size), str(each.path)) for each in found))
+    if found and signer is None and is_over(job) and not is_held(job):
+        printer.progress("not verified: this provider gives no passport, so its word is all there is", "yellow")
     if signer is not None:
         printer.progress(f"verified: these files are what {signer} says that this job released", "green")
 

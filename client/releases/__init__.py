@@ -48,7 +48,7 @@ def list_releases(access: Access, *, history: bool, as_document: bool) -> int:
         if not listed and not as_document:
             typer.echo("no results have waited for this account" if history else "no results wait for this account")
 
-    return carried_out(access, work)
+    return carried_out(access, work, as_document=as_document)
 
 
 def show_release(job_id: str, access: Access, *, as_document: bool) -> int:
@@ -62,7 +62,7 @@ def show_release(job_id: str, access: Access, *, as_document: bool) -> int:
         else:
             print_lines(lines_of_shown(release))
 
-    return carried_out(access, work, job_id)
+    return carried_out(access, work, job_id, as_document=as_document)
 
 
 def decide(job_id: str, access: Access, verdict: Verdict) -> int:

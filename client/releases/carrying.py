@@ -8,24 +8,29 @@ from collections.abc import Callable
 import httpx
 import typer
 
-from client.accounts.keystore import unlock
 from client.exits import Refused, Trouble, Unusable
+from client.printing import Printer
 from client.releases.access import Access
 from client.releases.service import SECONDS, Service, checked_url
 from client.text import LONGEST_TEXT, harmless
 
 
-def carried_out(access: Access, work: Callable[[Service], None], job_id: str | None = None) -> int:
-    """The exit code, as `client.exits` has them."""
+def carried_out(
+    access: Access, work: Callable[[Service], None], job_id: str | None = None, *, as_document: bool = False
+) -> int:
+    """The exit code, as `client.exits` has them. `as_document`: trouble is told as JSON, too."""
     try:
         if job_id is not None:
             _require_job(job_id)
-        url = checked_url(access.url)
-        owner = unlock(access.keystore, access.password_file)
+        given, owner = access.found()
+        url = checked_url(given)
         # Nothing is read from the environment, as in `ocean.client`: a .netrc would send its passwords along.
         with httpx.Client(timeout=SECONDS, trust_env=False, follow_redirects=False) as http:
             work(Service(url, owner, http))
     except Trouble as exc:
+        if as_document:
+            Printer(as_json=True).trouble(str(exc), exc.code, exc.reasons)
+            return exc.code
         return told(exc)
     return 0
 

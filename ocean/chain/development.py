@@ -11,11 +11,9 @@ import asyncio
 import json
 import time
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-from eth_account import Account
 from eth_account.signers.local import LocalAccount
 from web3.utils import get_create_address
 
@@ -23,6 +21,14 @@ from ocean.addresses import checksum
 from ocean.chain.answers import chain_id as chain_id_of_node
 from ocean.chain.answers import code, head_number, transaction_count
 from ocean.chain.anvil import AnvilFailed, AnvilProcess
+from ocean.chain.development_accounts import CONSUMER as CONSUMER
+from ocean.chain.development_accounts import ENVIRONMENT as ENVIRONMENT
+from ocean.chain.development_accounts import MNEMONIC as MNEMONIC
+from ocean.chain.development_accounts import OWNER as OWNER
+from ocean.chain.development_accounts import PROVIDER as PROVIDER
+from ocean.chain.development_accounts import PUBLISHER as PUBLISHER
+from ocean.chain.development_accounts import STRANGER as STRANGER
+from ocean.chain.development_accounts import account as account
 from ocean.chain.errors import ChainUnavailable
 from ocean.chain.network import NetworkMisconfigured, read_address_file
 from ocean.chain.node import Node
@@ -32,21 +38,9 @@ from ocean.kit.atomic import replace_file
 
 CHAIN_ID = 8996  # the only local chain id that ocean.py knows, under the name "development"
 NETWORK_NAME = "development"
-MNEMONIC = "test test test test test test test test test test test junk"
 START_SECONDS = 15.0
 DEAD = "0x000000000000000000000000000000000000dEaD"
 ONE_TOKEN = 10**18
-
-# Role → index below the public mnemonic. Everybody knows these keys: never send anything of value to them.
-OWNER, PUBLISHER, CONSUMER, PROVIDER, ENVIRONMENT, STRANGER = range(6)
-
-
-@cache
-def account(index: int) -> LocalAccount:
-    """One of the ten accounts that anvil funds with 10,000 ether each, from the mnemonic known to everybody."""
-    Account.enable_unaudited_hdwallet_features()
-    derived: LocalAccount = Account.from_mnemonic(MNEMONIC, account_path=f"m/44'/60'/0'/0/{index}")
-    return derived
 
 
 @dataclass(frozen=True)

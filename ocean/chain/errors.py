@@ -59,3 +59,34 @@ def refusal(chain_id: int, error: Any) -> NodeRefused | CallReverted:
     if code == REVERTED or "revert" in message.lower():
         return CallReverted(message)
     return NodeRefused(chain_id, code if isinstance(code, int) else 0, text_of(details) or message)
+
+
+class TransactionFailed(RuntimeError):
+    """A transaction was refused or reverted; `tx_hash` is None when it was never sent."""
+
+    def __init__(self, reason: str, tx_hash: str | None = None) -> None:
+        super().__init__(f"transaction failed: {reason}")
+        self.reason = reason
+        self.tx_hash = tx_hash
+
+
+class TransactionUnconfirmed(TimeoutError):
+    """Sent, but not mined in time; it may still be."""
+
+    def __init__(self, tx_hash: str) -> None:
+        super().__init__(f"transaction {tx_hash} is not mined yet")
+        self.tx_hash = tx_hash
+
+
+class NetworkMisconfigured(ValueError):
+    """The node serves another chain than expected, or the address file does not describe the chain."""
+
+
+class NotForSale(LookupError):
+    """The account has no datatoken of an asset, and nobody sells or gives it one."""
+
+    def __init__(self, did: str, datatoken: str) -> None:
+        super().__init__(
+            f"{did} cannot be ordered: there is no datatoken {datatoken} in this account, and none is offered"
+        )
+        self.did, self.datatoken = did, datatoken

@@ -14,6 +14,7 @@ from web3.contract.async_contract import AsyncContractFunction
 from ocean.addresses import ZERO, canonical, checksum
 from ocean.chain.answers import head_number
 from ocean.chain.errors import AnswerMalformed
+from ocean.chain.errors import NetworkMisconfigured as NetworkMisconfigured
 from ocean.chain.logs import Receipt, receipt_of
 from ocean.chain.node import Node, connected
 from ocean.chain.rpc import Rpc
@@ -27,10 +28,6 @@ NAMES = {
     11155111: "Sepolia",
     11155420: "OP Sepolia",
 }
-
-
-class NetworkMisconfigured(ValueError):
-    """The node serves another chain than expected, or the address file does not describe the chain."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@ transaction hash."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,15 +33,18 @@ async def start_order(
     service_index: int,
     quote: Quote,
     market_fee: MarketFee | None = None,
+    signed: Callable[[str], None] | None = None,
 ) -> str:
     """Buy: one datatoken and the fees leave the account of `key`, the payer; `consumer` may use the order too.
 
     For a compute job the consumer is the environment's address. Approves the provider fee first where needed.
+    `signed` is told the order's hash before it is sent.
     Raises TransactionFailed (too few datatokens, fee tokens, …), ChainUnavailable.
     """
     await _allow(network, key, datatoken, {quote.fee_token: quote.amount})
     values = _order(consumer, service_index, quote, market_fee)
-    return (await send(network, key, network.function("ERC20Template", datatoken, "startOrder", *values))).tx_hash
+    call = network.function("ERC20Template", datatoken, "startOrder", *values)
+    return (await send(network, key, call, signed=signed)).tx_hash
 
 
 async def buy_and_order(
@@ -53,6 +56,7 @@ async def buy_and_order(
     quote: Quote,
     offer: Offer,
     market_fee: MarketFee | None = None,
+    signed: Callable[[str], None] | None = None,
 ) -> str:
     """As `start_order`, of a datatoken that is had with an order only: the one transaction pays for both."""
     amounts = {quote.fee_token: quote.amount}
@@ -64,14 +68,22 @@ async def buy_and_order(
     else:
         bought = (offer.contract, offer.exchange_id, offer.amount, 0, ZERO)
         call = network.function(template, datatoken, "buyFromFreAndOrder", order, bought)
-    return (await send(network, key, call)).tx_hash
+    return (await send(network, key, call, signed=signed)).tx_hash
 
 
-async def reuse_order(network: Network, key: LocalAccount | str, datatoken: str, order_tx: str, quote: Quote) -> str:
+async def reuse_order(
+    network: Network,
+    key: LocalAccount | str,
+    datatoken: str,
+    order_tx: str,
+    quote: Quote,
+    signed: Callable[[str], None] | None = None,
+) -> str:
     """Pay a new provider fee for an order of before; its time limit goes on. Raises as `start_order`."""
     await allow(network, key, quote.fee_token, datatoken, quote.amount)
     values = (bytes.fromhex(order_tx.removeprefix("0x")), quote.tuple())
-    return (await send(network, key, network.function("ERC20Template", datatoken, "reuseOrder", *values))).tx_hash
+    call = network.function("ERC20Template", datatoken, "reuseOrder", *values)
+    return (await send(network, key, call, signed=signed)).tx_hash
 
 
 def _order(consumer: str, service_index: int, quote: Quote, market_fee: MarketFee | None) -> tuple[Any, ...]:

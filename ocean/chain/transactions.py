@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from eth_account import Account
@@ -16,6 +16,8 @@ from web3.types import Nonce, TxParams, Wei
 
 from ocean.chain.answers import Question, header, quantity, transaction_count
 from ocean.chain.errors import AnswerMalformed, CallReverted, ChainUnavailable, NodeBusy, NodeRefused
+from ocean.chain.errors import TransactionFailed as TransactionFailed
+from ocean.chain.errors import TransactionUnconfirmed as TransactionUnconfirmed
 from ocean.chain.logs import Receipt, receipt_of
 from ocean.chain.node import Node
 
@@ -23,23 +25,6 @@ Call = AsyncContractFunction | AsyncContractConstructor
 _TIP = Wei(10**9)
 _POLL_SECONDS = 0.5
 _POLL_SECONDS_OF = {8996: 0.005}  # the development chain mines at once
-
-
-class TransactionFailed(RuntimeError):
-    """A transaction was refused or reverted; `tx_hash` is None when it was never sent."""
-
-    def __init__(self, reason: str, tx_hash: str | None = None) -> None:
-        super().__init__(f"transaction failed: {reason}")
-        self.reason = reason
-        self.tx_hash = tx_hash
-
-
-class TransactionUnconfirmed(TimeoutError):
-    """Sent, but not mined in time; it may still be."""
-
-    def __init__(self, tx_hash: str) -> None:
-        super().__init__(f"transaction {tx_hash} is not mined yet")
-        self.tx_hash = tx_hash
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,13 +88,20 @@ async def _estimated_gas(node: Node, transaction: TxParams) -> int:
         raise ChainUnavailable(node.chain_id, f"{exc.name} could not be read") from exc
 
 
-async def send(node: Node, key: LocalAccount | str, call: Call, *, timeout_seconds: float = 120) -> Receipt:
-    """Estimate, sign, send, wait. Raises TransactionFailed (also when the estimate reverts: then nothing was sent),
-    TransactionUnconfirmed, ChainUnavailable."""
+async def send(
+    node: Node,
+    key: LocalAccount | str,
+    call: Call,
+    *,
+    timeout_seconds: float = 120,
+    signed: Callable[[str], None] | None = None,
+) -> Receipt:
+    """Estimate, sign, send, wait. `signed` is told the hash before anything is sent. Raises TransactionFailed (also
+    when the estimate reverts: then nothing was sent), TransactionUnconfirmed, ChainUnavailable."""
     account = account_of(key)
     async with node.sending(account.address):
         try:
-            tx_hash = await _sent(node, account, await filled_in(node, account, call))
+            tx_hash = await _sent(node, account, await filled_in(node, account, call), signed)
         except CallReverted as exc:
             raise TransactionFailed(exc.reason) from exc
     return await mined(node, tx_hash, timeout_seconds=timeout_seconds)
@@ -159,8 +151,12 @@ def poll_seconds(node: Node) -> float:
     return _POLL_SECONDS_OF.get(node.chain_id, _POLL_SECONDS)
 
 
-async def _sent(node: Node, account: LocalAccount, transaction: TxParams) -> str:
+async def _sent(
+    node: Node, account: LocalAccount, transaction: TxParams, signed: Callable[[str], None] | None = None
+) -> str:
     """The transaction's hash, which is ours to know."""
     made = account.sign_transaction(transaction)  # type: ignore[arg-type]
+    if signed is not None:
+        signed(str(made.hash.to_0x_hex()))
     await node.rpc.call("eth_sendRawTransaction", made.raw_transaction.to_0x_hex())
     return str(made.hash.to_0x_hex())

@@ -1,7 +1,7 @@
 """What a deployment says of the chain on which results become assets: the Secret that only publishing has mounted.
 
 * `publisher.key`: private key of the account that pays the gas, 0x and 64 hexadecimal digits;
-* `publication.json`: everything else (`Facts`), as `c2d publication` prints it.
+* `publication.json`: everything else (`Facts`), as `c2d admin publication` prints it.
 """
 
 from __future__ import annotations

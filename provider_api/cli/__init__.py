@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from client.commands import accounts, assets, jobs
 from client.commands.releases import releases
-
-if TYPE_CHECKING:
-    from contract.argo_releases import ArgoRelease
+from provider_api.cli import admin
 
 HELP = {"help_option_names": ["-h", "--help"]}
 app = typer.Typer(
@@ -20,14 +18,10 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,  # keys are among them
     help="Compute-to-Data on Argo Workflows.",
 )
-templates = typer.Typer(no_args_is_help=True, help="Environments as WorkflowTemplates.")
-chart = typer.Typer(no_args_is_help=True, help="What the Helm chart takes from the programs.")
-app.add_typer(templates, name="templates")
-app.add_typer(chart, name="chart")
-app.add_typer(releases, name="releases")
-accounts.add_to(app)
-assets.add_to(app)
 jobs.add_to(app)
+assets.add_to(app)
+accounts.add_to(app)
+app.add_typer(releases, name="releases")
 
 SERVE_FOLDER = Path("data/serve")
 DATA_HELP = "Folder for everything that must survive a restart."
@@ -36,17 +30,6 @@ DATA_HELP = "Folder for everything that must survive a restart."
 PASSPORT_HELP = "The job's passport; else the passport.dsse.json among the files."
 SIGNER_HELP = "Address of an account that you trust to sign; may be given several times."
 TRUSTED_PROVIDER_HELP = "Address of a service that you trust: the accounts that it names may sign."
-ARGO_HELP = "Release of Argo Workflows that they are for, such as 4.0; else the newest that is known."
-
-
-def _release(name: str | None) -> ArgoRelease:
-    """Raises typer.BadParameter for a release that is not known."""
-    from contract.argo_releases import NEWEST, RELEASES
-
-    found = {release.name: release for release in RELEASES}
-    if name is not None and name not in found:
-        raise typer.BadParameter(f"{name} is not among the releases that are known: {', '.join(found)}")
-    return NEWEST if name is None else found[name]
 
 
 def _print_schema_of_try(wanted: bool) -> None:
@@ -79,6 +62,17 @@ def common(
 
 
 @app.command()
+def schemas() -> None:
+    """Print the schema of what each command prints with --json (docs/reference/command-line.json).
+
+    Example: c2d schemas > schemas.json
+    """
+    from client.schemas import schemas_text
+
+    typer.echo(schemas_text(), nl=False)
+
+
+@app.command()
 def serve(
     data: Annotated[Path, typer.Option("--data", envvar="C2D_DATA_FOLDER", help=DATA_HELP)] = SERVE_FOLDER,
     port: Annotated[int | None, typer.Option(help="Port of the API; else C2D_SERVER__PORT, else 8030.")] = None,
@@ -94,7 +88,10 @@ def serve(
         list[str] | None, typer.Option(help="NAME=FOLDER, an unpacked image more; may be given several times.")
     ] = None,
 ) -> None:
-    """Run the whole service on this machine; what the settings (C2D_…) do not name is started along with it."""
+    """Run the whole service on this machine; what the settings (C2D_…) do not name is started along with it.
+
+    Example: c2d serve --data data/serve
+    """
     from provider_api.cli.serve import serve_until_stopped
 
     raise typer.Exit(serve_until_stopped(data, port, environments, images, image or ()))
@@ -159,58 +156,13 @@ def try_(
 
 @app.command()
 def demo(data: Annotated[Path, typer.Option("--data", help=DATA_HELP)] = Path("data/demo")) -> None:
-    """Publish two datasets and an algorithm, order them, run a job, show its results."""
+    """Publish two datasets and an algorithm, order them, run a job, show its results.
+
+    Example: c2d demo
+    """
     from provider_api.cli.demo import show_demo
 
     raise typer.Exit(show_demo(data))
-
-
-@app.command("result-store")
-def result_store() -> None:
-    """Print store.json for the publishing pods (the Secret c2d-result-store) by the service's settings. Has secrets."""
-    from provider_api.cli.result_store import print_store
-
-    raise typer.Exit(print_store())
-
-
-@app.command()
-def publication(
-    chain_id: Annotated[int, typer.Argument(help="The chain, one of C2D_CHAINS.")],
-    files_url: Annotated[
-        str, typer.Option(help="Where pods and the service fetch the assets' files; else the service's public address.")
-    ] = "",
-) -> None:
-    """Print publication.json for the publishing pods (the Secret c2d-publication) by the service's settings. Has
-    secrets."""
-    from provider_api.cli.publication import print_publication
-
-    raise typer.Exit(print_publication(chain_id, files_url))
-
-
-@app.command()
-def keys(
-    folder: Annotated[
-        Path, typer.Argument(help="Where the keys are, or will be: a file per key, a folder per Secret.")
-    ],
-    environments: Annotated[
-        Path | None, typer.Option(help="Descriptions of the environments; else those of this project.", file_okay=False)
-    ] = None,
-    kustomize: Annotated[bool, typer.Option("--kustomize", help="Print a kustomize component instead.")] = False,
-) -> None:
-    """Make the keys of a deployment in a cluster; print the public ones as values of the chart. Keeps what is there."""
-    from provider_api.cli.keys import make_keys
-
-    raise typer.Exit(make_keys(folder, environments, kustomize))
-
-
-@app.command()
-def migrate(
-    wait_seconds: Annotated[float, typer.Option(help="How long to wait for a database that does not answer.")] = 60.0,
-) -> None:
-    """Bring the tables of the service's database (C2D_STORAGE__URL) up to date."""
-    from provider_api.cli.migrate import migrate_database
-
-    raise typer.Exit(migrate_database(wait_seconds))
 
 
 @app.command()
@@ -223,7 +175,10 @@ def verify(
         str | None, typer.Option(help="A node of the orders' chain: also ask whether the order was paid to the signer.")
     ] = None,
 ) -> None:
-    """Verify files by the passport of the job that they come from: who says that this job released them."""
+    """Verify files by the passport of the job that they come from: who says that this job released them.
+
+    Example: c2d verify results --provider https://provider.example.org
+    """
     from client.verify import Trust, verify_files
 
     raise typer.Exit(verify_files(files, passport, Trust(tuple(signer or ()), provider, chain)))
@@ -236,7 +191,10 @@ def crate(
     signer: Annotated[list[str] | None, typer.Option(help=SIGNER_HELP)] = None,
     provider: Annotated[str | None, typer.Option(help=TRUSTED_PROVIDER_HELP)] = None,
 ) -> None:
-    """Verify a folder with a job's results, and describe it as a research object (RO-Crate)."""
+    """Verify a folder with a job's results, and describe it as a research object (RO-Crate).
+
+    Example: c2d crate results --provider https://provider.example.org
+    """
     from client.verify import Trust, make_crate
 
     raise typer.Exit(make_crate(folder, passport, Trust(tuple(signer or ()), provider)))
@@ -261,7 +219,10 @@ def doctor(
     probe_image: Annotated[str, typer.Option(help="Their image, with python; else that of the steps.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="The lines as one JSON document.")] = False,
 ) -> None:
-    """Examine cluster, Argo, rights, isolation, environments, and what the service leans on; say how to mend it."""
+    """Examine cluster, Argo, rights, isolation, environments, and what the service leans on; say how to mend it.
+
+    Example: c2d doctor --data data/serve
+    """
     from provider_api.cli.doctor import examine, leave
     from provider_api.doctor.surroundings import Options
 
@@ -280,92 +241,15 @@ def doctor(
     leave(examine(options, data=data, kubeconfig=kubeconfig, context=context, as_document=as_json))
 
 
-@app.command()
-def settings() -> None:
-    """Print the page of all settings (docs/reference/settings.md)."""
-    from provider_api.cli.settings_page import settings_page
-
-    typer.echo(settings_page(), nl=False)
-
-
-@app.command()
-def openapi() -> None:
-    """Print the OpenAPI document (docs/reference/openapi.json)."""
-    from provider_api.endpoints.operations import OPERATIONS
-    from provider_api.openapi import document_text
-
-    typer.echo(document_text(OPERATIONS), nl=False)
-
-
-@templates.command("render")
-def render(
-    check: Annotated[bool, typer.Option("--check", help="Only compare; exit code 1 when files differ.")] = False,
-    source: Annotated[
-        Path | None, typer.Option("--from", help="A folder of descriptions, one TOML file each.", file_okay=False)
-    ] = None,
-    target: Annotated[Path | None, typer.Option("--to", help="Where to: the folder base in it.")] = None,
-    argo: Annotated[str | None, typer.Option(help=ARGO_HELP)] = None,
-) -> None:
-    """Render environments to manifests: the project's own ones, or those of a folder."""
-    from workflow_templates import page
-    from workflow_templates import render as rendering
-    from workflow_templates.environment import EnvironmentInvalid, read_environments
-
-    if (source is None) != (target is None):
-        raise typer.BadParameter("--from and --to go together")
-    sets = rendering.OURS if source is None or target is None else ((source, target),)
-    try:
-        read = [(folder, read_environments(descriptions)) for descriptions, folder in sets]
-    except EnvironmentInvalid as problem:  # nothing has been written yet
-        typer.echo(str(problem), err=True)
-        raise typer.Exit(1) from None
-    differing = False
-    for folder, environments in read:
-        for line in (rendering.check if check else rendering.write)(folder, environments, _release(argo)):
-            typer.echo(line)
-            differing = True
-    if source is None and page.differs():
-        typer.echo("docs/reference/environments.md")
-        differing = True
-        if not check:
-            page.write()
-    if check and differing:
-        typer.echo("rendered files differ from their programs; run: c2d templates render", err=True)
-        raise typer.Exit(1)
-
-
-@chart.command("render")
-def render_chart(
-    check: Annotated[bool, typer.Option("--check", help="Only compare; exit code 1 when files differ.")] = False,
-) -> None:
-    """Write the settings that values may hold, and the environments as values, into helm/."""
-    from provider_api.deploy import chart_files as files
-
-    if not check:
-        for name in files.write():
-            typer.echo(f"helm/{name}")
-    elif differing := files.check():
-        typer.echo(f"differ from the programs: {', '.join(differing)}; run: c2d chart render", err=True)
-        raise typer.Exit(1)
-
-
-@chart.command("environments")
-def chart_environments(
-    folder: Annotated[Path, typer.Argument(help="Descriptions, one TOML file each.", exists=True, file_okay=False)],
-    argo: Annotated[str | None, typer.Option(help=ARGO_HELP)] = None,
-) -> None:
-    """Print values of the chart that bring the environments described in a folder."""
-    from provider_api.deploy.chart_files import environment_values
-    from workflow_templates.environment import EnvironmentInvalid, read_environments
-
-    try:
-        environments = read_environments(folder)
-    except EnvironmentInvalid as problem:
-        typer.echo(str(problem), err=True)
-        raise typer.Exit(1) from None
-    command = f"`c2d chart environments {folder}{f' --argo {argo}' if argo else ''}`"
-    typer.echo(environment_values(environments, command, "this file", _release(argo)), nl=False)
+app.add_typer(admin.commands, name="admin")
+admin.add_old_names(app)
 
 
 def main() -> None:
-    app()
+    """Raises SystemExit. The client alone is installed without what the service needs."""
+    try:
+        app()
+    except ModuleNotFoundError as exc:
+        missing = str(exc.name).partition(".")[0]
+        typer.echo(f"this needs the service's packages ({missing}): pip install 'compute-to-data[service]'", err=True)
+        raise SystemExit(2) from None

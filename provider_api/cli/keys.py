@@ -1,4 +1,4 @@
-"""`c2d keys`: the keys that a deployment in a cluster needs, as files that become Secrets.
+"""`c2d admin keys`: the keys that a deployment in a cluster needs, as files that become Secrets.
 
 FOLDER/c2d/c2d-provider/provider.key                    the provider's Ethereum key; a file that is there is kept
 FOLDER/jobs/c2d-environment-ID/…                        per environment, what its configuration pods mount
@@ -37,7 +37,7 @@ def make_keys(folder: Path, descriptions: Path | None, kustomize: bool) -> int:
     except (ValueError, OSError) as trouble:  # of the files: none of them repeats what stands in it
         typer.echo(str(trouble), err=True)
         return 1
-    typer.echo(f"# Public keys of the environments; the provider is {provider.address}. Made by `c2d keys`.")
+    typer.echo(f"# Public keys of the environments; the provider is {provider.address}. Made by `c2d admin keys`.")
     typer.echo(yaml.safe_dump(_component(found) if kustomize else _values(found), sort_keys=False), nl=False)
     return 0
 

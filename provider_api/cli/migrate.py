@@ -1,4 +1,4 @@
-"""`c2d migrate`: the tables of the service's database, brought up to date. Run before a new release starts."""
+"""`c2d admin migrate`: the tables of the service's database, brought up to date. Run before a new release starts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`c2d publication`: the file publication.json of the Secret c2d-publication, by the settings of the service."""
+"""`c2d admin publication`: the file publication.json of the Secret c2d-publication, by the settings of the service."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`c2d result-store`: the file store.json of the Secret c2d-result-store, by the settings of the service."""
+"""`c2d admin result-store`: the file store.json of the Secret c2d-result-store, by the settings of the service."""
 
 from __future__ import annotations
 

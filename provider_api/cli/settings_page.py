@@ -1,4 +1,4 @@
-"""`c2d settings`: the page docs/reference/settings.md, made from the settings themselves. A test compares both."""
+"""`c2d admin settings`: the page docs/reference/settings.md, made from the settings themselves."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from provider_api.settings import PREFIX, ChainSettings, Settings
 _HEAD = """# Settings
 
 Names of the process environment. With none of them set, `c2d serve` runs complete on one machine; an unknown `C2D_`
-name stops the start. Made by `c2d settings`; do not edit.
+name stops the start. Made by `c2d admin settings`; do not edit.
 """
 
 

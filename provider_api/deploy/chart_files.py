@@ -1,4 +1,4 @@
-"""`c2d chart`: what the Helm chart takes from the programs, written into its folder and compared by `--check`.
+"""`c2d admin chart`: what the Helm chart takes from the programs, written into its folder and compared by `--check`.
 
 values.schema.json   by hand, except for `settings`, which is made from the settings themselves: every one that is no
                      secret and that the chart does not set, with its type. So a chart never knows fewer or other
@@ -29,7 +29,7 @@ _SCHEMA: Final = "values.schema.json"
 _ENVIRONMENTS: Final = "environments.yaml"
 _TRIAL: Final = "ci/environments-values.yaml"
 _PUBLIC: Final = "public-addresses.yaml"
-_COMMAND: Final = "`c2d chart render`"
+_COMMAND: Final = "`c2d admin chart render`"
 
 # What the chart decides by itself: where things are in the pod, and what its probes and Services rely on.
 DECIDED: Final = frozenset(

@@ -39,7 +39,7 @@ ELSEWHERE = (
     "socat ",
     "gateway=",
     ".venv/bin/c2d serve",
-    ".venv/bin/c2d templates render --argo",  # see `_rendered`
+    ".venv/bin/c2d admin templates render --argo",  # see `_rendered`
 )
 ENVIRONMENTS = "workflow_templates/environments"
 _PATIENCE = 300
@@ -112,8 +112,8 @@ def by_the_pages() -> None:
     part("Argo Workflows", page("deploy-gitops.md", "## 1. Argo", "## 2. Keys").replace("mkdir argo-install\n", ""))
     part("environments of the tests", _rendered())
     environments = page("deploy-gitops.md", "## 2. Keys", "Whether everything is as it should be")
-    keys = f"c2d keys ../c2d-keys --environments {ENVIRONMENTS}"
-    part("keys and environments", environments.replace("c2d keys ../c2d-keys", keys))
+    keys = f"c2d admin keys ../c2d-keys --environments {ENVIRONMENTS}"
+    part("keys and environments", environments.replace("c2d admin keys ../c2d-keys", keys))
     (CHECKOUT / "kind-values.yaml").write_text(blocks("deploy-helm.md", "yaml")[0])
     until("the chain", lambda: beside.addresses().exists())
     service = page("deploy-helm.md", "## 3. Keys", "## The first job")
@@ -125,7 +125,7 @@ def by_the_pages() -> None:
 def _rendered() -> str:
     """The page's commands for one environment more, and for an older Argo."""
     release = release_of(argo_version()) or NEWEST
-    return f".venv/bin/c2d templates render --argo {release.name} --from {ENVIRONMENTS} --to argo/gitops"
+    return f".venv/bin/c2d admin templates render --argo {release.name} --from {ENVIRONMENTS} --to argo/gitops"
 
 
 def reach() -> None:

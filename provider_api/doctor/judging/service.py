@@ -25,7 +25,7 @@ MIGRATIONS: Final = Item(
     "migrations",
     "the database's tables",
     "at the newest revision of this release",
-    "`c2d migrate`, which the chart runs before each release; a service alone does it when it starts",
+    "`c2d admin migrate`, which the chart runs before each release; a service alone does it when it starts",
 )
 STORE: Final = Item(
     "result-store",

@@ -1,5 +1,5 @@
-"""Alembic migrations, run when the service starts and by `c2d migrate`. Alembic itself is only loaded where a database
-is not up to date.
+"""Alembic migrations, run when the service starts and by `c2d admin migrate`. Alembic itself is only loaded where a
+database is not up to date.
 
 While a new release is rolled out, and after a step back to the old one, processes of the old release work on the new
 tables. So a migration only adds: what the release before reads and writes stays as it was until the next release. A

@@ -53,7 +53,7 @@ KIND_HAS = (
     },
 )
 ELSEWHERE = ("kind ", "docker ", "socat ", "make ", "curl ", "gateway=", ".venv/bin/c2d serve")
-ELSEWHERE += (".venv/bin/c2d templates render --argo",)
+ELSEWHERE += (".venv/bin/c2d admin templates render --argo",)
 commands = partial(commands_of, leave_out=ELSEWHERE)
 
 

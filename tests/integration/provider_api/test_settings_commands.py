@@ -11,9 +11,10 @@ from tests.support import forks
 pytestmark = pytest.mark.integration
 
 SECRET = "a-secret-that-nobody-may-read"
+ADMIN = ("admin migrate", "admin result-store", "admin publication 1")
 COMMANDS = [
     ["provider_api.__main__:main"],
-    *([forks.C2D, *words.split()] for words in ("serve", "doctor", "migrate", "result-store", "publication 1", "demo")),
+    *([forks.C2D, *words.split()] for words in ("serve", "doctor", *ADMIN, "demo")),
 ]
 
 

@@ -11,6 +11,7 @@ import pytest
 from ocean.chain.development import account
 from ocean.ddo import DDO
 from provider_api.deploy.file_server import FileServer
+from provider_api.deploy.shelf import Shelf
 from tests.support.chain import Chain, publisher, stranger
 from tests.support.data_owner import DataOwner
 from tests.support.file_sources import SOURCES, FileSources
@@ -54,11 +55,18 @@ def sources() -> Iterator[FileSources]:
 
 
 @pytest.fixture(scope="session")
+def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shelf]:
+    """Where `c2d publish` puts files of this machine."""
+    with Shelf(tmp_path_factory.mktemp("shelf")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
 def service(
-    tmp_path_factory: pytest.TempPathFactory, files: FileServer, owner: DataOwner, sources: FileSources
+    tmp_path_factory: pytest.TempPathFactory, files: FileServer, owner: DataOwner, sources: FileSources, shelf: Shelf
 ) -> Iterator[Service]:
     """The whole service, shared by the tests; those that break parts of it wait until it is whole again."""
-    private = [files.address, owner.address, sources.address]
+    private = [files.address, owner.address, sources.address, shelf.address]
     known = {"C2D_OPERATOR__PROVIDERS": json.dumps({"somebody": [publisher.address]})}
     with Service(tmp_path_factory.mktemp("service"), allow_private=private, settings=known) as running:
         yield running

@@ -144,13 +144,13 @@ def test_values_of_other_descriptions(tmp_path: Path) -> None:
         .replace("max_jobs = 4", "max_jobs = 7")
     )
     (tmp_path / "own.toml").write_text(text)
-    done = CliRunner().invoke(app, ["chart", "environments", str(tmp_path)])
+    done = CliRunner().invoke(app, ["admin", "chart", "environments", str(tmp_path)])
     assert done.exit_code == 0
     found = from_chart(MINIMAL | yaml.safe_load(done.output))
     assert found["ConfigMap", names.LIMITS_CONFIG_MAP]["data"] == {"own": "7"}
     assert ("WorkflowTemplate", "own") in found
 
     (tmp_path / "own.toml").write_text(text + "\nmisspelt = 1\n")
-    done = CliRunner().invoke(app, ["chart", "environments", str(tmp_path)])
+    done = CliRunner().invoke(app, ["admin", "chart", "environments", str(tmp_path)])
     assert done.exit_code == 1
     assert "misspelt" in done.output

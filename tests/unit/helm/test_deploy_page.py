@@ -31,8 +31,8 @@ def commands() -> list[list[str]]:
 
 
 def installed(*, in_production: bool = False) -> list[Object]:
-    """What the page's `helm upgrade` sends, with keys as `c2d keys` prints them; or its second one, which is told only
-    what is otherwise."""
+    """What the page's `helm upgrade` sends, with keys as `c2d admin keys` prints them; or its second one, which is
+    told only what is otherwise."""
     trial, production = map(yaml.safe_load, blocks(PAGE, "yaml"))
     values = merged(trial, production) if in_production else trial
     values |= yaml.safe_load((CHART / "environments.yaml").read_text())
@@ -111,8 +111,10 @@ def test_commands_of_ours_exist() -> None:
         if words[0] == "make":
             assert re.search(rf"^{words[1]}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
         elif words[0] == ".venv/bin/c2d":
-            command = known.commands[words[1]]
-            command = getattr(command, "commands", {}).get(words[2], command)
+            command = known
+            for word in words[1:]:
+                command = getattr(command, "commands", {}).get(word, command)
+            assert command is not known
             options = {name for parameter in command.params for name in parameter.opts}
             assert {word for word in words if word.startswith("--")} <= options
         else:
@@ -150,7 +152,7 @@ def test_secrets_that_the_page_makes_are_those_that_are_named(tmp_path: Any) -> 
     """The chart's defaults, the environments' manifests and the page agree about names of Secrets."""
     from typer.testing import CliRunner
 
-    CliRunner().invoke(app, ["keys", str(tmp_path)])
+    CliRunner().invoke(app, ["admin", "keys", str(tmp_path)])
     made = {(path.parent.parent.name, path.parent.name, path.name) for path in tmp_path.glob("*/*/*")}
     provider = chart().values["secrets"]["providerKey"]
     assert ("c2d", provider["name"], provider["key"]) in made

@@ -29,7 +29,7 @@ def test_version() -> None:
     assert (run("--version").exit_code, run("--version").output) == (0, f"c2d {version('compute-to-data')}\n")
 
 
-@pytest.mark.parametrize("command", [(), ("serve",), ("doctor",), ("templates",), ("templates", "render"), ("chart",)])
+@pytest.mark.parametrize("command", [(), ("serve",), ("doctor",), ("admin",), ("admin", "chart", "render"), ("run",)])
 def test_both_words_for_help(command: tuple[str, ...]) -> None:
     short, long = run(*command, "-h"), run(*command, "--help")
     assert (short.exit_code, short.output) == (0, long.output)
@@ -57,14 +57,23 @@ def test_nothing_is_rendered_from_a_folder_without_environments(tmp_path: Path, 
         (source / "broken.toml").write_text("id = ")
     elif kind == "other files":
         (source / "small.yaml").write_text("id: small")
-    words = ["templates", "render", "--from", str(source), "--to", str(target), *(["--check"] if check else [])]
+    words = [
+        "admin",
+        "templates",
+        "render",
+        "--from",
+        str(source),
+        "--to",
+        str(target),
+        *(["--check"] if check else []),
+    ]
     done = run(*words)
     assert done.exit_code != 0
     assert "descriptions" in re.sub(r"[\s│]", "", done.output)
     assert [path.name for path in target.rglob("*") if path.is_file()] == ["small.yaml"]
     assert kept.read_text() == "kept: true\n"
-    assert run("chart", "environments", str(source)).exit_code != 0
-    assert run("keys", str(tmp_path / "keys"), "--environments", str(source)).exit_code != 0
+    assert run("admin", "chart", "environments", str(source)).exit_code != 0
+    assert run("admin", "keys", str(tmp_path / "keys"), "--environments", str(source)).exit_code != 0
     assert not (tmp_path / "keys").exists()
 
 

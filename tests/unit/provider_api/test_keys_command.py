@@ -1,4 +1,4 @@
-"""`c2d keys`: what a deployment in a cluster needs, made once, never shown."""
+"""`c2d admin keys`: what a deployment in a cluster needs, made once, never shown."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ IDS = [environment.id for environment in read_environments()]
 
 
 def run(folder: Path, *more: str) -> Result:
-    return CliRunner().invoke(app, ["keys", str(folder), *more])
+    return CliRunner().invoke(app, ["admin", "keys", str(folder), *more])
 
 
 def test_the_files_fit_each_other_and_what_is_printed(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ def set_all(monkeypatch: pytest.MonkeyPatch, changes: dict[str, str]) -> None:
 
 def test_the_command_prints_what_pods_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     set_all(monkeypatch, {})
-    printed = CliRunner().invoke(app, ["publication", "137", "--files-url", "http://c2d.c2d.svc:8030"])
+    printed = CliRunner().invoke(app, ["admin", "publication", "137", "--files-url", "http://c2d.c2d.svc:8030"])
     assert printed.exit_code == 0, printed.output
     (tmp_path / "publication.json").write_text(printed.stdout)
     (tmp_path / "publisher.key").write_text("0x" + "22" * 32)
@@ -58,7 +58,7 @@ def test_the_command_says_what_is_wrong(
     monkeypatch: pytest.MonkeyPatch, changes: dict[str, str], chain_id: str, said: str
 ) -> None:
     set_all(monkeypatch, changes)
-    printed = CliRunner().invoke(app, ["publication", chain_id])
+    printed = CliRunner().invoke(app, ["admin", "publication", chain_id])
     assert (printed.exit_code, printed.stdout) == (1, "")
     assert said in printed.stderr
     assert "hush" not in printed.output

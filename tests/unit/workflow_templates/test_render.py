@@ -15,7 +15,7 @@ pytestmark = pytest.mark.unit
 
 
 def test_the_committed_files_are_what_the_programs_make() -> None:
-    assert check() == [], "run `c2d templates render`"
+    assert check() == [], "run `c2d admin templates render`"
 
 
 def test_rendering_does_not_depend_on_the_order_of_the_descriptions() -> None:

@@ -90,7 +90,7 @@ async def test_a_database_that_comes_later_is_waited_for(mortal: Postgres) -> No
 
 
 async def test_a_user_without_rights_waits_for_the_migrations_of_another(mortal: Postgres) -> None:
-    """The service's user may be one that cannot change tables: then it waits for `c2d migrate` by one who can."""
+    """The service's user may be one that cannot change tables: then it waits for `c2d admin migrate` by one who can."""
     url = await mortal.create_database()
     owner = Database(url)
     try:
@@ -120,7 +120,7 @@ async def test_without_patience_it_is_told_at_once(mortal: Postgres) -> None:
 
 
 def run(environment: dict[str, str], *options: str) -> tuple[int, str]:
-    done = forks.run(forks.C2D, "migrate", *options, env=environment, cwd=ROOT)
+    done = forks.run(forks.C2D, "admin", "migrate", *options, env=environment, cwd=ROOT)
     return done.returncode, done.stdout + done.stderr
 
 
