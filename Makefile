@@ -1,6 +1,6 @@
 # `make` alone lists what there is. Everything is installed inside the checkout by tools/setup.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve unit test e2e cluster cluster-down lint format render images bench soak lock clean clean-data
+.PHONY: help setup demo serve docs docs-serve unit test e2e cluster cluster-down lint format render images bench soak lock clean clean-data
 C2D := .venv/bin/c2d
 # Compiled modules are kept, whatever the environment says: tests start hundreds of processes.
 export PYTHONDONTWRITEBYTECODE :=
@@ -59,11 +59,18 @@ lint: setup ## style, types, layers, rendered files
 	@$(C2D) admin command-line | diff -u docs/reference/command-line.md -
 	@$(C2D) try --schema | diff -u docs/reference/try.schema.json -
 
+docs: setup ## the documentation site, into build/site; a broken link or a page that no list has is an error
+	@NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict --quiet
+	@echo "build/site/index.html"
+
+docs-serve: setup ## the same on http://127.0.0.1:8040, built anew when a page changes
+	@NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs serve --dev-addr 127.0.0.1:8040
+
 format: setup ## put the code into shape
 	@.venv/bin/ruff check --fix .
 	@.venv/bin/ruff format .
 
-render: setup ## render the environments to argo/gitops, the chart's part, the pages of settings and commands, the API's description
+render: setup ## render the environments to argo/gitops, the chart's part, pages, the API's description, pictures
 	@$(C2D) admin templates render
 	@$(C2D) admin chart render
 	@$(C2D) admin settings > docs/reference/settings.md
@@ -71,6 +78,7 @@ render: setup ## render the environments to argo/gitops, the chart's part, the p
 	@$(C2D) schemas > docs/reference/command-line.json
 	@$(C2D) admin command-line > docs/reference/command-line.md
 	@$(C2D) try --schema > docs/reference/try.schema.json
+	@.venv/bin/python -m tools.site.pictures
 
 images: ## build c2d-pods and c2d-provider-api (DOCKER=podman, BASE=… as you like)
 	@for image in pods provider_api; do \
@@ -93,7 +101,7 @@ lock: setup ## resolve the dependencies anew
 	@$(COMPILE) --upgrade examples/acro-filter/requirements.in -o examples/acro-filter/requirements.lock
 
 clean: ## remove what was installed; keys, results and the chain under data stay
-	@rm -rf .venv .clients tools/node_modules .cluster/kept
+	@rm -rf .venv .clients tools/node_modules .cluster/kept build
 
 clean-data: ## remove data: keys, jobs, results, the development chain; asks before (SURE=yes does not)
 	@test -d data || { echo "there is no folder data"; exit 0; }; \

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from provider_api.cli import SERVE_FOLDER
@@ -13,7 +14,27 @@ from tests.support.clients import ROOT
 
 # Where `make serve` writes the addresses of the contracts, as the pages say.
 ADDRESSES = str(DataFolder(SERVE_FOLDER).chain / "address.json")
-HOW_TO = ROOT / "docs" / "how-to"
+DOCS = ROOT / "docs"
+HOW_TO = DOCS / "how-to"
+# In the order in which they stand: each goes on with what the one before has left.
+TUTORIAL = ("tutorial.md", "tutorial/price-and-trust.md", "tutorial/what-leaves.md", "tutorial/verify.md")
+WITH_C2D = ("how-to/publish-with-c2d.md", "how-to/run-with-c2d.md", "how-to/ten-tasks.md")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A block of a page. `title`: the file that it is, if it is one. `behind`: the text up to the next block."""
+
+    language: str
+    title: str
+    code: str
+    behind: str
+
+
+def parts(page: str) -> list[Part]:
+    """The blocks of a page below `docs`, in their order."""
+    found = re.split(r'^```([a-z]+)(?: title="([^"]+)")?\n(.*?)^```\n', (DOCS / page).read_text(), flags=re.M | re.S)
+    return [Part(*(each or "" for each in found[at : at + 4])) for at in range(1, len(found), 4)]
 
 
 def blocks(page: str, language: str) -> list[str]:

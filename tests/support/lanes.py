@@ -38,6 +38,7 @@ LONG: Final = {
     r"integration/service/test_argo_servers\.py": "a machine and a second Argo Server",
     r"integration/service/test_delete\.py::test_while_argo_is_away": "Argo is away",
     r"integration/service/test_how_to_rest\.py::test_the_pages_one": "every page in order, as a reader goes",
+    r"integration/service/test_tutorial\.py": "every page of the command line in order, as a reader goes",
     r"integration/service/test_metrics\.py": "a machine of its own for one setting",
     r"integration/service/test_tracing\.py": "a machine of its own for one setting",
     r"integration/service/test_status_calls\.py": "machines of their own for one setting",

@@ -196,9 +196,11 @@ async def _verify(story: Story, consumer: Consumer, folder: Path) -> None:
 def _look_next(story: Story) -> None:
     story.title("Where to look next")
     story.console.print(
-        "  [bold]make serve[/bold]         the same service for your own clients, on http://127.0.0.1:8030\n"
-        "  [bold]docs/tutorial.md[/bold]   go on from here: your own data, algorithm and job\n"
-        "  [bold]docs/concepts.md[/bold]   what happened, and the words for it\n"
+        "  Now with your CSV and your script: [bold]make serve[/bold], and in a second terminal\n"
+        "    [bold].venv/bin/c2d publish sales.csv[/bold]\n"
+        "    [bold].venv/bin/c2d publish-algorithm totals.py[/bold]\n"
+        "    [bold].venv/bin/c2d run sales.csv totals.py[/bold]\n"
+        "  [bold]docs/tutorial.md[/bold] has both files and goes on from there; docs/concepts.md tells what happened\n"
         f"  [dim]all of it, without the installation, took {story.seconds:.1f} s[/dim]",
         soft_wrap=True,
         highlight=False,

@@ -1,0 +1,1 @@
+"""The documentation site: what MkDocs is told beside mkdocs.yml, and the pictures of the pages."""
