@@ -33,6 +33,7 @@ from provider_api.storage.revocations import AlreadyRevoked, Revocations
 OFFER_SECONDS: Final = 300  # that a text may be signed and sent
 SESSION_SECONDS: Final = 12 * 3600  # that somebody stays signed in, or as long as the settings let a token live
 STATEMENT: Final = "Sign in to see and manage your Compute-to-Data jobs. This costs nothing and starts nothing."
+_MOST_SIGNATURE_BYTES: Final = 4096  # of a contract wallet with several owners
 _NONCE: Final = re.compile(r"([0-9a-f]{32})([0-9a-f]{8})([0-9a-f]{32})")
 
 
@@ -139,7 +140,7 @@ class SignIns:
     async def _has_signed(self, said: SignIn, text: str, signature: str) -> bool:
         """The account's own key, or its contract on the chain that the text names."""
         raw = signing.signature_bytes(signature)
-        if raw is None:
+        if raw is None or len(raw) > _MOST_SIGNATURE_BYTES:
             return False
         digest = personal_digest(text.encode())
         try:

@@ -6,6 +6,7 @@ own, wherever a proxy has put it. Only pages and GETs look at it; whatever is si
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Final
 from urllib.parse import parse_qs
 
@@ -87,7 +88,8 @@ async def sign_out(request: Request, services: Services) -> Response:
     """The token is no longer good for anybody who has kept it."""
     session = await session_of(request, services)
     if session is not None:
-        await services.tokens.discard(session.token)
+        with suppress(TokenRefused):  # signed out twice at once
+            await services.tokens.discard(session.token)
     answer = see_other("./")
     answer.set_cookie(SESSION_COOKIE, "", max_age=0, path=None, httponly=True, samesite="strict")
     return answer
