@@ -47,6 +47,7 @@ NOT_RUN = {
     "how-to/coming-from-pontus-x.md": "needs an account of Pontus-X",
     "operations/runbooks.md": "commands for a cluster in trouble; unit/operations compares their names",
     "operations/backup-and-upgrade.md": "needs a database in production; `make e2e` takes databases away",
+    "reference/command-line.md": "examples made of the commands themselves; tests/unit/client compares it",
     "reference/images.md": "needs Docker; tools/try-images builds and tries the images",
 }
 
