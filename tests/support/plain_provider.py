@@ -36,8 +36,8 @@ Spoil = Callable[[str, bytes], bytes | None]
 
 
 class PlainProvider:
-    """`with PlainProvider(url) as plain:`; `plain.url`. `hides`: what is ours; else all goes through. `spoil`: what a test makes of the body of a path, None for
-    leaving it; it may be set at any time."""
+    """`with PlainProvider(url) as plain:`; `plain.url`. `hides`: what is ours; else all goes through. `spoil`: what a
+    test makes of the body of a path, None for leaving it; it may be set at any time."""
 
     def __init__(self, behind: str, *, hides: bool = True) -> None:
         self.hides = hides
