@@ -25,8 +25,7 @@ def recipe(folder: str) -> str:
 
 
 def entries(lock: str) -> dict[tuple[str, str], str]:
-    """(name, version) -> the hash of every file. Markers differ: what all of the project needs always, an image may need
-    on some systems only."""
+    """(name, version) -> the hash of every file. Markers may differ: the project needs some always, an image not."""
     found = re.findall(
         r"^(([a-z0-9][-._a-z0-9]*)==(\S+)[^\n]*(?:\n    [^\n]*)*)", (ROOT / lock).read_text(), re.MULTILINE
     )
