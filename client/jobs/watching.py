@@ -36,6 +36,7 @@ async def watch_and_fetch(
 
 async def results(session: Session, printer: Printer, job_id: str, output: Path | None) -> Exit:
     """Fetch what a job has published. A job that still runs has only what it has published so far."""
+    _ = session.address
     job = await find_job(session.consumer, job_id)
     found, signer = await _fetched(session, printer, job, output)
     _tell(printer, job, found, signer)
@@ -48,6 +49,7 @@ async def results(session: Session, printer: Printer, job_id: str, output: Path 
 
 async def _watched(session: Session, printer: Printer, job_id: str, *, states: bool) -> Job:
     """Its last state. On a terminal there is one line that changes, else a line for each state."""
+    _ = session.address  # before anybody is asked
     last: Job = {}
     printer.way_back = f"the job goes on: c2d watch {job_id} follows it, c2d results {job_id} fetches its results"
     printer.in_lines = states and printer.as_json

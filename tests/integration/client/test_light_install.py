@@ -54,10 +54,7 @@ def run(installed: Path, home: Path, *words: str) -> subprocess.CompletedProcess
         ("profile set away --provider http://127.0.0.1:9 --account development:2", 0),
         ("profile show local", 0),
         ("logout", 0),
-        *(
-            (f"{words} -p pontus-x-test", 4)
-            for words in ("jobs", "show a", "watch a", "stop a", "publish /etc/hostname")
-        ),
+        *((f"{words} -p pontus-x-test", 4) for words in ("jobs", "show a", "watch a", "stop a", "results a")),
     ],
 )
 def test_it_runs(installed: Path, tmp_path: Path, words: str, code: int) -> None:

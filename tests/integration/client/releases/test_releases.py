@@ -312,7 +312,19 @@ def test_neither_key_nor_password_is_a_word_of_the_command() -> None:
     commands = typer.main.get_command(app).commands["releases"].commands  # type: ignore[attr-defined]
     options = {option for each in commands.values() for parameter in each.params for option in parameter.opts}
     assert options == {
-        *("job", "--url", "--keystore", "--password-file", "--history", "--json", "--dataset", "--reason", "--yes"),
+        *(
+            "job",
+            "--url",
+            "--keystore",
+            "--password-file",
+            "--profile",
+            "-p",
+            "--history",
+            "--json",
+            "--dataset",
+            "--reason",
+            "--yes",
+        ),
         *("--until", "--program", "index", "--to"),
     } | ({"--help", "-h"} & options)
 
