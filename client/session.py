@@ -76,6 +76,12 @@ class Session:
         if self.consumer.token is None:
             self.key()
 
+    def signs_quietly(self) -> bool:
+        """Be able to make calls that must be signed, if that takes no question; whether it is so."""
+        if self.profile.development_account is not None:
+            self.key()
+        return self.consumer.token is not None or self._key is not None
+
     async def chain_id(self) -> int:
         """Raises Unusable where the provider serves several chains and the profile names none."""
         if self.profile.chain_id is not None:

@@ -21,7 +21,7 @@ import httpx
 
 from ocean.keys import Key, address_of
 from ocean.kit.bounded_json import read_bounded
-from ocean.signing import job_message, result_message, sign, start_message, token_message
+from ocean.signing import job_message, live_message, result_message, sign, start_message, token_message
 
 MOST_BYTES: Final = 16 << 20  # of an answer that is no file
 MOST_SECONDS: Final = 120.0  # that it may take
@@ -201,6 +201,23 @@ class Consumer:
         url = await self.result_url(job_id, index)
         async with self._http.stream("GET", url, headers={**self._headers(), **(headers or {})}) as response:
             yield checked(response if response.is_success else await read_whole(response))
+
+    @asynccontextmanager
+    async def live_stream(self, job_id: str, last_id: str, silence_seconds: float) -> AsyncIterator[httpx.Response]:
+        """The stream of a job's events, which this project's service has; its body is not read yet. `last_id`: of the
+        last event that was got. Raises ConsumerError, and httpx.ReadTimeout after so many seconds without a byte."""
+        query: dict[str, str] = {}
+        if self._key is not None:
+            number = await self.next_nonce()
+            signature = self._signed(live_message(self.address, job_id, number))
+            query = {"consumerAddress": self.address, "nonce": str(number), "signature": signature}
+        headers = {**self._headers(), "accept": "text/event-stream"} | ({"last-event-id": last_id} if last_id else {})
+        timeout = httpx.Timeout(self._http.timeout.connect, read=silence_seconds)
+        url = f"{self.url}/api/v1/jobs/{job_id}/events"
+        async with self._http.stream("GET", url, params=query, headers=headers, timeout=timeout) as response:
+            if response.is_error:
+                await read_whole(response)
+            yield checked(response)
 
     async def result_url(self, job_id: str, index: int) -> str:
         """A signed address of one result, good for one GET by any program; with a token, for one that sends it."""

@@ -211,7 +211,7 @@ async def _offered(network: Network, key: LocalAccount | str, datatoken: str, fo
         return "orders cost nothing but the provider's fee"
     price = Decimal(found.price)
     await sell(network, key, datatoken, int(price.scaleb(18)), found.token)
-    return f"an order costs {price:f} tokens, and the provider's fee"
+    return f"an order costs {price:f} tokens, the exchange's fee, and the provider's"
 
 
 async def _price(session: Session, asset: DDO) -> str:

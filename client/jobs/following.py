@@ -1,19 +1,22 @@
-"""A job followed to its end, by asking for its status: what every provider answers.
+"""A job followed to its end, by asking for its status, which every provider answers, when something may have changed.
 
 It ends when nothing will change any more, or when the results wait for the owners of datasets, which may take days.
 """
 
 from __future__ import annotations
 
-import asyncio
 import re
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing, asynccontextmanager
 
 import httpx
 
 from client.exits import Refused, Unreachable, Unusable
 from client.jobs.facts import Job, is_held, is_over
+from client.jobs.live import Live, live
+from client.printing import Printer
+from client.session import Session
 from ocean.client import Consumer, ConsumerError
 
 _FIRST_SECONDS, _MOST_SECONDS = 0.2, 5.0
@@ -34,7 +37,7 @@ def require_job_id(job_id: str) -> None:
         raise Unusable(f"{job_id!r} is no job's id: c2d jobs lists yours")
 
 
-async def follow(consumer: Consumer, job_id: str) -> AsyncIterator[Job]:
+async def follow(consumer: Consumer, job_id: str, stream: Live) -> AsyncGenerator[Job]:
     """Each state that differs from the one before. Raises Refused, Unreachable (nobody answers for minutes)."""
     before: Job | None = None
     pause, silent_since = _FIRST_SECONDS, time.monotonic()
@@ -55,5 +58,18 @@ async def follow(consumer: Consumer, job_id: str) -> AsyncIterator[Job]:
             if is_over(job) or is_held(job):
                 return
             before = job
-        await asyncio.sleep(pause)
+        await stream.pause(pause)
         pause = min(pause * 1.3, _MOST_SECONDS)
+
+
+@asynccontextmanager
+async def followed(
+    session: Session, printer: Printer, job_id: str, on_log: Callable[[str], None]
+) -> AsyncIterator[tuple[Live, AsyncIterator[Job]]]:
+    """Its live connection, where the account can have one without being asked for a password, and its states."""
+    wanted = session.signs_quietly()
+    async with (
+        live(session.consumer, job_id, on_log, printer.progress, wanted=wanted) as stream,
+        aclosing(follow(session.consumer, job_id, stream)) as states,
+    ):
+        yield stream, states

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import codecs
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+import httpx
+
 from client.carrying import of_provider
 from client.exits import Exit, Refused
 from client.jobs.facts import describe, is_over, results_of
-from client.jobs.following import find_job, follow
+from client.jobs.following import find_job, followed
 from client.jobs.quoting import Wanted, in_words, prepare, prices, quoted, require_startable
 from client.printing import Printer, duration, sentence, size
 from client.session import Session
@@ -112,21 +115,32 @@ async def show(session: Session, printer: Printer, job_id: str) -> Exit:
 
 
 async def logs(session: Session, printer: Printer, job_id: str, *, following: bool) -> Exit:
-    """Print the algorithm's log as it is published; with `following`, wait for it."""
+    """Print the algorithm's log: what is published of it; with `following`, as it is written, where the provider tells
+    it, and then what is published beyond that."""
     _ = session.address
     session.sign_in()
     job = await find_job(session.consumer, job_id)
+    printed = 0
     if following and not is_over(job):
-        printer.way_back = f"the job goes on: c2d logs {job_id} prints its log when there is one"
-        async for job in follow(session.consumer, job_id):
-            printer.progress(describe(job))
+        printer.way_back = f"the job goes on: c2d logs -f {job_id} prints its log from the beginning"
+        async with followed(session, printer, job_id, _print) as (stream, states):
+            async for job in states:
+                printer.progress(describe(job))
+            if stream.log_is_whole:
+                return Exit.DONE
+            printed = stream.offset
     entries = [entry for entry in results_of(job) if entry.get("type") == "algorithmLog"]
     if not entries:
         raise Refused(f"job {job_id} has no log of its algorithm: {describe(job)}")
-    async with session.consumer.result_stream(job_id, int(entries[0]["index"])) as answer:
-        async for piece in answer.aiter_text():
-            sys.stdout.write(_shown(piece))
-    sys.stdout.flush()
+    if entries[0].get("filesize") == printed:
+        return Exit.DONE
+    headers = {"Range": f"bytes={printed}-"} if printed else {}
+    async with session.consumer.result_stream(job_id, int(entries[0]["index"]), headers) as answer:
+        left = printed if answer.status_code != httpx.codes.PARTIAL_CONTENT else 0
+        decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+        async for piece in answer.aiter_bytes():
+            _print(decoder.decode(piece[left:]))
+            left = max(0, left - len(piece))
     return Exit.DONE
 
 
@@ -157,6 +171,12 @@ def _moment(text: Any) -> str:
         return datetime.fromtimestamp(float(text), UTC).strftime("%Y-%m-%d %H:%M:%S")
     except (TypeError, ValueError, OverflowError, OSError):
         return "-"
+
+
+def _print(text: str) -> None:
+    """A piece of a log, as data."""
+    sys.stdout.write(_shown(text))
+    sys.stdout.flush()
 
 
 def _shown(text: str) -> str:

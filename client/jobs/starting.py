@@ -31,7 +31,7 @@ from client.jobs.quoting import (
 )
 from client.jobs.watching import watch_and_fetch
 from client.printing import Printer
-from client.provider import is_nonce_used, signed_anew
+from client.provider import signed_anew
 from client.session import Session
 from client.text import said_in
 from ocean.client import ConsumerError
@@ -136,12 +136,18 @@ async def _started(
         try:
             return await signed_anew(start)
         except ConsumerError as exc:
-            if "in_use" in said_in(exc.body) and not is_nonce_used(exc):
+            if _is_in_use(exc):
                 orders.settle()  # a run of before started a job with them and died before it knew
                 raise Refused(
                     "an order is of a job that was started before: c2d jobs lists yours; run it anew"
                 ) from exc
             raise
+
+
+def _is_in_use(error: ConsumerError) -> bool:
+    """Whether the provider says that another job has one of the orders; it has two ways to say so."""
+    said = said_in(error.body)
+    return error.status == 400 and ("in use for other job" in said or "in_use" in said)
 
 
 async def _sent(session: Session, request: Mapping[str, Any]) -> Job:

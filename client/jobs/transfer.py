@@ -20,7 +20,6 @@ from ocean.client import ConsumerError
 from ocean.kit.digits import is_sha256
 
 FOLDER_OF_PARTS: Final = ".c2d-parts"
-_PIECE_BYTES: Final = 1 << 20
 _TRIES: Final = 5  # that brought nothing
 _WHOLE: Final = {"accept-encoding": "identity"}  # what is compressed has no ranges, and no bound
 
@@ -94,7 +93,9 @@ async def _transfer(consumer: Provider, job_id: str, index: int, part: Path, siz
             note.unlink(missing_ok=True)
         length = have if goes_on else 0
         with part.open("ab" if goes_on else "wb") as file:
-            async for piece in answer.aiter_raw(_PIECE_BYTES):
+            async for (
+                piece
+            ) in answer.aiter_raw():  # as they come: what is not full yet would be lost with the connection
                 length += len(piece)
                 if size is not None and length > size:
                     _drop(part)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from client.exits import Exit
 from client.jobs.facts import Job, describe, is_held, is_over, outcome, results_of
 from client.jobs.fetching import Fetched, fetch_all, verified
-from client.jobs.following import find_job, follow
+from client.jobs.following import find_job, followed
 from client.printing import Printer, size
 from client.session import Session
+
+_LONGEST_LINE: Final = 120  # of a log, beside the state
 
 
 async def watch(session: Session, printer: Printer, job_id: str, *, exit_code: bool = False) -> int:
@@ -50,15 +52,22 @@ async def _watched(session: Session, printer: Printer, job_id: str, *, states: b
     printer.way_back = f"the job goes on: c2d watch {job_id} follows it, c2d results {job_id} fetches its results"
     printer.in_lines = states and printer.as_json
     with printer.status(f"job {job_id}") as line:
-        async for job in follow(session.consumer, job_id):
-            changed = describe(job) != (describe(last) if last else None)
-            last = job
-            if states and printer.as_json:
-                printer.document(job, line=True)
-            elif printer.on_terminal:
-                line(describe(job))
-            elif changed and not is_over(job):
-                printer.progress(describe(job))
+
+        def last_line(text: str) -> None:
+            """On a terminal, show what the algorithm has printed last."""
+            if printer.on_terminal and last and (lines := text.strip().splitlines()):
+                line(f"{describe(last)}: {lines[-1][:_LONGEST_LINE]}")
+
+        async with followed(session, printer, job_id, last_line) as (_, seen):
+            async for job in seen:
+                changed = describe(job) != (describe(last) if last else None)
+                last = job
+                if states and printer.as_json:
+                    printer.document(job, line=True)
+                elif printer.on_terminal:
+                    line(describe(job))
+                elif changed and not is_over(job):
+                    printer.progress(describe(job))
     printer.way_back = printer.way_back.replace("the job goes on: ", "", 1)
     return last
 

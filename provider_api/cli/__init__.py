@@ -133,7 +133,10 @@ def try_(
         typer.Option("--schema", callback=_print_schema_of_try, is_eager=True, help="Print the schema of --json."),
     ] = False,
 ) -> None:
-    """Rehearse an algorithm on your own data, as a job would run it: no chain, no order, nothing left behind."""
+    """Rehearse an algorithm on your own data, as a job would run it: no chain, no order, nothing left behind.
+
+    Example: c2d try mean.py --data rain.csv
+    """
     from provider_api.cli.rehearsal import rehearse
     from provider_api.cli.rehearsal.wanted import Wanted
 

@@ -8,6 +8,7 @@ port stands in published documents, so the folder remembers it.
 from __future__ import annotations
 
 import http.server
+import sys
 import threading
 from functools import partial
 from pathlib import Path
@@ -33,8 +34,7 @@ class Shelf:
         port = wanted if port_is_free(_HOST, wanted) else free_port(_HOST)
         self.moved = known is not None and port != known
         note.write_text(f"{port}\n")
-        self._server = http.server.ThreadingHTTPServer((_HOST, port), partial(_Handler, directory=str(folder)))
-        self._server.daemon_threads = True
+        self._server = _Server((_HOST, port), partial(_Handler, directory=str(folder)))
         self.address = f"{_HOST}:{port}"
 
     @property
@@ -48,6 +48,15 @@ class Shelf:
     def __exit__(self, *_: object) -> None:
         self._server.shutdown()
         self._server.server_close()
+
+
+class _Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Whoever fetches a file may close the connection when it likes; that is nothing to tell."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class _Handler(http.server.SimpleHTTPRequestHandler):

@@ -67,6 +67,6 @@ class Commands:
             raise found.exception
         done = Done(words, found.exit_code, found.stdout, found.stderr)
         assert code is None or done.code == code, (words, done.code, done.out, done.err)
-        assert "Traceback" not in done.out + done.err
+        assert "Traceback" not in done.out + done.err, done.err
         assert "\x1b" not in done.out + done.err, "escapes of others reach the terminal"
         return done

@@ -36,10 +36,11 @@ Spoil = Callable[[str, bytes], bytes | None]
 
 
 class PlainProvider:
-    """`with PlainProvider(url) as plain:`; `plain.url`. `spoil`: what a test makes of the body of a path, None for
-    leaving it; it may be set at any time."""
+    """`with PlainProvider(url) as plain:`; `plain.url`. `hides`: what is ours; else all goes through. `spoil`: what a
+    test makes of the body of a path, None for leaving it; it may be set at any time."""
 
-    def __init__(self, behind: str) -> None:
+    def __init__(self, behind: str, *, hides: bool = True) -> None:
+        self.hides = hides
         self.spoil: Spoil = lambda path, body: None
         handler = type("Handler", (_Handler,), {"provider": self, "behind": behind})
         self._server = QuietServer(("127.0.0.1", 0), handler)
@@ -61,12 +62,14 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def _answer(self) -> None:
         path = urlsplit(self.path).path
         content = self.rfile.read(int(self.headers.get("content-length") or 0))
-        if path.startswith(_NOT_THERE):
+        if self.provider.hides and path.startswith(_NOT_THERE):
             self._send(404, {"content-type": "application/json"}, b'{"error": "Not Found"}')
             return
         sent = {name: value for name, value in self.headers.items() if name.lower() in ("content-type", "authtoken")}
         answer = httpx.request(self.command, self.behind + self.path, content=content, headers=sent, timeout=60)
-        body = self._without_ours(answer.content) if answer.is_success else answer.content
+        body = answer.content
+        if self.provider.hides and answer.is_success:
+            body = self._without_ours(body)
         spoiled = self.provider.spoil(path, body)
         headers = {name: answer.headers[name] for name in _HEADERS if name in answer.headers}
         self._send(answer.status_code, headers, body if spoiled is None else spoiled)

@@ -59,7 +59,7 @@ def test_every_command_that_prints_json_has_a_schema() -> None:
         for word in words:
             command = command.commands[word]
         has = any("--json" in parameter.opts for parameter in command.params)
-        assert has == (" ".join(words) in PRINTED) or words == ("doctor",), words
+        assert has == (" ".join(words) in PRINTED) or words in (("doctor",), ("try",)), words  # these have their own
 
 
 def test_every_command_has_an_example() -> None:

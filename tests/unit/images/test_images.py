@@ -25,11 +25,11 @@ def recipe(folder: str) -> str:
 
 
 def entries(lock: str) -> dict[tuple[str, str], str]:
-    """(name, version) -> the whole entry: markers, and the hash of every file."""
+    """(name, version) -> the hash of every file. Markers may differ: the project needs some always, an image not."""
     found = re.findall(
         r"^(([a-z0-9][-._a-z0-9]*)==(\S+)[^\n]*(?:\n    [^\n]*)*)", (ROOT / lock).read_text(), re.MULTILINE
     )
-    return {(name, version): entry for entry, name, version in found}
+    return {(name, version): entry[entry.index("--hash") :] for entry, name, version in found if "--hash" in entry}
 
 
 # --- Packages --------------------------------------------------------------------------------------------------------
