@@ -63,6 +63,7 @@ class Reader:
 
     def _run(self, page: str, part: Part, shown: Part | None) -> None:
         code = part.code
+        assert not re.search(r" -d\n(.*\n)*.*JOB", code), f"{page}: the job has no id yet: {code}"
         for old, new in {**self._put_in, "JOB": self.job}.items():
             code = code.replace(old, new)
         done = self.command(code)
