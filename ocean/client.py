@@ -215,9 +215,7 @@ class Consumer:
         timeout = httpx.Timeout(self._http.timeout.connect, read=silence_seconds)
         url = f"{self.url}/api/v1/jobs/{job_id}/events"
         async with self._http.stream("GET", url, params=query, headers=headers, timeout=timeout) as response:
-            if response.is_error:
-                await read_whole(response)
-            yield checked(response)
+            yield checked(response if response.is_success else await read_whole(response))
 
     async def result_url(self, job_id: str, index: int) -> str:
         """A signed address of one result, good for one GET by any program; with a token, for one that sends it."""

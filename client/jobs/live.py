@@ -57,7 +57,10 @@ class Live:
                 except httpx.ReadTimeout:
                     self._tell("nothing comes over the live connection, so the status is asked for every few seconds")
                     return
-                except (httpx.TransportError, SSEError, ValueError):
+                except (SSEError, ValueError):
+                    self._tell("the live connection makes no sense, so the status is asked for every few seconds")
+                    return
+                except httpx.TransportError:
                     self._gone()
                 except ConsumerError as exc:
                     if exc.status not in (429, 500, 502, 503, 504):
@@ -76,7 +79,8 @@ class Live:
             self.alive = True
             async for event in EventSource(answer).aiter_sse():
                 self._last_id = event.id or self._last_id
-                self._happened(event.event, json.loads(event.data))
+                if event.data:  # the stream begins with an event that has none
+                    self._happened(event.event, json.loads(event.data))
 
     def _happened(self, name: str, data: Any) -> None:
         """Raises ValueError for what is no event of ours."""
