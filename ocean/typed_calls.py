@@ -1,8 +1,8 @@
 """Signed calls as typed data (EIP-712): a wallet shows which provider is called, for what, with which parameters.
 
-Beside the plain texts of `ocean.signing`, which name neither. Parameters are all that the request sends but the
-signature, the nonce and the caller's address: sorted by name, as texts; what is no text or number, as JSON with sorted
-keys and without blanks.
+Beside the plain texts of `ocean.signing`, which name neither. Parameters are all that the request sends, in its path,
+too, but the signature, the nonce and the caller's address: sorted by name, as texts; what is no text or number, as JSON
+with sorted keys and without blanks.
 """
 
 from __future__ import annotations

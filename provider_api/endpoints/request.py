@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated
 
@@ -33,12 +33,11 @@ async def services_of(request: Request) -> Services:
 ServicesDep = Annotated[Services, Depends(services_of)]
 
 
-async def read_call(
-    request: Request, fields: Sequence[Field], *, path: Mapping[str, str] | None = None, session: bool = False
-) -> Call:
-    """The call with validated parameters. `path`: such as stand in its path. `session`: a page's may stand for the
-    header AuthToken. A GET route answers HEAD with 405, but only after the validation, as Ocean Provider does. Where
-    parameters are missing because a body could not be read, the answer says why.
+async def read_call(request: Request, fields: Sequence[Field], *, session: bool = False) -> Call:
+    """The call with validated parameters; those in its path are among them, so that a typed signature covers them.
+    `session`: a page's may stand for the header AuthToken. A GET route answers HEAD with 405, but only after the
+    validation, as Ocean Provider does. Where parameters are missing because a body could not be read, the answer says
+    why.
 
     Raises InvalidRequest, Refused, NotOffered.
     """
@@ -47,7 +46,7 @@ async def read_call(
     route = f"{request.method} {request.scope['route'].path}"
     token = token_of(request) if session else request.headers.get("authtoken", "")
     values, of_query = read_parameters(query, content_type, body)
-    call = Call({**values, **(path or {})}, of_query, route, token)
+    call = Call({**values, **request.path_params}, of_query, route, token)
     try:
         validate(fields, call)
     except InvalidRequest as exc:

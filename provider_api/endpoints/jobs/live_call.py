@@ -90,7 +90,7 @@ class Look:
 async def read_look(request: Request, services: Services, fields: Sequence[Field] = FIELDS) -> Look:
     """Raises InvalidRequest, Refused (404), ArgoError."""
     job_id = request.path_params["jobId"]
-    call = await read_call(request, fields, path={"jobId": job_id}, session=True)
+    call = await read_call(request, fields, session=True)
     message = partial(signing.live_message, call.text("consumerAddress"), job_id)
     caller = await services.callers.require_viewer(call, Signed(message))
     workflow = await _find(services, caller, job_id)

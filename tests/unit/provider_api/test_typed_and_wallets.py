@@ -1,5 +1,6 @@
 """Signatures of the typed form (EIP-712), and those of contract wallets (ERC-1271)."""
 
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,8 @@ from ocean.signing import digest, job_message, sign_bytes, start_message, token_
 from ocean.typed_calls import typed_call, typed_digest
 from provider_api.calls.wallets import Wallets
 from provider_api.chains.chains import Chains
+from provider_api.endpoints.operations import OPERATIONS
+from provider_api.openapi.operation import Operation
 from provider_api.settings import PolicySettings, TypedSignatures
 from tests.support import provider_facts as facts
 from tests.support.provider_neighbours import CONSUMER_KEY, PROVIDER_KEY, MemoryChain, World
@@ -93,6 +96,29 @@ async def test_typed_signatures_everywhere(world: World, name: str) -> None:
     fields = {**call.fields, call.caller: ADDRESS, "nonce": "5"}
     answer = await call.send(world, typed(f"{call.method} /api/services/{call.path}", fields, field=call.caller))
     assert answer.status_code == 200 or "signature" not in answer.json().get("errors", {}), answer.json()
+
+
+IN_A_PATH = [
+    operation
+    for operation in OPERATIONS
+    if "{" in operation.path and any(field.name == "signature" for field in operation.fields)
+]
+
+
+@pytest.mark.parametrize("operation", IN_A_PATH, ids=lambda operation: f"{operation.method} {operation.path}")
+@pytest.mark.parametrize("covered", ["all", "another", "none"])
+async def test_what_stands_in_the_path_is_signed(world: World, operation: Operation, covered: str) -> None:
+    names = re.findall(r"\{(\w+)\}", operation.path)
+    asked = {name: "0" if name == "index" else "ab" * 16 for name in names}
+    said = {"all": asked, "another": {name: value.replace("ab", "cd") for name, value in asked.items()}, "none": {}}
+    signed_for = said[covered]
+    if covered == "another":
+        signed_for = {**signed_for, **({"index": "1"} if "index" in asked else {})}
+    fields = {"consumerAddress": ADDRESS, "nonce": "5"}
+    sent = typed(f"{operation.method} {operation.path}", fields, field="consumerAddress", parameters=signed_for)
+    answer = await world.http.request(operation.method, operation.path.format(**asked), params=sent)
+    invalid = answer.status_code == 400 and "signature" in answer.json().get("errors", {})
+    assert invalid is (covered != "all"), answer.text
 
 
 # --- contract wallets -------------------------------------------------------------------------------------------------
