@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal, InvalidOperation
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -95,23 +94,19 @@ def run(
     from client.carrying import carry_out
     from client.jobs import starting
     from client.jobs.quoting import Wanted
-    from client.session import Given
+    from client.parameters import read_parameters
+    from client.printing import Printer
+    from client.session import Given, Session
 
     datasets, algorithm = _split(assets)
-    wanted = Wanted(
-        datasets,
-        algorithm,
-        environment,
-        minutes,
-        _amount(max_price),
-        yes,
-        _parameters(param, custom_data),
-        detach,
-        output,
-        exit_code,
-    )
-    given = Given(profile, as_json, password_file)
-    raise typer.Exit(carry_out(given, lambda session, out: starting.run(session, out, wanted)))
+    most = _amount(max_price)
+
+    async def work(session: Session, printer: Printer) -> int:
+        parameters = read_parameters(param or (), custom_data)
+        wanted = Wanted(datasets, algorithm, environment, minutes, most, yes, parameters, detach, output, exit_code)
+        return await starting.run(session, printer, wanted)
+
+    raise typer.Exit(carry_out(Given(profile, as_json, password_file), work))
 
 
 def jobs(profile: ProfileOption = None, as_json: JsonOption = False) -> None:
@@ -234,27 +229,3 @@ def _amount(text: str | None) -> Decimal | None:
     if amount is not None and not (amount.is_finite() and amount >= 0):
         raise typer.BadParameter(f"--max-price {text} is no amount")
     return amount
-
-
-def _parameters(pairs: list[str] | None, file: Path | None) -> dict[str, Any]:
-    """Of the file first, then of the options. A value that is JSON is what it says, else it is a text."""
-    import json
-
-    found: dict[str, Any] = {}
-    if file is not None:
-        try:
-            read = json.loads(file.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as exc:
-            raise typer.BadParameter(f"--custom-data {file} cannot be read: {exc}") from None
-        if not isinstance(read, dict):
-            raise typer.BadParameter(f"--custom-data {file} must be a JSON object")
-        found = read
-    for pair in pairs or ():
-        key, equals, value = pair.partition("=")
-        if not equals or not key:
-            raise typer.BadParameter(f"--param {pair}: KEY=VALUE is expected")
-        try:
-            found[key] = json.loads(value)
-        except ValueError:
-            found[key] = value
-    return found

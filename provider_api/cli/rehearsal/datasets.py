@@ -6,7 +6,6 @@ A file is a dataset of its own; a folder is one dataset of several files, in the
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,29 +107,6 @@ def algorithm_document(script: Path, container: AlgorithmContainer) -> dict[str,
         },
     }
     return made_document("algorithm", script.name, script.name, section)
-
-
-def read_custom_data(wanted: Wanted) -> dict[str, Any]:
-    """What algoCustomData.json will hold: the object of a file, and over it each `name=value`, whose value is JSON if
-    it reads as that, and text otherwise. Raises Unusable."""
-    values: dict[str, Any] = {}
-    if wanted.custom_data is not None:
-        try:
-            read = json.loads(wanted.custom_data.read_bytes())
-        except (OSError, ValueError, RecursionError) as exc:
-            raise Unusable(f"{wanted.custom_data} cannot be read as JSON: {exc}") from None
-        if not isinstance(read, dict):
-            raise Unusable(f"{wanted.custom_data} holds no JSON object, which algorithms expect of algoCustomData.json")
-        values |= read
-    for text in wanted.parameters:
-        name, equals, value = text.partition("=")
-        if not name or not equals:
-            raise Unusable(f"--param {text}: name=value is expected")
-        try:
-            values[name] = json.loads(value)
-        except (ValueError, RecursionError):
-            values[name] = value
-    return values
 
 
 def _text(name: str) -> str:

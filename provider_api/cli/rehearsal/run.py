@@ -8,11 +8,12 @@ from typing import Final
 
 from argo.client.records import Workflow
 from client.exits import Unusable
+from client.parameters import read_parameters
 from client.text import harmless
 from contract import names
 from pods.publishing.told import Broken, Withheld
 from provider_api.cli.rehearsal import results
-from provider_api.cli.rehearsal.datasets import read_custom_data, read_datasets, readable_file
+from provider_api.cli.rehearsal.datasets import read_datasets, readable_file
 from provider_api.cli.rehearsal.following import Ended, follow, submitted
 from provider_api.cli.rehearsal.job import Job, reasons_against, workflow_of
 from provider_api.cli.rehearsal.place import temporary_place
@@ -47,7 +48,11 @@ async def rehearsed(wanted: Wanted, settings: Settings, progress: Progress) -> R
     began = time.monotonic()
     readable_file(wanted.script)
     results.require_free(wanted.output)
-    datasets, custom_data, program = read_datasets(wanted), read_custom_data(wanted), program_of(wanted)
+    datasets, custom_data, program = (
+        read_datasets(wanted),
+        read_parameters(wanted.parameters, wanted.custom_data),
+        program_of(wanted),
+    )
     own = settings.machine.environments
     described = _chosen(read_environments(FOLDER if own is None else own), wanted.environment)
     if problems := problems_of(program.container):

@@ -295,7 +295,7 @@ WRONG = {
     "is an empty folder": ("--data", "none"),
     "has a folder in it": ("--data", "."),
     "is not a file": ("--data", "pipe"),
-    "name=value is expected": ("--data", "data.csv", "--param", "x"),
+    "KEY=VALUE is expected": ("--data", "data.csv", "--param", "x"),
     "holds no JSON object": ("--data", "data.csv", "--custom-data", "list.json"),
     "does not exist": ("--data", "nothing.csv"),
     "there is no such folder": ("--data", "data.csv", "--environments", "nowhere"),

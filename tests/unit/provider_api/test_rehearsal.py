@@ -19,7 +19,7 @@ from contract import names
 from ocean.ddo import DDO
 from pods.publishing.told import Broken, Rule, Withheld, read_line
 from provider_api.cli import app
-from provider_api.cli.rehearsal.datasets import algorithm_document, made_document, read_custom_data, read_datasets
+from provider_api.cli.rehearsal.datasets import algorithm_document, made_document, read_datasets
 from provider_api.cli.rehearsal.job import document_of
 from provider_api.cli.rehearsal.program import problems_of, program_of
 from provider_api.cli.rehearsal.report import Report, schema_text
@@ -122,12 +122,6 @@ def test_documents_are_documents(tmp_path: Path) -> None:
     (tmp_path / "odd\udcff name").write_bytes(b"")
     (dataset,) = read_datasets(Wanted(Path("a.py"), data=(tmp_path / "odd\udcff name",)))
     json.dumps(dataset.document).encode()
-
-
-def test_values_for_the_algorithm(tmp_path: Path) -> None:
-    (tmp_path / "custom.json").write_text('{"a": 1, "b": [2]}')
-    given = Wanted(Path("a.py"), custom_data=tmp_path / "custom.json", parameters=("a=x", "c=null", 'd={"e":1}', "f="))
-    assert read_custom_data(given) == {"a": "x", "b": [2], "c": None, "d": {"e": 1}, "f": ""}
 
 
 def test_nothing_is_written_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
