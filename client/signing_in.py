@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import time
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,13 @@ import httpx
 
 from client.accounts.keystore import remember_password, unlock
 from client.accounts.tokens import Token, forget, keep
-from client.exits import Exit, Trouble, Unusable
+from client.exits import Exit, SignedOut, Trouble, Unusable
 from client.printing import Printer
 from client.profiles import KEYSTORE, Profiles
+from client.provider import Provider
 from client.session import Session, owner_of
+from client.text import bounded_object, said_in
+from ocean.addresses import checksum
 from ocean.client import AnswerUnusable, ConsumerError
 
 
@@ -34,6 +38,33 @@ async def login(session: Session, printer: Printer, *, keystore: Path | None, ho
         Profiles().set(session.name, account=f"{KEYSTORE}{keystore}")
     _keep(session, Token(session.profile.provider, owner.address, token, expires))
     return _told(printer, session, owner.address, expires)
+
+
+async def login_with_token(session: Session, printer: Printer, token: str) -> Exit:
+    """Keep a token that was made elsewhere, with a wallet in a browser for example, if the provider takes it. Raises
+    SignedOut."""
+    address, expires = _said_by(token)
+    async with Provider(session.profile.provider, None, address=address, token=token) as consumer:
+        try:
+            await consumer.stop("0" * 32)  # there is no such job: a call that needs the token, and does nothing
+        except ConsumerError as exc:
+            if exc.status in (400, 401):
+                raise SignedOut(f"the provider does not take this token: {said_in(exc.body)}") from None
+            raise
+    _keep(session, Token(session.profile.provider, address, token, expires))
+    return _told(printer, session, address, expires)
+
+
+def _said_by(token: str) -> tuple[str, int]:
+    """Whose a token says that it is, and until when: a compact JWS. The provider verifies it. Raises Unusable."""
+    try:
+        _, payload, _ = token.split(".")
+        said = bounded_object(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+        return str(checksum(said["address"])), int(said["exp"])
+    except (ValueError, LookupError, TypeError):  # AddressInvalid and binascii.Error are ValueErrors
+        raise Unusable(
+            "this is no token: three texts with dots between them are expected, as a provider makes it"
+        ) from None
 
 
 async def logout(session: Session, printer: Printer) -> Exit:

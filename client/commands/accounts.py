@@ -26,6 +26,9 @@ def login(
     save_password: Annotated[
         bool, typer.Option("--save-password", help="Keep the password in the system's keyring.")
     ] = False,
+    token: Annotated[
+        bool, typer.Option("--token", help="Ask for a token instead, such as the provider's pages make with a wallet.")
+    ] = False,
     profile: ProfileOption = None,
     password_file: PasswordFile = None,
     as_json: JsonOption = False,
@@ -39,6 +42,11 @@ def login(
     from client.session import Given
 
     given = Given(profile, as_json, password_file)
+    if token:
+        if keystore is not None:
+            raise typer.BadParameter("a token or a keystore, not both")
+        pasted = str(typer.prompt("Token", default="", show_default=False, hide_input=True, err=True)).strip()
+        raise typer.Exit(carry_out(given, lambda session, out: signing_in.login_with_token(session, out, pasted)))
     raise typer.Exit(
         carry_out(
             given,

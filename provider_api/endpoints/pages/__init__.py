@@ -17,6 +17,7 @@ PAGES: Final[tuple[Page, ...]] = (
     session.sign_in,
     session.sign_out,
     jobs.jobs,
+    jobs.token,
     jobs.job,
     jobs.file,
     jobs.stop,

@@ -47,6 +47,14 @@ async def jobs(request: Request, services: Services) -> Response:
     return shown(request, "jobs.html", session=session, jobs=views, number=number, pages=pages)
 
 
+@page("POST", "/jobs/token")
+async def token(request: Request, services: Services) -> Response:
+    """A token of the account for the command line, which is shown this once. Signing out here leaves it alone."""
+    session = await require_session(request, services)
+    made = await services.sign_ins.exchange(session.token)
+    return shown(request, "token.html", session=session, token=made.token, expires=made.expires_at)
+
+
 @page("GET", JOB)
 async def job(request: Request, services: Services) -> Response:
     """`part=live`: only what changes while the job runs, for the page's script."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import base64
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -11,7 +14,7 @@ from eth_account import Account
 from client.profiles import Profiles
 from ocean.chain.development import account
 from ocean.client import Consumer, ConsumerError
-from tests.support.commands import BOB, Commands
+from tests.support.commands import ALICE, BOB, Commands
 from tests.support.markers import files_below, find_markers, marker
 from tests.support.service import Service
 
@@ -89,3 +92,38 @@ def test_a_wrong_password(c2d: Commands, service: Service, keystore: Path, tmp_p
     done = c2d("login", "-p", "ada", "--keystore", str(keystore), "--password-file", str(wrong), code=2)
     assert "the password is wrong" in done.err
     assert "not this one" not in done.err
+
+
+async def _token(url: str) -> str:
+    async with Consumer(url, account(ALICE)) as consumer:
+        return await consumer.create_token(int(time.time()) + 600)
+
+
+def test_a_token_that_was_made_elsewhere(c2d: Commands, service: Service, dataset: str, algorithm: str) -> None:
+    """As with a wallet on the provider's pages: it is asked for, and works without a key."""
+    job = c2d("run", dataset, algorithm, "-d").line
+    Profiles().set("pasted", provider=service.url)
+    c2d("jobs", "-p", "pasted", code=4)
+    token = asyncio.run(_token(service.url))
+    done = c2d("login", "-p", "pasted", "--token", typed=f"{token}\n")
+    assert token not in done.out + done.err
+    assert c2d("whoami", "-p", "pasted", "--json").json["address"] == account(ALICE).address
+    c2d("watch", job, "-p", "pasted")
+    c2d("results", job, "-p", "pasted", "-o", "again")
+    assert "names no keystore" in c2d("run", dataset, algorithm, "-p", "pasted", code=None).err
+
+
+@pytest.mark.parametrize("typed", ["", "no token", "a.b.c", "e30.e30.e30"])
+def test_what_is_no_token(c2d: Commands, service: Service, typed: str) -> None:
+    Profiles().set("pasted", provider=service.url)
+    done = c2d("login", "-p", "pasted", "--token", typed=f"{typed}\n", code=None)
+    assert done.code == 2
+    assert not (c2d.home / "state" / "compute-to-data" / "tokens" / "pasted.json").exists()
+
+
+def test_a_token_that_the_provider_does_not_take(c2d: Commands, service: Service) -> None:
+    said = base64.urlsafe_b64encode(json.dumps({"exp": 2**31, "address": account(ALICE).address}).encode()).decode()
+    Profiles().set("pasted", provider=service.url)
+    done = c2d("login", "-p", "pasted", "--token", typed=f"e30.{said.rstrip('=')}.c2ln\n", code=4)
+    assert "does not take this token" in done.err
+    c2d("login", "-p", "pasted", "--token", "--keystore", "x", code=2)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from eth_account import Account
@@ -11,6 +13,7 @@ from eth_account import Account
 from contract import names
 from contract.manifest import summary_of
 from provider_api.endpoints.pages import jobs as pages
+from provider_api.pages.job_view import run_again
 from tests.support.provider_neighbours import STRANGER_KEY, World
 from tests.support.signing_in import PAGE, signed_in
 from tests.support.stored_results import store_files
@@ -58,7 +61,7 @@ async def test_a_job_that_waits_says_why(world: World) -> None:
         assert text in page, text
     assert '<li class="waiting" aria-current="step">' in page
     assert '<noscript><meta http-equiv="refresh" content="10"></noscript>' in page
-    assert "c2d run --dataset did:op:" in page
+    assert "c2d run" not in page, "its algorithm was sent along, and only its sender has it"
 
 
 async def test_results_are_listed_with_digests_and_delivered(world: World) -> None:
@@ -138,3 +141,25 @@ async def test_while_argo_is_away_a_page_says_so(world: World) -> None:
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
     assert "The compute service does not answer at the moment." in answer.text
     assert answer.headers["content-type"].startswith("text/html")
+
+
+async def test_a_token_for_the_command_line(world: World) -> None:
+    """Another one than the session's, good where that is good, and shown to who is signed in on our own page only."""
+    for headers in ({}, {"sec-fetch-site": "cross-site"}):
+        assert (await world.http.post("/jobs/token", headers=headers)).status_code == 403
+    assert (await world.http.post("/jobs/token", headers=PAGE)).status_code == 401
+    await signed_in(world.http, world.consumer)
+    answer = await world.http.post("/jobs/token", headers=PAGE)
+    assert answer.status_code == 200
+    assert answer.headers["cache-control"] == "no-store"
+    (token,) = re.findall(r"<code>([\w.-]+\.[\w.-]+\.[\w.-]+)</code>", answer.text)
+    assert token != world.http.cookies["c2d_session"]
+    assert (await world.services.tokens.holder(token)).address == world.consumer.address.lower()
+    await world.http.post("/sign-out", headers=PAGE)
+    assert (await world.services.tokens.holder(token)).address == world.consumer.address.lower()
+
+
+def test_the_command_that_runs_it_again() -> None:
+    asked = {"datasets": ("did:op:1", "did:op:2"), "environment": "small"}
+    assert run_again(SimpleNamespace(algorithm="did:op:3", **asked)) == "c2d run did:op:1 did:op:2 did:op:3 --env small"  # type: ignore[arg-type]
+    assert run_again(SimpleNamespace(algorithm="", **asked)) == ""  # type: ignore[arg-type]
