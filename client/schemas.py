@@ -149,6 +149,30 @@ class Release(BaseModel):
 
 
 # By the words of a command. A job that is started with `--detach` is printed as `watch` prints its states.
+class VerifiedFile(_Printed):
+    """`path`: as it was given; `name`: in the passport."""
+
+    path: str
+    name: str
+    sha256: str
+
+
+class Verified(_Printed):
+    """`orderPaid`: whether a chain was asked and said so. `notProven`: what does not follow."""
+
+    jobId: str
+    signer: Address
+    files: list[VerifiedFile]
+    orderPaid: bool
+    notProven: list[str]
+
+
+class Crate(Verified):
+    """`crate`: the file that describes the folder."""
+
+    crate: str
+
+
 PRINTED: Final[Mapping[str, Any]] = {
     "login": Login,
     "logout": Logout,
@@ -172,6 +196,8 @@ PRINTED: Final[Mapping[str, Any]] = {
     "asset state": AssetState,
     "releases list": Releases,
     "releases show": Release,
+    "verify": Verified,
+    "crate": Crate,
     "error": Error,
 }
 

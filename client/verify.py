@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import typer
-
-from client.exits import Unusable
+from client.exits import Exit, Unusable
+from client.printing import Printer
 from ocean.addresses import AddressInvalid, checksum
 from ocean.kit.atomic import replace_file
 from records.crate import CRATE_NAME, LocalFile, crate_of
@@ -35,30 +35,32 @@ class Trust:
     chain: str | None = None
 
 
-def verify_files(given: Sequence[Path], passport: Path | None, trust: Trust) -> int:
-    """Print what is proven. Exit code: 0 only if all files are of the passport and its signer is trusted; 1 if not; 2
-    where it cannot be told."""
-    return _carried_out(lambda: _tell(_checked(_files(given), passport, trust)))
+def verify_files(given: Sequence[Path], passport: Path | None, trust: Trust, *, as_json: bool = False) -> Exit:
+    """Print what is proven. The exit code: DONE only if all files are of the passport and its signer is trusted; FAILED
+    if not; USAGE where it cannot be told."""
+    printer = Printer(as_json=as_json)
+    return _carried_out(printer, lambda: _tell(printer, _checked(_files(given), passport, trust)))
 
 
-def make_crate(folder: Path, passport: Path | None, trust: Trust) -> int:
+def make_crate(folder: Path, passport: Path | None, trust: Trust, *, as_json: bool = False) -> Exit:
     """Verify a folder and describe it as a research object, in a file of its own there. Exit codes as above."""
-    return _carried_out(lambda: _describe(folder, passport, trust))
+    printer = Printer(as_json=as_json)
+    return _carried_out(printer, lambda: _describe(printer, folder, passport, trust))
 
 
-def _carried_out(work: Callable[[], None]) -> int:
+def _carried_out(printer: Printer, work: Callable[[], None]) -> Exit:
     try:
         work()
     except NotVerified as exc:
-        typer.echo(f"NOT VERIFIED: {exc} (rule {exc.rule})", err=True)
-        return 1
+        printer.trouble(f"NOT VERIFIED: {exc} (rule {exc.rule})", Exit.FAILED)
+        return Exit.FAILED
     except (Unusable, OSError) as exc:
-        typer.echo(f"cannot be verified: {exc}", err=True)
-        return 2
-    return 0
+        printer.trouble(f"cannot be verified: {exc}", Exit.USAGE)
+        return Exit.USAGE
+    return Exit.DONE
 
 
-def _describe(folder: Path, passport: Path | None, trust: Trust) -> None:
+def _describe(printer: Printer, folder: Path, passport: Path | None, trust: Trust) -> None:
     files = _files([folder])
     proof = passport or _found(files)
     if not proof.resolve().is_relative_to(folder.resolve()):
@@ -70,8 +72,12 @@ def _describe(folder: Path, passport: Path | None, trust: Trust) -> None:
         {name: LocalFile(subject, files[name].stat().st_size) for name, subject in checked.verified.files.items()},
         passport_name=proof.resolve().relative_to(folder.resolve()).as_posix(),
     )
-    replace_file(folder / CRATE_NAME, crate)
-    typer.echo(f"{folder / CRATE_NAME}: job {checked.verified.passport.job_id}, {len(checked.verified.files)} files")
+    place = folder / CRATE_NAME
+    replace_file(place, crate)
+    if printer.as_json:
+        printer.document({"crate": str(place), **_document(checked)})
+    else:
+        printer.text(f"{place}: job {checked.verified.passport.job_id}, {len(checked.verified.files)} files")
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,16 +161,31 @@ def _trusted(passport: Passport, trust: Trust) -> list[str]:
     return found
 
 
-def _tell(checked: _Checked) -> None:
+def _tell(printer: Printer, checked: _Checked) -> None:
+    if printer.as_json:
+        printer.document(_document(checked))
+        return
     verified = checked.verified
-    typer.echo(f"job {verified.passport.job_id}, signed by {verified.signer}")
+    printer.text(f"job {verified.passport.job_id}, signed by {verified.signer}")
     for name, subject in verified.files.items():
-        typer.echo(f"  ✔ {name}: {subject.name}")
+        printer.text(f"  ✔ {name}: {subject.name}")
     if checked.paid:
-        typer.echo("  ✔ the order that the passport names paid its fee to the signer")
-    typer.echo(f"{len(verified.files)} files are as this job released them. Not proven is")
+        printer.text("  ✔ the order that the passport names paid its fee to the signer")
+    printer.text(f"{len(verified.files)} files are as this job released them. Not proven is")
     for text in verified.not_proven:
-        typer.echo(f"  - {text}")
+        printer.text(f"  - {text}")
+
+
+def _document(checked: _Checked) -> dict[str, Any]:
+    verified = checked.verified
+    files = [{"path": path, "name": subject.name, "sha256": subject.sha256} for path, subject in verified.files.items()]
+    return {
+        "jobId": verified.passport.job_id,
+        "signer": verified.signer,
+        "files": files,
+        "orderPaid": checked.paid,
+        "notProven": list(verified.not_proven),
+    }
 
 
 def digests_verified(passport: bytes, digests: Mapping[str, str], signers: Sequence[str]) -> str:

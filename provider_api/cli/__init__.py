@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from client.commands import accounts, assets, jobs
+from client.commands.options import JsonOption
 from client.commands.releases import releases
 from provider_api.cli import admin
 
@@ -177,6 +178,7 @@ def verify(
     chain: Annotated[
         str | None, typer.Option(help="A node of the orders' chain: also ask whether the order was paid to the signer.")
     ] = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Verify files by the passport of the job that they come from: who says that this job released them.
 
@@ -184,7 +186,7 @@ def verify(
     """
     from client.verify import Trust, verify_files
 
-    raise typer.Exit(verify_files(files, passport, Trust(tuple(signer or ()), provider, chain)))
+    raise typer.Exit(verify_files(files, passport, Trust(tuple(signer or ()), provider, chain), as_json=as_json))
 
 
 @app.command()
@@ -193,6 +195,7 @@ def crate(
     passport: Annotated[Path | None, typer.Option(help=PASSPORT_HELP)] = None,
     signer: Annotated[list[str] | None, typer.Option(help=SIGNER_HELP)] = None,
     provider: Annotated[str | None, typer.Option(help=TRUSTED_PROVIDER_HELP)] = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Verify a folder with a job's results, and describe it as a research object (RO-Crate).
 
@@ -200,7 +203,7 @@ def crate(
     """
     from client.verify import Trust, make_crate
 
-    raise typer.Exit(make_crate(folder, passport, Trust(tuple(signer or ()), provider)))
+    raise typer.Exit(make_crate(folder, passport, Trust(tuple(signer or ()), provider), as_json=as_json))
 
 
 @app.command()

@@ -20,6 +20,22 @@ def test_a_file_becomes_a_verified_result(c2d: Commands, dataset: str, algorithm
     assert "verified: these files are what" in c2d("results", done.json["job"]["jobId"], "-o", "results").err
 
 
+def test_results_are_verified_and_described(c2d: Commands, dataset: str, algorithm: str) -> None:
+    """As `run` does it, by a stranger who has the files and trusts the account."""
+    done = c2d("run", dataset, algorithm, "-o", "files", "--json")
+    signer, job = done.json["verifiedBy"], done.json["job"]["jobId"]
+    found = c2d("verify", "files", "--signer", signer, "--json").json
+    assert (found["jobId"], found["signer"], found["orderPaid"]) == (job, signer, False)
+    assert "sum.json" in [file["path"] for file in found["files"]]
+    crate = c2d("crate", "files", "--signer", signer, "--json").json
+    assert json.loads(Path(crate["crate"]).read_text())["@graph"]
+    assert f"job {job}, signed by {signer}" in c2d("verify", "files", "--signer", signer).out
+    assert "say whom you trust" in c2d("verify", "files", "--json", code=2).json["error"]
+    Path("files/sum.json").write_text("43")
+    changed = c2d("verify", "files", "--signer", signer, "--json", code=1)
+    assert changed.json["error"].startswith("NOT VERIFIED: sum.json is not among the files")
+
+
 def test_a_job_that_is_left_alone(c2d: Commands, dataset: str, algorithm: str) -> None:
     job = c2d("run", dataset, algorithm, "--detach").line
     states = c2d("watch", job, "--json").lines
