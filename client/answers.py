@@ -6,6 +6,7 @@ fields than this project's service, so only what both have is required.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Final, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
@@ -35,6 +36,12 @@ class Root(Said):
     serviceEndpoints: dict[str, tuple[str, str]]
     software: str = ""
     version: str = ""
+
+
+def accounts_in(root: Mapping[str, Any]) -> list[Any]:
+    """The accounts that a root document names; each is what it is, an address or not."""
+    named = (root.get("providerAddress"), *(root.get("providerAddresses") or {}).values())
+    return [each for each in named if each]
 
 
 class Environment(Said):

@@ -7,6 +7,7 @@ from typing import Final
 
 import httpx
 
+from client.answers import accounts_in
 from client.exits import Unusable
 from client.text import bounded_object
 from ocean.addresses import checksum
@@ -33,8 +34,7 @@ def accounts_of(url: str) -> list[str]:
         raise Unusable(str(exc) or type(exc).__name__) from None
     try:
         document = bounded_object(bytes(content))
-        named = [document.get("providerAddress"), *(document.get("providerAddresses") or {}).values()]
-        found: list[str] = [checksum(each) for each in named if each]
+        found: list[str] = [checksum(each) for each in accounts_in(document)]
     except (ValueError, AttributeError, TypeError):  # AddressInvalid is a ValueError
         found = []
     if not found:

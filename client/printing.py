@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
+import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -83,6 +84,15 @@ class Printer:
         self.progress(text, "red")
         for reason in reasons:
             self.progress(f"  - {sentence(reason)}")
+
+
+def confirmed(question: str, *, err: bool = False) -> bool:
+    """Ask; where nobody is there who could answer, that is a no. `err`: on standard error."""
+    try:
+        return typer.confirm(question, err=err)
+    except typer.Abort:
+        typer.echo(err=err)
+        return False
 
 
 def sentence(reason: Mapping[str, Any]) -> str:

@@ -260,28 +260,20 @@ class Consumer:
 
     async def create_token(self, expires: int) -> str:
         """A token of this provider for the account, good until `expires` (Unix seconds). Raises ConsumerError."""
-        number = await self.next_nonce()
-        query = {
-            "address": self.address,
-            "expiration": str(expires),
-            "nonce": str(number),
-            "signature": self._signed(token_message(self.address, number)),
-        }
-        answer = await self.call("create_auth_token", query=query)
+        answer = await self._token_call("create_auth_token", expiration=str(expires))
         if not (isinstance(answer, dict) and isinstance(answer.get("token"), str)):
             raise AnswerUnusable("it makes no token")
         return str(answer["token"])
 
     async def delete_token(self, token: str) -> None:
         """Take a token out of use. Raises ConsumerError."""
+        await self._token_call("delete_auth_token", token=token)
+
+    async def _token_call(self, name: str, **more: str) -> Any:
         number = await self.next_nonce()
-        query = {
-            "address": self.address,
-            "token": token,
-            "nonce": str(number),
-            "signature": self._signed(token_message(self.address, number)),
-        }
-        await self.call("delete_auth_token", query=query)
+        signature = self._signed(token_message(self.address, number))
+        query = {"address": self.address, **more, "nonce": str(number), "signature": signature}
+        return await self.call(name, query=query)
 
     def _signature(self, message: str) -> dict[str, str]:
         """As a parameter; none where a token stands for it."""

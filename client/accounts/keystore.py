@@ -35,24 +35,12 @@ def unlock(place: Path, password_file: Path | None = None, *, ask: bool = True) 
     """The account in a keystore. `ask`: for the password, where it is not known otherwise. Raises Unusable, SignedOut;
     their texts have neither key nor password."""
     keystore = _keystore(place)
-    said = keystore.get("address")
-    known = checksum(said) if isinstance(said, str) and is_address(said) else None
-    try:
-        key = bytes(Account.decrypt(keystore, _password(place, password_file, known, ask=ask)))
-        address = address_of(key)
-    except (ValueError, LookupError, TypeError, AttributeError, AssertionError, OverflowError) as exc:
-        if isinstance(exc, Unusable | SignedOut):
-            raise
-        raise Unusable(f"{place} does not open: the password is wrong, or the file is damaged") from None
-    if known is not None and known != address:
-        raise Unusable(f"{place} is damaged: it says that it is of {known}, and its key is of {address}")
-    return Owner(address, key)
+    return _opened(place, keystore, _password(place, password_file, _named(keystore), ask=ask))
 
 
 def address_in(place: Path) -> str | None:
     """The address that a keystore names without its password; not every one does. Raises Unusable."""
-    said = _keystore(place).get("address")
-    return checksum(said) if isinstance(said, str) and is_address(said) else None
+    return _named(_keystore(place))
 
 
 def remember_password(place: Path, password_file: Path | None) -> Owner:
@@ -61,16 +49,30 @@ def remember_password(place: Path, password_file: Path | None) -> Owner:
     if keyring is None:
         raise Unusable("the package keyring is not installed: pip install 'compute-to-data[keyring]'")
     password = _password(place, password_file, None, ask=True)
-    try:
-        key = bytes(Account.decrypt(_keystore(place), password))
-    except (ValueError, LookupError, TypeError, AttributeError, AssertionError, OverflowError):
-        raise Unusable(f"{place} does not open: the password is wrong, or the file is damaged") from None
-    owner = Owner(address_of(key), key)
+    owner = _opened(place, _keystore(place), password)
     try:
         keyring.set_password(_KEYRING_SERVICE, owner.address, password)
     except Exception as exc:  # noqa: BLE001  (each backend has errors of its own)
         raise Unusable(f"the system's keyring does not take the password: {type(exc).__name__}") from None
     return owner
+
+
+def _opened(place: Path, keystore: dict[str, Any], password: str) -> Owner:
+    """Raises Unusable."""
+    try:
+        key = bytes(Account.decrypt(keystore, password))
+        address = address_of(key)
+    except (ValueError, LookupError, TypeError, AttributeError, AssertionError, OverflowError):
+        raise Unusable(f"{place} does not open: the password is wrong, or the file is damaged") from None
+    known = _named(keystore)
+    if known is not None and known != address:
+        raise Unusable(f"{place} is damaged: it says that it is of {known}, and its key is of {address}")
+    return Owner(address, key)
+
+
+def _named(keystore: dict[str, Any]) -> str | None:
+    said = keystore.get("address")
+    return checksum(said) if isinstance(said, str) and is_address(said) else None
 
 
 def _keystore(place: Path) -> dict[str, Any]:

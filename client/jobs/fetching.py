@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from client.answers import accounts_in
 from client.exits import Trouble, Unreachable, Unusable
 from client.jobs.facts import Job, results_of
 from client.jobs.transfer import FOLDER_OF_PARTS, Parts, digest_of, fetched
@@ -146,10 +147,9 @@ async def verified(consumer: Provider, folder: Path, found: Sequence[Fetched]) -
     passports = [each for each in found if each.type == PASSPORT_TYPE or each.path.name == PASSPORT_NAME]
     if not passports:
         return None
-    root = await consumer.root()
-    signers = [str(each) for each in (root.get("providerAddress"), *(root.get("providerAddresses") or {}).values())]
+    signers = accounts_in(await consumer.root())
     files = {str(each.path.relative_to(folder)): each.sha256 for each in found if each is not passports[0]}
     try:
-        return digests_verified(passports[0].path.read_bytes(), files, [each for each in signers if each != "None"])
+        return digests_verified(passports[0].path.read_bytes(), files, signers)
     except NotVerified as exc:
         raise Trouble(f"NOT VERIFIED: {exc} (rule {exc.rule}); the files are in {folder}") from None

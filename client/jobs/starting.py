@@ -14,7 +14,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import httpx
-import typer
 
 from client.exits import Exit, Refused
 from client.jobs.facts import Job
@@ -30,7 +29,7 @@ from client.jobs.quoting import (
     with_orders_of_before,
 )
 from client.jobs.watching import watch_and_fetch
-from client.printing import Printer
+from client.printing import Printer, confirmed
 from client.provider import signed_anew
 from client.session import Session
 from client.text import said_in
@@ -112,11 +111,7 @@ def _agree(printer: Printer, wanted: Wanted, cost: Mapping[str, Decimal], words:
         return
     if not printer.on_terminal:
         raise Refused(f"it costs {words}, and nobody can be asked: --max-price AMOUNT or --yes agrees to it beforehand")
-    try:
-        agreed = typer.confirm(f"Buy it for {words}?", err=True)
-    except typer.Abort:
-        agreed = False
-    if not agreed:
+    if not confirmed(f"Buy it for {words}?", err=True):
         raise Refused("nothing was bought")
 
 

@@ -9,7 +9,7 @@ import httpx
 import typer
 
 from client.exits import Refused, Trouble, Unusable
-from client.printing import Printer
+from client.printing import Printer, confirmed
 from client.releases.access import Access
 from client.releases.service import SECONDS, Service, checked_url
 from client.text import LONGEST_TEXT, harmless
@@ -49,13 +49,5 @@ def _require_job(job_id: str) -> None:
 
 def require_yes(question: str, *, sure: bool) -> None:
     """Ask, unless it is `sure`. Where nobody is there who could answer, that is a no. Raises Refused."""
-    if not sure and not _confirmed(question):
+    if not sure and not confirmed(question):
         raise Refused("nothing was sent: the question was not answered with yes (--yes answers it beforehand)")
-
-
-def _confirmed(question: str) -> bool:
-    try:
-        return typer.confirm(question)
-    except typer.Abort:
-        typer.echo()
-        return False

@@ -17,18 +17,16 @@ import typer
 from pydantic import ValidationError
 
 from argo.local.private import UMASK
-from client.exits import Unusable
+from client.exits import Exit, Unusable
 from client.text import harmless
 from contract.manifest import ManifestInvalid
 from provider_api.cli.rehearsal.report import Refusal, Report
 from provider_api.cli.rehearsal.run import rehearsed
 from provider_api.cli.rehearsal.telling import Progress, lines_of
-from provider_api.cli.rehearsal.wanted import ExitCode, MachineCannot, NotAccepted, Wanted
+from provider_api.cli.rehearsal.wanted import MachineCannot, NotAccepted, Wanted
 from provider_api.settings import PREFIX, UnknownSetting, load_settings
 from provider_api.settings.text import SettingUnreadable, problems
 from workflow_templates.environment import EnvironmentInvalid
-
-INTERRUPTED = 130
 
 
 def rehearse(wanted: Wanted, *, as_json: bool, own_exit_code: bool) -> int:
@@ -48,7 +46,7 @@ def rehearse(wanted: Wanted, *, as_json: bool, own_exit_code: bool) -> int:
         report = Report(verdict="machine_cannot", sentence=harmless(str(trouble) or type(trouble).__name__))
     except (asyncio.CancelledError, KeyboardInterrupt):
         typer.echo("✘ interrupted; nothing is left of it", err=True)
-        return INTERRUPTED
+        return Exit.DETACHED
     finally:
         os.umask(before)
     if as_json:
@@ -80,7 +78,7 @@ async def _until_interrupted(wanted: Wanted, progress: Progress) -> Report:
 
 def _unusable(text: str) -> int:
     typer.echo(f"✘ {harmless(text)}", err=True)
-    return int(ExitCode.USAGE)
+    return Exit.USAGE
 
 
 def _quiet() -> None:

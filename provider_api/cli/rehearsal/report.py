@@ -7,18 +7,18 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from client.exits import Exit
 from contract.manifest import ResultType
 from pods.publishing.told import Rule
-from provider_api.cli.rehearsal.wanted import ExitCode
 from provider_api.jobs.status import Reason
 
 Verdict = Literal["would_finish", "would_fail", "kept_back", "refused", "machine_cannot"]
-_EXIT: dict[Verdict, ExitCode] = {
-    "would_finish": ExitCode.WOULD_FINISH,
-    "would_fail": ExitCode.WOULD_FAIL,
-    "kept_back": ExitCode.WOULD_FAIL,
-    "refused": ExitCode.REFUSED,
-    "machine_cannot": ExitCode.MACHINE_CANNOT,
+_EXIT: dict[Verdict, Exit] = {
+    "would_finish": Exit.DONE,
+    "would_fail": Exit.FAILED,
+    "kept_back": Exit.FAILED,
+    "refused": Exit.REFUSED,
+    "machine_cannot": Exit.UNREACHABLE,  # there is no service on this machine that could do it
 }
 
 

@@ -48,11 +48,8 @@ async def rehearsed(wanted: Wanted, settings: Settings, progress: Progress) -> R
     began = time.monotonic()
     readable_file(wanted.script)
     results.require_free(wanted.output)
-    datasets, custom_data, program = (
-        read_datasets(wanted),
-        read_parameters(wanted.parameters, wanted.custom_data),
-        program_of(wanted),
-    )
+    datasets, program = read_datasets(wanted), program_of(wanted)
+    custom_data = read_parameters(wanted.parameters, wanted.custom_data)
     own = settings.machine.environments
     described = _chosen(read_environments(FOLDER if own is None else own), wanted.environment)
     if problems := problems_of(program.container):

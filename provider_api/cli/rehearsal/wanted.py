@@ -4,18 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import IntEnum
 from pathlib import Path
-
-
-class ExitCode(IntEnum):
-    """Of `c2d try`."""
-
-    WOULD_FINISH = 0
-    WOULD_FAIL = 1  # the algorithm failed, or nothing of its results would leave
-    USAGE = 2
-    REFUSED = 3  # a job like this would not be accepted, or could not be provided with what it needs
-    MACHINE_CANNOT = 5
 
 
 @dataclass(frozen=True, slots=True)
