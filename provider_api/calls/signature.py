@@ -88,7 +88,7 @@ class Callers:
             return await self.require(call, signed)
         claimed = call.text(signed.by)
         try:
-            address = await self._tokens.account(call.token)
+            address = (await self._tokens.holder(call.token)).address
         except TokenRefused as exc:
             raise InvalidRequest({"signature": [_ABSENT]}, {"signature": f"a signature, or a token; {exc}"}) from None
         if claimed and canonical(claimed) != address:

@@ -91,10 +91,6 @@ class Tokens:
         if await self._revocations.contains(_digest(token)):
             raise TokenRefused("deleted")
 
-    async def account(self, token: str) -> str:
-        """The canonical address for which the token speaks. Raises TokenRefused."""
-        return (await self.holder(token)).address
-
     async def delete(self, token: str, address: str, nonce: str, text: SignedText | None = None) -> None:
         """Take the token of a canonical address that has proven itself out of use, and use up its nonce.
 

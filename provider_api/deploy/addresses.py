@@ -8,6 +8,7 @@ import errno
 import ipaddress
 import random
 import socket
+from pathlib import Path
 from typing import Final
 
 _PORTS: Final = (20_000, 32_768)
@@ -45,6 +46,12 @@ def reached_at(host: str) -> str:
     except ValueError:
         return host
     return _UNSPECIFIED.get(text, text)
+
+
+def noted_port(note: Path) -> int | None:
+    """The port that a file remembers of before; None where it names none."""
+    text = note.read_text().strip() if note.is_file() else ""
+    return int(text) if text.isascii() and text.isdecimal() and 0 < int(text) < 65536 else None
 
 
 def free_port(host: str = "127.0.0.1") -> int:

@@ -21,7 +21,15 @@ from ocean.chain.anvil import AnvilFailed
 from ocean.chain.development import CHAIN_ID, OWNER, DevelopmentChain, account, start_anvil
 from ocean.chain.errors import ChainUnavailable
 from pods.publication import PUBLISHED_PATH
-from provider_api.deploy.addresses import PortTaken, authority, free_port, plain_host, port_is_free, reached_at
+from provider_api.deploy.addresses import (
+    PortTaken,
+    authority,
+    free_port,
+    noted_port,
+    plain_host,
+    port_is_free,
+    reached_at,
+)
 from provider_api.deploy.children import START_SECONDS, Child, ChildFailed, inherited_environment
 from provider_api.deploy.described_environments import LOOK_SECONDS, DescribedEnvironments
 from provider_api.deploy.folder import DataFolder
@@ -186,8 +194,7 @@ class Machine:
         if not self._own_chain:
             return CHAIN_PORT
         file = self.folder.chain / "port"
-        known = file.read_text().strip() if file.is_file() else ""
-        wanted = int(known) if known.isascii() and known.isdecimal() and int(known) < 65536 else CHAIN_PORT
+        wanted = noted_port(file) or CHAIN_PORT
         port = next((each for each in (wanted, CHAIN_PORT) if port_is_free("127.0.0.1", each)), None) or free_port()
         if port != CHAIN_PORT:
             self.remarks.append(CHAIN_ELSEWHERE.format(wanted=CHAIN_PORT, port=port, file=file))

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, Self
 
-from provider_api.deploy.addresses import free_port, port_is_free
+from provider_api.deploy.addresses import free_port, noted_port, port_is_free
 
 SHELF_PORT: Final = 8032
 _HOST: Final = "127.0.0.1"
@@ -28,8 +28,7 @@ class Shelf:
         self.folder = folder
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         note = folder / ".port"
-        text = note.read_text().strip() if note.is_file() else ""
-        known = int(text) if text.isascii() and text.isdecimal() and 0 < int(text) < 65536 else None
+        known = noted_port(note)
         wanted = known or SHELF_PORT
         port = wanted if port_is_free(_HOST, wanted) else free_port(_HOST)
         self.moved = known is not None and port != known

@@ -85,13 +85,7 @@ class StrangersGate:
         that has used up its budget is worked on a few at a time, and a refusal takes a moment. `endless`: its place is
         given back with the head of the answer."""
         doubtful = not self._budget.has_units(name)
-        entered = False
-
-        def leave() -> None:
-            nonlocal entered
-            if entered:
-                entered = False
-                self._budget.places.leave(name)
+        place = _Place(self._budget, name)
 
         async def noticed(message: Message) -> None:
             if message["type"] == "http.response.start" and 400 <= message["status"] < 404:
@@ -99,44 +93,36 @@ class StrangersGate:
                 if doubtful:
                     await self._pause()
             if endless:
-                leave()
+                place.leave()
             await send(message)
 
         with signed_by(Asker(self._budget, name)):
             if not doubtful:
                 await self._app(scope, receive, noticed)
                 return
-            await self._budget.enter(name)
-            entered = True
+            await place.take()
             try:
                 await self._app(scope, receive, noticed)
             finally:
-                leave()
+                place.leave()
 
     async def _question(self, name: str, scope: Scope, receive: Receive, send: Send) -> None:
         self._budget.spend_units(name, _DEAR_UNITS if scope["path"] in _DEAR else 1)
         held = _HeldBody(self._budget, name)
-        entered = False
-
-        def leave() -> None:
-            nonlocal entered
-            if entered:
-                entered = False
-                self._budget.places.leave(name)
+        place = _Place(self._budget, name)
 
         async def noticed(message: Message) -> None:
             if message["type"] == "http.response.start":
-                leave()
+                place.leave()
             await send(message)
 
         try:
             await held.read(receive)
-            await self._budget.enter(name)
-            entered = True
+            await place.take()
             with asked_by(Asker(self._budget, name)):
                 await self._app(scope, held.receive, noticed)
         finally:
-            leave()
+            place.leave()
             held.drop()
 
     async def _pause(self) -> None:
@@ -156,6 +142,24 @@ class StrangersGate:
                 if name == b"x-forwarded-for":
                     self._remarked = True
                     log.warning("forwarded_address_ignored", setting="C2D_SERVER__TRUSTED_PROXIES")
+
+
+class _Place:
+    """One of the places at which requests of an address are worked on; it is given back once."""
+
+    def __init__(self, budget: Budget, name: str) -> None:
+        self._budget, self._name = budget, name
+        self._taken = False
+
+    async def take(self) -> None:
+        """Raises TooMuchAsked."""
+        await self._budget.enter(self._name)
+        self._taken = True
+
+    def leave(self) -> None:
+        if self._taken:
+            self._taken = False
+            self._budget.places.leave(self._name)
 
 
 class _HeldBody:

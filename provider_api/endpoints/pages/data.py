@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from ocean.addresses import canonical
 from provider_api.endpoints.pages.addresses import address_of_service
-from provider_api.endpoints.pages.jobs import page_number
+from provider_api.endpoints.pages.jobs import one_page
 from provider_api.endpoints.pages.page import PRIVATE, page, shown, sign_in_page
 from provider_api.endpoints.pages.session import require_session, session_of
 from provider_api.endpoints.releases.asking import document, job_that_waits
@@ -34,8 +34,7 @@ async def data(request: Request, services: Services) -> Response:
     account = canonical(session.address)
     waiting = await releases_of(services, account, history=False)
     history = await releases_of(services, account, history=True)
-    number, pages = page_number(request), max(1, -(-len(history) // EACH))
-    part = history[EACH * (number - 1) : EACH * number]
+    part, number, pages = one_page(request, history, EACH)
     return shown(request, "data.html", session=session, waiting=waiting, history=part, number=number, pages=pages)
 
 

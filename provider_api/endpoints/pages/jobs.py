@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
@@ -29,6 +30,8 @@ from provider_api.pages.job_view import JobView, job_view, run_again, tail, veri
 from provider_api.pages.rendering import render
 from provider_api.services import Services
 
+T = TypeVar("T")
+
 EACH = 25  # jobs on a page
 JOB = "/jobs/{job_id}"
 
@@ -39,11 +42,9 @@ async def jobs(request: Request, services: Services) -> Response:
     if session is None:
         return sign_in_page(request, "jobs/")
     found = await services.reader.of_owner(canonical(session.address))
-    number = page_number(request)
-    part = found[EACH * (number - 1) : EACH * number]
+    part, number, pages = one_page(request, found, EACH)
     now = time.time()
-    views = [_view(job, told, now) for job in part for told in await services.reader.objects([job])]
-    pages = max(1, -(-len(found) // EACH))
+    views = [_view(job, told, now) for job, told in zip(part, await services.reader.objects(part), strict=True)]
     return shown(request, "jobs.html", session=session, jobs=views, number=number, pages=pages)
 
 
@@ -125,9 +126,11 @@ async def _mine_to_change(request: Request, services: Services) -> Workflow:
     return await _mine(request, services, session)
 
 
-def page_number(request: Request) -> int:
+def one_page(request: Request, found: Sequence[T], each: int) -> tuple[Sequence[T], int, int]:
+    """The part of a list that a request's `page` asks for, the number of that page, and how many pages there are."""
     asked = request.query_params.get("page", "1")
-    return max(1, int(asked)) if is_digits(asked) and len(asked) < 6 else 1
+    number = max(1, int(asked)) if is_digits(asked) and len(asked) < 6 else 1
+    return found[each * (number - 1) : each * number], number, max(1, -(-len(found) // each))
 
 
 def _view(workflow: Workflow, told: dict[str, Any], now: float) -> JobView:
